@@ -1,0 +1,6 @@
+"""``python -m videoreid``."""
+
+from videoreid.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

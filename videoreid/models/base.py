@@ -1,0 +1,105 @@
+"""The contract of every network: clips in, `ReIDOutput` in train mode, the embedding in eval mode."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from videoreid.errors import ConfigError
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
+from videoreid.types import ReIDOutput
+
+__all__ = ["ReIDModel"]
+
+
+class ReIDModel(nn.Module):
+    """Base class of the zoo.
+
+    A subclass implements `forward_clips` and sets the attributes below; this class alone decides what a caller
+    sees in each mode, so that trackers and exporters get a plain tensor and losses get everything.
+
+    Attributes:
+        embedding_dim: width D of the embedding.
+        input_size: (height, width) the published weights were trained at; other sizes work unless stated.
+        frames: clip length T the network is fixed to, or None for any.
+        pixel_mean: normalisation the weights expect, per channel on the 0..1 scale.
+        pixel_std: likewise.
+        stages: names of the sub-modules from input to output, for freezing.
+    """
+
+    embedding_dim: int
+    input_size: tuple[int, int] = (256, 128)
+    frames: int | None = None
+    pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
+    pixel_std: tuple[float, float, float] = IMAGENET_STD
+    stages: ClassVar[tuple[str, ...]] = ()
+
+    def forward_clips(self, frames: Tensor) -> ReIDOutput:
+        """Run the network.
+
+        Args:
+            frames: ``(B, T, 3, H, W)`` float, normalised.
+
+        Returns:
+            All heads. In eval mode ``logits`` and ``features`` may be empty.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement forward_clips")
+
+    def forward(self, frames: Tensor) -> ReIDOutput | Tensor:
+        """Return `ReIDOutput` in train mode and the embedding ``(B, D)`` in eval mode.
+
+        Args:
+            frames: ``(B, T, 3, H, W)``, or ``(B, 3, H, W)`` for clips of one frame; float, normalised.
+
+        Raises:
+            ConfigError: another rank, channel order, number of channels or clip length.
+        """
+        output = self.forward_clips(self._as_clips(frames))
+        return output if self.training else output.embedding
+
+    def freeze(self, stages: Sequence[str]) -> None:
+        """Stop the gradients of the named sub-modules (see `stages`) and put them in eval mode.
+
+        Raises:
+            ConfigError: a name is not a sub-module.
+        """
+        self._set_trainable(stages, trainable=False)
+
+    def unfreeze(self, stages: Sequence[str] | None = None) -> None:
+        """Let the named sub-modules train again; all of them by default.
+
+        Parameters that a network keeps fixed by design (the bias of a BN neck) stay fixed.
+        """
+        self._set_trainable(
+            [name for name, _ in self.named_children()] if stages is None else stages, trainable=True
+        )
+
+    def _set_trainable(self, stages: Sequence[str], *, trainable: bool) -> None:
+        children = dict(self.named_modules())
+        for name in stages:
+            if name not in children or not name:
+                known = ", ".join(child for child, _ in self.named_children())
+                raise ConfigError(f"{type(self).__name__} has no stage {name!r}; it has: {known}")
+            module = children[name]
+            module.train(trainable and self.training)
+            for parameter in module.parameters():
+                if not getattr(parameter, "fixed_by_design", False):
+                    parameter.requires_grad_(trainable)
+
+    def _as_clips(self, frames: Tensor) -> Tensor:
+        if frames.ndim == 4:
+            frames = frames.unsqueeze(1)
+        if frames.ndim != 5:
+            raise ConfigError(f"expected (B, T, 3, H, W) or (B, 3, H, W), got shape {tuple(frames.shape)}")
+        if frames.shape[2] != 3:
+            swapped = frames.shape[1] == 3
+            hint = "; this looks like (B, C, T, H, W): call frames.transpose(1, 2) first" if swapped else ""
+            raise ConfigError(
+                f"expected 3 channels on axis 2 of (B, T, 3, H, W), got {tuple(frames.shape)}{hint}"
+            )
+        if self.frames is not None and frames.shape[1] != self.frames:
+            raise ConfigError(
+                f"{type(self).__name__} takes clips of {self.frames} frames, got {frames.shape[1]}; "
+                f"sample clips of {self.frames} frames"
+            )
+        return frames

@@ -1,0 +1,17 @@
+"""Small tools that every floor may use: seeds, logging, atomic files, downloads."""
+
+from videoreid.utils.files import atomic_path, atomic_write_bytes, atomic_write_text, sha256_of
+from videoreid.utils.log import get_logger, setup_logging
+from videoreid.utils.seed import generator_from, seed_everything, seed_worker
+
+__all__ = [
+    "atomic_path",
+    "atomic_write_bytes",
+    "atomic_write_text",
+    "generator_from",
+    "get_logger",
+    "seed_everything",
+    "seed_worker",
+    "setup_logging",
+    "sha256_of",
+]

@@ -1,0 +1,21 @@
+"""One logger, ``videoreid``; the library never prints and never configures it on import."""
+
+import logging
+
+__all__ = ["get_logger", "setup_logging"]
+
+
+def get_logger(name: str = "") -> logging.Logger:
+    """Return the library's logger, or a child of it."""
+    return logging.getLogger(f"videoreid.{name}" if name else "videoreid")
+
+
+def setup_logging(level: int = logging.INFO) -> logging.Logger:
+    """Send the library's messages to standard error; for scripts and the command line. Safe to call twice."""
+    logger = get_logger()
+    logger.setLevel(level)
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+    return logger
