@@ -1,0 +1,35 @@
+"""Adding a model, a dataset or a command is one new file and one line."""
+
+import importlib
+from pathlib import Path
+
+import videoreid.cli
+from videoreid.data.datasets import list_datasets
+from videoreid.models import MODELS
+
+PACKAGE = Path(videoreid.cli.__file__).parents[1]
+
+
+def test_every_command_module_is_listed_and_complete() -> None:
+    files = {path.stem for path in (PACKAGE / "cli").glob("[!_]*.py")}
+    assert files == set(videoreid.cli._COMMANDS)
+    for name in files:
+        module = importlib.import_module(f"videoreid.cli.{name}")
+        assert module.HELP
+        assert callable(module.add_arguments)
+        assert callable(module.run)
+
+
+def test_every_file_that_registers_a_model_is_imported() -> None:
+    registered = {factory.__module__.rsplit(".", 1)[-1] for factory in (MODELS[name] for name in MODELS)}
+    for path in (PACKAGE / "models").glob("[!_]*.py"):
+        if "@MODELS.register" in path.read_text(encoding="utf-8"):
+            assert path.stem in registered, f"{path.name} registers models but models/__init__.py does not import it"
+
+
+def test_every_corpus_file_is_registered() -> None:
+    known = set(list_datasets())
+    for path in (PACKAGE / "data" / "datasets").glob("[!_]*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "@DATASETS.register" in text:
+            assert path.stem in known, f"{path.name} must register a corpus under its own name"
