@@ -1,6 +1,7 @@
 """The contract of every network: clips in, `ReIDOutput` in train mode, the embedding in eval mode."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -25,6 +26,10 @@ class ReIDModel(nn.Module):
         pixel_mean: normalisation the weights expect, per channel on the 0..1 scale.
         pixel_std: likewise.
         stages: names of the sub-modules from input to output, for freezing.
+        key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
+            checkpoints into ours; a replacement of None leaves the entry out. Our own names must pass unchanged.
+        optional_keys: regular expressions of our parameters that a published checkpoint may lack without loss to
+            the embedding (heads that only training uses).
     """
 
     embedding_dim: int
@@ -33,6 +38,8 @@ class ReIDModel(nn.Module):
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
     stages: ClassVar[tuple[str, ...]] = ()
+    key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()
+    optional_keys: ClassVar[tuple[str, ...]] = ()
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network.
@@ -56,6 +63,25 @@ class ReIDModel(nn.Module):
         """
         output = self.forward_clips(self._as_clips(frames))
         return output if self.training else output.embedding
+
+    def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the entries of a published checkpoint under our names; those that no part of ours uses are left out.
+
+        Args:
+            state: parameter name to tensor, without wrappers ("state_dict", "module.").
+        """
+        translated = {}
+        for name, tensor in state.items():
+            new_name = self._translate_key(name)
+            if new_name is not None:
+                translated[new_name] = tensor
+        return translated
+
+    def _translate_key(self, name: str) -> str | None:
+        for pattern, replacement in self.key_rules:
+            if re.search(pattern, name):
+                return None if replacement is None else re.sub(pattern, replacement, name)
+        return name
 
     def freeze(self, stages: Sequence[str]) -> None:
         """Stop the gradients of the named sub-modules (see `stages`) and put them in eval mode.
