@@ -1,1 +1,7 @@
-"""Visual."""
+"""Pictures: the ranking as strips and as a page that plays them."""
+
+from videoreid.visual.html import write_ranking_html
+from videoreid.visual.ranking import StripStyle, draw_ranking, order_queries
+from videoreid.visual.strips import tracklet_strip
+
+__all__ = ["StripStyle", "draw_ranking", "order_queries", "tracklet_strip", "write_ranking_html"]
