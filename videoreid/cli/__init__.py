@@ -14,7 +14,7 @@ from videoreid.errors import VideoReIDError
 
 __all__ = ["main"]
 
-_COMMANDS: tuple[str, ...] = ()
+_COMMANDS: tuple[str, ...] = ("rank",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

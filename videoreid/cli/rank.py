@@ -1,0 +1,184 @@
+"""``videoreid rank``: footage or a corpus in, a ranked and drawn answer out."""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from videoreid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from videoreid.models import ReIDModel
+    from videoreid.types import Features, Ranking, Splits, Tracklet
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "rank the tracklets of a video or a corpus, and draw the answer"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    source = parser.add_argument_group("what to search (a video with its tracks, or a corpus)")
+    source.add_argument("--video", type=Path, help="video file")
+    source.add_argument("--tracks", type=Path, help="track file in MOT format for that video")
+    source.add_argument(
+        "--split-tracks",
+        type=float,
+        default=0.4,
+        metavar="SHARE",
+        help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
+    )
+    source.add_argument("--corpus", help="name of a corpus (videoreid data layout lists them)")
+    source.add_argument("--root", type=Path, help="folder of the corpus, or its parent")
+    model = parser.add_argument_group("with what")
+    model.add_argument("--model", required=True, help="network (videoreid models list)")
+    model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
+    model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")
+    model.add_argument(
+        "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
+    )
+    model.add_argument("--distance", default="cosine", choices=["cosine", "euclidean", "squared_euclidean"])
+    model.add_argument("--protocol", help="how to score (default: the corpus's own)")
+    model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
+    model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
+    model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    parser.add_argument("--top", type=int, default=10, help="answers per query in the table and the page")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for metrics.json, ranking.csv|png|html"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rank, score, draw; return 0."""
+    from videoreid.utils import setup_logging
+
+    setup_logging()
+    splits = _load(args)
+    model = _build(args)
+    query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
+    ranking = _score(query, gallery, splits, args)
+    args.output.mkdir(parents=True, exist_ok=True)
+    _write(ranking, splits, args.output, args.top)
+    summary = ranking.summary()
+    print(_table(ranking, splits.query, splits.gallery, rows=min(10, len(splits.query))))
+    print(
+        "\n" + "  ".join(f"{key} {summary[key]:.3f}" for key in ("mAP", "mINP", "rank1", "rank5", "rank10"))
+    )
+    print(ranking.protocol_line)
+    print(f"wrote metrics.json, ranking.csv, ranking.png and ranking.html to {args.output}")
+    return 0
+
+
+def _load(args: argparse.Namespace) -> "Splits":
+    if (args.corpus is None) == (args.video is None):
+        raise ConfigError("give either --video and --tracks, or --corpus and --root")
+    if args.corpus is not None:
+        from videoreid.data.datasets import build_dataset
+
+        return build_dataset(args.corpus, root=args.root)
+    if args.tracks is None:
+        raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
+    from videoreid.data.tracks import crop_tracklets, read_tracks, split_tracks
+
+    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), args.output / "tracklets")
+    return split_tracks(tracklets, args.split_tracks)
+
+
+def _build(args: argparse.Namespace) -> "ReIDModel":
+    from videoreid.models import build_model, load_weights
+    from videoreid.utils import get_logger
+
+    if not Path(args.weights).exists() and not Path(args.weights).suffix:
+        return build_model(args.model, pretrained=args.weights)
+    model = build_model(args.model)
+    report = load_weights(model, args.weights)
+    get_logger().info("%s", report)
+    return model
+
+
+def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":
+    from videoreid.data.loaders import eval_loader
+    from videoreid.data.transforms import Resize
+    from videoreid.engine import extract_features
+
+    loader = eval_loader(
+        tracklets,
+        batch_size=args.batch_size,
+        num_frames=_clip_length(model, args),
+        sampling="all_continuous",
+        transform=Resize(tuple(args.size) if args.size else model.input_size),
+    )
+    return extract_features(model, loader, device=args.device)
+
+
+def _clip_length(model: "ReIDModel", args: argparse.Namespace) -> int:
+    """Return T: a network that only averages frames gets them one by one, so that no frame is counted twice."""
+    return int(args.frames or model.frames or 1)
+
+
+def _score(query: "Features", gallery: "Features", splits: "Splits", args: argparse.Namespace) -> "Ranking":
+    from videoreid.metrics import KReciprocal, evaluate_features
+
+    return evaluate_features(
+        query,
+        gallery,
+        protocol=args.protocol or splits.protocol,
+        distance=args.distance,
+        refiners=[KReciprocal()] if args.rerank else [],
+        corpus=splits.name,
+        details={"frames": "all, mean", "flip": "no"},
+        top_k=args.top,
+    )
+
+
+def _write(ranking: "Ranking", splits: "Splits", output: Path, top: int) -> None:
+    from videoreid.data.frames import FrameReader
+    from videoreid.utils import atomic_path, atomic_write_text
+    from videoreid.visual import draw_ranking, order_queries, write_ranking_html
+
+    atomic_write_text(output / "metrics.json", json.dumps(ranking.summary(), indent=2) + "\n")
+    with atomic_path(output / "ranking.csv") as path, path.open("w", newline="") as file:
+        csv.writer(file).writerows(_csv_rows(ranking, splits))
+    read = FrameReader().read
+    worst = order_queries(ranking, "worst")[:20]
+    draw_ranking(ranking, splits.query, splits.gallery, output / "ranking.png", read_frames=read, rows=worst)
+    write_ranking_html(
+        ranking, splits.query, splits.gallery, output / "ranking.html", read_frames=read, top_k=top
+    )
+
+
+def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
+    rows: list[list[object]] = [
+        ["query", "query_pid", "query_camid", "rank", "gallery", "pid", "camid", "distance", "match"]
+    ]
+    for row, asked in enumerate(splits.query):
+        for rank, index in enumerate(ranking.top_indices[row].tolist()):
+            if index >= 0:
+                found = splits.gallery[index]
+                distance = f"{ranking.top_distances[row, rank]:.6f}"
+                match = int(ranking.top_matches[row, rank])
+                rows.append(
+                    [row, asked.pid, asked.camid, rank + 1, index, found.pid, found.camid, distance, match]
+                )
+    return rows
+
+
+def _table(
+    ranking: "Ranking", query: Sequence["Tracklet"], gallery: Sequence["Tracklet"], *, rows: int
+) -> str:
+    """Return the answers to the first queries: ids in ranked order, the true ones marked."""
+    lines = [f"{'query':>6} {'id':>6} {'cam':>4} {'AP':>6}  answers (id@camera, * = same person)"]
+    for row in range(rows):
+        answers = [
+            f"{gallery[index].pid}@{gallery[index].camid}{'*' if ranking.top_matches[row, rank] else ''}"
+            for rank, index in enumerate(ranking.top_indices[row].tolist())
+            if index >= 0
+        ]
+        asked = query[row]
+        precision = ranking.average_precision[row]
+        lines.append(f"{row:>6} {asked.pid:>6} {asked.camid:>4} {precision:>6.3f}  {' '.join(answers)}")
+    if rows < len(query):
+        lines.append(f"   ... {len(query) - rows} more in ranking.csv")
+    return "\n".join(lines)
