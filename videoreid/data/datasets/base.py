@@ -1,0 +1,87 @@
+"""The front door of the corpora: a name and a folder in, `Splits` out."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from videoreid.data.datasets.corpus import Corpus
+from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.registry import Registry
+from videoreid.types import Splits
+
+__all__ = ["DATASETS", "build_dataset", "corpus_card", "list_datasets", "register_corpus"]
+
+Loader = Callable[..., Splits]
+
+DATASETS: Registry[Loader] = Registry("dataset")
+_CARDS: dict[str, Corpus] = {}
+
+
+def register_corpus(card: Corpus) -> Callable[[Loader], Loader]:
+    """Return a decorator that files a loader in `DATASETS` together with the card of its corpus.
+
+    Args:
+        card: what is known of the corpus; its ``name`` is the key.
+
+    Raises:
+        ConfigError: the name is taken.
+    """
+
+    def decorate(loader: Loader) -> Loader:
+        DATASETS.register(card.name)(loader)
+        _CARDS[card.name] = card
+        return loader
+
+    return decorate
+
+
+def build_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> Splits:
+    """Read a corpus.
+
+    Args:
+        name: a registered name (`list_datasets`).
+        root: the folder of the corpus, or its parent; None means the folder named by the environment
+            variable ``VIDEOREID_DATA``.
+        **kwargs: options of the corpus, such as ``split_id``.
+
+    Returns:
+        The training, query and gallery tracklets and the protocol by which the corpus is scored.
+
+    Raises:
+        UnknownNameError: no such corpus; the message suggests close names.
+        ConfigError: an option that the corpus does not know.
+        DatasetError: the corpus is missing, damaged, or not in its published layout.
+
+    Example:
+        >>> build_dataset("marz")
+        Traceback (most recent call last):
+        videoreid.errors.UnknownNameError: unknown dataset 'marz'; did you mean 'mars'?
+    """
+    loader = DATASETS[name]
+    signature = inspect.signature(loader)
+    try:
+        signature.bind(root, **kwargs)
+    except TypeError as error:
+        options = [parameter for parameter in signature.parameters if parameter != "root"]
+        raise ConfigError(
+            f"dataset {name!r}: {error}; its options are {', '.join(options) or 'none'}"
+        ) from None
+    return loader(root, **kwargs)
+
+
+def list_datasets() -> list[str]:
+    """Return the name of every registered corpus, sorted."""
+    return DATASETS.names()
+
+
+def corpus_card(name: str) -> Corpus:
+    """Return the card of a corpus: citation, provenance, licence, layout, published counts.
+
+    Raises:
+        UnknownNameError: no such corpus, or one that was registered without a card.
+    """
+    loader = DATASETS[name]
+    if name not in _CARDS:
+        raise UnknownNameError(f"dataset {name!r} ({loader.__module__}) was registered without a corpus card")
+    return _CARDS[name]

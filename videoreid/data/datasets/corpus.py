@@ -1,0 +1,50 @@
+"""What is known of a published corpus: whose it is, how much there is, how it lies on disk, who may use it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Corpus", "Counts"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much a split holds, as published; None where the authors do not say.
+
+    Args:
+        ids: different person ids, junk and distractor labels included where the split has them.
+        tracklets: tracklets (images, in an image corpus).
+        images: frames.
+    """
+
+    ids: int | None = None
+    tracklets: int | None = None
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The card of a corpus.
+
+    Args:
+        name: registry key.
+        title: how the authors write it.
+        citation: authors, title, venue and year.
+        provenance: where the data come from and whom to ask; never a download link to withdrawn data.
+        licence: conditions of use, in one line.
+        layout: the tree that the loader expects, as text.
+        counts: published statistics by split ("train", "query", "gallery"); empty where every split differs.
+        num_cameras: cameras; None where it depends on the data.
+        image_size: published ``(height, width)`` of every frame; None where crops differ in size.
+        withdrawn: the authors took the data back; old copies load, none is offered.
+    """
+
+    name: str
+    title: str
+    citation: str
+    provenance: str
+    licence: str
+    layout: str
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    num_cameras: int | None = None
+    image_size: tuple[int, int] | None = None
+    withdrawn: bool = False
