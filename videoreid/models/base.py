@@ -37,7 +37,7 @@ class ReIDModel(nn.Module):
     frames: int | None = None
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
-    stages: ClassVar[tuple[str, ...]] = ()
+    stages: tuple[str, ...] = ()
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
 

@@ -1,0 +1,158 @@
+"""Image networks on clips: every frame through the trunk, then one vector over time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from torch import Tensor, nn
+
+from videoreid.errors import ConfigError
+from videoreid.models.base import ReIDModel
+from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
+from videoreid.models.temporal import AttentionPool, build_temporal
+from videoreid.types import ReIDOutput
+
+__all__ = ["ClipModel", "ClipOptions", "init_as_published"]
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """What any image network can be given on top of its frames.
+
+    Args:
+        temporal: temporal head, a name of `videoreid.models.temporal.TEMPORAL`.
+        temporal_options: arguments of that head (``{"hidden": 256}``).
+        neck: put a BN neck between the embedding and a bias-free classifier. The embedding is then the vector after
+            the neck, and metric losses see the one before it.
+    """
+
+    temporal: str = "average"
+    temporal_options: Mapping[str, Any] = field(default_factory=dict)
+    neck: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "ClipOptions":
+        """Make a record of keyword arguments.
+
+        Raises:
+            ConfigError: there is no such option.
+        """
+        known = [option.name for option in fields(cls)]
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise ConfigError(f"image networks take no option {unknown[0]!r}; they take: {', '.join(known)}")
+        return cls(**options)
+
+
+class ClipModel(ReIDModel):
+    """An image network with published parameter names that takes clips.
+
+    The trunk is kept as children of this module, under their published names and without a prefix, so checkpoints of
+    image networks fit as they are. Frames ``(B, T, 3, H, W)`` run as ``(B*T, 3, H, W)``; their vectors meet in the
+    temporal head. With T = 1 and a pooling head the embedding is the published one.
+
+    Args:
+        trunk: child modules by published name, in the order of the data flow; also the stages of `freeze`.
+        dim: width D of a frame vector.
+        num_classes: number of training identities K.
+        embedder: what follows global pooling (published as ``fc``), or None.
+        options: temporal head and neck.
+
+    Reference:
+        Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
+    """
+
+    def __init__(
+        self,
+        trunk: Mapping[str, nn.Module],
+        dim: int,
+        num_classes: int,
+        *,
+        embedder: nn.Module | None = None,
+        options: ClipOptions | None = None,
+    ) -> None:
+        super().__init__()
+        options = options or ClipOptions()
+        for name, module in trunk.items():
+            self.add_module(name, module)
+        self.trunk_names = tuple(trunk)
+        if embedder is not None:
+            self.fc = embedder
+        self.temporal = build_temporal(options.temporal, dim, **options.temporal_options)
+        self.embedding_dim = self.temporal.out_dim
+        self.neck = bn_neck(self.embedding_dim) if options.neck else None
+        self.stages = (*self.trunk_names, *(("fc",) if embedder is not None else ()))
+        self.build_classifiers(num_classes, bias=not options.neck)
+
+    def init_published_parts(self) -> None:
+        """Draw the initial weights of trunk and embedder, and of a classifier without neck, as published."""
+        for name in (*self.stages, *(("classifier",) if self.neck is None else ())):
+            init_as_published(getattr(self, name))
+
+    def build_classifiers(self, num_classes: int, *, bias: bool) -> None:
+        """Create ``classifier``; networks with several heads override this together with `classify`."""
+        if bias:
+            self.classifier = nn.Linear(self.embedding_dim, num_classes)
+        else:
+            self.classifier = identity_classifier(self.embedding_dim, num_classes, bias=False)
+
+    def feature_maps(self, images: Tensor) -> Tensor:
+        """Return the maps ``(N, C, h, w)`` of images ``(N, 3, H, W)`` before pooling."""
+        for name in self.trunk_names:
+            images = getattr(self, name)(images)
+        return images
+
+    def frame_vectors(self, maps: Tensor) -> Tensor:
+        """Pool maps ``(N, C, h, w)`` to the published vector ``(N, D)`` of each image."""
+        vectors = maps.mean(dim=(2, 3))
+        return self.fc(vectors) if "fc" in self.stages else vectors
+
+    def classify(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return one ``(B, K)`` per classifier for clip vectors ``(B, D)``."""
+        return (self.classifier(features),)
+
+    def pool_frames(self, vectors: Tensor, maps: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run the temporal head.
+
+        Args:
+            vectors: ``(B, T, D)``.
+            maps: ``(B, T, C, h, w)``, or None where the network has no single map.
+
+        Returns:
+            ``(B, embedding_dim)`` and the named extras ("frame_scores" ``(B, T)`` of attention).
+        """
+        if isinstance(self.temporal, AttentionPool):
+            scores = self.temporal.scores(vectors, maps)
+            return self.temporal.pool(vectors, scores), {"frame_scores": scores}
+        return self.temporal(vectors, maps), {}
+
+    def forward_clips(self, frames: Tensor) -> ReIDOutput:
+        """Run the network on ``(B, T, 3, H, W)``."""
+        clips = frames.shape[:2]
+        maps = self.feature_maps(frames.flatten(0, 1))
+        vectors = self.frame_vectors(maps)
+        features, extras = self.pool_frames(vectors.unflatten(0, clips), maps.unflatten(0, clips))
+        embedding = features if self.neck is None else self.neck(features)
+        if not self.training:
+            return ReIDOutput(embedding, (), (features,), extras)
+        return ReIDOutput(embedding, self.classify(embedding), (features,), extras)
+
+
+def init_as_published(network: nn.Module) -> None:
+    """Draw initial weights as the published image networks do.
+
+    Convolutions: Kaiming normal by fan-out; norms: 1 and 0; linear layers: N(0, 0.01) and 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.InstanceNorm2d):
+            if module.affine:
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
