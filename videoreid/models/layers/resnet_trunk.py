@@ -1,0 +1,90 @@
+"""The ResNet under every video network: clips in, feature maps out, with modules between its blocks."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torchvision
+from torch import Tensor, nn
+
+from videoreid.errors import ConfigError
+
+__all__ = ["IMAGENET_KEY_RULES", "ResNetTrunk"]
+
+_DEPTHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+
+IMAGENET_KEY_RULES: tuple[tuple[str, str | None], ...] = (
+    (r"^(conv1|bn1|layer[1-4])\.", r"backbone.\1."),
+    (r"^fc\.", None),
+)
+"""How torchvision's ImageNet weights find their place in a network whose trunk is called ``backbone``."""
+
+
+class ResNetTrunk(nn.Module):
+    """A torchvision ResNet without pooling and classifier, run on every frame of a clip.
+
+    Modules can be inserted after the last blocks of a stage: with k modules in a stage of L blocks, module j follows
+    block L-k+j. They are given the clip length, because frames lie flattened along the batch axis here.
+
+    Args:
+        name: "resnet18", "resnet34", "resnet50", "resnet101" or "resnet152".
+        last_stride: stride of the last stage; 1 keeps maps of 1/16 of the input, 2 is torchvision's 1/32.
+        stem_relu: ReLU between the first batch normalisation and the max-pooling. VPReID's networks lack it.
+        inserts: stage (1..4) to (number of modules, function from channels to a module whose forward takes maps
+            ``(B*T, C, h, w)`` and T). More modules than the stage has blocks are cut to one per block.
+
+    Raises:
+        ConfigError: unknown name.
+    """
+
+    def __init__(
+        self,
+        name: str = "resnet50",
+        *,
+        last_stride: int = 1,
+        stem_relu: bool = True,
+        inserts: Mapping[int, tuple[int, Callable[[int], nn.Module]]] | None = None,
+    ) -> None:
+        super().__init__()
+        if name not in _DEPTHS:
+            raise ConfigError(f"unknown backbone {name!r}; choose one of {', '.join(_DEPTHS)}")
+        net = torchvision.models.get_model(name, weights=None)
+        self.conv1, self.bn1, self.maxpool = net.conv1, net.bn1, net.maxpool
+        self.relu = nn.ReLU(inplace=True) if stem_relu else nn.Identity()
+        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
+        _set_stride(self.layer4[0], last_stride)
+        self.inserts = nn.ModuleDict()
+        for stage, (count, build) in (inserts or {}).items():
+            blocks = getattr(self, f"layer{stage}")
+            channels = _width(blocks)
+            self.inserts[str(stage)] = nn.ModuleList(build(channels) for _ in range(min(count, len(blocks))))
+        self.out_channels = _width(self.layer4)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return maps ``(B, T, C, h, w)`` of clips ``(B, T, 3, H, W)``."""
+        num_frames = frames.shape[1]
+        maps = self.maxpool(self.relu(self.bn1(self.conv1(frames.flatten(0, 1)))))
+        for stage in range(1, 5):
+            maps = self._run_stage(stage, maps, num_frames)
+        return maps.unflatten(0, (-1, num_frames))
+
+    def _run_stage(self, stage: int, maps: Tensor, num_frames: int) -> Tensor:
+        blocks = getattr(self, f"layer{stage}")
+        inserts = [*self.inserts[str(stage)]] if str(stage) in self.inserts else []  # type: ignore[misc]
+        first = len(blocks) - len(inserts)
+        for index, block in enumerate(blocks):
+            maps = block(maps)
+            if index >= first:
+                maps = inserts[index - first](maps, num_frames)
+        return maps
+
+
+def _width(blocks: nn.Sequential) -> int:
+    norms = [module for module in blocks[-1].modules() if isinstance(module, nn.BatchNorm2d)]
+    return norms[-1].num_features
+
+
+def _set_stride(block: Any, stride: int) -> None:
+    """Set the stride of a stage's first block (torchvision keeps it on the 3x3 convolution)."""
+    strided = block.conv2 if hasattr(block, "conv3") else block.conv1
+    for conv in (strided, block.downsample[0]):
+        conv.stride = (stride, stride)

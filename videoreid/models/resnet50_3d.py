@@ -1,0 +1,144 @@
+"""The 3-D ResNet: convolutions over time, height and width."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from videoreid.errors import ConfigError
+from videoreid.models.base import ReIDModel
+from videoreid.models.factory import MODELS
+from videoreid.types import ReIDOutput
+
+__all__ = ["ResNet3D", "resnet50_3d"]
+
+_DEPTHS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+}
+
+
+class ResNet3D(ReIDModel):
+    """A ResNet whose every convolution spans time as well; maps are averaged over all three axes.
+
+    Time is halved by the pooling of the stem and by stages 2, 3 and 4, so a clip of 4 frames ends as 1, one of 16 as
+    1, one of 32 as 2. Weights trained on Kinetics load, their classifier aside.
+
+    Args:
+        num_classes: number of training identities K.
+        backbone: which depth: "resnet18", "resnet34", "resnet50" or "resnet101".
+        height: of the input, in pixels; any size works.
+        width: of the input, in pixels.
+
+    Raises:
+        ConfigError: unknown backbone.
+
+    Reference:
+        Hara, Kataoka and Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?, CVPR 2018;
+        for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104
+    """
+
+    stages = ("stem", "layer1", "layer2", "layer3", "layer4", "classifier")
+    key_rules = ((r"^conv1\.", "stem.0."), (r"^bn1\.", "stem.1."), (r"^fc\.", "classifier."))
+
+    def __init__(
+        self, num_classes: int, *, backbone: str = "resnet50", height: int = 224, width: int = 112
+    ) -> None:
+        super().__init__()
+        if backbone not in _DEPTHS:
+            raise ConfigError(f"unknown backbone {backbone!r}; choose one of {', '.join(_DEPTHS)}")
+        block = _Bottleneck if backbone in ("resnet50", "resnet101") else _BasicBlock
+        self.input_size = (height, width)
+        self.stem = nn.Sequential(
+            nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False),
+            nn.BatchNorm3d(64),
+            nn.ReLU(inplace=True),
+            nn.MaxPool3d(3, stride=2, padding=1),
+        )
+        channels = 64
+        for stage, blocks in enumerate(_DEPTHS[backbone]):
+            width_, stride = 64 * 2**stage, 1 if stage == 0 else 2
+            layer = _stage(block, channels, width_, blocks, stride)
+            channels = width_ * block.expansion
+            setattr(self, f"layer{stage + 1}", layer)
+        self.embedding_dim = channels
+        self.classifier = nn.Linear(channels, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+
+    def forward_clips(self, frames: Tensor) -> ReIDOutput:
+        """Run the network; see `ReIDModel.forward_clips`."""
+        maps = self.stem(frames.transpose(1, 2))  # (B, T, 3, H, W) -> (B, 64, T', h, w)
+        for stage in range(1, 5):
+            maps = getattr(self, f"layer{stage}")(maps)
+        embedding = maps.mean((2, 3, 4))
+        return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,))
+
+
+class _Block(nn.Module):
+    """A residual block with a projection where shape changes (shortcut B)."""
+
+    expansion: ClassVar[int]
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        out = width * self.expansion
+        self.downsample = (
+            nn.Sequential(nn.Conv3d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm3d(out))
+            if stride != 1 or channels != out
+            else nn.Identity()
+        )
+
+    def branch(self, maps: Tensor) -> Tensor:
+        """Return what is added to the shortcut."""
+        raise NotImplementedError
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return ``ReLU(branch + shortcut)``."""
+        return torch.relu(self.branch(maps) + self.downsample(maps))
+
+
+class _BasicBlock(_Block):
+    expansion = 1
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__(channels, width, stride)
+        self.conv1 = nn.Conv3d(channels, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm3d(width)
+        self.conv2 = nn.Conv3d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm3d(width)
+
+    def branch(self, maps: Tensor) -> Tensor:
+        return self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(maps)))))
+
+
+class _Bottleneck(_Block):
+    expansion = 4
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__(channels, width, stride)
+        self.conv1 = nn.Conv3d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm3d(width)
+        self.conv2 = nn.Conv3d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm3d(width)
+        self.conv3 = nn.Conv3d(width, width * self.expansion, 1, bias=False)
+        self.bn3 = nn.BatchNorm3d(width * self.expansion)
+
+    def branch(self, maps: Tensor) -> Tensor:
+        hidden = torch.relu(self.bn1(self.conv1(maps)))
+        return self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
+
+
+def _stage(block: type[_Block], channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    layers = [block(channels, width, stride)]
+    layers += [block(width * block.expansion, width, 1) for _ in range(blocks - 1)]
+    return nn.Sequential(*layers)
+
+
+@MODELS.register("resnet50_3d")
+def resnet50_3d(num_classes: int = 1, **options: Any) -> ResNet3D:
+    """Build the 3-D ResNet-50; see `ResNet3D`."""
+    return ResNet3D(num_classes, **options)

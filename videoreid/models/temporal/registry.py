@@ -1,0 +1,49 @@
+"""The catalogue of temporal heads: frames of a clip in, one vector out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from videoreid.registry import Registry
+
+__all__ = ["TEMPORAL", "TemporalHead", "build_temporal"]
+
+
+class TemporalHead(nn.Module):
+    """Base of the heads that fuse the frames of a clip.
+
+    Attributes:
+        out_dim: width of the clip vector.
+    """
+
+    out_dim: int
+
+    def forward(self, features: Tensor, maps: Tensor | None = None) -> Tensor:
+        """Fuse the frames.
+
+        Args:
+            features: ``(B, T, D)``, one pooled vector per frame; any T.
+            maps: ``(B, T, C, h, w)``, the maps they were pooled from; only heads that look at positions need them.
+
+        Returns:
+            ``(B, out_dim)``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement forward")
+
+
+TEMPORAL: Registry[Callable[..., TemporalHead]] = Registry("temporal head")
+
+
+def build_temporal(name: str, dim: int, **options: Any) -> TemporalHead:
+    """Build a temporal head by name.
+
+    Args:
+        name: "average", "maximum", "gem", "attention", "lstm", "gru" or "self_attention".
+        dim: width D of the frame vectors.
+        **options: of that head.
+
+    Raises:
+        UnknownNameError: no such head; the message suggests the nearest name.
+    """
+    return TEMPORAL[name](dim, **options)
