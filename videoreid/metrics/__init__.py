@@ -1,1 +1,17 @@
 """Metrics."""
+
+from videoreid.metrics.rerank import (
+    KReciprocal,
+    k_reciprocal_rerank,
+    k_reciprocal_rerank_blocks,
+    k_reciprocal_rerank_distances,
+    re_ranking,
+)
+
+__all__ = [
+    "KReciprocal",
+    "k_reciprocal_rerank",
+    "k_reciprocal_rerank_blocks",
+    "k_reciprocal_rerank_distances",
+    "re_ranking",
+]
