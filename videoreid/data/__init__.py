@@ -1,1 +1,29 @@
-"""Data."""
+"""Data: corpora, frames, clips, samplers, loaders, and footage made into tracklets."""
+
+from videoreid.data.clips import ClipDataset, ClipKey
+from videoreid.data.frames import FrameReader
+from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
+from videoreid.data.samplers import DomainSampler, PKSampler
+from videoreid.data.sampling import list_sampling_rules, sample_indices
+from videoreid.data.tracks import Tracks, crop_tracklets, read_tracks, split_tracks
+from videoreid.data.transforms import ClipTransform, build_transform, list_presets
+
+__all__ = [
+    "ClipDataset",
+    "ClipKey",
+    "ClipLoader",
+    "ClipTransform",
+    "DomainSampler",
+    "FrameReader",
+    "PKSampler",
+    "Tracks",
+    "build_transform",
+    "crop_tracklets",
+    "eval_loader",
+    "list_presets",
+    "list_sampling_rules",
+    "read_tracks",
+    "sample_indices",
+    "split_tracks",
+    "train_loader",
+]

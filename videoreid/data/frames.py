@@ -1,0 +1,118 @@
+"""Frame keys to pixels, from folders, packed stores and videos alike."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import get_worker_info
+
+from videoreid.data.decoding import decode_frame, read_bytes
+from videoreid.data.keys import FrameKey, parse_key
+from videoreid.data.video import VideoReader
+from videoreid.errors import ConfigError, FrameError
+from videoreid.utils import get_logger
+
+__all__ = ["FrameReader"]
+
+_MAX_WORKERS = 1024
+_MAX_VIDEOS = 8
+
+
+class FrameReader:
+    """Reads frames by key; safe in forked and spawned workers.
+
+    Open stores and videos belong to the process that opened them and are opened again in every other.
+
+    Args:
+        on_bad_frame: what to do with a frame that cannot be read: "raise" a `FrameError` that names it, or
+            "skip" it: the nearest readable frame of the same call takes its place, a warning names it, and
+            `skipped` counts it, across the workers of a loader as well.
+
+    Raises:
+        ConfigError: another word for ``on_bad_frame``.
+    """
+
+    def __init__(self, on_bad_frame: Literal["raise", "skip"] = "raise") -> None:
+        if on_bad_frame not in ("raise", "skip"):
+            raise ConfigError(f"on_bad_frame must be 'raise' or 'skip', not {on_bad_frame!r}")
+        self.on_bad_frame = on_bad_frame
+        # one slot a worker, in shared memory: no lock, and no lost count
+        self._skipped = torch.zeros(_MAX_WORKERS, dtype=torch.int64).share_memory_()
+        self._open_in = -1
+        self._videos: dict[str, VideoReader] = {}
+
+    @property
+    def skipped(self) -> int:
+        """Frames that were skipped so far, in this process and in workers made from it."""
+        return int(self._skipped.sum())
+
+    def read(self, frames: Sequence[str]) -> list[np.ndarray]:
+        """Read frames.
+
+        Args:
+            frames: keys: paths, ``store.h5::entry`` or ``video.avi::frame=12`` (see `videoreid.data.keys`).
+
+        Returns:
+            One ``(H, W, 3)`` uint8 RGB array a key, in their order; sizes may differ.
+
+        Raises:
+            FrameError: a frame cannot be read, or, where they are skipped, all of them.
+        """
+        if self.on_bad_frame == "raise":
+            return [self._read_one(key) for key in frames]
+        images: list[np.ndarray | None] = []
+        for key in frames:
+            try:
+                images.append(self._read_one(key))
+            except FrameError as error:
+                self._count(error)
+                images.append(None)
+        return _fill(images, frames)
+
+    def _read_one(self, key: str) -> np.ndarray:
+        if "::" not in key:  # the common case, without the cost of parsing
+            return decode_frame(read_bytes(key), key)
+        parsed = parse_key(key)
+        if parsed.entry:
+            from videoreid.data.packing import read_packed
+
+            return decode_frame(read_packed(parsed.path, parsed.entry), key)
+        if parsed.frame >= 0:
+            return self._read_video(parsed, key)
+        return decode_frame(read_bytes(key), key)
+
+    def _read_video(self, parsed: FrameKey, key: str) -> np.ndarray:
+        if self._open_in != os.getpid():  # a forked child shares the parent's file offset: open anew
+            self._open_in, self._videos = os.getpid(), {}
+        if parsed.path not in self._videos:
+            if len(self._videos) >= _MAX_VIDEOS:
+                self._videos.pop(next(iter(self._videos)))
+            self._videos[parsed.path] = VideoReader(parsed.path)
+        image = self._videos[parsed.path].read(parsed.frame)
+        if parsed.box is None:
+            return image
+        left, top, right, bottom = parsed.box
+        height, width = image.shape[:2]
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise FrameError(f"frame {key}: the box lies outside the {width}x{height} frame")
+        return np.ascontiguousarray(image[top:bottom, left:right])
+
+    def _count(self, error: FrameError) -> None:
+        worker = get_worker_info()
+        self._skipped[0 if worker is None else 1 + worker.id % (_MAX_WORKERS - 1)] += 1
+        get_logger("data").warning("skipped: %s", error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_videos": {}, "_open_in": -1}
+
+
+def _fill(images: list[np.ndarray | None], frames: Sequence[str]) -> list[np.ndarray]:
+    good = [position for position, image in enumerate(images) if image is not None]
+    if not good:
+        raise FrameError(
+            f"none of {len(frames)} frames can be read, the first is {frames[0] if frames else 'absent'}"
+        )
+    nearest = (min(good, key=lambda other: abs(other - position)) for position in range(len(images)))
+    return [image for position in nearest if (image := images[position]) is not None]

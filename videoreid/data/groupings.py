@@ -1,0 +1,149 @@
+"""How the tracklets of an identity are put into groups of K, and groups into batches."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from videoreid.registry import Registry
+
+__all__ = ["GROUPINGS", "domain_batches"]
+
+Grouping = Callable[[np.ndarray, np.ndarray, int, int, np.random.Generator], np.ndarray]
+
+GROUPINGS: Registry[Grouping] = Registry("grouping")
+
+
+@GROUPINGS.register("permutation", "psta", "jg")
+def permutation(
+    pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Take every identity once an epoch; K of its tracklets, repeated only where it has fewer.
+
+    Args:
+        pids: ``(N,)`` identity of every tracklet.
+        camids: ``(N,)`` camera of every tracklet.
+        instances: tracklets of a group K.
+        identities: groups of a batch P.
+        generator: where the order is drawn from.
+
+    Returns:
+        ``(num_groups, K)`` positions of tracklets, in the order of use.
+    """
+    members = _members(pids)
+    chosen = (members[i] for i in generator.permutation(len(members)))
+    return _stack((generator.choice(m, instances, replace=len(m) < instances) for m in chosen), instances)
+
+
+@GROUPINGS.register("replacement", "base", "gcn")
+def replacement(
+    pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Take every identity once an epoch; K of its tracklets, drawn with replacement. Arguments as `permutation`."""
+    members = _members(pids)
+    chosen = (members[i] for i in generator.permutation(len(members)))
+    return _stack((generator.choice(m, instances, replace=True) for m in chosen), instances)
+
+
+@GROUPINGS.register("all_groups", "vpreid", "ame")
+def all_groups(
+    pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Cut every identity's shuffled tracklets into groups of K and shuffle all groups; a batch may hold one twice.
+
+    An identity with fewer than K is drawn with replacement to exactly K; remainders are dropped. Arguments as
+    `permutation`.
+    """
+    groups = [group for cut in _cut_identities(pids, instances, generator) for group in cut]
+    return _stack((groups[i] for i in generator.permutation(len(groups))), instances)
+
+
+@GROUPINGS.register("distinct", "torchreid")
+def distinct(
+    pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Cut as `all_groups`, but give every batch P different identities, while so many have groups left.
+
+    Arguments as `permutation`.
+    """
+    waiting = _cut_identities(pids, instances, generator)
+    order: list[np.ndarray] = []
+    while len(waiting) >= identities:
+        for i in generator.choice(len(waiting), identities, replace=False):
+            order.append(waiting[i].pop())
+        waiting = [groups for groups in waiting if groups]
+    return _stack(order, instances)
+
+
+@GROUPINGS.register("camera_balanced")
+def camera_balanced(
+    pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Take every identity once an epoch; its K tracklets go round its cameras, two cameras at least where it can.
+
+    Arguments as `permutation`.
+    """
+    members = _members(pids)
+    chosen = (members[i] for i in generator.permutation(len(members)))
+    return _stack((_round_of_cameras(m, camids[m], instances, generator) for m in chosen), instances)
+
+
+def domain_batches(
+    group_domains: np.ndarray, per_domain: int, domains_per_batch: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return ``(num_batches, P)`` groups, each batch with ``per_domain`` groups from each of its domains.
+
+    Goes on while enough domains have groups left; the domains with most left come first, chance decides ties.
+    """
+    queues = [
+        list(generator.permutation(np.flatnonzero(group_domains == d))) for d in np.unique(group_domains)
+    ]
+    batches: list[list[int]] = []
+    while True:
+        left = np.array([len(queue) for queue in queues])
+        ready = np.flatnonzero(left >= per_domain)
+        if len(ready) < domains_per_batch:
+            break
+        ties = generator.random(len(ready))
+        picked = ready[np.lexsort((ties, -left[ready]))][:domains_per_batch]
+        batches.append([queues[d].pop() for d in picked for _ in range(per_domain)])
+    return np.array(batches, dtype=np.int64).reshape(len(batches), per_domain * domains_per_batch)
+
+
+def _members(pids: np.ndarray) -> list[np.ndarray]:
+    """Return the positions of every identity's tracklets, identities in sorted order."""
+    order = np.argsort(pids, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(pids[order])) + 1)
+
+
+def _stack(groups: object, instances: int) -> np.ndarray:
+    rows = list(groups)  # type: ignore[call-overload]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), instances)
+
+
+def _cut_identities(
+    pids: np.ndarray, instances: int, generator: np.random.Generator
+) -> list[list[np.ndarray]]:
+    cut = []
+    for members in _members(pids):
+        if len(members) < instances:
+            shuffled = generator.choice(members, instances, replace=True)
+        else:
+            shuffled = generator.permutation(members)
+        whole = len(shuffled) // instances * instances
+        cut.append(list(shuffled[:whole].reshape(-1, instances)))
+    return cut
+
+
+def _round_of_cameras(
+    members: np.ndarray, camids: np.ndarray, instances: int, generator: np.random.Generator
+) -> np.ndarray:
+    queues = [list(generator.permutation(members[camids == camera])) for camera in np.unique(camids)]
+    queues = [queues[i] for i in generator.permutation(len(queues))]
+    if len(members) < instances:  # every tracklet first, then some of them again, still round the cameras
+        queues = [queue * instances for queue in queues]
+    picked: list[int] = []
+    while len(picked) < instances:
+        for queue in queues:
+            if queue and len(picked) < instances:
+                picked.append(queue.pop())
+    return np.array(picked)
