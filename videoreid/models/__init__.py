@@ -10,6 +10,7 @@ from videoreid.models import (
     resnet,
     resnet50_3d,
     resnet50_temporal,
+    tracklet_vit,
 )
 from videoreid.models.base import ReIDModel
 from videoreid.models.clip_model import ClipModel, ClipOptions
@@ -34,4 +35,5 @@ __all__ = [
     "resnet",
     "resnet50_3d",
     "resnet50_temporal",
+    "tracklet_vit",
 ]
