@@ -1,0 +1,125 @@
+"""MRA: multi-range aggregation, our reading of a network whose code was never published."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from videoreid.errors import ConfigError
+from videoreid.models.base import ReIDModel
+from videoreid.models.factory import MODELS
+from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
+from videoreid.models.layers.gem import GeM
+from videoreid.models.layers.range_aggregation import (
+    GlobalReference,
+    RangeFeatures,
+    StepwiseFusion,
+    average_windows,
+)
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.types import ReIDOutput
+
+__all__ = ["MRA", "mra"]
+
+
+class MRA(ReIDModel):
+    """Look at a clip through windows of 1, 2, 4 ... frames, and fuse from the shortest to the longest.
+
+    Published are the names of three modules and results, no code and no description. This is our design under those
+    names: Range Feature Generation makes motion-gated maps of every range, the Global Reference Module gates each by
+    its relation to the whole clip, the Stepwise Fusion Module adds one longer range per step. Every step has a head
+    that is supervised (classification and metric losses); retrieval uses the last one. Weights of other systems
+    under this name do not exist; ImageNet weights load into the trunk.
+
+    Args:
+        num_classes: number of training identities K.
+        backbone: a torchvision ResNet.
+        ranges: window sizes in frames, each a multiple of the one before; the last always means the whole clip, and
+            a clip of any length works.
+        use_rfg: without it, a range feature is the plain mean of its frames.
+        use_grm: without it, range features are not gated.
+        use_sfm: without it, range features are averaged in one go, under a single head.
+        height: of the input, in pixels; any size works.
+        width: of the input, in pixels.
+
+    Raises:
+        ConfigError: ranges that do not nest.
+    """
+
+    stages = ("backbone", "generate", "relate", "fuse", "pool", "necks", "classifiers")
+    key_rules = IMAGENET_KEY_RULES
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        backbone: str = "resnet50",
+        ranges: Sequence[int] = (1, 2, 4),
+        use_rfg: bool = True,
+        use_grm: bool = True,
+        use_sfm: bool = True,
+        height: int = 256,
+        width: int = 128,
+    ) -> None:
+        super().__init__()
+        self.ranges = _checked(ranges)
+        self.input_size = (height, width)
+        self.backbone = ResNetTrunk(backbone)
+        dim, steps = self.backbone.out_channels, len(self.ranges)
+        self.embedding_dim = dim
+        self.generate = RangeFeatures(dim, steps) if use_rfg else None
+        self.relate = GlobalReference(dim) if use_grm else None
+        self.fuse = nn.ModuleList(StepwiseFusion(dim) for _ in range(steps - 1)) if use_sfm else None
+        self.pool = GeM(axes=2)
+        heads = steps if use_sfm else 1
+        self.necks = nn.ModuleList(bn_neck(dim) for _ in range(heads))
+        self.classifiers = nn.ModuleList(
+            identity_classifier(dim, num_classes, bias=False) for _ in range(heads)
+        )
+
+    def forward_clips(self, frames: Tensor) -> ReIDOutput:
+        """Run the network; see `ReIDModel.forward_clips`."""
+        maps = self.backbone(frames)
+        sizes = self._sizes(maps.shape[1])
+        if self.generate is None:
+            windows = [average_windows(maps, size) for size in sizes]
+        else:
+            windows = self.generate(maps, sizes)
+        if self.relate is not None:
+            reference = maps.mean(1)
+            windows = [self.relate(window, reference) for window in windows]
+        vectors = [self.pool(state).mean(1) for state in self._fused(windows, sizes)]
+        if self.fuse is None:
+            vectors = [torch.stack(vectors).mean(0)]
+        features = tuple(neck(vector) for neck, vector in zip(self.necks, vectors, strict=True))
+        logits = tuple(classify(vector) for classify, vector in zip(self.classifiers, features, strict=True))
+        return ReIDOutput(features[-1], logits, features)
+
+    def _fused(self, windows: list[Tensor], sizes: Sequence[int]) -> list[Tensor]:
+        """Return the state after every step, or the range features themselves without the fusion module."""
+        if self.fuse is None:
+            return windows
+        states = [windows[0]]
+        for index, step in enumerate(self.fuse):
+            group = -(-sizes[index + 1] // sizes[index])
+            states.append(step(states[-1], windows[index + 1], group))
+        return states
+
+    def _sizes(self, num_frames: int) -> list[int]:
+        """Return the window sizes for clips of T frames: no longer than the clip, the last the whole of it."""
+        return [*(min(size, num_frames) for size in self.ranges[:-1]), num_frames]
+
+
+def _checked(ranges: Sequence[int]) -> tuple[int, ...]:
+    nested = all(longer % shorter == 0 for shorter, longer in pairwise(ranges))
+    if not ranges or ranges[0] < 1 or not nested:
+        raise ConfigError(f"ranges must grow by whole multiples, as (1, 2, 4) does; got {tuple(ranges)}")
+    return tuple(ranges)
+
+
+@MODELS.register("mra")
+def mra(num_classes: int = 1, **options: Any) -> MRA:
+    """Build multi-range aggregation; see `MRA`."""
+    return MRA(num_classes, **options)
