@@ -238,6 +238,9 @@ class Ranking:
         top_matches: ``(Q, k)`` bool, whether the row shows the same person.
         protocol: the rules.
         protocol_line: the printed line: corpus, split, gallery rule, queries scored and skipped, distance, ...
+        match_ranks: ``(P,)`` int64, 1-based ranks of all true matches, query by query, ascending in each; empty
+            under a single gallery shot, where a query has one match a repetition.
+        match_offsets: ``(Q + 1,)`` int64; query ``q`` owns ``match_ranks[match_offsets[q]:match_offsets[q + 1]]``.
     """
 
     average_precision: np.ndarray
@@ -249,6 +252,8 @@ class Ranking:
     top_matches: np.ndarray
     protocol: Protocol
     protocol_line: str
+    match_ranks: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    match_offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
 
     @property
     def scored(self) -> np.ndarray:
