@@ -1,17 +1,16 @@
 """Bytes to pixels: the one place where an encoded image is decoded."""
 
 import os
-import warnings
 
 import numpy as np
-import torch
-from torchvision.io import ImageReadMode, decode_image
 
 from videoreid.errors import FrameError
 
 __all__ = ["decode_frame", "read_bytes"]
 
-_STRICT_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG")
+# OpenCV fills what is missing of a truncated JPEG with grey; the marker at its end says whether it is whole.
+_END_MARKERS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PN": b"IEND"}
+_TAIL = 1024  # some writers pad behind the marker
 
 
 def read_bytes(path: str | os.PathLike[str]) -> np.ndarray:
@@ -32,10 +31,7 @@ def read_bytes(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def decode_frame(data: np.ndarray, name: str) -> np.ndarray:
-    """Decode an image to RGB.
-
-    JPEG and PNG go through torchvision, which refuses a truncated file where OpenCV would fill the rest with
-    grey; other formats (BMP, TIFF, WebP) go through OpenCV.
+    """Decode an image, of any format that OpenCV knows, to RGB.
 
     Args:
         data: ``(N,)`` uint8, the encoded image.
@@ -47,26 +43,13 @@ def decode_frame(data: np.ndarray, name: str) -> np.ndarray:
     Raises:
         FrameError: the bytes are not a whole image.
     """
-    if data[:4].tobytes().startswith(_STRICT_SIGNATURES):
-        try:
-            image = decode_image(_writable(data), mode=ImageReadMode.RGB)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise FrameError(f"cannot decode frame {name}: {reason}; fetch or write it again") from error
-        if image.dtype == torch.uint16:  # a PNG of 16 bits
-            image = (image.to(torch.int32) >> 8).to(torch.uint8)
-        return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     import cv2
 
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if decoded is None:
-        raise FrameError(f"cannot decode frame {name}: it is no image of a known format")
-    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-
-
-def _writable(data: np.ndarray) -> torch.Tensor:
-    if data.flags.writeable:
-        return torch.from_numpy(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the decoder only reads; torch has no read-only tensors
-        return torch.from_numpy(data)
+    marker = _END_MARKERS.get(data[:3].tobytes())
+    if marker and marker not in data[-_TAIL:].tobytes():
+        raise FrameError(f"cannot decode frame {name}: the file is cut off; fetch or write it again")
+    rgb = getattr(cv2, "IMREAD_COLOR_RGB", None)  # since OpenCV 4.11: saves a pass over the pixels
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR if rgb is None else rgb)
+    if image is None:
+        raise FrameError(f"cannot decode frame {name}: it is damaged, or no image of a known format")
+    return image if rgb is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
