@@ -16,7 +16,7 @@ class AttentionBlock(nn.Module):
         dim: width D of the tokens.
         heads: attention heads; must divide D.
         expansion: width of the feed-forward layer in multiples of D.
-        start_as_identity: zero what both branches add, so that training begins from the unchanged tokens.
+        start_as_identity: let both branches add next to nothing at first, so that training begins from the tokens.
 
     Raises:
         ConfigError: heads do not divide D.
@@ -41,7 +41,7 @@ class AttentionBlock(nn.Module):
         self.reduce = nn.Linear(hidden, dim)
         if start_as_identity:
             for layer in (self.project, self.reduce):
-                nn.init.zeros_(layer.weight)
+                nn.init.normal_(layer.weight, std=1e-3)  # at zero the layers before would not learn at first
                 nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:

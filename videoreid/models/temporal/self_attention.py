@@ -27,8 +27,8 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 class SelfAttentionPool(TemporalHead):
     """Let every frame look at every other one, then average.
 
-    A pre-norm transformer encoder over the frame vectors; its branches start at zero, so that the untrained head is
-    the plain average. Positions are sinusoidal, hence any clip length.
+    A pre-norm transformer encoder over the frame vectors; its branches start near zero, so that the untrained head
+    is nearly the plain average. Positions are sinusoidal, hence any clip length.
 
     Args:
         dim: width D of the frame vectors.
