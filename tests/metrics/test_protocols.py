@@ -7,11 +7,12 @@ from videoreid.types import Protocol
 
 def test_the_published_rules():
     names = "any_camera camera_aware cross_camera dukemtmcvidreid ilidsvid lsvid lsvid_queries_out market1501"
-    more = "market1501_toolkit mars_official mars_torchreid no_cameras prid2011 single_gallery_shot"
+    more = "market1501_toolkit mars_official mars_torchreid no_cameras prid2011 single_gallery_shot xmars"
     assert set(list_protocols()) == {*names.split(), *more.split()}
     assert {name for name, record in PROTOCOLS.items() if record.queries_in_gallery} == {
         "mars_official",
         "lsvid",
+        "xmars",
     }
     assert all(name == record.name for name, record in PROTOCOLS.items())
     assert PROTOCOLS["market1501_toolkit"].average_precision == "trapezoidal"

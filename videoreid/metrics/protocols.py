@@ -39,6 +39,7 @@ _RECORDS = (
         gallery_shot="single",
         note="CUHK03: one random gallery row per person, mean over ten draws",
     ),
+    Protocol("xmars", queries_in_gallery=True, note="X-MARS, a re-split of MARS, scored as MARS is"),
 )
 
 PROTOCOLS: dict[str, Protocol] = {record.name: record for record in _RECORDS}

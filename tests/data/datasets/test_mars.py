@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from corpus_imitations import MARS_TEST, mars_tables, savemat, write_mars
 
-from videoreid.data.datasets import build_dataset, mars
-from videoreid.data.datasets.mars import MARS
+from videoreid.data.datasets import build_dataset
+from videoreid.data.datasets.mars import MARS, mars
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Tracklet
 

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from videoreid.data.datasets.corpus import Corpus
-from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.data.datasets.corpus import Corpus, record_card
+from videoreid.errors import ConfigError
 from videoreid.registry import Registry
 from videoreid.types import Splits
 
-__all__ = ["DATASETS", "build_dataset", "corpus_card", "list_datasets", "register_corpus"]
+__all__ = ["DATASETS", "build_dataset", "list_datasets", "register_corpus"]
 
 Loader = Callable[..., Splits]
 
 DATASETS: Registry[Loader] = Registry("dataset")
-_CARDS: dict[str, Corpus] = {}
 
 
 def register_corpus(card: Corpus) -> Callable[[Loader], Loader]:
@@ -30,7 +29,7 @@ def register_corpus(card: Corpus) -> Callable[[Loader], Loader]:
 
     def decorate(loader: Loader) -> Loader:
         DATASETS.register(card.name)(loader)
-        _CARDS[card.name] = card
+        record_card(card)
         return loader
 
     return decorate
@@ -73,15 +72,3 @@ def build_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> S
 def list_datasets() -> list[str]:
     """Return the name of every registered corpus, sorted."""
     return DATASETS.names()
-
-
-def corpus_card(name: str) -> Corpus:
-    """Return the card of a corpus: citation, provenance, licence, layout, published counts.
-
-    Raises:
-        UnknownNameError: no such corpus, or one that was registered without a card.
-    """
-    loader = DATASETS[name]
-    if name not in _CARDS:
-        raise UnknownNameError(f"dataset {name!r} ({loader.__module__}) was registered without a corpus card")
-    return _CARDS[name]

@@ -1,9 +1,12 @@
 """What is known of a published corpus: whose it is, how much there is, how it lies on disk, who may use it."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Corpus", "Counts"]
+from videoreid.errors import ConfigError, UnknownNameError
+
+__all__ = ["Corpus", "Counts", "corpus_card", "list_cards", "record_card"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,37 @@ class Corpus:
     num_cameras: int | None = None
     image_size: tuple[int, int] | None = None
     withdrawn: bool = False
+
+
+_CARDS: dict[str, Corpus] = {}
+
+
+def record_card(card: Corpus) -> None:
+    """File a card under its name.
+
+    Raises:
+        ConfigError: the name has a card.
+    """
+    if card.name in _CARDS:
+        raise ConfigError(f"corpus {card.name!r} has a card already; choose another name")
+    _CARDS[card.name] = card
+
+
+def corpus_card(name: str) -> Corpus:
+    """Return the card of a corpus: citation, provenance, licence, layout, published counts.
+
+    Raises:
+        UnknownNameError: no corpus of that name has a card.
+    """
+    if name not in _CARDS:
+        close = difflib.get_close_matches(name, _CARDS, n=3)
+        hint = (
+            f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(list_cards())}"
+        )
+        raise UnknownNameError(f"no card for corpus {name!r}; {hint}")
+    return _CARDS[name]
+
+
+def list_cards() -> list[str]:
+    """Return the names of all corpora that have a card, sorted."""
+    return sorted(_CARDS)

@@ -90,7 +90,9 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
         if clock is None and times == "tracklet_number":
             clock = _tracklet_numbers(names, table)
         tables[split] = table
-        tracklets[split] = make_tracklets(folder / f"bbox_{split}", names, table, clock, corpus="mars")
+        tracklets[split] = make_tracklets(
+            [folder / f"bbox_{split}"] * len(table), names, table, clock, corpus="mars"
+        )
     rows = read_query_rows(info / "query_IDX.mat", len(tables["test"]), "mars")
     asked = set(rows.tolist())
     splits = Splits(

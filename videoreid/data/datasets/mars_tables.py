@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,12 +120,12 @@ def read_times(path: Path, split: str, num_tracks: int, corpus: str) -> np.ndarr
 
 
 def make_tracklets(
-    folder: Path, names: np.ndarray, tracks: np.ndarray, times: np.ndarray | None, *, corpus: str
+    folders: Sequence[Path], names: np.ndarray, tracks: np.ndarray, times: np.ndarray | None, *, corpus: str
 ) -> list[Tracklet]:
     """Return one tracklet per row of the table.
 
     Args:
-        folder: holds one folder per person, named by the first four letters of its files.
+        folders: for every row, what holds one folder per person, named by the first four letters of its files.
         names: ``(n,)`` bytes.
         tracks: ``(N, 4)`` from `read_tracks`.
         times: ``(N, 2)`` first and last times, or None.
@@ -135,11 +135,10 @@ def make_tracklets(
         DatasetError: a name is of another person or camera than its row, or frames are not in ascending order.
     """
     _check_rows(names, tracks, corpus)
-    place = str(folder)
     tracklets = []
     for row, (start, end, pid, camera) in enumerate(tracks.tolist()):
         time, end_time = (math.nan, math.nan) if times is None else times[row].tolist()
-        frames = FrameNames(f"{place}/{person_folder(pid)}", names[start:end])
+        frames = FrameNames(f"{folders[row]}/{person_folder(pid)}", names[start:end])
         tracklets.append(Tracklet(frames, pid, camera - 1, time, end_time))
     return tracklets
 

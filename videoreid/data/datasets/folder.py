@@ -1,0 +1,98 @@
+"""Your own data: a tree of folders or one CSV."""
+
+from pathlib import Path
+
+from videoreid.data.datasets.base import register_corpus
+from videoreid.data.datasets.corpus import Corpus
+from videoreid.data.datasets.files import find_root
+from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.datasets.own_tables import read_frame_table
+from videoreid.data.datasets.own_trees import read_trees
+from videoreid.data.datasets.split_maker import make_splits
+from videoreid.errors import ConfigError, DatasetError
+from videoreid.types import Splits, Tracklet
+
+__all__ = ["FOLDER", "folder"]
+
+_SPLITS = ("train", "query", "gallery")
+
+FOLDER = Corpus(
+    name="folder",
+    title="your own data",
+    citation="none",
+    provenance="You. Film only people who may be filmed, and keep only what you may keep.",
+    licence="your own data",
+    layout="""\
+root/
+  train/<person>/<camera>/<tracklet>/frame.jpg      <person>/<tracklet>/frame.jpg with cameras=False
+  query/...
+  gallery/...
+or root/frames.csv with the columns
+  path, pid, tracklet, camid        camid counts from 0; absent with cameras=False
+  time, split                       optional: seconds or frame number; train, query or gallery
+""",
+)
+
+
+@register_corpus(FOLDER)
+def folder(
+    root: str | Path | None = None,
+    *,
+    csv: str | Path | None = None,
+    cameras: bool = True,
+    test_share: float | None = None,
+    seed: int = 0,
+    check_files: bool = True,
+) -> Splits:
+    """Read your own data: a tree, or one CSV where the layout is another.
+
+    Data without cameras are said to have none (``cameras=False``): camid is -1 and protocol "no_cameras" counts
+    every match, where an invented camera would quietly remove some. Data without splits get them from
+    ``test_share`` (see `make_splits`).
+
+    Args:
+        root: folder of the splits, or of people when ``test_share`` is given; a ``.csv`` file is taken as ``csv``.
+        csv: a table of frames; paths in it are relative to ``root``, or to its own folder without one.
+        cameras: whether there are camera numbers.
+        test_share: make splits: share of people to search, between 0 and 1.
+        seed: names the draw of these splits.
+        check_files: check that the frames of a CSV exist.
+
+    Raises:
+        DatasetError: a folder, column or file is missing or wrong; the message says where.
+        ConfigError: splits are asked for, and the data have some.
+    """
+    if csv is None and root is not None and Path(root).suffix.lower() == ".csv" and Path(root).is_file():
+        root, csv = Path(root).parent, root
+    if csv is not None:
+        base = Path(csv).parent if root is None else find_root(root, "folder", [])
+        path = Path(csv) if Path(csv).is_file() else base / csv
+        parts = read_frame_table(path, base, cameras=cameras, check_files=check_files)
+    else:
+        base = find_root(root, "folder", [])
+        there = {split: base / split for split in _SPLITS if (base / split).is_dir()}
+        parts = read_trees(there or {"": base}, cameras=cameras) if there or test_share is not None else {}
+    if test_share is not None:
+        if set(parts) != {""}:
+            raise ConfigError(
+                f"folder: {base} has splits ({', '.join(sorted(parts))}) and test_share asks for others"
+            )
+        return make_splits(parts[""], test_share=test_share, seed=seed, name=f"folder/{base.name}/seed{seed}")
+    return _splits(base, parts, cameras=cameras)
+
+
+def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> Splits:
+    if not parts or "" in parts:
+        where = "no folder train, query or gallery" if not parts else "rows without a split"
+        raise DatasetError(f"folder: {where} in {base}; give the splits, or ask for them with test_share=0.5")
+    if ("query" in parts) != ("gallery" in parts):
+        have, lack = ("query", "gallery") if "query" in parts else ("gallery", "query")
+        raise DatasetError(f"folder: {base} has a {have} and no {lack}; a search needs both")
+    return Splits(
+        name=f"folder/{base.name}",
+        train=relabel_pids(tracklet for tracklet in parts.get("train", ()) if tracklet.pid > 0),
+        query=tuple(tracklet for tracklet in parts.get("query", ()) if tracklet.pid != -1),
+        gallery=tuple(tracklet for tracklet in parts.get("gallery", ()) if tracklet.pid != -1),
+        protocol="cross_camera" if cameras else "no_cameras",
+        licence=FOLDER.licence,
+    )
