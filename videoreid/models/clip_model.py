@@ -62,6 +62,8 @@ class ClipModel(ReIDModel):
         Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
     """
 
+    classifier: nn.Module
+
     def __init__(
         self,
         trunk: Mapping[str, nn.Module],
@@ -102,10 +104,19 @@ class ClipModel(ReIDModel):
             images = getattr(self, name)(images)
         return images
 
-    def frame_vectors(self, maps: Tensor) -> Tensor:
-        """Pool maps ``(N, C, h, w)`` to the published vector ``(N, D)`` of each image."""
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps ``(N, C, h, w)`` and the vectors ``(N, D)`` of images ``(N, 3, H, W)``."""
+        maps = self.feature_maps(images)
         vectors = maps.mean(dim=(2, 3))
-        return self.fc(vectors) if "fc" in self.stages else vectors
+        return maps, self.fc(vectors) if "fc" in self.stages else vectors
+
+    def published_vectors(self, vectors: Tensor) -> Tensor:
+        """Turn vectors ``(..., D)`` into what the image network returns in eval mode (part networks normalise)."""
+        return vectors
+
+    def split_features(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Split clip vectors ``(B, D)`` into what each metric-learning head sees."""
+        return (features,)
 
     def classify(self, features: Tensor) -> tuple[Tensor, ...]:
         """Return one ``(B, K)`` per classifier for clip vectors ``(B, D)``."""
@@ -116,7 +127,7 @@ class ClipModel(ReIDModel):
 
         Args:
             vectors: ``(B, T, D)``.
-            maps: ``(B, T, C, h, w)``, or None where the network has no single map.
+            maps: ``(B, T, C, h, w)`` they were pooled from, if any.
 
         Returns:
             ``(B, embedding_dim)`` and the named extras ("frame_scores" ``(B, T)`` of attention).
@@ -129,13 +140,18 @@ class ClipModel(ReIDModel):
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network on ``(B, T, 3, H, W)``."""
         clips = frames.shape[:2]
-        maps = self.feature_maps(frames.flatten(0, 1))
-        vectors = self.frame_vectors(maps)
-        features, extras = self.pool_frames(vectors.unflatten(0, clips), maps.unflatten(0, clips))
-        embedding = features if self.neck is None else self.neck(features)
+        maps, vectors = (part.unflatten(0, clips) for part in self.encode(frames.flatten(0, 1)))
+        published = self.published_vectors(vectors)
+        pooled, extras = self.pool_frames(published, maps)
+        embedding = pooled if self.neck is None else self.neck(pooled)
         if not self.training:
-            return ReIDOutput(embedding, (), (features,), extras)
-        return ReIDOutput(embedding, self.classify(embedding), (features,), extras)
+            return ReIDOutput(embedding, (), (), extras)
+        features = pooled
+        if published is not vectors and self.neck is None and not list(self.temporal.parameters()):
+            # as published, classifiers see vectors before normalisation; a head that learns must learn on one scale
+            features = self.temporal(vectors, maps)
+        logits = self.classify(features if self.neck is None else embedding)
+        return ReIDOutput(embedding, logits, self.split_features(features), extras)
 
 
 def init_as_published(network: nn.Module) -> None:

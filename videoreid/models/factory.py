@@ -10,9 +10,11 @@ from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
 from videoreid.registry import Registry
 
-__all__ = ["MODELS", "build_model", "list_models"]
+__all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
 
 MODELS: Registry[Callable[..., ReIDModel]] = Registry("model")
+FAMILIES: Registry[Callable[..., ReIDModel]] = Registry("model family")
+"""Families addressed by prefix, whose members another library names: "timm" in ``timm:resnet18``."""
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -102,9 +102,7 @@ def resnext50_32x4d(num_classes: int = 1, **options: Any) -> ResNet:
     return ResNet("resnext50_32x4d", num_classes, options=ClipOptions.of(options))
 
 
-@MODELS.register("resnext50_fc512")
-def resnext50_fc512(num_classes: int = 1, **options: Any) -> ResNet:
-    """Build ResNeXt-50 (32 groups of 4) with last stride 1 and an embedding of 512."""
-    return ResNet(
-        "resnext50_32x4d", num_classes, embed_dim=512, last_stride=1, options=ClipOptions.of(options)
-    )
+@MODELS.register("resnext101_32x8d")
+def resnext101_32x8d(num_classes: int = 1, **options: Any) -> ResNet:
+    """Build ResNeXt-101 with 32 groups of 8 channels."""
+    return ResNet("resnext101_32x8d", num_classes, options=ClipOptions.of(options))

@@ -1,0 +1,111 @@
+"""PCB: horizontal parts, each with its own classifier."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from videoreid.errors import ConfigError
+from videoreid.models.clip_model import ClipModel, ClipOptions
+from videoreid.models.factory import MODELS
+from videoreid.models.resnet import resnet_stages
+
+__all__ = ["PCB"]
+
+
+class DimReduction(nn.Module):
+    """A 1x1 convolution, batch norm and ReLU.
+
+    Args:
+        in_channels: channels in.
+        out_channels: channels out.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, h, w)`` to ``(N, out_channels, h, w)``."""
+        return self.layers(x)
+
+
+class PCB(ClipModel):
+    """Part-based convolutional baseline: the map is pooled in horizontal stripes.
+
+    The embedding is every stripe's vector of 2048, each of unit length; the classifiers see 256 channels of it.
+
+    Args:
+        num_classes: number of training identities K.
+        parts: number of stripes.
+        options: temporal head and neck; the head must keep the width.
+
+    Raises:
+        ConfigError: the temporal head changes the width, or a neck is asked for.
+
+    Reference:
+        Sun et al., Beyond Part Models: Person Retrieval with Refined Part Pooling, ECCV 2018,
+        https://arxiv.org/abs/1711.09349
+    """
+
+    def __init__(self, num_classes: int, *, parts: int = 4, options: ClipOptions | None = None) -> None:
+        self.parts = parts
+        super().__init__(resnet_stages("resnet50", last_stride=1), 2048 * parts, num_classes, options=options)
+        if self.embedding_dim != 2048 * parts or self.neck is not None:
+            raise ConfigError(
+                "pcb classifies each part by itself: it takes no neck, and only temporal heads that keep the width "
+                f"of {2048 * parts} (average, maximum, gem, attention, self_attention)"
+            )
+        self.conv5 = DimReduction(2048, 256)
+        self.init_published_parts()
+        self.stages = (*self.stages, "conv5")
+
+    def build_classifiers(self, num_classes: int, *, bias: bool) -> None:
+        """Create one classifier per part."""
+        self.classifier = nn.ModuleList(nn.Linear(256, num_classes, bias=bias) for _ in range(self.parts))
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps ``(N, 2048, h, w)`` and the parts ``(N, 2048 * parts)`` of images, not normalised."""
+        maps = self.feature_maps(images)
+        return maps, stripe_means(maps, self.parts).flatten(1)
+
+    def published_vectors(self, vectors: Tensor) -> Tensor:
+        """Scale each part of ``(..., 2048 * parts)`` to unit length."""
+        return F.normalize(vectors.unflatten(-1, (2048, self.parts)), dim=-2).flatten(-2)
+
+    def split_features(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return the unit-length parts, side by side, as the one feature of metric losses."""
+        return (self.published_vectors(features),)
+
+    def classify(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits ``(B, K)`` of every part of ``(B, 2048 * parts)``."""
+        parts = F.dropout(features.view(-1, 2048, self.parts, 1), 0.5, self.training)
+        reduced = self.conv5(parts).squeeze(3)  # (B, 256, parts)
+        return tuple(head(reduced[:, :, part]) for part, head in enumerate(self.classifier.children()))
+
+
+def stripe_means(maps: Tensor, parts: int) -> Tensor:
+    """Average maps ``(N, C, h, w)`` over ``parts`` horizontal stripes: ``(N, C, parts)``.
+
+    Where h is no multiple of the parts, neighbouring stripes share a row, as adaptive pooling does.
+    """
+    height = maps.shape[2]
+    bounds = [(part * height // parts, -(-(part + 1) * height // parts)) for part in range(parts)]
+    return torch.stack([maps[:, :, start:end].mean(dim=(2, 3)) for start, end in bounds], dim=2)
+
+
+@MODELS.register("pcb_p4")
+def pcb_p4(num_classes: int = 1, **options: Any) -> PCB:
+    """Build PCB with four parts."""
+    return PCB(num_classes, parts=4, options=ClipOptions.of(options))
+
+
+@MODELS.register("pcb_p6")
+def pcb_p6(num_classes: int = 1, **options: Any) -> PCB:
+    """Build PCB with six parts."""
+    return PCB(num_classes, parts=6, options=ClipOptions.of(options))

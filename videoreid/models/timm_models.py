@@ -1,0 +1,76 @@
+"""Any network of timm as a clip model: ``build_model("timm:convnext_tiny")``."""
+
+from typing import Any
+
+from torch import Tensor
+
+from videoreid.errors import MissingExtraError, UnknownNameError
+from videoreid.models.clip_model import ClipModel, ClipOptions
+from videoreid.models.factory import FAMILIES
+
+__all__ = ["TimmModel"]
+
+
+class TimmModel(ClipModel):
+    """A timm network without its classifier, applied to every frame.
+
+    Its parameters keep timm's names behind ``backbone.``; the normalisation is the one of its weights.
+
+    Args:
+        name: of the network in timm, with or without a tag ("resnet18", "convnext_tiny.fb_in22k").
+        num_classes: number of training identities K.
+        timm_options: arguments of ``timm.create_model`` (``{"img_size": (256, 128)}`` for plain transformers).
+        pretrained: fetch timm's own weights; needs the network.
+        options: temporal head and neck.
+
+    Raises:
+        MissingExtraError: timm is not installed.
+        UnknownNameError: timm has no such network.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_classes: int,
+        *,
+        timm_options: dict[str, Any] | None = None,
+        pretrained: bool = False,
+        options: ClipOptions | None = None,
+    ) -> None:
+        backbone = _create(name, pretrained=pretrained, **(timm_options or {}))
+        super().__init__({"backbone": backbone}, backbone.num_features, num_classes, options=options)
+        config = backbone.pretrained_cfg
+        self.pixel_mean, self.pixel_std = tuple(config["mean"]), tuple(config["std"])
+        if config.get("fixed_input_size"):
+            self.input_size = tuple((timm_options or {}).get("img_size", config["input_size"][1:]))
+
+    def feature_maps(self, images: Tensor) -> Tensor:
+        """Return what timm calls forward features: maps ``(N, C, h, w)``, or tokens of a transformer."""
+        return self._backbone().forward_features(images)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return forward features and the pooled vectors ``(N, D)`` before timm's classifier."""
+        maps = self.feature_maps(images)
+        return maps, self._backbone().forward_head(maps, pre_logits=True)
+
+    def _backbone(self) -> Any:
+        return self.get_submodule("backbone")
+
+
+def _create(name: str, *, pretrained: bool, **kwargs: Any) -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise MissingExtraError("timm", "timm", f"the network 'timm:{name}'") from error
+    base = name.partition(".")[0]
+    if not timm.is_model(base):
+        near = ", ".join(timm.list_models(f"*{base.split('_')[0]}*")[:5]) or "see timm.list_models()"
+        raise UnknownNameError(f"timm has no network {base!r}; near: {near}")
+    return timm.create_model(name, pretrained=pretrained, num_classes=0, **kwargs)
+
+
+@FAMILIES.register("timm")
+def timm_model(name: str, num_classes: int = 1, **options: Any) -> TimmModel:
+    """Build a network of timm; ``timm_options`` and ``pretrained`` go to `TimmModel`, the rest to `ClipOptions`."""
+    own = {key: options.pop(key) for key in ("timm_options", "pretrained") if key in options}
+    return TimmModel(name, num_classes, options=ClipOptions.of(options), **own)
