@@ -1,1 +1,26 @@
-"""Engine."""
+"""Training, extraction and scoring: functions, and an engine that keeps the state between them."""
+
+from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
+from videoreid.engine.engine import Engine
+from videoreid.engine.evaluation import evaluate
+from videoreid.engine.freezing import open_all_layers, open_specified_layers
+from videoreid.engine.inference import embed_frames, extract_features
+from videoreid.engine.progress import Event
+from videoreid.engine.settings import TrainSettings
+from videoreid.engine.training import step, train_one_epoch
+
+__all__ = [
+    "Engine",
+    "Event",
+    "TrainSettings",
+    "embed_frames",
+    "evaluate",
+    "extract_features",
+    "find_checkpoint",
+    "load_checkpoint",
+    "open_all_layers",
+    "open_specified_layers",
+    "save_checkpoint",
+    "step",
+    "train_one_epoch",
+]

@@ -1,1 +1,13 @@
-"""Optim."""
+"""Optimisers and learning-rate schedules by name."""
+
+from videoreid.optim.optimizers import OPTIMIZERS, build_optimizer
+from videoreid.optim.schedulers import DECAYS, WARMUPS, build_lr_scheduler, learning_rate_factor
+
+__all__ = [
+    "DECAYS",
+    "OPTIMIZERS",
+    "WARMUPS",
+    "build_lr_scheduler",
+    "build_optimizer",
+    "learning_rate_factor",
+]

@@ -1,0 +1,36 @@
+"""The accelerate library: device, mixed precision and processes, set up for one engine."""
+
+from typing import Any
+
+import torch
+
+from videoreid.errors import ConfigError
+
+__all__ = ["new_accelerator"]
+
+_NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+
+
+def new_accelerator(precision: str, device: torch.device | str | None = None) -> Any:
+    """Return an `accelerate.Accelerator`.
+
+    Accelerate keeps precision and device in a state that the whole process shares; it is made anew here, because
+    one script may train several engines.
+
+    Args:
+        precision: "float32", "bfloat16" or "float16".
+        device: None takes the best there is; under several processes each one takes its own.
+
+    Raises:
+        ConfigError: float16 without CUDA.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate.state import AcceleratorState
+
+    cpu = device is not None and torch.device(device).type == "cpu"
+    if precision == "float16" and (cpu or not torch.cuda.is_available()):
+        raise ConfigError("float16 scales the loss and needs CUDA; use bfloat16 or float32 on this device")
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    # heads that a criterion does not look at, and layers that are frozen for a while, get no gradient
+    parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(mixed_precision=_NAMES[precision], cpu=cpu, kwargs_handlers=[parallel])

@@ -1,0 +1,208 @@
+"""The engine: a model, its criterion and its optimisers, and how to train and score them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from videoreid.engine.accelerator import new_accelerator
+from videoreid.engine.evaluation import evaluate
+from videoreid.engine.fitting import Fit
+from videoreid.engine.gathering import gather_output, process_count
+from videoreid.engine.progress import Callback, Progress
+from videoreid.engine.settings import TrainSettings
+from videoreid.engine.training import Losses, forward
+from videoreid.errors import CheckpointError
+from videoreid.types import Clip, Ranking, ReIDOutput
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Train and score one model, on one process or on several.
+
+    The engine is handed modules and loaders and knows nothing of corpora. Override `step` to train differently.
+
+    Args:
+        model: the network; moved to the device.
+        criterion: ``(output, clip) -> losses``, see `videoreid.losses.Criterion`; moved to the device.
+        optimizer: one, or several that are stepped in order (the second one for class centres).
+        scheduler: stepped once an epoch, or once a step (see `TrainSettings`).
+        settings: everything else.
+        device: None takes the best there is.
+
+    Example:
+        >>> from videoreid.engine import Engine, TrainSettings
+        >>> settings = TrainSettings(clip_norm=1.0, ema_decay=0.999)
+        >>> engine = Engine(model, criterion, optimizer, settings=settings)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: nn.Module,
+        optimizer: Optimizer | Sequence[Optimizer],
+        scheduler: LRScheduler | None = None,
+        *,
+        settings: TrainSettings | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.settings = settings or TrainSettings()
+        self.accelerator = new_accelerator(self.settings.precision, device)
+        self.device: torch.device = self.accelerator.device
+        self.model = model.to(self.device)
+        self.criterion = criterion.to(self.device)
+        self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self.scheduler = scheduler
+        self.progress = Progress()
+        if self.settings.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        self.parallel = self._wrap() if process_count() > 1 else self.model
+        self.ema: AveragedModel | None = None
+        if self.settings.ema_decay is not None:
+            average = get_ema_multi_avg_fn(self.settings.ema_decay)
+            self.ema = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+
+    def step(self, clip: Clip) -> Losses:
+        """Return the losses of one batch; the one method to override.
+
+        Args:
+            clip: on the engine's device, frames uint8.
+        """
+        return self.losses(self.forward(clip), clip)
+
+    def forward(self, clip: Clip) -> ReIDOutput:
+        """Run the model on a batch in the chosen precision and return its output in float32."""
+        with self.accelerator.autocast():
+            output = forward(self.parallel, clip.frames)
+        return ReIDOutput(
+            output.embedding.float(),
+            tuple(logits.float() for logits in output.logits),
+            tuple(features.float() for features in output.features),
+            {name: value.float() for name, value in output.extras.items()},
+        )
+
+    def losses(self, output: ReIDOutput, clip: Clip) -> Losses:
+        """Apply the criterion, to the batches of all processes together where the settings say so."""
+        if self.settings.gather_features and process_count() > 1:
+            output, clip = gather_output(output, clip)
+        losses: Losses = self.criterion(output, clip)
+        return losses
+
+    def fit(
+        self,
+        loader: Iterable[Clip],
+        epochs: int,
+        *,
+        validate: Callable[[], Mapping[str, Any]] | None = None,
+        output_dir: str | Path | None = None,
+        resume: Literal["auto"] | Path | None = None,
+        callbacks: Sequence[Callback] = (),
+        max_steps: int | None = None,
+        progress: bool = True,
+    ) -> list[dict[str, float]]:
+        """Train for a number of epochs.
+
+        Args:
+            loader: yields `Clip` batches, has a length, and hears of each epoch through ``set_epoch`` if it has it.
+            epochs: to train in all, those before a resume included.
+            validate: called between epochs; returns numbers by name, such as
+                ``lambda: engine.evaluate(queries, gallery).summary()``.
+            output_dir: where checkpoints go; None saves none.
+            resume: "auto" goes on from the newest readable checkpoint in ``output_dir``, if there is one; a path
+                names it.
+            callbacks: told of each step, epoch and validation on the main process; an exception from one ends
+                the run.
+            max_steps: stop after so many updates.
+            progress: show one bar with loss, rate, clips per second and the time that is left.
+
+        Returns:
+            One row per finished epoch: mean losses, lr, and what ``validate`` returned.
+
+        Raises:
+            TrainingError: a loss is NaN or infinite; the batch is named.
+            CheckpointError: no checkpoint can be read, or it belongs to another run.
+            KeyboardInterrupt: Ctrl-C; a checkpoint has been saved (SIGTERM likewise ends with SystemExit).
+        """
+        fit = Fit(self, loader, epochs, output_dir=None if output_dir is None else Path(output_dir))
+        fit.validate, fit.callbacks, fit.max_steps = validate, tuple(callbacks), max_steps
+        return fit.run(resume, progress=progress)
+
+    def evaluate(
+        self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
+    ) -> Ranking:
+        """Score the model (its moving average, if there is one); see `videoreid.engine.evaluate` for the options."""
+        return evaluate(self.scored_model, query_loader, gallery_loader, **options)
+
+    @property
+    def scored_model(self) -> nn.Module:
+        """The weights that `evaluate` scores."""
+        return self.model if self.ema is None else self.ema.module
+
+    def update(self) -> None:
+        """Apply the gradients that `step` and a backward pass have left, and clear them."""
+        self._average_criterion_gradients()
+        scaler = self.accelerator.scaler
+        if scaler is not None:
+            for optimizer in self.optimizers:
+                scaler.unscale_(optimizer)
+        if self.settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step() if scaler is None else scaler.step(optimizer)
+        if scaler is not None:
+            scaler.update()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that changes in training, but for the generators and the loader."""
+        return {
+            "state_dict": self.model.state_dict(),
+            "criterion": self.criterion.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "progress": self.progress.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned.
+
+        Raises:
+            CheckpointError: it is of another model, criterion, or set of optimisers.
+        """
+        parts: list[tuple[str, Any]] = [("state_dict", self.model), ("criterion", self.criterion)]
+        parts += [("scheduler", self.scheduler), ("scaler", self.accelerator.scaler), ("ema", self.ema)]
+        try:
+            for name, part in parts:
+                if (part is None) != (state[name] is None):
+                    raise ValueError(f"{name} is {'missing' if part is None else 'new'} in this run")
+                if part is not None:
+                    part.load_state_dict(state[name])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"the checkpoint belongs to another run: {error}") from error
+        self.progress.load_state_dict(state["progress"])
+
+    def _wrap(self) -> nn.Module:
+        """Wrap the model for several processes, without accelerate's patch of its forward: `forward` autocasts."""
+        wrapped: nn.Module = self.accelerator.prepare_model(self.model)
+        self.accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
+        return wrapped
+
+    def _average_criterion_gradients(self) -> None:
+        """Average what the criterion has learnt over the processes; the wrapper does so for the model alone."""
+        if process_count() > 1:
+            gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
+            for gradient in gradients:
+                gradient.copy_(self.accelerator.reduce(gradient, "mean"))

@@ -1,0 +1,114 @@
+"""From a model and a loader to one embedding per tracklet."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from videoreid.engine.gathering import gather_rows, shard_loader
+from videoreid.engine.modes import evaluating
+from videoreid.errors import ConfigError, ProtocolError
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.types import Clip, Features
+
+__all__ = ["embed_frames", "extract_features"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def extract_features(
+    model: nn.Module,
+    loader: Iterable[Clip],
+    *,
+    device: torch.device | str | None = None,
+    flip: bool = False,
+    precision: Precision = "float32",
+    progress: bool = True,
+) -> Features:
+    """Return one embedding per tracklet: the mean over its clips (equal ``index``), in the order of the indices.
+
+    The model is in eval mode meanwhile and as it was before afterwards. Under several processes each one takes its
+    share of the batches, and all return the same complete features.
+
+    Args:
+        model: maps normalised ``(B, T, 3, H, W)`` to ``(B, D)`` in eval mode.
+        loader: yields `Clip` batches. If ``loader.dataset.tracklets`` exists, ids and times are read there.
+        device: where to run; by default where the model is.
+        flip: add the embedding of the mirrored frames.
+        precision: arithmetic of the forward pass.
+        progress: show a bar on standard error.
+
+    Raises:
+        ConfigError: unknown precision.
+        ProtocolError: the loader is empty, or an embedding is NaN or infinite.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if device is not None:
+        model.to(device)
+    rows: list[tuple[Tensor, ...]] = []
+    with evaluating(model), torch.inference_mode():
+        for clip in _with_bar(shard_loader(loader), enabled=progress):
+            embedding = embed_frames(model, clip.frames, flip=flip, precision=precision)
+            rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
+    index, embeddings, pids, camids, times = gather_rows(rows)
+    if len(index) == 0:
+        raise ProtocolError("the loader yielded no clip: there is nothing to extract")
+    return _per_tracklet(index, embeddings, (pids, camids, times), getattr(loader, "dataset", None))
+
+
+def embed_frames(
+    model: nn.Module, frames: Tensor, *, flip: bool = False, precision: Precision = "float32"
+) -> Tensor:
+    """Return ``(B, D)`` float32 embeddings of a batch of clips, on the model's device.
+
+    Args:
+        model: in eval mode.
+        frames: ``(B, T, 3, H, W)`` uint8, or float that is normalised already.
+        flip: add the embedding of the mirrored frames.
+        precision: arithmetic of the forward pass.
+    """
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    mean = getattr(model, "pixel_mean", IMAGENET_MEAN)
+    std = getattr(model, "pixel_std", IMAGENET_STD)
+    dtype = PRECISIONS[precision]
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        pixels = normalise_frames(frames.to(device, non_blocking=True), mean, std)
+        embedding: Tensor = model(pixels)
+        if flip:
+            embedding = embedding + model(pixels.flip(-1))
+    return embedding.float()
+
+
+def _with_bar(loader: Iterable[Clip], *, enabled: bool) -> Iterator[Clip]:
+    from tqdm import tqdm
+
+    with tqdm(loader, desc="extract", unit="batch", disable=not enabled, leave=False) as bar:
+        yield from bar
+
+
+def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], dataset: Any) -> Features:
+    """Average the rows of equal index and read ids and times from the tracklets, or else from the clips."""
+    unique, group, counts = torch.unique(index, return_inverse=True, return_counts=True)
+    sums = torch.zeros(len(unique), embeddings.shape[1]).index_add_(0, group, embeddings)
+    means = sums / counts.unsqueeze(1)
+    tracklets = getattr(dataset, "tracklets", None)
+    if tracklets is not None:
+        chosen = [tracklets[i] for i in unique.tolist()]
+        return Features(
+            means,
+            np.array([t.pid for t in chosen], np.int64),
+            np.array([t.camid for t in chosen], np.int64),
+            np.array([t.time for t in chosen], np.float64),
+            np.array([t.end_time for t in chosen], np.float64),
+        )
+    first = torch.full((len(unique),), len(index)).scatter_reduce_(0, group, torch.arange(len(index)), "amin")
+    pids, camids, times = (values[first].numpy() for values in fields)
+    return Features(means, pids, camids, times)

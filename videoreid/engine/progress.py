@@ -1,0 +1,80 @@
+"""How far a run has come, and what is told about it on the way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Callback", "Event", "Progress"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a callback is told.
+
+    Args:
+        kind: "step" (after an update), "epoch" (its means) or "validation" (what ``validate`` returned).
+        epoch: epochs that are finished.
+        step: updates that are finished.
+        values: numbers by name; lr, clips_per_second and data_wait (share of the time) besides the losses.
+    """
+
+    kind: Literal["step", "epoch", "validation"]
+    epoch: int
+    step: int
+    values: Mapping[str, float]
+
+
+Callback = Callable[[Event], None]
+
+
+@dataclass
+class Progress:
+    """The counters of a run, which a checkpoint holds.
+
+    Args:
+        epoch: epochs that are finished.
+        batch: batches of the present epoch that are used.
+        step: updates that are finished.
+        sums: sum of each loss over the batches of the present epoch.
+        best: the best metric so far.
+        stale: validations since then.
+        history: one row of numbers per finished epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    best: float | None = None
+    stale: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Count one batch."""
+        self.batch += 1
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each loss over the present epoch."""
+        return {name: value / max(self.batch, 1) for name, value in self.sums.items()}
+
+    def finish_epoch(self, row: Mapping[str, float]) -> None:
+        """Close the present epoch with its row of numbers."""
+        self.epoch, self.batch, self.sums = self.epoch + 1, 0, {}
+        self.history.append(dict(row))
+
+    def judge(self, metric: float) -> bool:
+        """Return whether a metric is the best so far, and remember it."""
+        is_best = self.best is None or metric > self.best
+        self.best, self.stale = (metric, 0) if is_best else (self.best, self.stale + 1)
+        return is_best
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain numbers, lists and dictionaries."""
+        return asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        for name, value in state.items():
+            setattr(self, name, value)

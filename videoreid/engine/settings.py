@@ -1,0 +1,65 @@
+"""What an `Engine` is told about a training run, in one frozen record."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from videoreid.engine.inference import PRECISIONS, Precision
+from videoreid.errors import ConfigError
+
+__all__ = ["TrainSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """Options of a training run; every one has a default that fits a single process without frills.
+
+    Args:
+        precision: arithmetic of the forward pass; "float16" scales the loss and needs CUDA.
+        accumulation: batches whose gradients are averaged into one update.
+        clip_norm: largest norm of the model's gradient; None leaves it alone.
+        ema_decay: keep an exponential moving average of the weights, which then is what `evaluate` scores.
+        channels_last: hold convolution weights in the memory layout that tensor cores and oneDNN prefer.
+        gather_features: under several processes, compute every loss on the batches of all of them together.
+        schedule: step the learning-rate schedule after every "epoch" or every "step".
+        fixbase_epochs: epochs in which only ``open_layers`` train.
+        open_layers: names of direct children of the model, see ``fixbase_epochs``.
+        validate_every: epochs between two calls of ``validate``.
+        metric: key of what ``validate`` returns by which the best checkpoint is chosen; larger is better.
+        patience: stop after so many validations without a better metric; None never does.
+        save_every: updates between two checkpoints inside an epoch; None saves at the end of epochs only.
+        keep: checkpoints to keep, the best one apart; two or more, so that one may be damaged.
+
+    Raises:
+        ConfigError: a value that makes no sense.
+    """
+
+    precision: Precision = "float32"
+    accumulation: int = 1
+    clip_norm: float | None = None
+    ema_decay: float | None = None
+    channels_last: bool = False
+    gather_features: bool = False
+    schedule: Literal["epoch", "step"] = "epoch"
+    fixbase_epochs: int = 0
+    open_layers: tuple[str, ...] = ()
+    validate_every: int = 1
+    metric: str = "mAP"
+    patience: int | None = None
+    save_every: int | None = None
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"unknown precision {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        if self.schedule not in ("epoch", "step"):
+            raise ConfigError(f"unknown schedule {self.schedule!r}; choose 'epoch' or 'step'")
+        for name in ("accumulation", "validate_every", "patience", "save_every", "keep"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more, got {value}")
+        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
+        if self.fixbase_epochs and not self.open_layers:
+            raise ConfigError(
+                "fixbase_epochs needs open_layers: the names of the layers that train meanwhile"
+            )

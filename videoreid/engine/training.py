@@ -1,0 +1,122 @@
+"""One training step and one epoch, as plain functions for a loop of one's own."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from videoreid.errors import ConfigError, TrainingError
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.types import Clip, ReIDOutput
+
+__all__ = ["Losses", "check_finite", "forward", "move_clip", "name_batch", "step", "train_one_epoch"]
+
+Losses = dict[str, Tensor]
+
+
+def step(model: nn.Module, criterion: Callable[[ReIDOutput, Clip], Losses], clip: Clip) -> Losses:
+    """Run a batch forwards and return its losses; nothing is changed.
+
+    Args:
+        model: in train mode, so that it returns `ReIDOutput`.
+        criterion: see `videoreid.losses.Criterion`.
+        clip: on the model's device; frames uint8, or float that is normalised already.
+
+    Returns:
+        Every term by its name, and their weighted sum as "loss".
+    """
+    return criterion(forward(model, clip.frames), clip)
+
+
+def forward(model: nn.Module, frames: Tensor) -> ReIDOutput:
+    """Normalise frames the way the model wants them and run it.
+
+    Args:
+        model: in train mode; a wrapper for several processes is looked through.
+        frames: ``(B, T, 3, H, W)`` on the model's device; uint8, or float that is normalised already.
+
+    Raises:
+        ConfigError: the model is in eval mode, where it returns the embedding alone.
+    """
+    inner = getattr(model, "module", model)
+    mean = getattr(inner, "pixel_mean", IMAGENET_MEAN)
+    std = getattr(inner, "pixel_std", IMAGENET_STD)
+    output = model(normalise_frames(frames, mean, std))
+    if not isinstance(output, ReIDOutput):
+        raise ConfigError(
+            f"{type(inner).__name__} returned {type(output).__name__}, not ReIDOutput: call model.train() before "
+            "a training step"
+        )
+    return output
+
+
+def train_one_epoch(
+    model: nn.Module,
+    criterion: Callable[[ReIDOutput, Clip], Losses],
+    optimizer: Optimizer,
+    loader: Iterable[Clip],
+    *,
+    progress: bool = True,
+) -> dict[str, float]:
+    """Train on every batch of a loader once; the smallest loop there is.
+
+    Args:
+        model: put in train mode and used on the device it is on.
+        criterion: see `step`.
+        optimizer: over the model's parameters.
+        loader: yields `Clip` batches.
+        progress: show a bar on standard error.
+
+    Returns:
+        The mean of every loss over the epoch.
+
+    Raises:
+        TrainingError: a loss is NaN or infinite; the batch is named.
+    """
+    from tqdm import tqdm
+
+    device = next(model.parameters()).device
+    sums: dict[str, float] = {}
+    batches = 0
+    model.train()
+    for clip in tqdm(loader, desc="train", unit="batch", disable=not progress, leave=False):
+        losses = step(model, criterion, move_clip(clip, device))
+        check_finite(losses, clip, loader)
+        optimizer.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        optimizer.step()
+        batches += 1
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value)
+    return {name: value / batches for name, value in sums.items()}
+
+
+def move_clip(clip: Clip, device: torch.device) -> Clip:
+    """Return the clip with its tensors on a device, without waiting where the memory is pinned."""
+    return Clip(*(tensor.to(device, non_blocking=True) for tensor in clip))
+
+
+def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -> None:
+    """Stop where a loss is NaN or infinite.
+
+    Raises:
+        TrainingError: names the losses, and the batch's pids and first frames where the loader knows them.
+    """
+    if bool(torch.isfinite(losses["loss"])):
+        return
+    values = ", ".join(f"{name} = {float(value):g}" for name, value in losses.items())
+    raise TrainingError(
+        f"the loss is not finite ({values}); batch: {name_batch(clip, loader)}. Lower the learning rate, clip the "
+        "gradient (clip_norm), or look at these frames"
+    )
+
+
+def name_batch(clip: Clip, loader: Any = None) -> str:
+    """Return the pids of a batch and, where ``loader.dataset.tracklets`` exists, the first frame of each clip."""
+    text = f"pids {clip.pid.tolist()}"
+    tracklets = getattr(getattr(loader, "dataset", None), "tracklets", None)
+    if tracklets is None:
+        return f"{text}, tracklets {clip.index.tolist()}"
+    return f"{text}, first frames {[tracklets[i].frames[0] for i in clip.index.tolist()]}"

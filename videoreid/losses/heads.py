@@ -1,0 +1,43 @@
+"""Losses over several heads: sums (GCM) and means (PSTA, MRA, deep supervision of parts and mid-level features)."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from videoreid.errors import ConfigError
+
+__all__ = ["Reduction", "over_heads"]
+
+Reduction = Literal["mean", "sum"]
+
+
+def over_heads(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    heads: Sequence[Tensor],
+    pids: Tensor,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return the mean or the sum of a loss over the heads of a network.
+
+    Args:
+        loss: ``(head, pids) -> scalar``.
+        heads: one tensor ``(B, ...)`` per head.
+        pids: ``(B,)`` int64.
+        reduction: "mean" (deep supervision, PSTA, MRA) or "sum" (GCM, PCB of st-ReID).
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ConfigError: no head, or an unknown reduction.
+    """
+    if reduction not in ("mean", "sum"):
+        raise ConfigError(f"unknown reduction {reduction!r}; choose 'mean' or 'sum'")
+    if not heads:
+        raise ConfigError(
+            "the model returned no head for this loss; build it with num_classes > 0 and train in train mode"
+        )
+    values = torch.stack([loss(head, pids) for head in heads])
+    return values.mean() if reduction == "mean" else values.sum()

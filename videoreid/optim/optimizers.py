@@ -1,0 +1,104 @@
+"""Optimisers by name, with torchreid's keywords."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.optim.parameter_groups import split_by_layer, without_decay_on_norms
+
+__all__ = ["OPTIMIZERS", "build_optimizer"]
+
+
+def _amsgrad(groups: Any, **options: Any) -> Optimizer:
+    return torch.optim.Adam(groups, amsgrad=True, **options)
+
+
+def _sgd(groups: Any, **options: Any) -> Optimizer:
+    return torch.optim.SGD(groups, **{"momentum": 0.9, **options})
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "amsgrad": _amsgrad,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": _sgd,
+}
+
+
+def build_optimizer(
+    model: nn.Module | Iterable[Parameter],
+    optim: str = "adam",
+    lr: float = 3e-4,
+    *,
+    weight_decay: float = 5e-4,
+    staged_lr: bool = False,
+    new_layers: str | Sequence[str] = (),
+    base_lr_mult: float = 0.1,
+    decay_norms: bool = True,
+    **options: Any,
+) -> Optimizer:
+    """Return an optimiser over the parameters of a model.
+
+    Frozen parameters are included, because layers may be opened later; without a gradient they do not move.
+
+    Args:
+        model: the network, or an iterable of parameters.
+        optim: a key of `OPTIMIZERS`.
+        lr: learning rate.
+        weight_decay: L2 penalty; decoupled for "adamw".
+        staged_lr: train ``new_layers`` at ``lr`` and every other layer at ``lr * base_lr_mult``.
+        new_layers: names of direct children that start untrained; used with ``staged_lr``.
+        base_lr_mult: see ``staged_lr``.
+        decay_norms: False takes weight decay off norms and biases (parameters of one axis).
+        options: what the torch optimiser takes (``momentum``, ``nesterov``, ``betas``, ``fused``), or torchreid's
+            names for it (``sgd_nesterov``, ``adam_beta1``, ...); torchreid passes every optimiser the options of
+            all, so those of another one are left out.
+
+    Raises:
+        UnknownNameError: no such optimiser.
+        ConfigError: a new layer that the model does not have, or an option that does not exist.
+    """
+    if optim not in OPTIMIZERS:
+        raise UnknownNameError(f"unknown optimiser {optim!r}; choose one of {', '.join(OPTIMIZERS)}")
+    groups: list[dict[str, Any]]
+    if staged_lr:
+        if not isinstance(model, nn.Module):
+            raise ConfigError(
+                "staged_lr needs the model itself, not its parameters: layers are found by name"
+            )
+        names = [new_layers] if isinstance(new_layers, str) else list(new_layers)
+        groups = split_by_layer(model, names, lr=lr, base_lr=lr * base_lr_mult)
+    else:
+        groups = [{"params": list(model.parameters() if isinstance(model, nn.Module) else model)}]
+    if not decay_norms:
+        groups = without_decay_on_norms(groups)
+    try:
+        return OPTIMIZERS[optim](groups, lr=lr, weight_decay=weight_decay, **_native_options(optim, options))
+    except TypeError as error:
+        raise ConfigError(f"optimiser {optim!r} does not take an option that was given: {error}") from error
+
+
+def _native_options(optim: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options under torch's names, without torchreid's options of other optimisers."""
+    native = dict(options)
+    beta1, beta2 = native.pop("adam_beta1", None), native.pop("adam_beta2", None)
+    if optim in ("adam", "adamw", "amsgrad", "radam") and not (beta1 is None and beta2 is None):
+        native["betas"] = (0.9 if beta1 is None else beta1, 0.999 if beta2 is None else beta2)
+    for name, torch_name, takers in (
+        ("sgd_dampening", "dampening", ("sgd",)),
+        ("sgd_nesterov", "nesterov", ("sgd",)),
+        ("rmsprop_alpha", "alpha", ("rmsprop",)),
+        ("momentum", "momentum", ("sgd", "rmsprop")),
+    ):
+        if name in native:
+            value = native.pop(name)
+            if optim in takers:
+                native[torch_name] = value
+    return native
