@@ -37,7 +37,7 @@ def damage(path: str) -> None:
 def test_a_bad_frame_is_raised_by_name(make_tracklets) -> None:
     frames = make_tracklets(identities=1)[0].frames
     damage(frames[2])
-    with pytest.raises(FrameError, match="000_002.png"):
+    with pytest.raises(FrameError, match=r"000_002\.png"):
         FrameReader().read(frames)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
 
@@ -112,7 +111,7 @@ class LocalGrayscale:
                     rectangle  # drawn for a frame that lies on its side, used for one that stands
                 )
                 patch = part[..., top : top + tall, left : left + wide]
-                patch.copy_(F.rgb_to_grayscale(patch, num_output_channels=3))
+                patch.copy_(_luminance(patch))
         return frames
 
 
@@ -138,6 +137,12 @@ class RandomFrameErasing:
         lost = generator.choice(len(frames), generator.integers(1, most, endpoint=True), replace=False)
         frames[lost] = frames.new_tensor(self.fill).view(3, 1, 1)
         return frames
+
+
+def _luminance(frames: Tensor) -> Tensor:
+    """Return ``(..., 1, H, W)`` ITU-R 601 luminance in the integer arithmetic of Pillow's mode "L"."""
+    red, green, blue = frames.int().unbind(-3)
+    return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).to(frames.dtype).unsqueeze(-3)
 
 
 def _parts(frames: Tensor, *, per_frame: bool) -> Sequence[Tensor]:

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import RandomSampler
+
+from videoreid.data.clips import ClipDataset
+from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
+from videoreid.data.samplers import PKSampler
+from videoreid.data.transforms import build_transform
+from videoreid.errors import ConfigError
+from videoreid.types import Clip
+
+SMALL = build_transform("strong", (32, 16), train=True)
+
+
+def all_batches(loader: ClipLoader, epoch: int = 0) -> list[Clip]:
+    loader.set_epoch(epoch)
+    return list(loader)
+
+
+def same(one: list[Clip], other: list[Clip]) -> bool:
+    return len(one) == len(other) and all(
+        torch.equal(a.frames, b.frames) and torch.equal(a.index, b.index)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_training_batches(make_tracklets) -> None:
+    loader = train_loader(make_tracklets(cameras=3), batch_size=6, num_frames=2, instances=3, transform=SMALL)
+    batches = list(loader)
+    assert len(loader) == len(batches) == 3
+    for batch in batches:
+        assert isinstance(batch, Clip)
+        assert batch.frames.shape == (6, 2, 3, 32, 16)
+        assert batch.frames.dtype == torch.uint8
+        assert sorted(np.unique(batch.pid.numpy(), return_counts=True)[1].tolist()) == [3, 3]
+        assert batch.time.dtype == torch.float64
+
+
+def test_the_numbers_do_not_depend_on_the_workers(make_tracklets) -> None:
+    tracklets = make_tracklets(cameras=3, length=12)
+
+    def run(workers: int) -> list[Clip]:
+        loader = train_loader(
+            tracklets, batch_size=6, num_frames=2, instances=3, transform=SMALL, workers=workers, seed=5
+        )
+        return [*all_batches(loader, 0), *all_batches(loader, 1)]
+
+    alone = run(0)
+    assert same(alone, run(1))
+    assert same(alone, run(2))
+    assert not same(alone[:3], alone[3:])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resume_in_the_middle_of_an_epoch_is_exact(make_tracklets, workers: int) -> None:
+    tracklets = make_tracklets(identities=12, length=12)
+
+    def loader() -> ClipLoader:
+        return train_loader(
+            tracklets, batch_size=4, num_frames=2, instances=2, transform=SMALL, workers=workers
+        )
+
+    whole = all_batches(loader(), 3)
+    interrupted = loader()
+    interrupted.set_epoch(3)
+    iterator = iter(interrupted)
+    taken = [next(iterator), next(iterator)]
+    state = interrupted.state_dict()
+    assert state == {"epoch": 3, "seed": 0, "batches_done": 2}
+    resumed = loader()
+    resumed.load_state_dict(state)
+    resumed.set_epoch(3)
+    rest_iterator = iter(resumed)
+    rest = [next(rest_iterator)]
+    assert resumed.state_dict()["batches_done"] == 3
+    rest += list(rest_iterator)
+    assert same([*taken, *rest], whole)
+
+
+def test_evaluation_gives_every_clip_once_in_order(make_tracklets) -> None:
+    tracklets = make_tracklets(identities=3, length=5)
+    loader = eval_loader(
+        tracklets, batch_size=4, num_frames=2, sampling="all_strided", transform=build_transform(train=False)
+    )
+    batches = list(loader)
+    index = torch.cat([batch.index for batch in batches]).tolist()
+    assert index == [i for i in range(6) for _ in range(3)]
+    assert loader.dataset.tracklets == tracklets
+    assert batches[0].frames.shape == (4, 2, 3, 256, 128)
+    assert torch.cat([batch.pid for batch in batches]).tolist() == [tracklets[i].pid for i in index]
+
+
+def test_evaluation_is_the_same_with_workers(make_tracklets) -> None:
+    tracklets = make_tracklets(identities=3)
+    assert same(
+        list(eval_loader(tracklets, batch_size=2)), list(eval_loader(tracklets, batch_size=2, workers=2))
+    )
+
+
+def test_presets_by_name(make_tracklets) -> None:
+    tracklets = make_tracklets(identities=2)
+    (batch,) = list(train_loader(tracklets, batch_size=4, num_frames=2, instances=2, transform="tricks"))
+    assert batch.frames.shape == (4, 2, 3, 224, 112)
+    assert next(iter(eval_loader(tracklets, transform="jg"))).frames.shape[-2:] == (224, 112)
+
+
+def test_clips_of_unequal_length_go_alone(make_tracklets) -> None:
+    long, short = (
+        make_tracklets(identities=1, cameras=1, length=6)[0],
+        make_tracklets(identities=1, cameras=1)[0],
+    )
+    with pytest.raises(ConfigError, match="do not stack into batches of 32"):
+        eval_loader([long, short], sampling="all")
+    lengths = [batch.frames.shape[1] for batch in eval_loader([long, short], sampling="all", batch_size=1)]
+    assert lengths == [6, 5]
+
+
+def test_only_planned_batches_can_be_resumed(make_tracklets) -> None:
+    dataset = ClipDataset(make_tracklets())
+    loader = ClipLoader(dataset, sampler=RandomSampler(dataset))
+    assert sum(len(batch.pid) for batch in loader) == len(dataset)
+    with pytest.raises(ConfigError, match="RandomSampler"):
+        loader.state_dict()
+
+
+def test_a_batch_size_that_is_not_the_samplers_is_refused(make_tracklets) -> None:
+    tracklets = make_tracklets()
+    with pytest.raises(ConfigError, match="batches of 4, the loader of 8"):
+        ClipLoader(
+            ClipDataset(tracklets), batch_size=8, sampler=PKSampler(tracklets, batch_size=4, instances=2)
+        )

@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from videoreid.data.frames import FrameReader
+from videoreid.data.tracks import (
+    Tracks,
+    crop_tracklets,
+    iterate_crops,
+    read_tracks,
+    round_box,
+    split_tracks,
+    write_crop,
+)
+from videoreid.data.video import iterate_video
+from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
+from videoreid.types import Tracklet
+
+PETS = Path(__file__).parents[3] / "shared" / "data" / "pets_s2l1"
+
+
+def tracks_of(*rows: tuple[float, ...]) -> Tracks:
+    table = np.array(rows, dtype=float)
+    return Tracks(table[:, 0], table[:, 1], table[:, 2:6], lines=np.arange(1, len(rows) + 1), source="t.txt")
+
+
+def test_crops_are_the_rounded_boxes(video: Path, tmp_path: Path) -> None:
+    tracks = tracks_of(
+        (3, 5, 10.4, 4.6, 12.0, 20.0), (4, 5, 10.6, 4.4, 12.0, 20.0), (3, 2, -3.2, 30.0, 10.0, 20.0)
+    )
+    tracklets = crop_tracklets(video, tracks, tmp_path / "out", camid=2)
+    assert [(t.pid, t.camid, t.time, t.end_time, len(t)) for t in tracklets] == [
+        (2, 2, 3, 3, 1),
+        (5, 2, 3, 4, 2),
+    ]
+    frames = list(iterate_video(video))
+    first, second = FrameReader().read(tracklets[1].frames)
+    np.testing.assert_array_equal(first, frames[3][5:25, 10:22])
+    np.testing.assert_array_equal(second, frames[4][4:24, 11:23])
+    np.testing.assert_array_equal(
+        FrameReader().read(tracklets[0].frames)[0], frames[3][30:40, 0:7]
+    )  # clipped
+
+
+def test_jpeg_only_when_told(video: Path, tmp_path: Path) -> None:
+    tracks = tracks_of((0, 1, 0, 0, 20, 20))
+    assert crop_tracklets(video, tracks, tmp_path)[0].frames == (str(tmp_path / "0001" / "000000.png"),)
+    (key,) = crop_tracklets(video, tracks, tmp_path, image_format="jpg")[0].frames
+    assert Path(key).read_bytes()[:3] == b"\xff\xd8\xff"
+
+
+def test_the_video_is_read_once_and_no_further_than_needed(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+
+    def counted(path: Path):
+        for frame in iterate_video(path):
+            decoded.append(1)
+            yield frame
+
+    monkeypatch.setattr("videoreid.data.tracks.iterate_video", counted)
+    tracks = tracks_of((6, 1, 0, 0, 9, 9), (2, 2, 0, 0, 9, 9), (2, 1, 0, 0, 9, 9))
+    rows = [(int(tracks.frames[row]), int(tracks.track_ids[row])) for row, _ in iterate_crops(video, tracks)]
+    assert rows == [(2, 1), (2, 2), (6, 1)]
+    assert len(decoded) == 7
+
+
+@pytest.mark.parametrize(
+    "box", [(48, 0, 5, 5), (-6, 0, 5, 5), (0, 40.2, 5, 5), (0, -9, 5, 5), (3, 3, 0.2, 5)]
+)
+def test_a_box_outside_its_frame_is_named_by_line(
+    video: Path, box: tuple[float, ...], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        TrackFileError, match=r"t\.txt, line 2: track 1 at frame 1 lies outside the 48x40 frame"
+    ):
+        crop_tracklets(video, tracks_of((0, 1, 0, 0, 5, 5), (1, 1, *box)), tmp_path)
+
+
+def test_a_frame_past_the_end_is_named_by_line(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrackFileError, match=r"t\.txt, line 2: frame 20 .* past the end of .*, which has 20 frames"
+    ):
+        crop_tracklets(video, tracks_of((19, 1, 0, 0, 5, 5), (20, 1, 0, 0, 5, 5)), tmp_path)
+
+
+def test_a_missing_video_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FrameError, match="no video"):
+        crop_tracklets(tmp_path / "none.avi", tracks_of((0, 1, 0, 0, 5, 5)), tmp_path)
+
+
+def test_round_box_keeps_what_is_inside() -> None:
+    assert round_box(tracks_of((0, 1, 1.5, 2.5, 3, 3)), 0, width=50, height=5) == (
+        2,
+        2,
+        4,
+        5,
+    )  # to even, as NumPy
+
+
+def test_crops_are_whole_files_of_a_known_format(tmp_path: Path) -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(ConfigError, match="png or jpg"):
+        write_crop(tmp_path / "x.gif", image)
+    write_crop(tmp_path / "a" / "x.png", image)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.png"]
+
+
+def test_split_tracks_takes_both_ends() -> None:
+    tracklet = Tracklet(tuple("abcdefghijk"), 4, 3, time=5.0, end_time=15.0)
+    splits = split_tracks([tracklet], 0.4)
+    assert splits.query[0].frames == tuple("abcd")
+    assert splits.gallery[0].frames == tuple("hijk")
+    assert (splits.query[0].camid, splits.gallery[0].camid) == (0, 1)
+    assert splits.query[0].time == 5.0
+    assert np.isnan(splits.query[0].end_time)
+    assert splits.gallery[0].end_time == 15.0
+    assert splits.query[0].pid == splits.gallery[0].pid == 4
+    assert len(split_tracks([Tracklet(("a", "b"), 1, 0)], 0.1).query[0]) == 1
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.51, -1.0])
+def test_split_tracks_refuses_shares_that_overlap(fraction: float) -> None:
+    with pytest.raises(ConfigError, match="fraction"):
+        split_tracks([Tracklet(("a", "b"), 1, 0)], fraction)
+
+
+def test_split_tracks_refuses_a_single_frame() -> None:
+    with pytest.raises(DatasetError, match="track 1 has one frame"):
+        split_tracks([Tracklet(("a",), 1, 0)], 0.4)
+
+
+@pytest.mark.skipif(not PETS.is_dir(), reason="../shared/data/pets_s2l1 is not here")
+def test_real_footage_becomes_tracklets(tmp_path: Path) -> None:
+    tracks = read_tracks(PETS / "tracks.txt")
+    tracklets = crop_tracklets(PETS / "video.avi", tracks, tmp_path)
+    assert len(tracklets) == 34
+    assert sum(map(len, tracklets)) == len(tracks)
+    box = tracks.boxes[0]  # 158.88, 138.65, 18.40 x 55.36 in the file, counted from one
+    assert box.tolist() == pytest.approx([157.88, 137.65, 18.40, 55.36])
+    first = cv2.imread(tracklets[0].frames[0])[..., ::-1]
+    expected = next(iterate_video(PETS / "video.avi"))[138:193, 158:176]
+    np.testing.assert_array_equal(first, expected)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from videoreid.data.transforms import build_transform, list_presets
+from videoreid.errors import ConfigError, UnknownNameError
+
+FRAMES = [np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8)] * 8
+
+SIZES = {"jg": (224, 112), "tricks": (224, 112)}
+PER_FRAME = {"vpreid", "gcm", "base", "gcn", "jg", "tricks", "torchreid"}
+
+
+def consistent(clip: torch.Tensor) -> bool:
+    return bool((clip == clip[:1]).all())
+
+
+@pytest.mark.parametrize("preset", list_presets())
+def test_presets_have_their_published_size_and_scope(preset: str) -> None:
+    clips = [build_transform(preset, train=True)(FRAMES, np.random.default_rng(seed)) for seed in range(12)]
+    assert {tuple(clip.shape) for clip in clips} == {(8, 3, *SIZES.get(preset, (256, 128)))}
+    assert all(map(consistent, clips)) == (preset not in PER_FRAME)
+    assert len({clip.numpy().tobytes() for clip in clips}) > 1
+
+
+@pytest.mark.parametrize("preset", list_presets())
+def test_the_scope_can_be_forced(preset: str) -> None:
+    once = build_transform(preset, (32, 16), train=True, per_frame=False)
+    assert all(consistent(once(FRAMES, np.random.default_rng(seed))) for seed in range(12))
+    often = build_transform(preset, (32, 16), train=True, per_frame=True)
+    assert not all(consistent(often(FRAMES, np.random.default_rng(seed))) for seed in range(12))
+
+
+@pytest.mark.parametrize("preset", list_presets())
+def test_evaluation_only_resizes(preset: str) -> None:
+    transform = build_transform(preset, (32, 16), train=False)
+    clip = transform(FRAMES, np.random.default_rng(0))
+    np.testing.assert_array_equal(clip[0].permute(1, 2, 0).numpy(), FRAMES[0])
+    cubic = preset in {"vpreid", "gcm", "ame", "tricks"}
+    assert ("bicubic" in repr(transform)) == cubic
+
+
+def test_unknown_presets_and_sizes_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'tricks'"):
+        build_transform("trics", train=True)
+    with pytest.raises(ConfigError, match="size must be"):
+        build_transform("basic", (0, 4), train=False)
