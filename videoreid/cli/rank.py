@@ -80,7 +80,7 @@ def _load(args: argparse.Namespace) -> "Splits":
         return build_dataset(args.corpus, root=args.root)
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
-    from videoreid.data.tracks import crop_tracklets, read_tracks, split_tracks
+    from videoreid.data import crop_tracklets, read_tracks, split_tracks
 
     tracklets = crop_tracklets(args.video, read_tracks(args.tracks), args.output / "tracklets")
     return split_tracks(tracklets, args.split_tracks)
@@ -99,8 +99,7 @@ def _build(args: argparse.Namespace) -> "ReIDModel":
 
 
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":
-    from videoreid.data.loaders import eval_loader
-    from videoreid.data.transforms import Resize
+    from videoreid.data import build_transform, eval_loader
     from videoreid.engine import extract_features
 
     loader = eval_loader(
@@ -108,7 +107,7 @@ def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.N
         batch_size=args.batch_size,
         num_frames=_clip_length(model, args),
         sampling="all_continuous",
-        transform=Resize(tuple(args.size) if args.size else model.input_size),
+        transform=build_transform(size=tuple(args.size) if args.size else model.input_size, train=False),
     )
     return extract_features(model, loader, device=args.device)
 
@@ -134,7 +133,7 @@ def _score(query: "Features", gallery: "Features", splits: "Splits", args: argpa
 
 
 def _write(ranking: "Ranking", splits: "Splits", output: Path, top: int) -> None:
-    from videoreid.data.frames import FrameReader
+    from videoreid.data import FrameReader
     from videoreid.utils import atomic_path, atomic_write_text
     from videoreid.visual import draw_ranking, order_queries, write_ranking_html
 

@@ -1,0 +1,53 @@
+"""``videoreid rank`` on a real street scene with a published checkpoint."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from videoreid.cli import main
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+VIDEO, TRACKS = DATA / "pets_s2l1" / "video.avi", DATA / "pets_s2l1" / "tracks.txt"
+WEIGHTS = DATA / "weights" / "osnet_x0_25_msmt17.pth"
+
+needs_data = pytest.mark.skipif(not WEIGHTS.exists(), reason="the street scene and its checkpoint are not here")
+
+
+@needs_data
+def test_the_street_scene_gives_the_recorded_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "answer"
+    arguments = ["rank", "--video", str(VIDEO), "--tracks", str(TRACKS), "--split-tracks", "0.4"]
+    arguments += ["--model", "osnet_x0_25", "--weights", str(WEIGHTS), "--output", str(output)]
+    assert main(arguments) == 0
+    metrics = json.loads((output / "metrics.json").read_text())
+    # recorded with a published implementation: bilinear 256x128, mean of the raw features, cosine
+    assert metrics["mAP"] == pytest.approx(0.518, abs=0.015)
+    assert metrics["rank1"] == pytest.approx(0.265, abs=0.015)
+    assert metrics["rank5"] == pytest.approx(0.853, abs=0.015)
+    assert metrics["queries_scored"] == 34
+    assert "34 queries" in metrics["protocol"] or "34 scored" in metrics["protocol"]
+    printed = capsys.readouterr().out
+    assert metrics["protocol"] in printed, "a printed score carries its protocol line"
+    with (output / "ranking.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["query"] for row in rows} == {str(row) for row in range(34)}
+    assert sum(int(row["match"]) for row in rows if row["rank"] == "1") == round(metrics["rank1"] * 34)
+    assert (output / "ranking.png").stat().st_size > 10_000
+    assert (output / "ranking.html").read_text("utf-8").count('class="row"') == 34
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --video and --tracks, or --corpus and --root"),
+        (["--video", "a.avi"], "--video needs --tracks"),
+        (["--video", "a.avi", "--corpus", "mars"], "give either"),
+        (["--corpus", "marz", "--root", "."], "did you mean 'mars'"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rest = ["--model", "osnet_x0_25", "--weights", "w.pth", "--output", str(tmp_path / "out")]
+    assert main(["rank", *arguments, *rest]) == 2
+    assert message in capsys.readouterr().err
