@@ -40,13 +40,13 @@ def test_the_draw_is_named_by_seed_epoch_position_and_tracklet(make_tracklets) -
     tracklets = make_tracklets(length=30)
     transform = build_transform("strong", (32, 16), train=True)
 
-    def clip(seed: int = 0, key: ClipKey = ClipKey(1, 5, 2)) -> torch.Tensor:
+    def clip(seed: int = 0, epoch: int = 1, position: int = 5) -> torch.Tensor:
         dataset = ClipDataset(tracklets, num_frames=4, sampling="random", transform=transform, seed=seed)
         dataset[0]  # what was drawn before does not matter
-        return dataset[key].frames
+        return dataset[ClipKey(epoch, position, 2)].frames
 
     assert torch.equal(clip(), clip())
-    for other in (clip(seed=1), clip(key=ClipKey(2, 5, 2)), clip(key=ClipKey(1, 6, 2))):
+    for other in (clip(seed=1), clip(epoch=2), clip(position=6)):
         assert not torch.equal(clip(), other)
 
 

@@ -22,8 +22,8 @@ def resize_frames(
 ) -> Tensor:
     """Resize frames, of one size or of several, and stack them.
 
-    Antialiased, so equal to Pillow's result within one grey level. Frames of one size are resized in one call; those
-    that have the size already are copied.
+    Antialiased as Pillow does it (within a grey level, sharp bicubic overshoots apart). Frames of one size are resized
+    in one call; those that have the size already are copied.
 
     Args:
         frames: each ``(3, h, w)`` uint8.
