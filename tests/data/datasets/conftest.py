@@ -6,14 +6,14 @@ import pytest
 # the writers of the imitations are shared by the tests of this folder, whatever pytest's import mode
 sys.path.insert(0, str(Path(__file__).parent))
 
-SHARED = Path(__file__).parents[4] / "shared"
-
 
 @pytest.fixture(scope="session")
 def mars_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MARS folder with the published metadata and no image."""
     import lzma
     import shutil
+
+    from corpus_imitations import SHARED
 
     source = SHARED / "data" / "mars_info"
     if not source.is_dir():

@@ -12,6 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+SHARED = Path(__file__).parents[4] / "shared"
+
 
 @dataclass(frozen=True)
 class Facts:

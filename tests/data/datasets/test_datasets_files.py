@@ -37,13 +37,13 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
 def test_a_wrong_root_says_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DatasetError, match=r"lacks info; found notes.txt, photos/"):
+    with pytest.raises(DatasetError, match=r"lacks info .found notes.txt, photos/."):
         find_root(tmp_path, "mars", ["info"], ["mars"])
 
 
 def test_a_root_with_the_right_name_and_wrong_content_is_described(tmp_path: Path) -> None:
     (tmp_path / "mars" / "images").mkdir(parents=True)
-    with pytest.raises(DatasetError, match=r"mars lacks info; found images/"):
+    with pytest.raises(DatasetError, match=r"mars lacks info .found images/"):
         find_root(tmp_path, "mars", ["info"], ["mars"])
 
 

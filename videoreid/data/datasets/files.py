@@ -62,12 +62,15 @@ def find_root(
         raise DatasetError(f"{corpus}: {path} is {what}{hint}")
     if not path.is_dir():
         raise DatasetError(f"{corpus}: root {path} does not exist{hint}")
-    for candidate in (path, *(path / folder for folder in folders)):
+    candidates = [path, *(path / name for name in folders if (path / name).is_dir())]
+    for candidate in candidates:
         if all((candidate / entry).exists() for entry in required):
             return candidate
-    nearest = next((path / folder for folder in folders if (path / folder).is_dir()), path)
-    missing = [entry for entry in required if not (nearest / entry).exists()]
-    raise DatasetError(f"{corpus}: {nearest} lacks {', '.join(missing)}; {_describe(nearest)}{hint}")
+    looks = []
+    for candidate in candidates:
+        missing = [entry for entry in required if not (candidate / entry).exists()]
+        looks.append(f"{candidate} lacks {', '.join(missing)} ({_describe(candidate)})")
+    raise DatasetError(f"{corpus}: {'; '.join(looks)}{hint}")
 
 
 def list_folders(folder: Path) -> list[str]:

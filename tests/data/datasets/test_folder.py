@@ -1,0 +1,202 @@
+import math
+from pathlib import Path
+
+import pytest
+from corpus_imitations import picture, pictures, write_folder
+
+from videoreid.data.datasets.folder import folder
+from videoreid.errors import ConfigError, DatasetError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_folder(tmp_path)
+    return tmp_path
+
+
+def write_csv(root: Path, text: str, *, images: bool = True) -> Path:
+    path = root / "frames.csv"
+    path.write_text(text)
+    if images:
+        for line in text.splitlines()[1:]:
+            picture(root / line.split(",")[0])
+    return path
+
+
+TABLE = """path,pid,camid,tracklet,time,split
+a/10.jpg,5,0,1,3.5,train
+a/9.jpg,5,0,1,2.5,train
+a/11.jpg,5,1,1,,train
+b/1.jpg,8,0,x,7,query
+b/2.jpg,8,2,x,9,gallery
+b/3.jpg,-1,2,x,9,gallery
+"""
+
+
+def names(frames: object) -> list[str]:
+    return [path.rpartition("/")[2] for path in frames]  # type: ignore[attr-defined]
+
+
+def test_a_tree_is_read_with_cameras_by_name(root: Path) -> None:
+    splits = folder(root)
+    assert [(t.pid, t.camid, names(t.frames)) for t in splits.train] == [
+        (0, 0, ["8.jpg", "9.jpg"]),  # door before hall
+        (0, 1, ["8.jpg", "9.jpg", "10.jpg"]),
+        (1, 1, ["8.jpg", "9.jpg"]),
+    ]
+    assert [(t.pid, t.camid) for t in splits.query] == [(4, 1)]
+    assert [(t.pid, t.camid) for t in splits.gallery] == [(4, 0), (7, 1)]  # junk is dropped
+    assert splits.protocol == "cross_camera"
+
+
+def test_people_may_have_names(tmp_path: Path) -> None:
+    for split, person in (("train", "zoe"), ("query", "bob 2"), ("gallery", "bob 2"), ("gallery", "bob 10")):
+        pictures(tmp_path / split / person / "cam" / "t", ["1.jpg"])
+    splits = folder(tmp_path)
+    assert [t.pid for t in splits.query] == [1]
+    assert [t.pid for t in splits.gallery] == [1, 2]
+    assert [t.pid for t in splits.train] == [0]
+
+
+def test_no_cameras_is_a_mode_of_its_own(tmp_path: Path) -> None:
+    for split in ("train", "query", "gallery"):
+        pictures(tmp_path / split / "1" / "t1", ["1.jpg"])
+    splits = folder(tmp_path, cameras=False)
+    assert splits.protocol == "no_cameras"
+    assert {t.camid for part in (splits.train, splits.query, splits.gallery) for t in part} == {-1}
+    with pytest.raises(DatasetError, match=r"holds 1 images and no folders; .* pass cameras=False"):
+        folder(tmp_path)
+
+
+def test_a_tree_with_cameras_is_not_read_without(root: Path) -> None:
+    with pytest.raises(DatasetError, match="pass cameras=True"):
+        folder(root, cameras=False)
+
+
+def test_two_folders_of_one_number_are_refused(root: Path) -> None:
+    pictures(root / "train" / "03" / "hall" / "a", ["1.jpg"])
+    with pytest.raises(DatasetError, match="people 03, 3 are one number"):
+        folder(root)
+
+
+def test_an_empty_tracklet_is_refused(root: Path) -> None:
+    (root / "query" / "4" / "hall" / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty holds no image"):
+        folder(root)
+
+
+def test_a_query_without_a_gallery_is_refused(root: Path) -> None:
+    (root / "gallery").rename(root / "other")
+    with pytest.raises(DatasetError, match="has a query and no gallery"):
+        folder(root)
+
+
+def test_training_data_alone_will_do(root: Path) -> None:
+    for name in ("query", "gallery"):
+        (root / name).rename(root / f"no_{name}")
+    assert folder(root).query == ()
+    assert len(folder(root).train) == 3
+
+
+def test_splits_are_made_on_request(root: Path) -> None:
+    people = root / "people"
+    for split in ("train", "gallery"):
+        (root / split).rename(root / f"old_{split}")
+    (root / "query").rename(people)
+    for person in "56789":
+        for camera in ("hall", "door"):
+            pictures(people / person / camera / "t", ["1.jpg"])
+    with pytest.raises(DatasetError, match=r"no folder train, query or gallery in .* test_share=0.5"):
+        folder(people)
+    splits = folder(people, test_share=0.5, seed=3)
+    assert splits.name == "folder/people/seed3"
+    assert splits.num_train_pids == 3
+    assert len(splits.query) + len(splits.gallery) in (5, 6)
+    with pytest.raises(ConfigError, match="has splits"):
+        pictures(root / "train" / "1" / "a" / "b", ["1.jpg"])
+        folder(root, test_share=0.5)
+
+
+def test_a_table_is_read(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, TABLE)
+    for splits in (folder(tmp_path, csv="frames.csv"), folder(path), folder(csv=path)):
+        first, second = splits.train
+        assert list(first.frames) == [f"{tmp_path}/a/9.jpg", f"{tmp_path}/a/10.jpg"]  # by time
+        assert (first.pid, first.camid, first.time, first.end_time) == (0, 0, 2.5, 3.5)
+        assert math.isnan(second.time)
+        assert [(t.pid, t.camid, t.time) for t in splits.query] == [(8, 0, 7)]
+        assert [(t.pid, t.camid) for t in splits.gallery] == [(8, 2)]
+
+
+def test_without_times_the_order_is_natural(tmp_path: Path) -> None:
+    write_csv(tmp_path, "path,pid,tracklet,split\n" + "".join(f"{n}.jpg,1,a,train\n" for n in (10, 9, 100)))
+    splits = folder(tmp_path, csv="frames.csv", cameras=False)
+    assert names(splits.train[0].frames) == ["9.jpg", "10.jpg", "100.jpg"]
+    assert splits.train[0].camid == -1
+    assert splits.protocol == "no_cameras"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,pid,tracklet\n", "lacks the columns camid; it has path, pid, tracklet; pass cameras=False"),
+        ("file,pid\n", "lacks the columns path, tracklet, camid"),
+        ("", "it has no header"),
+        ("path,pid,camid,tracklet,split\n", "has a header and no rows"),
+        ("path,pid,camid,tracklet,split\na.jpg,1,0\n", "line 2: expected 5 fields"),
+        ("path,pid,camid,tracklet,split\na.jpg,1,0,t,train,more\n", "line 2: expected 5 fields"),
+        (
+            "path,pid,camid,tracklet,split\na.jpg,bob,0,t,train\n",
+            "line 2: pid 'bob' is not a whole number from -1",
+        ),
+        (
+            "path,pid,camid,tracklet,split\na.jpg,1,-1,t,train\n",
+            "line 2: camid '-1' is not a whole number from 0",
+        ),
+        (
+            "path,pid,camid,tracklet,split\na.jpg,1,0,t,test\n",
+            "line 2: split 'test' is not train, query or gallery",
+        ),
+        ("path,pid,camid,tracklet,split\n../a.jpg,1,0,t,train\n", "line 2: path '../a.jpg' leaves the root"),
+        (
+            "path,pid,camid,tracklet,split\na.jpg,1,0,t,train\na.jpg,2,0,t,train\n",
+            "line 3: a.jpg is listed on line 2",
+        ),
+        (
+            "path,pid,camid,tracklet,time,split\na.jpg,1,0,t,noon,train\n",
+            "line 2: time 'noon' is not a number",
+        ),
+        ("path,pid,camid,tracklet,time,split\na.jpg,1,0,t,inf,train\n", "line 2: time 'inf' is not a number"),
+        (
+            "path,pid,camid,tracklet,time,split\na.jpg,1,0,t,1,train\nb.jpg,1,0,t,,train\n",
+            "line 3: no time, but other frames",
+        ),
+    ],
+)
+def test_a_bad_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "frames.csv"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        folder(tmp_path, csv=path, check_files=False)
+
+
+def test_a_missing_frame_is_named_with_its_line(tmp_path: Path) -> None:
+    write_csv(tmp_path, TABLE)
+    (tmp_path / "b" / "1.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"line 5: missing frame .*1\.jpg"):
+        folder(tmp_path, csv="frames.csv")
+    assert folder(tmp_path, csv="frames.csv", check_files=False).query
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"missing file .*frames\.csv"):
+        folder(tmp_path, csv="frames.csv")
+
+
+def test_a_table_without_splits_can_be_divided(tmp_path: Path) -> None:
+    rows = "".join(f"{p}_{c}.jpg,{p},{c},t\n" for p in range(1, 7) for c in (0, 1))
+    write_csv(tmp_path, "path,pid,camid,tracklet\n" + rows)
+    with pytest.raises(DatasetError, match="rows without a split"):
+        folder(tmp_path, csv="frames.csv")
+    splits = folder(tmp_path, csv="frames.csv", test_share=0.5)
+    assert splits.num_train_pids == 3
