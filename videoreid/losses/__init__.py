@@ -1,21 +1,45 @@
 """Losses as functions and modules, and criteria that weigh them."""
 
-from videoreid.losses.criteria import SoftmaxCriterion, TripletCriterion
+from videoreid.losses.center import CenterLoss, center_loss
+from videoreid.losses.circle import CircleLoss, circle_loss
+from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
+from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
 from videoreid.losses.heads import over_heads
-from videoreid.losses.terms import SoftmaxTerm, TripletTerm
+from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
+from videoreid.losses.terms import (
+    CenterTerm,
+    CircleTerm,
+    FrameAttentionTerm,
+    OSMCAATerm,
+    SoftmaxTerm,
+    TripletTerm,
+)
 from videoreid.losses.triplet import TripletLoss, triplet_loss
 
 __all__ = [
+    "BagOfTricksCriterion",
+    "CenterLoss",
+    "CenterTerm",
+    "CircleLoss",
+    "CircleTerm",
     "Criterion",
     "CrossEntropyLoss",
+    "FrameAttentionLoss",
+    "FrameAttentionTerm",
+    "OSMCAALoss",
+    "OSMCAATerm",
     "SoftmaxCriterion",
     "SoftmaxTerm",
     "TripletCriterion",
     "TripletLoss",
     "TripletTerm",
+    "center_loss",
+    "circle_loss",
     "cross_entropy_loss",
+    "frame_attention_loss",
+    "osm_caa_loss",
     "over_heads",
     "triplet_loss",
 ]

@@ -1,13 +1,15 @@
 """Ready-made criteria: the combinations that published recipes train with."""
 
-from torch import nn
+from collections.abc import Callable
+
+from torch import Tensor, nn
 
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.heads import Reduction
-from videoreid.losses.terms import SoftmaxTerm, TripletTerm
+from videoreid.losses.terms import CenterTerm, FrameAttentionTerm, OSMCAATerm, SoftmaxTerm, TripletTerm
 from videoreid.losses.triplet import Distance
 
-__all__ = ["SoftmaxCriterion", "TripletCriterion"]
+__all__ = ["BagOfTricksCriterion", "SoftmaxCriterion", "TripletCriterion"]
 
 
 class SoftmaxCriterion(Criterion):
@@ -52,4 +54,51 @@ class TripletCriterion(Criterion):
             terms["softmax"] = (SoftmaxTerm(label_smoothing, heads=heads), softmax_weight)
         if triplet_weight:
             terms["triplet"] = (TripletTerm(margin, distance=distance, heads=heads), triplet_weight)
+        super().__init__(terms)
+
+
+class BagOfTricksCriterion(Criterion):
+    """The losses of the video bag of tricks: cross-entropy, triplet, centre, OSM + CAA and frame attention.
+
+    With ``beta`` the total is ``softmax + (1 - beta) triplet + 0.0005 center + beta osm``; without it the triplet
+    has weight 1 and there is no soft mining.
+
+    Args:
+        num_classes: identities K.
+        dim: width D of the features.
+        margin: of the triplet loss on cosine similarities.
+        beta: share of OSM + CAA against the triplet; None leaves it out.
+        osm: ``alpha``, ``l`` and ``sigma`` of OSM + CAA.
+        classifier_weight: returns the classifier's ``(K, D)`` weight; None takes the class centres ("CL centres").
+        frame_attention: add the frame-attention loss, weight 1.
+        center_weight: of the centre loss.
+
+    Reference:
+        Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020 (student abstract).
+        https://arxiv.org/abs/1912.05295
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        dim: int,
+        *,
+        margin: float = 0.3,
+        beta: float | None = None,
+        osm: dict[str, float] | None = None,
+        classifier_weight: Callable[[], Tensor] | None = None,
+        frame_attention: bool = False,
+        center_weight: float = 5e-4,
+    ) -> None:
+        center = CenterTerm(num_classes, dim)
+        terms: dict[str, tuple[nn.Module, float]] = {
+            "softmax": (SoftmaxTerm(), 1.0),
+            "triplet": (TripletTerm(margin, distance="cosine"), 1.0 if beta is None else 1.0 - beta),
+            "center": (center, center_weight),
+        }
+        if beta is not None:
+            vectors = classifier_weight or (lambda: center.centers)
+            terms["osm"] = (OSMCAATerm(vectors, **(osm or {})), beta)
+        if frame_attention:
+            terms["attention"] = (FrameAttentionTerm(), 1.0)
         super().__init__(terms)

@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules by name."""
 
+from videoreid.optim.centers import build_center_optimizer
 from videoreid.optim.optimizers import OPTIMIZERS, build_optimizer
 from videoreid.optim.schedulers import DECAYS, WARMUPS, build_lr_scheduler, learning_rate_factor
 
@@ -7,6 +8,7 @@ __all__ = [
     "DECAYS",
     "OPTIMIZERS",
     "WARMUPS",
+    "build_center_optimizer",
     "build_lr_scheduler",
     "build_optimizer",
     "learning_rate_factor",
