@@ -25,8 +25,11 @@ from videoreid.models import (
 )
 from videoreid.models.base import ReIDModel
 from videoreid.models.clip_model import ClipModel, ClipOptions
+from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.models.factory import MODELS, build_model, list_models
 from videoreid.models.loading import LoadReport, load_weights
+from videoreid.models.saving import from_pretrained, save_pretrained
+from videoreid.models.weights import list_weights
 
 __all__ = [
     "ClipModel",
@@ -37,9 +40,13 @@ __all__ = [
     "ame",
     "bag_of_tricks",
     "build_model",
+    "count_parameters",
+    "flops_per_clip",
+    "from_pretrained",
     "gcm",
     "hacnn",
     "list_models",
+    "list_weights",
     "load_weights",
     "mlfn",
     "mobilenetv2",
@@ -55,6 +62,7 @@ __all__ = [
     "resnet50_temporal",
     "resnet50mid",
     "resnet_ibn",
+    "save_pretrained",
     "senet",
     "timm_models",
     "tracklet_vit",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -30,6 +30,7 @@ class ReIDModel(nn.Module):
             checkpoints into ours; a replacement of None leaves the entry out. Our own names must pass unchanged.
         optional_keys: regular expressions of our parameters that a published checkpoint may lack without loss to
             the embedding (heads that only training uses).
+        build_arguments: what `build_model` was called with, the weights left out; empty for a network built by hand.
     """
 
     embedding_dim: int
@@ -40,6 +41,11 @@ class ReIDModel(nn.Module):
     stages: tuple[str, ...] = ()
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.build_arguments: dict[str, Any] = {}
+        self._frozen: set[str] = set()
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network.
@@ -100,6 +106,13 @@ class ReIDModel(nn.Module):
             [name for name, _ in self.named_children()] if stages is None else stages, trainable=True
         )
 
+    def train(self, mode: bool = True) -> "ReIDModel":  # noqa: FBT001, FBT002 - as in torch
+        """Switch the mode of all but the frozen sub-modules, which stay in eval mode."""
+        super().train(mode)
+        for name in self._frozen:
+            self.get_submodule(name).eval()
+        return self
+
     def _set_trainable(self, stages: Sequence[str], *, trainable: bool) -> None:
         children = dict(self.named_modules())
         for name in stages:
@@ -107,6 +120,11 @@ class ReIDModel(nn.Module):
                 known = ", ".join(child for child, _ in self.named_children())
                 raise ConfigError(f"{type(self).__name__} has no stage {name!r}; it has: {known}")
             module = children[name]
+            self._frozen = {
+                other for other in self._frozen if other != name and not other.startswith(f"{name}.")
+            }
+            if not trainable:
+                self._frozen.add(name)
             module.train(trainable and self.training)
             for parameter in module.parameters():
                 if not getattr(parameter, "fixed_by_design", False):

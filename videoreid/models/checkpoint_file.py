@@ -1,6 +1,8 @@
 """Read a file of weights without running any code that it may contain."""
 
 import pickle
+import pickletools
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import WeightsError
+from videoreid.utils.download import is_web_page
 
 __all__ = ["read_state_dict", "unwrap_state_dict"]
 
@@ -64,11 +67,9 @@ def unwrap_state_dict(content: Any, origin: str) -> dict[str, Tensor]:
 
 
 def _refuse_other_content(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(512).lstrip().lower()
-    if not start:
+    if path.stat().st_size == 0:
         raise WeightsError(f"{path} is empty; download it again")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+    if is_web_page(path):
         raise WeightsError(
             f"{path} is a web page, not weights: the server answered with a page (often a quota or a login page); "
             "open the link in a browser, save the file and give its path"
@@ -89,26 +90,55 @@ def _read_torch(path: Path) -> Any:
     try:
         return _load_safely(path)
     except pickle.UnpicklingError as error:
-        if "weights_only" not in str(error).lower() and "unsupported" not in str(error).lower():
-            raise WeightsError(f"{path} is damaged ({error}); download it again") from error
+        refused = re.search(r"GLOBAL ([\w.]+)", str(error))
+        asked = refused[1] if refused else _first_import(path)
+        if asked is None:
+            raise WeightsError(
+                f"{path} is no PyTorch checkpoint, or a damaged one; download it again"
+            ) from error
         raise WeightsError(
-            f"{path} is a pickle that asks to run code when it is opened, and was refused ({_first_line(error)}). "
-            "If you trust its author, open it with torch.load(path, weights_only=False), save its state dict with "
-            "torch.save, and give that file"
+            f"{path} is a pickle with code: it asks to call {asked} when it is opened, and was refused. If you trust "
+            "its author, open it with torch.load(path, weights_only=False), save its state dict with torch.save, and "
+            "give that file"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError(
-            f"{path} is truncated or not a PyTorch checkpoint ({_first_line(error)}); download it again"
+            f"{path} is truncated or not a PyTorch checkpoint ({reason}); download it again"
         ) from error
+
+
+def _first_import(path: Path) -> str | None:
+    """Name the first thing that a plain pickle would import, read off its instructions without following them."""
+    strings: list[str] = []
+    with path.open("rb") as file:
+        try:
+            for instruction, argument, _ in pickletools.genops(file):
+                if instruction.name == "GLOBAL":
+                    return str(argument).replace(" ", ".")
+                if instruction.name == "STACK_GLOBAL":
+                    return ".".join(strings[-2:])
+                if isinstance(argument, str):
+                    strings.append(argument)
+        except (ValueError, UnicodeDecodeError):
+            return None
+    return None
 
 
 def _load_safely(path: Path) -> Any:
-    # Training scripts store their best score beside the weights, often as a numpy number: these types are plain data.
-    scalar = np.float64(0).__reduce__()[0]
-    plain = [scalar, np.dtype, *{type(np.dtype(kind)) for kind in "fdeilqBbHI?"}]
-    with torch.serialization.safe_globals([*plain, (scalar, "numpy.core.multiarray.scalar")]):
-        return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        with torch.serialization.safe_globals(_plain_data()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except UnicodeDecodeError:  # strings written by Python 2
+        with torch.serialization.safe_globals(_plain_data()):
+            return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _plain_data() -> list[Any]:
+    """Return what training scripts store beside the weights, scores as numpy numbers and arrays: data without code."""
+    scalar: Any = np.float64(0).__reduce__()[0]
+    array: Any = np.empty(0).__reduce__()[0]
+    # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
+    old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
+    kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names]

@@ -1,13 +1,14 @@
 """The front door of the zoo: look a name up, build it, and fill it with published weights on request."""
 
 import fnmatch
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from videoreid.errors import WeightsError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
+from videoreid.models.weights import resolve_weights
 from videoreid.registry import Registry
 
 __all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
@@ -28,23 +29,30 @@ def build_model(
     pretrained: bool | str | Path = False,  # noqa: FBT001, FBT002 - as in torchreid and timm
     **kwargs: Any,
 ) -> ReIDModel:
-    """Build a network by name.
+    """Build a network by name, and fill it with published weights on request.
+
+    The arguments are kept on the network, for `save_pretrained`.
 
     Args:
-        name: see `list_models`.
+        name: see `list_models`; or ``timm:`` and the name of a timm network.
         num_classes: number of training identities K.
-        pretrained: a checkpoint file to start from.
+        pretrained: True for ImageNet weights, a tag of `list_weights` ("msmt17"), an address (``https://...``,
+            ``hf:org/repo/file``, ``gdrive:ID``), or a checkpoint file.
         **kwargs: options of that network (``temporal="attention"``).
 
     Raises:
         UnknownNameError: no such network; the message suggests the nearest name.
-        WeightsError: the checkpoint cannot be read or does not fit.
+        ConfigError: no such option, or one that makes no sense.
+        WeightsError: no such weights (the message says which exist), or they cannot be read or do not fit.
     """
-    model = MODELS[name](num_classes=num_classes, **kwargs)
-    if pretrained is True:
-        raise WeightsError(
-            f"no weights are listed for {name!r}; give the path of a checkpoint as pretrained=..."
-        )
-    if pretrained:
-        load_weights(model, pretrained)
+    arguments = {"name": name, "num_classes": num_classes, **kwargs}
+    family, _, member = name.partition(":")
+    if member and pretrained is True:  # the other library has its own table of weights
+        model = FAMILIES[family](member, num_classes=num_classes, pretrained=True, **kwargs)
+    else:
+        build = functools.partial(FAMILIES[family], member) if member else MODELS[name]
+        model = build(num_classes=num_classes, **kwargs)
+        if pretrained:
+            load_weights(model, resolve_weights(name, pretrained, backbone=kwargs.get("backbone")))
+    model.build_arguments = arguments
     return model

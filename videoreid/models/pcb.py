@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from videoreid.errors import ConfigError
 from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
-from videoreid.models.resnet import resnet_stages
+from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["PCB"]
 
@@ -52,6 +52,8 @@ class PCB(ClipModel):
         Sun et al., Beyond Part Models: Person Retrieval with Refined Part Pooling, ECCV 2018,
         https://arxiv.org/abs/1711.09349
     """
+
+    key_rules = TORCHVISION_KEY_RULES
 
     def __init__(self, num_classes: int, *, parts: int = 4, options: ClipOptions | None = None) -> None:
         self.parts = parts

@@ -9,7 +9,10 @@ from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.osnet_blocks import embed
 
-__all__ = ["ResNet", "resnet_stages"]
+__all__ = ["TORCHVISION_KEY_RULES", "ResNet", "resnet_stages"]
+
+TORCHVISION_KEY_RULES: tuple[tuple[str, str | None], ...] = ((r"^fc\.(weight|bias)$", None),)
+"""ImageNet weights fit as they are; their classifier of 1000 classes is left out."""
 
 
 def resnet_stages(name: str, *, last_stride: int = 2) -> dict[str, nn.Module]:
@@ -43,6 +46,8 @@ class ResNet(ClipModel):
         He et al., Deep Residual Learning for Image Recognition, CVPR 2016, https://arxiv.org/abs/1512.03385;
         Xie et al., Aggregated Residual Transformations for Deep Neural Networks, CVPR 2017.
     """
+
+    key_rules = TORCHVISION_KEY_RULES
 
     def __init__(
         self,

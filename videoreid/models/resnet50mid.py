@@ -8,7 +8,7 @@ from torch import Tensor
 from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.osnet_blocks import embed
-from videoreid.models.resnet import resnet_stages
+from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["ResNet50Mid"]
 
@@ -24,6 +24,8 @@ class ResNet50Mid(ClipModel):
         Yu et al., The Devil is in the Middle: Exploiting Mid-level Representations for Cross-Domain Instance Matching,
         2017, https://arxiv.org/abs/1711.08106
     """
+
+    key_rules = TORCHVISION_KEY_RULES
 
     def __init__(self, num_classes: int, *, options: ClipOptions | None = None) -> None:
         super().__init__(resnet_stages("resnet50"), 3072, num_classes, options=options)

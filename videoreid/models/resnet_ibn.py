@@ -8,7 +8,7 @@ from torchvision.models.resnet import Bottleneck
 
 from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
-from videoreid.models.resnet import resnet_stages
+from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["HalfInstanceNorm", "InstanceNormBottleneck", "ResNetIBN"]
 
@@ -61,6 +61,8 @@ class ResNetIBN(ClipModel):
         Pan et al., Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net, ECCV 2018,
         https://arxiv.org/abs/1807.09441
     """
+
+    key_rules = TORCHVISION_KEY_RULES
 
     def __init__(
         self, num_classes: int, trunk: dict[str, nn.Module], *, options: ClipOptions | None = None

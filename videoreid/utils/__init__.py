@@ -6,6 +6,7 @@ Two names of torchreid live on upper floors and are found only when asked for: `
 from importlib import import_module
 from typing import Any
 
+from videoreid.utils.download import cache_home, fetch, is_offline
 from videoreid.utils.files import atomic_path, atomic_write_bytes, atomic_write_text, sha256_of
 from videoreid.utils.log import get_logger, setup_logging
 from videoreid.utils.seed import generator_from, seed_everything, seed_worker
@@ -14,8 +15,11 @@ __all__ = [
     "atomic_path",
     "atomic_write_bytes",
     "atomic_write_text",
+    "cache_home",
+    "fetch",
     "generator_from",
     "get_logger",
+    "is_offline",
     "seed_everything",
     "seed_worker",
     "setup_logging",

@@ -1,0 +1,157 @@
+"""The published weights as a table, and the way from a name to a file."""
+
+import fnmatch
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from videoreid.errors import WeightsError
+from videoreid.utils.download import fetch
+
+__all__ = [
+    "PublishedResult",
+    "PublishedWeights",
+    "fetch_weights",
+    "find_weights",
+    "list_weights",
+    "resolve_weights",
+]
+
+_ADDRESSES = ("https:", "http:", "gdrive:", "hf:")
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """A score as its authors report it; none of them was measured here.
+
+    Args:
+        corpus: the test corpus.
+        rank1: in per cent.
+        mAP: in per cent.
+        protocol: named as in `videoreid.metrics.protocols`.
+        distance: by which the gallery was ranked.
+    """
+
+    corpus: str
+    rank1: float
+    mAP: float  # noqa: N815 - its name everywhere
+    protocol: str
+    distance: str
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """One row of the table.
+
+    Args:
+        model: name of the network.
+        tag: what `build_model` takes as ``pretrained`` ("msmt17", "imagenet").
+        source: address as `videoreid.utils.download.fetch` takes it, or ``torchvision:`` and a name of its enums.
+        sha256: checksum or its first digits, where known; otherwise it is recorded on first use.
+        training_data: what the weights were trained on.
+        input_size: (height, width) in training, where known.
+        normalisation: of the pixels ("imagenet": its mean and standard deviation).
+        results: what the authors report.
+        licence: as far as it is stated.
+        page: where all this was published.
+    """
+
+    model: str
+    tag: str
+    source: str
+    sha256: str | None
+    training_data: str
+    input_size: tuple[int, int] | None
+    normalisation: str
+    results: tuple[PublishedResult, ...]
+    licence: str
+    page: str
+
+
+@functools.cache
+def _table() -> tuple[PublishedWeights, ...]:
+    rows = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
+    for row in rows:
+        row["results"] = tuple(PublishedResult(**result) for result in row["results"])
+        row["input_size"] = tuple(row["input_size"]) if row["input_size"] else None
+    return tuple(PublishedWeights(**row) for row in rows)
+
+
+def list_weights(pattern: str = "*") -> list[PublishedWeights]:
+    """Return the published weights of the networks that match a shell pattern, sorted by network and tag."""
+    return [row for row in _table() if fnmatch.fnmatch(row.model, pattern)]
+
+
+def find_weights(model: str, tag: str) -> PublishedWeights:
+    """Return the row of a network and a tag.
+
+    Raises:
+        WeightsError: there is none; the message says which there are.
+    """
+    rows = {row.tag: row for row in _table() if row.model == model}
+    if tag in rows:
+        return rows[tag]
+    if rows:
+        raise WeightsError(
+            f"no published weights {tag!r} for {model!r}; there are: {', '.join(sorted(rows))}; or give a file"
+        )
+    others = sorted({row.model for row in _table() if row.tag == tag})
+    hint = f"; {tag!r} exists for: {', '.join(others)}" if others else ""
+    raise WeightsError(
+        f"no weights are published for {model!r}: train it, or give a file as pretrained=...{hint}"
+    )
+
+
+def fetch_weights(row: PublishedWeights, *, offline: bool | None = None, progress: bool = True) -> Path:
+    """Return the file of a row, fetching it on first use.
+
+    Raises:
+        WeightsError: see `videoreid.utils.download.fetch`.
+    """
+    if row.source.startswith("torchvision:"):
+        url, digits = _torchvision_address(row.source.removeprefix("torchvision:"))
+        return fetch(url, sha256=digits, offline=offline, progress=progress)
+    name = None if row.source.startswith("https:") else f"{row.model}_{row.tag}.pth"
+    return fetch(row.source, name=name, sha256=row.sha256, offline=offline, progress=progress)
+
+
+def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str | None = None) -> Path:  # noqa: FBT001
+    """Turn what a user gave as ``pretrained`` into a file.
+
+    Args:
+        model: name of the network.
+        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file.
+        backbone: name of another torchvision network under this one; its ImageNet weights are taken then.
+
+    Raises:
+        WeightsError: no such weights (the message says which exist), or they cannot be fetched.
+    """
+    text = "imagenet" if pretrained is True else str(pretrained)
+    tags = {row.tag for row in list_weights(model)}
+    if isinstance(pretrained, Path) or (text not in tags and Path(text).is_file()):
+        return Path(text)
+    if text.startswith(_ADDRESSES):
+        return fetch(text)
+    if Path(text).suffix in (".pth", ".pt", ".tar", ".pkl", ".safetensors"):
+        raise WeightsError(f"no weights at {text}: give the path of a checkpoint file")
+    row = find_weights(model, text)
+    if backbone is not None and row.source.startswith("torchvision:"):
+        url, digits = _torchvision_address(_imagenet_enum(backbone))
+        return fetch(url, sha256=digits)
+    return fetch_weights(row)
+
+
+def _torchvision_address(enum: str) -> tuple[str, str]:
+    """Return the address behind ``ResNet50_Weights.IMAGENET1K_V1`` and the digits of its checksum in the file name."""
+    import torchvision
+
+    url = str(torchvision.models.get_weight(enum).url)
+    return url, Path(url).stem.rpartition("-")[2]
+
+
+def _imagenet_enum(backbone: str) -> str:
+    import torchvision
+
+    enum = torchvision.models.get_model_weights(backbone)
+    return f"{enum.__name__}.IMAGENET1K_V1"

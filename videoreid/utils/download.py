@@ -1,0 +1,241 @@
+"""Fetch a file once, whole, and know it again: resume, checksum, cache, offline switch."""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from videoreid.errors import ConfigError, WeightsError
+from videoreid.utils.files import atomic_write_text, sha256_of
+from videoreid.utils.log import get_logger
+
+__all__ = ["cache_home", "fetch", "is_offline", "is_web_page"]
+
+_BLOCK = 1 << 20
+_ATTEMPTS = 3
+_DEAD_LOCK_SECONDS = 600
+
+
+def cache_home() -> Path:
+    """Return the cache folder: ``$VIDEOREID_HOME``, or ``~/.cache/videoreid``. It may not exist yet."""
+    home = os.environ.get("VIDEOREID_HOME")
+    return Path(home).expanduser() if home else Path.home() / ".cache" / "videoreid"
+
+
+def is_offline() -> bool:
+    """Tell whether ``$VIDEOREID_OFFLINE`` forbids the network (any value but empty, 0, false or no)."""
+    return os.environ.get("VIDEOREID_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def is_web_page(path: Path) -> bool:
+    """Tell whether a file starts like HTML or XML: what a server sends in place of a file it will not give."""
+    with path.open("rb") as file:
+        start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
+
+
+def fetch(
+    source: str,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    offline: bool | None = None,
+    progress: bool = True,
+) -> Path:
+    """Return the path of a file, fetching it into the cache when it is not there yet.
+
+    The file appears under its name only when it is whole. Its SHA-256 is recorded beside it on first use and checked
+    on every later one. A broken transfer goes on where it stopped.
+
+    Args:
+        source: ``https://...``, ``gdrive:ID`` (Google Drive), or ``hf:org/repo/file`` (Hugging Face hub; a revision
+            goes behind the repository, ``hf:org/repo@v1/file``).
+        name: file name in the cache; by default that of the address.
+        sha256: expected checksum, or its first digits.
+        offline: forbid the network; None asks `is_offline`.
+        progress: show a progress bar.
+
+    Raises:
+        ConfigError: an address of another form.
+        WeightsError: offline and not cached; not found; broken off; a web page instead of the file; another checksum.
+    """
+    target = cache_home() / "weights" / (name or _name_of(source))
+    if target.is_file():
+        _check_cached(target, sha256)
+        return target
+    if is_offline() if offline is None else offline:
+        raise WeightsError(
+            f"offline, and {target} does not exist: download {_browser_url(source)} elsewhere and put it there"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target):
+        if target.is_file():  # another process was faster
+            return target
+        part = target.with_name(target.name + ".part")
+        if source.startswith("gdrive:"):
+            _fetch_from_drive(source.removeprefix("gdrive:"), part, progress=progress)
+        else:
+            _fetch_over_http(_browser_url(source), part, progress=progress)
+        _accept(part, target, source, sha256)
+    return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Let one process fetch while the other ranks of a training wait; a lock older than ten minutes is a dead one."""
+    lock = target.with_name(target.name + ".lock")
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > _DEAD_LOCK_SECONDS:
+                    lock.unlink(missing_ok=True)
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _name_of(source: str) -> str:
+    if source.startswith("gdrive:"):
+        return source.removeprefix("gdrive:") + ".pth"
+    name = PurePosixPath(unquote(urlsplit(_browser_url(source)).path)).name
+    if not name:
+        raise ConfigError(f"{source!r} names no file; give the address of a file")
+    return name
+
+
+def _browser_url(source: str) -> str:
+    """Return the address a person would open."""
+    scheme, _, rest = source.partition(":")
+    if scheme in ("https", "http"):
+        return source
+    if scheme == "gdrive":
+        return f"https://drive.google.com/uc?id={rest}"
+    if scheme == "hf" and rest.count("/") >= 2:
+        organisation, repository, path = rest.split("/", 2)
+        repository, _, revision = repository.partition("@")
+        return f"https://huggingface.co/{organisation}/{repository}/resolve/{revision or 'main'}/{path}"
+    raise ConfigError(f"cannot fetch {source!r}: expected https://..., gdrive:ID or hf:org/repo/file")
+
+
+def _check_cached(target: Path, sha256: str | None) -> None:
+    record = target.with_name(target.name + ".sha256")
+    found = sha256_of(target)
+    known = sha256 or (record.read_text().strip() if record.is_file() else None)
+    if known and not found.startswith(known.lower()):
+        raise WeightsError(
+            f"{target} has SHA-256 {found}, expected {known}: the file was changed or damaged; "
+            "delete it to fetch it again"
+        )
+    if not record.is_file():
+        atomic_write_text(record, found + "\n")
+
+
+def _accept(part: Path, target: Path, source: str, sha256: str | None) -> None:
+    """Check a complete transfer and give it its name; a file that is refused is removed."""
+    tag = _tag_file(part)
+    tag.unlink(missing_ok=True)
+    if part.stat().st_size == 0 or is_web_page(part):
+        part.unlink()
+        raise WeightsError(
+            f"{_browser_url(source)} gave a web page or nothing instead of the file (a quota, a login, or a page that "
+            f"asks to confirm): open it in a browser, or try again tomorrow, and save the file as {target}"
+        )
+    found = sha256_of(part)
+    if sha256 and not found.startswith(sha256.lower()):
+        part.unlink()
+        raise WeightsError(
+            f"{_browser_url(source)} has SHA-256 {found}, expected {sha256}: the file was replaced or damaged on the "
+            "way; it was not kept"
+        )
+    atomic_write_text(target.with_name(target.name + ".sha256"), found + "\n")
+    part.replace(target)
+
+
+def _fetch_from_drive(file_id: str, part: Path, *, progress: bool) -> None:
+    import gdown
+    from gdown.exceptions import DownloadError, FileURLRetrievalError
+
+    try:
+        gdown.download(id=file_id, output=str(part), quiet=not progress)
+    except (FileURLRetrievalError, DownloadError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"Google Drive did not give file {file_id} ({reason}): popular files have a daily quota; open "
+            f"https://drive.google.com/uc?id={file_id} in a browser, or try again tomorrow, and save the file as "
+            f"{part.with_suffix('')}"
+        ) from error
+
+
+def _fetch_over_http(url: str, part: Path, *, progress: bool) -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            missing = _receive(url, part, progress=progress)
+        except urllib.error.HTTPError as error:
+            if error.code == 416:  # nothing follows what is here already, or what is here is of another file
+                part.unlink(missing_ok=True)
+                continue
+            raise WeightsError(f"{url} answered {error.code} {error.reason}; check the address") from error
+        except (urllib.error.URLError, HTTPException, OSError) as error:
+            get_logger("download").info("%s broke off (%s); trying again", url, error)
+            missing = 1
+        if not missing:
+            return
+    size = part.stat().st_size if part.is_file() else 0
+    raise WeightsError(
+        f"{url} broke off {_ATTEMPTS} times ({size} bytes are kept in {part}); run again to go on from there"
+    )
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(part.name + ".tag")
+
+
+def _receive(url: str, part: Path, *, progress: bool) -> int:
+    """Append what is missing to ``part``; return how many announced bytes did not come."""
+    tag = _tag_file(part)
+    have = part.stat().st_size if part.is_file() and tag.is_file() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "videoreid"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        request.add_header(
+            "If-Range", tag.read_text()
+        )  # another file under this address is sent from its start
+    with urllib.request.urlopen(request, timeout=60) as response:
+        if response.status != 206:
+            have = 0
+        version = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        if version:
+            tag.write_text(version)
+        announced = response.headers.get("Content-Length")
+        expected = have + int(announced) if announced else None
+        with part.open("ab" if have else "wb") as file, _bar(part, have, expected, progress=progress) as step:
+            for block in _blocks(response):
+                file.write(block)
+                step(len(block))
+    return max(expected - part.stat().st_size, 0) if expected is not None else 0
+
+
+def _blocks(response: HTTPResponse) -> Iterator[bytes]:
+    while block := response.read(_BLOCK):
+        yield block
+
+
+@contextmanager
+def _bar(part: Path, have: int, expected: int | None, *, progress: bool) -> Iterator:
+    from tqdm import tqdm
+
+    name = part.name.removesuffix(".part")
+    with tqdm(
+        total=expected, initial=have, unit="B", unit_scale=True, desc=name, disable=not progress, leave=False
+    ) as bar:
+        yield bar.update
