@@ -15,6 +15,7 @@ from videoreid.data.datasets import (
 )
 from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts, corpus_card, list_cards
+from videoreid.data.datasets.findings import Finding, VerifyReport
 from videoreid.data.datasets.frame_names import FrameNames
 from videoreid.data.datasets.labels import relabel_pids
 from videoreid.data.datasets.parsing import (
@@ -26,20 +27,34 @@ from videoreid.data.datasets.parsing import (
 )
 from videoreid.data.datasets.sequences import dense_tracklets
 from videoreid.data.datasets.split_maker import make_splits
+from videoreid.data.datasets.split_statistics import (
+    SplitStatistics,
+    corpus_statistics,
+    split_statistics,
+    statistics_table,
+)
+from videoreid.data.datasets.statistics_chart import draw_statistics
 from videoreid.data.datasets.ten_splits import TenSplitsResult, ten_splits
+from videoreid.data.datasets.verify import verify_splits
+from videoreid.data.datasets.verify_parsing import verify_parsing
 
 __all__ = [
-    "DATASETS",
     "Corpus",
     "Counts",
+    "DATASETS",
+    "Finding",
     "FrameNames",
     "ParsingPair",
     "ParsingSplits",
+    "SplitStatistics",
     "TenSplitsResult",
+    "VerifyReport",
     "build_dataset",
     "build_parsing_dataset",
     "corpus_card",
+    "corpus_statistics",
     "dense_tracklets",
+    "draw_statistics",
     "dukemtmcreid",
     "dukemtmcvidreid",
     "folder",
@@ -56,7 +71,11 @@ __all__ = [
     "read_pair",
     "register_corpus",
     "relabel_pids",
+    "split_statistics",
+    "statistics_table",
     "synthetic",
     "ten_splits",
+    "verify_parsing",
+    "verify_splits",
     "xmars",
 ]

@@ -19,6 +19,7 @@ from videoreid.data.datasets.mars_tables import (
 )
 from videoreid.errors import ConfigError
 from videoreid.types import Splits
+from videoreid.utils import get_logger
 
 __all__ = ["MARS", "mars"]
 
@@ -93,6 +94,8 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
         tracklets[split] = make_tracklets(
             [folder / f"bbox_{split}"] * len(table), names, table, clock, corpus="mars"
         )
+    junk = sum(tracklet.pid == JUNK_PID for tracklet in tracklets["test"])
+    get_logger("data").info("mars: %d junk tracklets dropped", junk)
     rows = read_query_rows(info / "query_IDX.mat", len(tables["test"]), "mars")
     asked = set(rows.tolist())
     splits = Splits(

@@ -1,0 +1,86 @@
+"""``videoreid data verify``: is a corpus on this disk what its authors published?"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
+
+if TYPE_CHECKING:
+    from videoreid.data.datasets.findings import VerifyReport
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = (
+    "check a corpus: counts, files, duplicates, frames that do not decode, cameras; exit status 1 on damage"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    add_corpus_arguments(parser)
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--sample", type=int, default=1000, metavar="N", help="frames to decode (default 1000)"
+    )
+    amount.add_argument("--all", action="store_true", help="decode every frame")
+    parser.add_argument(
+        "--num-frames", type=int, default=4, metavar="T", help="count shorter tracklets (default 4)"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="threads that decode (default 2)")
+    parser.add_argument("--seed", type=int, default=0, help="names the sample")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and print; return 1 on damage, else 0."""
+    from tqdm import tqdm
+
+    from videoreid.utils import atomic_write_text
+
+    with tqdm(unit=" frames", disable=None, leave=False) as bar:
+        report = _verify(args, bar)
+    print(report)
+    if args.json is not None:
+        content = {
+            "name": report.name,
+            "damaged": report.damaged,
+            "findings": [asdict(f) for f in report.findings],
+        }
+        atomic_write_text(args.json, json.dumps(content, indent=1) + "\n")
+    return int(report.damaged)
+
+
+def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
+    from videoreid.data.datasets import (
+        build_dataset,
+        build_parsing_dataset,
+        corpus_card,
+        list_cards,
+        list_parsing_datasets,
+        verify_parsing,
+        verify_splits,
+    )
+
+    options = parse_options(args.option)
+    sample = None if args.all else args.sample
+    if args.name in list_parsing_datasets():
+        corpus = build_parsing_dataset(args.name, args.root, **options)
+        bar.reset(total=min(sample or len(corpus.train), len(corpus.train) + len(corpus.val)))
+        return verify_parsing(
+            corpus, corpus_card(args.name), sample=sample, seed=args.seed, progress=bar.update
+        )
+    splits = build_dataset(args.name, args.root, **options)
+    frames = sum(len(tracklet) for part in (splits.train, splits.query, splits.gallery) for tracklet in part)
+    bar.reset(total=frames if sample is None else min(sample, frames))
+    return verify_splits(
+        splits,
+        corpus_card(args.name) if args.name in list_cards() else None,
+        sample=sample,
+        num_frames=args.num_frames,
+        workers=args.workers,
+        seed=args.seed,
+        progress=bar.update,
+    )
