@@ -18,7 +18,8 @@ class TrainSettings:
         accumulation: batches whose gradients are averaged into one update.
         clip_norm: largest norm of the model's gradient; None leaves it alone.
         ema_decay: keep an exponential moving average of the weights, which then is what `evaluate` scores.
-        channels_last: hold convolution weights in the memory layout that tensor cores and oneDNN prefer.
+        channels_last: hold convolution weights in the memory layout that oneDNN and tensor cores prefer; the numbers
+            differ in the last bits only.
         gather_features: under several processes, compute every loss on the batches of all of them together.
         schedule: step the learning-rate schedule after every "epoch" or every "step".
         fixbase_epochs: epochs in which only ``open_layers`` train.
@@ -37,7 +38,7 @@ class TrainSettings:
     accumulation: int = 1
     clip_norm: float | None = None
     ema_decay: float | None = None
-    channels_last: bool = False
+    channels_last: bool = True
     gather_features: bool = False
     schedule: Literal["epoch", "step"] = "epoch"
     fixbase_epochs: int = 0

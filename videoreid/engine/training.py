@@ -89,7 +89,7 @@ def train_one_epoch(
         optimizer.step()
         batches += 1
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value)
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
     return {name: value / batches for name, value in sums.items()}
 
 
@@ -106,7 +106,7 @@ def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -
     """
     if bool(torch.isfinite(losses["loss"])):
         return
-    values = ", ".join(f"{name} = {float(value):g}" for name, value in losses.items())
+    values = ", ".join(f"{name} = {float(value.detach()):g}" for name, value in losses.items())
     raise TrainingError(
         f"the loss is not finite ({values}); batch: {name_batch(clip, loader)}. Lower the learning rate, clip the "
         "gradient (clip_norm), or look at these frames"

@@ -1,0 +1,79 @@
+"""What one of two processes does; started by torch.distributed.run. Usage: two_processes.py OUTPUT_DIR"""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from small_world import Clips, Net, loader
+from torch import distributed as dist
+
+from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.samplers import PKSampler
+from videoreid.engine import Engine, TrainSettings, extract_features
+from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion
+from videoreid.optim import build_optimizer
+from videoreid.types import Clip, Tracklet
+
+COUNT, CLASSES = 24, 6
+
+
+def build(criterion, **settings):
+    torch.manual_seed(0)
+    model = Net()
+    if criterion == "softmax":
+        loss = SoftmaxCriterion()
+    else:
+        loss = BagOfTricksCriterion(CLASSES, 8, beta=0.3, classifier_weight=lambda: model.classifier.weight)
+    return Engine(model, loss, build_optimizer(model), settings=TrainSettings(**settings), device="cpu")
+
+
+def gradients(engine, clip):
+    engine.accelerator.backward(engine.step(clip)["loss"])
+    engine._average_criterion_gradients()
+    parameters = [*engine.model.parameters(), *engine.criterion.parameters()]
+    return torch.cat([p.grad.flatten() for p in parameters])
+
+
+def part_of(clip, rank, count):
+    return Clip(*(values.chunk(count)[rank] for values in clip))
+
+
+def main(folder):
+    torch.set_num_threads(1)
+    clip = next(iter(loader(batch_size=COUNT)))
+    engine = build("softmax")  # the first engine starts the process group
+    rank, count = dist.get_rank(), dist.get_world_size()
+    results = {"softmax": gradients(engine, part_of(clip, rank, count))}
+    engine = build("all", gather_features=True)
+    results["all"] = gradients(engine, part_of(clip, rank, count))
+
+    data = loader(Clips(5, 3, clips=2), 4)  # 30 clips in 8 batches: the shares are not equal
+    features = extract_features(engine.model, data, progress=False)
+    results["features"] = [features.embeddings, torch.tensor(features.pids), torch.tensor(features.times)]
+    results["listed"] = extract_features(engine.model, list(data), progress=False).embeddings
+
+    names = {f"person {n}" for n in range(40)}  # a set: its order differs between processes
+    tracklets = [Tracklet(["x"], int(name.split()[1]) * 7, 0) for name in names]
+    results["labels"] = {str(t.pid): r.pid for t, r in zip(tracklets, relabel_pids(tracklets), strict=True)}
+    results["hash"] = hash("person 1")
+
+    train = loader(Clips(), 3, sampler=range(rank, COUNT, count))
+    engine = build("softmax", ema_decay=0.5)
+    history = engine.fit(
+        train, 2, output_dir=folder / "run", validate=lambda: engine.evaluate(data, data, progress=False).summary(),
+        progress=False,
+    )  # fmt: skip
+    results["weights"] = torch.cat([p.detach().flatten() for p in engine.model.parameters()])
+    results["history"] = history
+    plan = [
+        [key.tracklet for key in PKSampler(Clips().tracklets, batch_size=4, instances=2, seed=1)],
+    ]
+    results["plan"] = plan
+    torch.save(results, folder / f"rank{rank}.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+    main(Path(sys.argv[1]))
