@@ -84,9 +84,7 @@ def test_labels_are_equal_on_every_process(ranks):
 def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
     first, second = ranks["results"]
     assert torch.equal(first["weights"], second["weights"])
-    assert first["history"] == pytest.approx(second["history"]) or [r["mAP"] for r in first["history"]] == [
-        r["mAP"] for r in second["history"]
-    ]
+    assert first["history"] == second["history"]
     names = sorted(path.name for path in (ranks["folder"] / "run").iterdir())
     assert names == ["best.pt", "checkpoint-00000004.pt", "checkpoint-00000008.pt"]
     state = torch.load(ranks["folder"] / "run" / "checkpoint-00000008.pt")
@@ -94,7 +92,7 @@ def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
 
 
 def test_pk_batches_are_whole_and_disjoint(ranks):
-    first, second = (result["plan"][0] for result in ranks["results"])
+    first, second = (result["plan"] for result in ranks["results"])
     assert len(first) == len(second) > 0
     assert not {tuple(first[i : i + 4]) for i in range(0, len(first), 4)} & {
         tuple(second[i : i + 4]) for i in range(0, len(second), 4)

@@ -66,10 +66,9 @@ def main(folder):
     )  # fmt: skip
     results["weights"] = torch.cat([p.detach().flatten() for p in engine.model.parameters()])
     results["history"] = history
-    plan = [
-        [key.tracklet for key in PKSampler(Clips().tracklets, batch_size=4, instances=2, seed=1)],
+    results["plan"] = [
+        key.tracklet for key in PKSampler(Clips().tracklets, batch_size=4, instances=2, seed=1)
     ]
-    results["plan"] = plan
     torch.save(results, folder / f"rank{rank}.pt")
     dist.destroy_process_group()
 

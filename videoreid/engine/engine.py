@@ -185,7 +185,9 @@ class Engine:
         try:
             for name, part in parts:
                 if (part is None) != (state[name] is None):
-                    raise ValueError(f"{name} is missing in {'this run' if part is None else 'the checkpoint'}")
+                    raise ValueError(
+                        f"{name} is missing in {'this run' if part is None else 'the checkpoint'}"
+                    )
                 if part is not None:
                     part.load_state_dict(state[name])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

@@ -124,7 +124,7 @@ class Fit:
 
     def _finish_epoch(self, speed: dict[str, float]) -> None:
         engine, state = self.engine, self.engine.progress
-        row = {"epoch": float(state.epoch + 1), **state.means(), "lr": self._lr()}
+        row = {"epoch": float(state.epoch + 1), **self._means(), "lr": self._lr()}
         if engine.scheduler is not None and engine.settings.schedule == "epoch":
             engine.scheduler.step()
         self._tell("epoch", {**row, **speed})
@@ -155,6 +155,11 @@ class Fit:
             }
             save_checkpoint(weights, self.output_dir / "best.pt")
         return values
+
+    def _means(self) -> dict[str, float]:
+        """Return the mean of each loss over the epoch and over the processes."""
+        parts = gather_objects(self.engine.progress.means())
+        return {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
 
     def _is_over(self) -> bool:
         state, patience = self.engine.progress, self.engine.settings.patience
