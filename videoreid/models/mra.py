@@ -113,8 +113,8 @@ class MRA(ReIDModel):
 
 
 def _checked(ranges: Sequence[int]) -> tuple[int, ...]:
-    nested = all(longer % shorter == 0 for shorter, longer in pairwise(ranges))
-    if not ranges or ranges[0] < 1 or not nested:
+    positive = bool(ranges) and min(ranges) >= 1
+    if not positive or any(longer % shorter for shorter, longer in pairwise(ranges)):
         raise ConfigError(f"ranges must grow by whole multiples, as (1, 2, 4) does; got {tuple(ranges)}")
     return tuple(ranges)
 
