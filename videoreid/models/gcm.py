@@ -66,7 +66,7 @@ class GCM(ReIDModel):
         No paper; the system is public under the name VPReID.
     """
 
-    stages = ("backbone", "frame_pool", "clip_pool", "neck", "classifiers")
+    stages: tuple[str, ...] = ("backbone", "frame_pool", "clip_pool", "neck", "classifiers")
     key_rules = (
         *EXCITATION_KEY_RULES,
         (_SLOT + r"conv1\.", _HERE + "squeeze."),
@@ -109,6 +109,8 @@ class GCM(ReIDModel):
         self.embedding_dim = dim
         self.frame_pool = GeM(axes=2)
         self.clip_pool = GeM(axes=1) if heads > 1 else None
+        if self.clip_pool is None:
+            self.stages = ("backbone", "frame_pool", "neck", "classifiers")
         self.neck = trainable_neck(dim)
         self.classifiers = nn.ModuleList(
             identity_classifier(dim, num_classes, bias=True) for _ in range(heads)
