@@ -88,13 +88,11 @@ def _load(args: argparse.Namespace) -> "Splits":
 
 def _build(args: argparse.Namespace) -> "ReIDModel":
     from videoreid.models import build_model, load_weights
-    from videoreid.utils import get_logger
 
     if not Path(args.weights).exists() and not Path(args.weights).suffix:
         return build_model(args.model, pretrained=args.weights)
     model = build_model(args.model)
-    report = load_weights(model, args.weights)
-    get_logger().info("%s", report)
+    load_weights(model, args.weights)
     return model
 
 
