@@ -22,37 +22,9 @@ from videoreid.metrics.rerank import (
 )
 from videoreid.types import Features
 
+from .rerank_oracle import dense_oracle
+
 FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "rerank.npz"
-
-
-def dense_oracle(q_g, q_q, g_g, k1, k2, lambda_value, exponent=2.0):
-    """Compute eq. 3-12 of Zhong et al. row by row, with sets and full matrices in float64."""
-    q_g, q_q, g_g = (np.asarray(matrix, dtype=np.float64) for matrix in (q_g, q_q, g_g))
-    q, n = len(q_g), sum(q_g.shape)
-    full = np.block([[q_q, q_g], [q_g.T, g_g]]) ** exponent
-    largest = full.max(axis=0)
-    full = (full / np.where(largest > 0, largest, 1)).T
-    order = np.argsort(full, axis=1, kind="stable")
-
-    def reciprocal(i, k):
-        return {f for f in order[i, : k + 1] if i in order[f, : k + 1]}
-
-    encoded = np.zeros((n, n))
-    for i in range(n):
-        own = reciprocal(i, k1)
-        members = set(own)
-        for candidate in own:
-            other = reciprocal(candidate, int(np.around(k1 / 2)))
-            if len(other & own) > 2 / 3 * len(other):
-                members |= other
-        for j in members:
-            encoded[i, j] = np.exp(-full[i, j])
-        if members:
-            encoded[i] /= encoded[i].sum()
-    if k2 > 1:
-        encoded = np.stack([encoded[order[i, :k2]].mean(axis=0) for i in range(n)])
-    shared = np.stack([np.minimum(encoded[i], encoded[q:]).sum(axis=1) for i in range(q)])
-    return (1 - lambda_value) * (1 - shared / (2 - shared)) + lambda_value * full[:q, q:]
 
 
 def feature_oracle(query, gallery, k1=20, k2=6, lambda_value=0.3, metric="cosine", exponent=2.0):

@@ -1,5 +1,7 @@
 """Scores of retrieval and of verification, each with the rules it was made by."""
 
+from videoreid.metrics._st_rerank import JointKReciprocal
+from videoreid.metrics._st_rules import JointRules
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.evaluation import Refiner, evaluate_distances, evaluate_features
 from videoreid.metrics.precision import (
@@ -16,11 +18,15 @@ from videoreid.metrics.rerank import (
     k_reciprocal_rerank_distances,
     re_ranking,
 )
+from videoreid.metrics.spatial_temporal import SpatialTemporalModel
 
 __all__ = [
+    "JointKReciprocal",
+    "JointRules",
     "KReciprocal",
     "PROTOCOLS",
     "Refiner",
+    "SpatialTemporalModel",
     "average_precision",
     "compute_distance_matrix",
     "cumulative_matching",

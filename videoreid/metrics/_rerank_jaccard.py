@@ -18,6 +18,9 @@ from videoreid.metrics._rerank_sources import DistanceSource
 
 __all__ = ["rerank_blocks"]
 
+BLOCK_ELEMENTS = 1 << 24
+"""Distances in a yielded block: 64 MiB of float32, of which three are held at a time."""
+
 
 def rerank_blocks(
     source: DistanceSource,
@@ -36,7 +39,7 @@ def rerank_blocks(
         k2: size of the query expansion; 1 leaves it out.
         lambda_value: weight of the original distance, 0..1.
         exponent: power the original distances are raised to.
-        chunk_size: rows and columns of a tile, and rows of a yielded block.
+        chunk_size: rows and columns of a tile, and at most so many rows of a yielded block.
     """
     kept = min(max(k1 + 1, k2), source.num_rows)
     neighbours = nearest_neighbours(source, kept, chunk_size)
@@ -46,9 +49,11 @@ def rerank_blocks(
     scale = lambda_value * row_scale(neighbours.maxima[: source.num_queries], exponent)
     del neighbours
     inverted = invert_rows(encoded, source.num_queries, source.num_rows)
-    for start in range(0, source.num_queries, chunk_size):
-        rows = slice(start, min(start + chunk_size, source.num_queries))
-        overlap = shared_mass(encoded, inverted, rows, source.num_rows - source.num_queries)
+    num_gallery = source.num_rows - source.num_queries
+    step = min(chunk_size, max(1, BLOCK_ELEMENTS // num_gallery))
+    for start in range(0, source.num_queries, step):
+        rows = slice(start, min(start + step, source.num_queries))
+        overlap = shared_mass(encoded, inverted, rows, num_gallery)
         block = overlap.div_(2 - overlap).mul_(lambda_value - 1).add_(1 - lambda_value)
         if lambda_value > 0:  # the original distances of these rows are computed again rather than kept
             original = source.block(rows, slice(source.num_queries, source.num_rows))

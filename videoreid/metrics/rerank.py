@@ -89,7 +89,16 @@ class KReciprocal:
             ConfigError: ``distances`` are of another metric, or another refiner changed them.
         """
         source = FeatureDistances(query.embeddings, gallery.embeddings, self.metric)
-        some = slice(0, min(16, len(query)))
+        self.check_given(distances, source)
+        return collect_blocks(source, self.blocks(source))
+
+    def check_given(self, distances: Tensor, source: FeatureDistances) -> None:
+        """Compare the first rows of given distances with those of the features.
+
+        Raises:
+            ConfigError: they differ.
+        """
+        some = slice(0, min(16, source.num_queries))
         expected = source.block(some, slice(source.num_queries, source.num_rows))
         found = distances[some].to(expected)
         tolerance = 1e-3 * max(float(expected.max()), 1e-6)
@@ -98,7 +107,6 @@ class KReciprocal:
                 f"{self.name} compares features by {self.metric!r}, but was given other distances: "
                 "name their metric, put it before other refiners, or call k_reciprocal_rerank_distances"
             )
-        return _collect(source, self.blocks(source))
 
     def blocks(self, source: DistanceSource) -> Iterator[tuple[slice, Tensor]]:
         """Yield ``(query rows, distances (rows, G))`` for any source of distances."""
@@ -151,7 +159,7 @@ def k_reciprocal_rerank(
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
     source = FeatureDistances(torch.as_tensor(query), torch.as_tensor(gallery), metric)
-    return _collect(source, settings.blocks(source))
+    return collect_blocks(source, settings.blocks(source))
 
 
 def k_reciprocal_rerank_blocks(
@@ -167,7 +175,7 @@ def k_reciprocal_rerank_blocks(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield ``(query rows, distances (rows, G))`` of `k_reciprocal_rerank`, so that no ``(Q, G)`` is held.
 
-    Args, Raises and Reference: those of `k_reciprocal_rerank`; ``chunk_size`` is also the rows of a block.
+    Args, Raises and Reference: those of `k_reciprocal_rerank`; ``chunk_size`` also limits the rows of a block.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
     return settings.blocks(FeatureDistances(torch.as_tensor(query), torch.as_tensor(gallery), metric))
@@ -205,7 +213,7 @@ def k_reciprocal_rerank_distances(
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, chunk_size=chunk_size)
     source = MatrixDistances(torch.as_tensor(q_g), torch.as_tensor(q_q), torch.as_tensor(g_g))
-    return _collect(source, settings.blocks(source))
+    return collect_blocks(source, settings.blocks(source))
 
 
 def re_ranking(
@@ -223,7 +231,8 @@ def re_ranking(
     return k_reciprocal_rerank_distances(q_g, q_q, g_g, k1, k2, lambda_value).numpy()
 
 
-def _collect(source: DistanceSource, blocks: Iterator[tuple[slice, Tensor]]) -> Tensor:
+def collect_blocks(source: DistanceSource, blocks: Iterator[tuple[slice, Tensor]]) -> Tensor:
+    """Put the streamed blocks of ``source`` into one ``(Q, G)`` matrix."""
     shape = source.num_queries, source.num_rows - source.num_queries
     result = torch.empty(shape, dtype=source.dtype, device=source.device)
     for rows, block in blocks:
