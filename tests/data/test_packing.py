@@ -212,14 +212,17 @@ def test_workers_read_what_the_parent_reads(splits: Splits, tmp_path: Path) -> N
         assert torch.equal(one, other)
 
 
+METHODS = [pytest.param("spawn", marks=pytest.mark.slow)]
+if "fork" in multiprocessing.get_all_start_methods():
+    METHODS.append(pytest.param("fork"))
+
+
 def _sum_in_child(keys: list[str], queue) -> None:
     reader = FrameReader()
     queue.put(sum(int(frame.sum()) for _ in range(20) for frame in reader.read(keys)))
 
 
-@pytest.mark.parametrize(
-    "method", [m for m in ("fork", "spawn") if m in multiprocessing.get_all_start_methods()]
-)
+@pytest.mark.parametrize("method", METHODS)
 def test_processes_made_while_a_store_is_open_read_their_own_frames(
     splits: Splits, tmp_path: Path, method: str
 ) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
 from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -12,8 +13,7 @@ HELP = "pack a corpus into one HDF5 file of encoded frames; run again after an i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", help="corpus (videoreid data layout lists them)")
-    parser.add_argument("root", type=Path, help="its folder, or the parent of it")
+    add_corpus_arguments(parser)
     parser.add_argument("store", type=Path, help="file to write, ending in .h5")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="re-encode every frame at this size"
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     setup_logging()
     if args.store.exists():
         raise ConfigError(f"{args.store} exists: delete it, or choose another name")
-    splits = build_dataset(args.name, root=args.root)
+    splits = build_dataset(args.name, root=args.root, **parse_options(args.option))
     size = None if args.size is None else (args.size[0], args.size[1])
     encoding = None
     if size is not None or args.quality is not None:

@@ -8,7 +8,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "corpora: layouts, statistics, checks"
 
 # the module of a verb is _data_<verb>.py, with _ for -
-_VERBS: tuple[str, ...] = ("layout", "stats", "verify")
+_VERBS: tuple[str, ...] = ("from-tracks", "layout", "pack", "stats", "verify")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from videoreid.errors import FrameError
 
-__all__ = ["VideoReader", "iterate_video"]
+__all__ = ["VideoReader", "frame_rate", "iterate_video"]
 
 _SEEK_AFTER = 64  # decoding on is cheaper than seeking to a key frame and decoding from there
 
@@ -72,6 +72,22 @@ def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
             yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     finally:
         capture.release()
+
+
+def frame_rate(path: str | os.PathLike[str]) -> float:
+    """Return the frames per second that a video states.
+
+    Raises:
+        FrameError: the file is missing, no video, or states no rate.
+    """
+    import cv2
+
+    capture = _open(os.fspath(path))
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    if not 0.0 < rate < 10_000.0:
+        raise FrameError(f"{os.fspath(path)} states no frame rate: give frames_per_second")
+    return rate
 
 
 def _open(path: str) -> Any:

@@ -1,0 +1,74 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from videoreid.data.track_sources import tracks_from_arrays, tracks_from_detections
+from videoreid.errors import TrackFileError
+
+
+def test_arrays_lists_and_tensors_become_tracks() -> None:
+    expected = [[10.0, 20.0, 5.0, 8.0], [11.0, 20.0, 5.0, 8.0]]
+    corners = [[11, 20, 16, 28], [10, 20, 15, 28]]
+    for boxes in (corners, np.array(corners), torch.tensor(corners)):
+        tracks = tracks_from_arrays([4, 3], [7, 7], boxes)
+        assert tracks.frames.tolist() == [3, 4]
+        assert tracks.boxes.tolist() == expected
+        assert tracks.confidences.tolist() == [1.0, 1.0]
+    sized = tracks_from_arrays([4, 3], [7, 7], expected[::-1], box_format="xywh", confidences=[0.5, 0.9])
+    assert sized.boxes.tolist() == expected
+    assert sized.confidences.tolist() == [0.9, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("frames", "boxes", "message"),
+    [
+        ([0], [[0, 0, 5]], r"boxes \(N, 4\)"),
+        ([0, 1], [[0, 0, 5, 5]], r"frames \(N,\)"),
+        ([-1], [[0, 0, 5, 5]], "row 0: frame -1"),
+        ([0], [[0, 0, np.nan, 5]], "row 0"),
+        ([0], [[5, 0, 5, 5]], "row 0.*area"),
+    ],
+)
+def test_arrays_that_make_no_sense_are_refused(frames: list, boxes: list, message: str) -> None:
+    with pytest.raises(TrackFileError, match=message):
+        tracks_from_arrays(frames, [1] * len(frames), boxes)
+
+
+def test_an_unknown_box_format_is_refused() -> None:
+    with pytest.raises(TrackFileError, match="xyxy"):
+        tracks_from_arrays([0], [1], [[0, 0, 5, 5]], box_format="cxcywh")  # type: ignore[arg-type]
+
+
+def detections(boxes: list, ids: list | None, **more: object) -> SimpleNamespace:
+    return SimpleNamespace(
+        xyxy=np.array(boxes, dtype=float).reshape(-1, 4),
+        tracker_id=None if ids is None else np.array(ids),
+        **more,
+    )
+
+
+def test_detections_of_a_tracker_become_tracks() -> None:
+    tracks = tracks_from_detections(
+        [
+            detections([[0, 0, 4, 8], [10, 0, 14, 8]], [2, 1], confidence=np.array([0.25, 0.5])),
+            detections([], []),
+            detections([[1, 0, 5, 8], [9, 9, 10, 10]], [2, -1]),
+            detections([[9, 9, 10, 10]], None),
+        ]
+    )
+    assert list(zip(tracks.track_ids.tolist(), tracks.frames.tolist(), strict=True)) == [
+        (1, 0),
+        (2, 0),
+        (2, 2),
+    ]
+    assert tracks.boxes[1].tolist() == [0, 0, 4, 8]
+    assert tracks.confidences.tolist() == [0.5, 0.25, 1.0]
+
+
+def test_what_is_no_tracker_output_is_refused() -> None:
+    with pytest.raises(TrackFileError, match="frame 0: dict has no xyxy"):
+        tracks_from_detections([{"boxes": []}])
+    with pytest.raises(TrackFileError, match="run a tracker"):
+        tracks_from_detections([detections([[0, 0, 1, 1]], None)])

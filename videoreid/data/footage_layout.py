@@ -1,0 +1,157 @@
+"""Tracklets into the folders, lists and tables of MARS."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from videoreid.errors import DatasetError
+from videoreid.utils import atomic_path, atomic_write_text, generator_from, get_logger
+
+__all__ = ["Piece", "write_layout"]
+
+_MOST_FRAMES = 999  # the F number has three digits
+_MOST = 9999  # the person and the T number have four
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tracklet whose crops wait to be moved to their places.
+
+    Args:
+        frames: image files, in time order.
+        pid: person, 1 or more; 0 is a distractor.
+        camid: camera, 0 to 5.
+        time: seconds of the first frame.
+        end_time: seconds of the last.
+    """
+
+    frames: tuple[Path, ...]
+    pid: int
+    camid: int
+    time: float
+    end_time: float
+
+
+def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, seed: int) -> None:
+    """Move the crops of tracklets to ``bbox_train`` and ``bbox_test`` and write the ``info`` folder.
+
+    People are split between the parts at random. Of a test person's tracklets the first in each camera is a query,
+    where the person has another tracklet. Running it again after an interruption finishes the work.
+
+    Raises:
+        DatasetError: too few people or tracklets, or more than the names of MARS can number.
+    """
+    pieces = [part for piece in pieces for part in _shorten(piece)]
+    people = sorted({piece.pid for piece in pieces} - {0})
+    if len(people) < 2:
+        raise DatasetError(
+            f"{len(people)} people with tracklets: a corpus with a training and a test part needs two or more; are "
+            "min_length and the gaps too strict?"
+        )
+    if people[-1] > _MOST:
+        raise DatasetError(
+            f"{people[-1]} people: the layout of MARS numbers at most {_MOST}; import fewer videos"
+        )
+    count = min(max(round(train_share * len(people)), 1), len(people) - 1)
+    chosen = set(generator_from(seed).permutation(people)[:count].tolist())
+    parts = {
+        "train": [piece for piece in pieces if piece.pid in chosen],
+        "test": [piece for piece in pieces if piece.pid not in chosen],
+    }
+    for part in parts.values():
+        part.sort(key=lambda piece: (piece.pid, piece.camid, piece.time))
+    names = {part: _move(parts[part], root / f"bbox_{part}") for part in parts}
+    _write_info(root / "info", parts, names)
+
+
+def _shorten(piece: Piece) -> list[Piece]:
+    length = len(piece.frames)
+    if length <= _MOST_FRAMES:
+        return [piece]
+    step = (piece.end_time - piece.time) / (length - 1)
+    out = []
+    for begin in range(0, length, _MOST_FRAMES):
+        frames = piece.frames[begin : begin + _MOST_FRAMES]
+        time = piece.time + begin * step
+        out.append(replace(piece, frames=frames, time=time, end_time=time + (len(frames) - 1) * step))
+    return out
+
+
+def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
+    """Move crops to ``<folder>/<pid>/<name>``; return the names of every tracklet."""
+    numbers: dict[tuple[int, int], int] = defaultdict(int)
+    names = []
+    for piece in pieces:
+        numbers[piece.pid, piece.camid] += 1
+        number = numbers[piece.pid, piece.camid]
+        if number > _MOST:
+            raise DatasetError(
+                f"person {piece.pid} has more than {_MOST} tracklets in camera {piece.camid}; allow longer gaps"
+            )
+        prefix = f"{piece.pid:04d}C{piece.camid + 1}T{number:04d}"
+        own = [f"{prefix}F{place:03d}{path.suffix}" for place, path in enumerate(piece.frames, start=1)]
+        (folder / f"{piece.pid:04d}").mkdir(parents=True, exist_ok=True)
+        for path, name in zip(piece.frames, own, strict=True):
+            target = folder / f"{piece.pid:04d}" / name
+            if path.is_file():  # else it was moved before an interruption
+                path.replace(target)
+            elif not target.is_file():
+                raise DatasetError(
+                    f"{path} is gone, and {target} is not there: delete {folder.parent} and import anew"
+                )
+        names.append(own)
+    return names
+
+
+def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list[list[str]]]) -> None:
+    import scipy.io
+
+    # under another name until it is complete: a folder "info" is the mark of a finished corpus
+    unfinished = info.with_name(".info")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    times = io.StringIO(newline="")
+    writer = csv.writer(times, lineterminator="\n")
+    writer.writerow(["split", "row", "start", "end"])
+    for part, pieces in parts.items():
+        lists = names[part]
+        atomic_write_text(
+            unfinished / f"{part}_name.txt", "".join(f"{name}\n" for own in lists for name in own)
+        )
+        ends = np.cumsum([len(own) for own in lists])
+        table = [
+            [end - len(own) + 1, end, piece.pid, piece.camid + 1]
+            for own, end, piece in zip(lists, ends.tolist(), pieces, strict=True)
+        ]
+        with atomic_path(unfinished / f"tracks_{part}_info.mat") as path:
+            scipy.io.savemat(path, {f"track_{part}_info": np.array(table, dtype=np.float64)})
+        writer.writerows([part, row, piece.time, piece.end_time] for row, piece in enumerate(pieces))
+    atomic_write_text(unfinished / "tracks_time.csv", times.getvalue())
+    with atomic_path(unfinished / "query_IDX.mat") as path:
+        rows = np.array([_queries(parts["test"])], dtype=np.float64) + 1
+        scipy.io.savemat(path, {"query_IDX": rows})
+    unfinished.replace(info)
+
+
+def _queries(pieces: Sequence[Piece]) -> list[int]:
+    """Return the rows to ask for: a person's first tracklet in each camera, if the person has others."""
+    by_person: dict[int, list[int]] = defaultdict(list)
+    for row, piece in enumerate(pieces):
+        if piece.pid:
+            by_person[piece.pid].append(row)
+    queries = []
+    for rows in by_person.values():
+        first = {pieces[row].camid: row for row in reversed(rows)}
+        if len(first) > 1:
+            queries += sorted(first.values())
+    if not queries:
+        get_logger("data").warning(
+            "no test person was seen in two cameras, so no query has a true match elsewhere: the first tracklet of "
+            "each person is listed as a query, for searching; cross-camera scores need known identities"
+        )
+        queries = [rows[0] for rows in by_person.values()]
+    return sorted(queries)
