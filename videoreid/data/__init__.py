@@ -3,6 +3,13 @@
 from videoreid.data.clips import ClipDataset, ClipKey
 from videoreid.data.frames import FrameReader
 from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
+from videoreid.data.manager import ImageDataManager, VideoDataManager
+from videoreid.data.registration import (
+    ImageDataset,
+    VideoDataset,
+    register_image_dataset,
+    register_video_dataset,
+)
 from videoreid.data.samplers import DomainSampler, PKSampler
 from videoreid.data.sampling import list_sampling_rules, sample_indices
 from videoreid.data.tracks import Tracks, crop_tracklets, read_tracks, split_tracks
@@ -15,14 +22,20 @@ __all__ = [
     "ClipTransform",
     "DomainSampler",
     "FrameReader",
+    "ImageDataManager",
+    "ImageDataset",
     "PKSampler",
     "Tracks",
+    "VideoDataManager",
+    "VideoDataset",
     "build_transform",
     "crop_tracklets",
     "eval_loader",
     "list_presets",
     "list_sampling_rules",
     "read_tracks",
+    "register_image_dataset",
+    "register_video_dataset",
     "sample_indices",
     "split_tracks",
     "train_loader",

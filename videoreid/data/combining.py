@@ -1,0 +1,64 @@
+"""Several corpora as one training set: people and cameras of different corpora never share a number."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from videoreid.errors import ConfigError
+from videoreid.types import Splits, Tracklet
+
+__all__ = ["CombinedTrain", "combine_train"]
+
+
+class CombinedTrain(NamedTuple):
+    """The training tracklets of several corpora.
+
+    Args:
+        tracklets: pids are labels ``0 .. K-1``, cameras count through the corpora.
+        domains: for every tracklet, the number of its corpus in the given order.
+    """
+
+    tracklets: tuple[Tracklet, ...]
+    domains: tuple[int, ...]
+
+
+def combine_train(corpora: Sequence[Splits], *, include_test: bool = False) -> CombinedTrain:
+    """Return the training tracklets of all corpora with labels and cameras of their own.
+
+    Args:
+        corpora: one or more.
+        include_test: also train on the people of query and gallery (junk -1 and distractors 0 left out): for a
+            model that is used on other footage. Scores on these corpora mean nothing then.
+
+    Raises:
+        ConfigError: no corpus, or none of them has anything to train on.
+    """
+    tracklets: list[Tracklet] = []
+    domains: list[int] = []
+    first_pid = first_camid = 0
+    for domain, corpus in enumerate(corpora):
+        people: dict[tuple[bool, int], int] = {}
+        chosen = [(False, tracklet) for tracklet in corpus.train]
+        if include_test:
+            chosen += [(True, t) for t in (*corpus.query, *_without_queries(corpus)) if t.pid > 0]
+        # training labels keep their order and come first; the pids of the test side are another numbering
+        for key in sorted({(tested, tracklet.pid) for tested, tracklet in chosen}):
+            people[key] = first_pid + len(people)
+        for tested, tracklet in chosen:
+            camid = tracklet.camid if tracklet.camid < 0 else tracklet.camid + first_camid
+            tracklets.append(replace(tracklet, pid=people[tested, tracklet.pid], camid=camid))
+            domains.append(domain)
+        first_pid += len(people)
+        first_camid += 1 + max((tracklet.camid for _, tracklet in chosen), default=-1)
+    if not tracklets:
+        names = ", ".join(corpus.name for corpus in corpora)
+        raise ConfigError(
+            f"nothing to train on in {names or 'no corpus'}; name a source with a training split"
+        )
+    return CombinedTrain(tuple(tracklets), tuple(domains))
+
+
+def _without_queries(corpus: Splits) -> list[Tracklet]:
+    # some galleries hold the queries again, as other objects of the same frames
+    asked = {tracklet.frames[0] for tracklet in corpus.query}
+    return [tracklet for tracklet in corpus.gallery if tracklet.frames[0] not in asked]
