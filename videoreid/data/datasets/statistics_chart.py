@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from videoreid.data.datasets.split_statistics import corpus_statistics
+from videoreid.errors import DatasetError
 from videoreid.types import Splits
 from videoreid.utils import atomic_path
 
@@ -20,10 +21,15 @@ def draw_statistics(splits: Splits, path: str | Path) -> None:
     Args:
         splits: the corpus.
         path: picture to write, its format by its suffix.
+
+    Raises:
+        DatasetError: the corpus holds nothing.
     """
     from matplotlib.figure import Figure  # drawn without pyplot: no window, no global state
 
     statistics = {part: figures for part, figures in corpus_statistics(splits).items() if figures.tracklets}
+    if not statistics:
+        raise DatasetError(f"{splits.name} holds no tracklet: there is nothing to draw")
     lengths = {part: np.array([len(t) for t in getattr(splits, part)]) for part in statistics}
     figure = Figure(figsize=(11, 7), layout="constrained")
     panels = figure.subplots(2, 2)
