@@ -74,16 +74,9 @@ def test_crowded_rows_take_the_dense_way():
 def test_given_matrix_with_ties(seed, on_device, levels):
     _, ids, pairs = make_case(seed)
     matrix = np.random.default_rng(seed).integers(0, levels, (11, 40)).astype(np.float32)
-    if on_device:
-
-        def count(block, hidden, owner, columns):
-            marks = block[torch.from_numpy(owner), torch.from_numpy(columns)]
-            block = block.index_fill(1, torch.from_numpy(hidden), torch.inf)
-            return _counting._count_exact_on_device(block, marks, owner, columns)
-    else:
-        count = _counting._count_exact
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_counting, "_count_exact", count)
+        if on_device:
+            patch.setattr(_counting, "_count_exact", _counting._count_exact_on_device)
         ranks = ranks_of_matches(MatrixScores(torch.from_numpy(matrix)), pairs)
     assert ranks.tolist() == expected_ranks(matrix, ids)
 

@@ -1,6 +1,6 @@
 """Ranks from counts: how many gallery rows stand before each true match, without sorting anything."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,13 @@ from torch import Tensor
 from ._pairs import SamePersonPairs
 from ._scores import Scores
 
-__all__ = ["ranks_of_matches"]
+__all__ = ["BLOCK_ELEMENTS", "ranks_of_matches"]
 
-_BLOCK_ELEMENTS = 8 << 20  # 32 MiB of float32 distances at a time
+BLOCK_ELEMENTS = 8 << 20  # 32 MiB of float32 distances at a time
 
 
 @dataclass(eq=False)
-class _Block:
+class _Work:
     """Some rows of the ranking: the pairs of these queries, and what is found out about them."""
 
     rows: slice
@@ -35,7 +35,11 @@ class _Block:
 
 
 def ranks_of_matches(
-    scores: Scores, pairs: SamePersonPairs, *, block_elements: int = _BLOCK_ELEMENTS
+    scores: Scores,
+    pairs: SamePersonPairs,
+    *,
+    watch: Callable[[slice, slice, Tensor], None] | None = None,
+    block_elements: int = BLOCK_ELEMENTS,
 ) -> np.ndarray:
     """Return the 1-based rank of every true match, junk taken out, ties in gallery order.
 
@@ -45,6 +49,7 @@ def ranks_of_matches(
     Args:
         scores: the distances.
         pairs: matches and junk of every query.
+        watch: shown every block (queries, gallery rows, positions) before it is forgotten.
         block_elements: distances held at a time; the ranks do not depend on it.
 
     Returns:
@@ -55,14 +60,20 @@ def ranks_of_matches(
     keys = scores.keys(positions)
     before = np.zeros(len(positions), dtype=np.int64)
     height = max(1, min(1024, block_elements // scores.shape[1]))
-    if not scores.is_exact:
+    if not scores.is_exact:  # enough rows for an efficient product; then blocks are as narrow as they must be
         height = max(height, min(256, block_elements))
     for start in range(0, scores.shape[0], height):
         rows = slice(start, min(start + height, scores.shape[0]))
         chosen = np.arange(offsets[rows.start], offsets[rows.stop])
         chosen = chosen[pairs.is_match[chosen]]
-        if len(chosen):
-            before[chosen] = _count_rows(scores, pairs, positions, keys, rows, chosen, block_elements)
+        work = _open_work(scores, pairs, rows, chosen, positions)
+        if scores.is_exact:
+            _pass_exact(scores, pairs.excluded, work, watch)
+        else:
+            _pass_near(scores, pairs.excluded, work, watch, block_elements)
+            _settle_close_calls(scores, work, keys[chosen])
+            _settle_crowded_rows(scores, pairs.excluded, work, block_elements)
+        before[chosen] = work.before
     # junk stands in the counts; in sorted order its share is a running sum
     order = np.lexsort((pairs.rows, keys, pairs.queries))
     is_junk = ~(pairs.is_match | np.isin(pairs.rows, pairs.excluded))
@@ -71,46 +82,53 @@ def ranks_of_matches(
     return (before[order] - junk_before + 1)[pairs.is_match[order]]
 
 
-def _count_rows(
-    scores: Scores,
-    pairs: SamePersonPairs,
-    positions: np.ndarray,
-    keys: np.ndarray,
-    rows: slice,
-    chosen: np.ndarray,
-    block_elements: int,
-) -> np.ndarray:
-    owner, columns = pairs.queries[chosen] - rows.start, pairs.rows[chosen]
-    if scores.is_exact:
-        return _count_exact(scores.block(rows, slice(None)), pairs.excluded, owner, columns)
+def _open_work(
+    scores: Scores, pairs: SamePersonPairs, rows: slice, chosen: np.ndarray, positions: np.ndarray
+) -> _Work:
+    owner = pairs.queries[chosen] - rows.start
     tolerance = scores.tolerance(rows)[owner]
     low = np.nextafter((positions[chosen] - tolerance).astype(np.float32), np.float32(-np.inf))
     high = np.nextafter((positions[chosen] + tolerance).astype(np.float32), np.float32(np.inf))
-    work = _Block(rows, owner, columns, low, high, np.zeros(len(chosen), dtype=np.int64))
-    width = max(1, block_elements // (rows.stop - rows.start))
-    for start in range(0, scores.shape[1], width):
-        span = slice(start, min(start + width, scores.shape[1]))
-        hidden = pairs.excluded[(pairs.excluded >= span.start) & (pairs.excluded < span.stop)] - span.start
-        block = scores.block(rows, span)
-        if len(hidden):
-            block.index_fill_(1, torch.from_numpy(hidden).to(block.device), torch.inf)
-        (_count_on_cpu if block.device.type == "cpu" else _count_on_device)(block, span, work)
-    _settle_close_calls(scores, work, keys[chosen])
-    crowded = np.array(sorted(work.crowded), dtype=np.int64)
-    step = max(1, block_elements // scores.shape[1])
-    for part in (crowded[start : start + step] for start in range(0, len(crowded), step)):
-        mine = np.flatnonzero(np.isin(work.owner, part))
-        block, place = scores.dense(part + rows.start), np.searchsorted(part, work.owner[mine])
-        work.before[mine] = _count_exact(block, pairs.excluded, place, work.columns[mine])
-    return work.before
+    return _Work(rows, owner, pairs.rows[chosen], low, high, np.zeros(len(chosen), dtype=np.int64))
 
 
-def _count_exact(block: Tensor, hidden: np.ndarray, owner: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return, for each pair, how many visible columns of its row are smaller, or equal and further left."""
-    index = torch.from_numpy(owner).to(block.device), torch.from_numpy(columns).to(block.device)
+def _pass_exact(
+    scores: Scores, hidden: np.ndarray, work: _Work, watch: Callable[[slice, slice, Tensor], None] | None
+) -> None:
+    block = scores.block(work.rows, slice(None))
+    index = torch.from_numpy(work.owner).to(block.device), torch.from_numpy(work.columns).to(block.device)
     marks = block[index]  # before hiding: a single-shot draw may hide the match itself
     if len(hidden):
         block = block.index_fill(1, torch.from_numpy(hidden).to(block.device), torch.inf)
+    work.before[:] = _count_exact(block, marks, work.owner, work.columns)
+    if watch is not None:
+        watch(work.rows, slice(0, scores.shape[1]), block)
+
+
+def _pass_near(
+    scores: Scores,
+    hidden: np.ndarray,
+    work: _Work,
+    watch: Callable[[slice, slice, Tensor], None] | None,
+    block_elements: int,
+) -> None:
+    if watch is None and len(work.owner) == 0:
+        return
+    width = max(1, block_elements // (work.rows.stop - work.rows.start))
+    for start in range(0, scores.shape[1], width):
+        span = slice(start, min(start + width, scores.shape[1]))
+        block = scores.block(work.rows, span)
+        inside = hidden[(hidden >= span.start) & (hidden < span.stop)] - span.start
+        if len(inside):
+            block.index_fill_(1, torch.from_numpy(inside).to(block.device), torch.inf)
+        if len(work.owner):
+            (_count_on_cpu if block.device.type == "cpu" else _count_on_device)(block, span, work)
+        if watch is not None:
+            watch(work.rows, span, block)
+
+
+def _count_exact(block: Tensor, marks: Tensor, owner: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return, for each pair, how many columns of its row are smaller than its mark, or equal and further left."""
     if block.device.type != "cpu":
         return _count_exact_on_device(block, marks, owner, columns)
     values, targets, result = block.numpy(), marks.numpy(), np.empty(len(owner), dtype=np.int64)
@@ -142,7 +160,7 @@ def _turns(owner: np.ndarray, height: int) -> Iterator[tuple[np.ndarray, np.ndar
         yield rows, first[rows] + turn
 
 
-def _count_on_cpu(block: Tensor, span: slice, work: _Block) -> None:
+def _count_on_cpu(block: Tensor, span: slice, work: _Work) -> None:
     """Count one block; NumPy, because on rows that fit the cache it compares at one element a fraction of a cycle."""
     values, most = block.numpy(), max(64, block.shape[1] // 64)
     low, high = work.low, work.high
@@ -161,7 +179,7 @@ def _count_on_cpu(block: Tensor, span: slice, work: _Block) -> None:
                 work.add_close(pair, near + span.start)
 
 
-def _count_on_device(block: Tensor, span: slice, work: _Block) -> None:
+def _count_on_device(block: Tensor, span: slice, work: _Work) -> None:
     """Count one block on an accelerator: one comparison of the whole block for the n-th match of every query."""
     most = max(64, block.shape[1] // 64)
     for rows, pairs in _turns(work.owner, block.shape[0]):
@@ -181,7 +199,7 @@ def _count_on_device(block: Tensor, span: slice, work: _Block) -> None:
             work.close_columns.append(columns.cpu().numpy() + span.start)
 
 
-def _settle_close_calls(scores: Scores, work: _Block, keys: np.ndarray) -> None:
+def _settle_close_calls(scores: Scores, work: _Work, keys: np.ndarray) -> None:
     """Decide in float64 what lies within the rounding error of a match."""
     if not work.close_pairs:
         return
@@ -195,3 +213,17 @@ def _settle_close_calls(scores: Scores, work: _Block, keys: np.ndarray) -> None:
     key = scores.keys(scores.positions(rows + work.rows.start, columns))[inverse]
     first = (key < keys[pair]) | ((key == keys[pair]) & (column < work.columns[pair]))
     work.before += np.bincount(pair, weights=first, minlength=len(work.before)).astype(np.int64)
+
+
+def _settle_crowded_rows(scores: Scores, hidden: np.ndarray, work: _Work, block_elements: int) -> None:
+    """Count rows in which almost everything is a close call anew, from float64 distances."""
+    crowded = np.array(sorted(work.crowded), dtype=np.int64)
+    step = max(1, block_elements // scores.shape[1])
+    for part in (crowded[start : start + step] for start in range(0, len(crowded), step)):
+        mine = np.flatnonzero(np.isin(work.owner, part))
+        block = scores.dense(part + work.rows.start)
+        owner, columns = np.searchsorted(part, work.owner[mine]), work.columns[mine]
+        index = torch.from_numpy(owner).to(block.device), torch.from_numpy(columns).to(block.device)
+        marks = block[index]
+        block.index_fill_(1, torch.from_numpy(hidden).to(block.device), torch.inf)
+        work.before[mine] = _count_exact(block, marks, owner, columns)

@@ -99,19 +99,17 @@ class FeatureScores:
         """Return ``1 - cos`` or squared distances, from differences, so that equal rows are at exactly zero."""
         if len(queries) == 0:
             return np.empty(0)
-        results = []
-        starts = np.flatnonzero(np.diff(queries, prepend=-1))
         device = self._gallery.device
-        index = torch.from_numpy(rows).to(device)
-        most = max(1, _BLOCK_BYTES // (8 * self._query.shape[1]))
-        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(queries)], strict=True):
-            one = int(queries[start])
-            query = self._exact(self._query[one : one + 1], self._q_norms[one : one + 1])
-            for first in range(start, stop, most):
-                picked = index[first : min(first + most, stop)]
-                gallery = self._exact(self._gallery[picked], self._g_norms[picked])
-                distance = gallery.sub_(query).square_().sum(1)
-                results.append(self._half_for_cosine(distance, self._q_norms[one], self._g_norms[picked]))
+        index, owners = torch.from_numpy(rows).to(device), torch.from_numpy(queries).to(device)
+        step = max(64, (1 << 20) // (8 * self._query.shape[1]))  # about a cache full of float64
+        results = []
+        for start in range(0, len(rows), step):
+            picked, owner = index[start : start + step], owners[start : start + step]
+            gallery = self._exact(self._gallery[picked], self._g_norms[picked])
+            asked, place = owner.unique_consecutive(return_inverse=True)
+            query = self._exact(self._query[asked], self._q_norms[asked])
+            distance = torch.linalg.vector_norm(gallery.sub_(query[place]), dim=1).square_()
+            results.append(self._half_for_cosine(distance, self._q_norms[owner], self._g_norms[picked]))
         return torch.cat(results).cpu().numpy()
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
@@ -151,8 +149,9 @@ class FeatureScores:
         return result
 
     def _exact(self, features: Tensor, norms: Tensor) -> Tensor:
-        features = features.double()
-        return features / norms.clamp_min(1e-12).unsqueeze(1) if self.distance == "cosine" else features
+        if self.distance == "cosine":
+            return features / norms.clamp_min(1e-12).unsqueeze(1)  # float64, because the norms are
+        return features.double()
 
     def _half_for_cosine(self, squares: Tensor, q_norms: Tensor, g_norms: Tensor) -> Tensor:
         if self.distance != "cosine":

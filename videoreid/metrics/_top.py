@@ -1,57 +1,89 @@
-"""The first gallery rows of every query, for pictures and tables."""
+"""The first gallery rows of every query, picked from the blocks that the counts pass over anyway."""
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ._pairs import SamePersonPairs
 from ._scores import Scores
 
-__all__ = ["top_rows"]
+__all__ = ["TopRows"]
 
 
-def top_rows(
-    scores: Scores, pairs: SamePersonPairs, top_k: int, *, block_elements: int = 8 << 20
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest gallery rows of every query, junk left out, ties in gallery order.
+class TopRows:
+    """Collect the nearest gallery rows of every query, junk left out, ties in gallery order.
 
     Args:
         scores: the distances.
         pairs: which rows are junk for which query.
-        top_k: how many.
-        block_elements: distances held at a time.
-
-    Returns:
-        Gallery rows ``(Q, k)`` int64 padded with -1, and distances ``(Q, k)`` float32 padded with NaN.
+        top_k: how many; at most G.
     """
-    queries, gallery = scores.shape
-    top_k = min(top_k, gallery)
-    indices = np.full((queries, top_k), -1, dtype=np.int64)
-    distances = np.full((queries, top_k), np.nan, dtype=np.float32)
-    if top_k == 0:
-        return indices, distances
-    offsets = pairs.offsets
-    height = max(1, min(1024, block_elements // gallery))
-    for start in range(0, queries, height):
-        rows = slice(start, min(start + height, queries))
-        mine = np.arange(offsets[rows.start], offsets[rows.stop])
-        mine = mine[~pairs.is_match[mine]]
-        block = scores.block(rows, slice(None)).clone()
-        block[:, torch.from_numpy(pairs.excluded).to(block.device)] = torch.inf
-        junk = torch.from_numpy(pairs.queries[mine] - start), torch.from_numpy(pairs.rows[mine])
-        block[junk[0].to(block.device), junk[1].to(block.device)] = torch.inf
-        limit = block.topk(top_k, dim=1, largest=False).values[:, -1].cpu().numpy()
-        values, tolerance = block.cpu().numpy(), 2 * scores.tolerance(rows)
-        for line in range(len(values)):
-            near = _near(values[line], limit[line] + tolerance[line])
-            keys = scores.keys(scores.positions(np.full(len(near), start + line), near))
-            best = np.lexsort((near, keys))[:top_k]
-            indices[start + line, : len(best)] = near[best]
-            distances[start + line, : len(best)] = keys[best]
-    return indices, distances
 
+    def __init__(self, scores: Scores, pairs: SamePersonPairs, top_k: int) -> None:
+        queries, gallery = scores.shape
+        self.top_k = min(top_k, gallery)
+        self.indices = np.full((queries, self.top_k), -1, dtype=np.int64)
+        self.distances = np.full((queries, self.top_k), np.nan, dtype=np.float32)
+        self._scores, self._pairs = scores, pairs
+        self._junk = np.bincount(pairs.queries[~pairs.is_match], minlength=queries)
+        self._junk_codes = pairs.queries[~pairs.is_match] * gallery + pairs.rows[~pairs.is_match]
+        self._nearest: Tensor | None = None  # the smallest positions of the current rows so far
+        self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-def _near(values: np.ndarray, limit: float) -> np.ndarray:
-    """Return the columns up to ``limit``, which is infinite where there are fewer visible rows than asked for."""
-    with np.errstate(over="ignore"):
-        bound = np.nextafter(values.dtype.type(limit), values.dtype.type(np.inf))
-    return np.flatnonzero((values <= bound) & np.isfinite(values))
+    def see(self, rows: slice, span: slice, block: Tensor) -> None:
+        """Take in one block; blocks come left to right, row by row.
+
+        Args:
+            rows: queries of the block.
+            span: gallery rows of the block.
+            block: ``(rows, span)`` positions; infinite where nobody may look.
+        """
+        if self.top_k == 0:
+            return
+        wanted = self.top_k + int(self._junk[rows].max())  # so many hold top_k that are not junk
+        nearest = block.topk(min(wanted, block.shape[1]), dim=1, largest=False).values
+        if self._nearest is not None:
+            nearest = torch.cat([self._nearest, nearest], dim=1)
+            nearest = nearest.topk(min(wanted, nearest.shape[1]), dim=1, largest=False).values
+        self._nearest = nearest
+        slack = torch.from_numpy(2 * self._scores.tolerance(rows)).to(nearest)
+        limit = torch.nextafter(nearest.amax(dim=1) + slack, nearest.new_tensor(torch.inf))
+        near = block <= limit.unsqueeze(1)
+        near &= block < torch.inf
+        line, column = near.nonzero(as_tuple=True)
+        positions = block[line, column].cpu().numpy()
+        self._found.append((line.cpu().numpy(), column.cpu().numpy() + span.start, positions))
+        if span.stop == self._scores.shape[1]:
+            self._finish(rows, limit.cpu().numpy())
+
+    def _finish(self, rows: slice, limit: np.ndarray) -> None:
+        line, column, position = (np.concatenate(parts) for parts in zip(*self._found, strict=True))
+        self._nearest, self._found = None, []
+        keep = position <= limit[line]
+        line, column = line[keep], column[keep]
+        keep = ~np.isin((line + rows.start) * self._scores.shape[1] + column, self._junk_codes)
+        line, column = line[keep], column[keep]
+        count = np.bincount(line, minlength=rows.stop - rows.start)
+        crowded = np.flatnonzero(count > max(4 * self.top_k, 256))
+        for row in crowded.tolist():
+            self._from_whole_row(row + rows.start)
+        keep = ~np.isin(line, crowded)
+        line, column = line[keep], column[keep]
+        order = np.argsort(line, kind="stable")
+        line, column = line[order], column[order]
+        key = self._scores.keys(self._scores.positions(line + rows.start, column))
+        order = np.lexsort((column, key, line))
+        line, column, key = line[order], column[order], key[order]
+        place = np.arange(len(line)) - np.searchsorted(line, line)
+        first = place < self.top_k
+        self.indices[line[first] + rows.start, place[first]] = column[first]
+        self.distances[line[first] + rows.start, place[first]] = key[first]
+
+    def _from_whole_row(self, query: int) -> None:
+        """Sort one row whole: so many of its distances agree that picking has no advantage."""
+        keys = self._scores.dense(np.array([query]))[0].cpu().numpy()
+        order = np.argsort(keys, kind="stable")
+        hidden = self._junk_codes[self._junk_codes // len(keys) == query] % len(keys)
+        best = order[~np.isin(order, np.concatenate([hidden, self._pairs.excluded]))][: self.top_k]
+        self.indices[query, : len(best)] = best
+        self.distances[query, : len(best)] = keys[best]

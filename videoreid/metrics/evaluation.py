@@ -15,7 +15,7 @@ from ._counting import ranks_of_matches
 from ._pairs import SamePersonPairs, check_ids, same_person_pairs
 from ._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
 from ._single_shot import single_shot_scores
-from ._top import top_rows
+from ._top import TopRows
 from .precision import average_precision, cumulative_matching, inverse_negative_penalty
 from .protocols import get_protocol, protocol_line
 
@@ -150,11 +150,15 @@ def _score(
             f"{len(unmatched)} queries have no true match, the first at rows {unmatched[:5].tolist()}; "
             f"protocol {rules.name!r} requires one for each"
         )
+    top = TopRows(scores, pairs, top_k)
+    watch = top.see if top_k else None
     if rules.gallery_shot == "single":
+        if top_k:
+            ranks_of_matches(scores, pairs, watch=watch)
         ranks, ranks_offsets = np.empty(0, np.int64), np.zeros(len(offsets), np.int64)
         precision, penalty, first, cmc = single_shot_scores(scores, pairs, g_pids, rules)
     else:
-        ranks, ranks_offsets = ranks_of_matches(scores, pairs), offsets
+        ranks, ranks_offsets = ranks_of_matches(scores, pairs, watch=watch), offsets
         precision = average_precision(ranks, offsets, rules.average_precision)
         penalty = inverse_negative_penalty(ranks, offsets)
         first = np.zeros(pairs.num_queries, dtype=np.int64)
@@ -163,14 +167,22 @@ def _score(
         cmc = cumulative_matching(first, scored, rules.max_rank)
     if rules.unmatched == "zero":
         precision[unmatched] = penalty[unmatched] = 0.0
-    indices, nearest = top_rows(scores, pairs, top_k)
-    is_match = np.zeros(indices.shape, dtype=bool)
-    for query, (start, stop) in enumerate(zip(pairs.offsets[:-1], pairs.offsets[1:], strict=True)):
-        is_match[query] = np.isin(indices[query], pairs.rows[start:stop])
+    codes = top.indices + np.arange(pairs.num_queries)[:, None] * scores.shape[1]
+    is_match = np.isin(codes, pairs.queries * scores.shape[1] + pairs.rows) & (top.indices >= 0)
     counts = (scores.shape[1] - len(pairs.excluded), pairs.num_queries - len(unmatched), len(unmatched))
     line = protocol_line(rules, counts=counts, **line_parts)
     return Ranking(
-        precision, penalty, first, cmc, indices, nearest, is_match, rules, line, ranks, ranks_offsets
+        precision,
+        penalty,
+        first,
+        cmc,
+        top.indices,
+        top.distances,
+        is_match,
+        rules,
+        line,
+        ranks,
+        ranks_offsets,
     )
 
 
