@@ -45,27 +45,27 @@ class Camera:
     grain: np.ndarray = field(repr=False)
 
     def expose(
-        self, rgb: np.ndarray, size: tuple[int, int], brightness: float, corner: tuple[int, int]
+        self, rgb: np.ndarray, size: tuple[int, int], light: np.ndarray, corner: tuple[int, int]
     ) -> np.ndarray:
         """Return the crop as this camera records it, before JPEG.
 
         Args:
-            rgb: the scene, ``(256, 128, 3)`` uint8.
+            rgb: the scene, ``CANVAS + (3,)`` uint8.
             size: height and width of the crop.
-            brightness: factor of the moment (clouds, automatic exposure).
+            light: ``(3,)`` factor of the moment on red, green and blue.
             corner: where to cut the noise from, taken modulo the noise at hand.
         """
         crop = cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_AREA)
         if self.blur > 0.0:
             crop = cv2.GaussianBlur(crop, (0, 0), self.blur)
-        crop = cv2.LUT(cv2.transform(crop, self.mixing), self._curve(brightness))
+        crop = cv2.LUT(cv2.transform(crop, self.mixing), self._curve(light))
         top = corner[0] % (self.grain.shape[0] - size[0])
         left = corner[1] % (self.grain.shape[1] - size[1])
         grain = self.grain[top : top + size[0], left : left + size[1]]
         return cv2.add(crop, grain, dtype=cv2.CV_8U)
 
-    def _curve(self, brightness: float) -> np.ndarray:
-        levels = np.minimum(1.0, np.arange(256) / 255.0 * self.exposure * brightness)
+    def _curve(self, light: np.ndarray) -> np.ndarray:
+        levels = np.minimum(1.0, np.arange(256)[:, None, None] / 255.0 * self.exposure * light)
         curve = levels**self.gamma * (1.0 - self.fog) + 0.45 * self.fog
         return np.clip(np.floor(255.0 * curve + 0.5), 0, 255).astype(np.uint8)
 
@@ -80,26 +80,26 @@ def sample_camera(draws: Draws, rank: int, count: int, difficulty: float = 1.0) 
         difficulty: factor on everything that makes cameras disagree.
     """
     share = rank / max(1, count - 1)
-    warmth = difficulty * draws.uniform(-0.16, 0.16)
-    tint = difficulty * draws.uniform(-0.06, 0.06)
+    warmth = difficulty * draws.uniform(-0.05, 0.05)
+    tint = difficulty * draws.uniform(-0.02, 0.02)
     gains = np.array([1.0 + warmth, 1.0 + tint, 1.0 - warmth])
-    saturation = 1.0 + difficulty * draws.uniform(-0.45, 0.15)
+    saturation = 1.0 + difficulty * draws.uniform(-0.24, 0.12)
     grey = np.array([0.30, 0.59, 0.11])
     mixing = np.zeros((3, 3), dtype=np.float32)
     for row in range(3):
         for column in range(3):
             own = saturation if row == column else 0.0
             mixing[row, column] = gains[row] * (own + (1.0 - saturation) * grey[column])
-    noise = difficulty * draws.uniform(2.0, 7.0)
+    noise = difficulty * draws.uniform(1.5, 4.5)
     return Camera(
         height=round(96 + 112 * share + draws.uniform(-8, 8)),
         pitch=draws.uniform(0.05, 0.38),
         facing=draws.uniform(0.0, 2.0 * np.pi),
         light=draws.uniform(-1.0, 1.0),
         mixing=mixing,
-        gamma=1.0 + difficulty * draws.uniform(-0.28, 0.32),
-        exposure=1.0 + difficulty * draws.uniform(-0.28, 0.22),
-        fog=difficulty * draws.uniform(0.0, 0.22),
+        gamma=1.0 + difficulty * draws.uniform(-0.12, 0.13),
+        exposure=1.0 + difficulty * draws.uniform(-0.10, 0.09),
+        fog=difficulty * draws.uniform(0.0, 0.09),
         blur=difficulty * draws.pick((0.0, 0.0, 0.5, 0.8)),
         noise=noise,
         quality=max(30, min(95, round(90 - difficulty * draws.uniform(5, 40)))),

@@ -11,7 +11,7 @@ from videoreid.data._world.textures import AROUND, FRONT, TALL
 
 __all__ = ["CANVAS", "Canvas", "Drawing"]
 
-CANVAS = (256, 128)
+CANVAS = (256, 112)
 """Height and width that people are drawn at, before the camera scales them."""
 
 _SHIFT = 4  # polygon corners are given in sixteenths of a pixel

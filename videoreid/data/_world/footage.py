@@ -7,7 +7,7 @@ import numpy as np
 
 from videoreid.data._world.accessories import bags, head
 from videoreid.data._world.camera import shrink_labels
-from videoreid.data._world.drawing import Canvas, Drawing
+from videoreid.data._world.drawing import CANVAS, Canvas, Drawing
 from videoreid.data._world.draws import Draws
 from videoreid.data._world.gait import walk
 from videoreid.data._world.network import FRAME_RATE
@@ -20,9 +20,9 @@ from videoreid.data._world.wardrobe import Figure, clothes
 __all__ = ["Frame", "film"]
 
 _STREAM = 20
-_BODY = 206.0  # pixels of the canvas for a person of ordinary height
+_BODY = 222.0  # pixels of the canvas for a person of ordinary height
 _METRE = _BODY / 1.72
-_FEET = (64.0, 240.0)
+_FEET = (CANVAS[1] / 2, 245.0)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def film(population: Population, sighting: Sighting) -> Iterator[Frame]:
     walker = _dress(person, path, View(path.yaw, camera.pitch, feet, scale), camera.light)
     other, in_front = _other_walker(draws, population, sighting, feet)
     hidden = draws.chance(0.30)
-    brightness = 1.0 + 0.10 * draws.bell()
+    light = _sample_light(draws)
     height = round(camera.height * draws.uniform(0.85, 1.15))
-    size = (height, height // 2)
+    size = (height, height * CANVAS[1] // CANVAS[0])
     for index in range(sighting.count):
         left, top = int(corners[index, 0]), int(corners[index, 1])
         canvas = scene.crop(left, top)
@@ -75,7 +75,7 @@ def film(population: Population, sighting: Sighting) -> Iterator[Frame]:
             other.draw(canvas, index, of_interest=False)
         if hidden:
             scene.hide(canvas, left, round(float(feet[index, 1])) + 6)
-        yield _record(canvas, population, sighting, index, size, brightness)
+        yield _record(canvas, population, sighting, index, size, light)
 
 
 def _record(
@@ -84,12 +84,12 @@ def _record(
     sighting: Sighting,
     index: int,
     size: tuple[int, int],
-    brightness: float,
+    light: np.ndarray,
 ) -> Frame:
     camera = population.cameras[sighting.visit.camera]
     # any rule does that shows another piece of the noise in every frame
     corner = (sighting.number * 31 + index * 17, sighting.number * 13 + index * 7)
-    rgb = camera.expose(canvas.rgb, size, brightness, corner)
+    rgb = camera.expose(canvas.rgb, size, light, corner)
     return Frame(rgb, shrink_labels(canvas.labels, size), sighting.start + index * FRAME_STEP)
 
 
@@ -132,8 +132,8 @@ def _follow(draws: Draws, path: _Path, *, junk: bool) -> tuple[np.ndarray, np.nd
         axis=1,
     )
     corners = np.floor(path.feet - aim + 0.5)
-    corners[:, 0] = np.clip(corners[:, 0], 0, SCENE[1] - 128)
-    corners[:, 1] = np.clip(corners[:, 1], 0, SCENE[0] - 256)
+    corners[:, 0] = np.clip(corners[:, 0], 0, SCENE[1] - CANVAS[1])
+    corners[:, 1] = np.clip(corners[:, 1], 0, SCENE[0] - CANVAS[0])
     return corners, path.feet - corners if not junk else aim
 
 
@@ -149,6 +149,12 @@ def _tremble(draws: Draws, count: int, spread: float, centre: float) -> np.ndarr
 def _dress(person: Person, path: _Path, view: View, light: float) -> Drawing:
     figure = Figure(person, walk(person.body, person.gait, path.phase), view)
     return Drawing([*clothes(figure), *head(figure), *bags(figure)], light)
+
+
+def _sample_light(draws: Draws) -> np.ndarray:
+    """Return the light of the moment, a factor on red, green and blue: clouds, sun, automatic white balance."""
+    level, warmth = 1.0 + 0.09 * draws.bell(), 0.035 * draws.bell()
+    return level * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
 
 
 def _other_walker(

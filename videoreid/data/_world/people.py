@@ -10,11 +10,11 @@ Colour = tuple[int, int, int]
 
 # Street clothes are mostly dark or neutral; that is what makes colour alone a weak witness.
 _CLOTHES: tuple[tuple[Colour, float], ...] = (
-    ((32, 32, 36), 5.0),  # black
-    ((70, 72, 78), 3.0),  # dark grey
-    ((140, 142, 146), 2.5),  # grey
-    ((226, 224, 218), 3.0),  # white
-    ((40, 52, 88), 3.5),  # navy
+    ((32, 32, 36), 4.0),  # black
+    ((70, 72, 78), 2.4),  # dark grey
+    ((140, 142, 146), 2.2),  # grey
+    ((226, 224, 218), 2.6),  # white
+    ((40, 52, 88), 2.8),  # navy
     ((78, 104, 148), 2.5),  # denim
     ((176, 158, 128), 2.0),  # beige
     ((104, 80, 62), 1.5),  # brown

@@ -13,6 +13,8 @@ __all__ = ["SCENE", "Obstacle", "Scene", "cast_shadow", "sample_scene"]
 SCENE = (400, 1280)
 """Height and width of a scene, in canvas pixels."""
 _HORIZON = 236
+_FLOOR = (134, 126, 114)
+_FRONTS = ((160, 148, 132), (152, 143, 130), (158, 142, 126), (149, 141, 131), (165, 154, 138))
 
 
 @dataclass(frozen=True)
@@ -89,47 +91,59 @@ def cast_shadow(canvas: Canvas, foot: tuple[float, float], half: float) -> None:
 
 
 def sample_scene(draws: Draws) -> Scene:
-    """Draw a quiet street: a wall with windows or bricks, a pavement with joints, some greenery."""
-    wall = [round(150 + draws.uniform(-7, 7)) for _ in range(3)]
-    floor = [round(124 + draws.uniform(-6, 6)) for _ in range(3)]
+    """Draw a quiet street: house fronts with windows or bricks, a pavement with joints, some greenery.
+
+    The fronts of every camera come from one family of colours and change along the street, so that a background
+    says little about which camera it is.
+    """
     picture: np.ndarray = np.empty((*SCENE, 3), dtype=np.uint8)
-    picture[:_HORIZON] = wall
+    floor = _near(draws, _FLOOR, 5.0)
     picture[_HORIZON:] = floor
-    _decorate_wall(picture, draws, wall)
+    left = -draws.integer(0, 120)
+    while left < SCENE[1]:
+        width = draws.integer(130, 300)
+        _build_front(picture, draws, _near(draws, draws.pick(_FRONTS), 6.0), (left, width))
+        left += width
     _pave(picture, draws, floor)
     picture = cv2.blur(picture, (3, 3))
     mottle = draws.block(SCENE[0] // 8, SCENE[1] // 8, 1)
     mottle = np.repeat(np.repeat(mottle, 8, axis=0), 8, axis=1)
     mottle = cv2.blur(mottle, (17, 17))[..., None]
-    picture = np.clip(picture + 12.0 * mottle, 0, 255).astype(np.uint8)
+    picture = np.clip(picture + 9.0 * mottle, 0, 255).astype(np.uint8)
     return Scene(picture, _sample_obstacles(draws))
 
 
-def _decorate_wall(picture: np.ndarray, draws: Draws, wall: list[int]) -> None:
-    style = draws.pick(("bricks", "windows", "panels"))
-    darker = _mix(wall, 0.86)
+def _near(draws: Draws, colour: tuple[int, int, int], spread: float) -> list[int]:
+    return [round(value + draws.uniform(-spread, spread)) for value in colour]
+
+
+def _build_front(picture: np.ndarray, draws: Draws, wall: list[int], place: tuple[int, int]) -> None:
+    left, width = place
+    start, stop = max(0, left), min(SCENE[1], left + width)
+    _box(picture, (start, 0), (stop, _HORIZON), _mix(wall, 1.0))
+    style = draws.pick(("bricks", "panels", "plaster"))
     if style == "bricks":
         for row, y in enumerate(range(0, _HORIZON, 14)):
-            _box(picture, (0, y), (SCENE[1], y + 1), _mix(wall, 0.9))
-            for x in range(14 * (row % 2), SCENE[1], 28):
+            _box(picture, (start, y), (stop, y + 1), _mix(wall, 0.9))
+            for x in range(start + 14 * (row % 2), stop, 28):
                 _box(picture, (x, y), (x + 1, y + 14), _mix(wall, 0.9))
     elif style == "panels":
-        for x in range(draws.integer(0, 60), SCENE[1], draws.integer(70, 130)):
-            _box(picture, (x, 0), (x + 3, _HORIZON), darker)
-    x = draws.integer(10, 90)
-    while x < SCENE[1] - 90:
+        for x in range(start, stop, draws.integer(34, 70)):
+            _box(picture, (x, 0), (x + 2, _HORIZON), _mix(wall, 0.88))
+    x = start + draws.integer(6, 40)
+    while x < stop - 60:
         kind = draws.pick(("window", "door", "sign", "shrub", "nothing"), (3.0, 1.0, 1.0, 1.2, 1.5))
-        width = draws.integer(46, 90)
-        _furnish(picture, draws, wall, kind, (x, width))
-        x += width + draws.integer(30, 150)
-    _box(picture, (0, _HORIZON - 5), (SCENE[1], _HORIZON + 2), darker)
+        span = draws.integer(40, 60)
+        _furnish(picture, draws, wall, kind, (x, span))
+        x += span + draws.integer(20, 90)
+    _box(picture, (start, _HORIZON - 5), (stop, _HORIZON + 2), _mix(wall, 0.84))
 
 
 def _furnish(picture: np.ndarray, draws: Draws, wall: list[int], kind: str, place: tuple[int, int]) -> None:
     x, width = place
     if kind == "window":
         _box(picture, (x, 60), (x + width, 150), _mix(wall, 0.72))
-        _box(picture, (x + 4, 64), (x + width - 4, 146), (118, 132, 142))
+        _box(picture, (x + 4, 64), (x + width - 4, 146), (128, 134, 136))
         _box(picture, (x + width // 2 - 1, 60), (x + width // 2 + 2, 150), _mix(wall, 0.72))
     elif kind == "door":
         _box(picture, (x, 70), (x + 60, _HORIZON), _mix(wall, 0.7))
