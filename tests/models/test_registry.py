@@ -15,21 +15,9 @@ from videoreid.types import ReIDOutput
 
 CLASSES = 5
 SIZE = (64, 32)
+ON_RESNET18 = ["ame", "gcm", "gcm_baseline", "gcm_coordatt", "gcm_me", "gcm_multiloss", "mra", "pcb_streid"]
 SMALL = {  # options that make a network small without changing what is tested
-    **dict.fromkeys(
-        [
-            "gcm",
-            "gcm_baseline",
-            "gcm_coordatt",
-            "gcm_me",
-            "gcm_multiloss",
-            "ame",
-            "mra",
-            "psta",
-            "pcb_streid",
-        ],
-        {"backbone": "resnet18"},
-    ),
+    **{key: {"backbone": "resnet18"} for key in ON_RESNET18},
     "psta": {"backbone": "resnet18", "height": 64, "width": 32},
     "resnet50_ta": {"height": 64, "width": 32},
     "resnet50_ta_bot": {"height": 64, "width": 32},

@@ -3,6 +3,7 @@
 import pickle
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -130,7 +131,8 @@ def _load_safely(path: Path) -> Any:
         with torch.serialization.safe_globals(_plain_data()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnicodeDecodeError:  # strings written by Python 2
-        with torch.serialization.safe_globals(_plain_data()):
+        with torch.serialization.safe_globals(_plain_data()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch says that it ignores the encoding, and obeys it
             return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
 
 

@@ -133,6 +133,12 @@ class ClipModel(ReIDModel):
             ``(B, embedding_dim)`` and the named extras ("frame_scores" ``(B, T)`` of attention).
         """
         if isinstance(self.temporal, AttentionPool):
+            head = self.temporal.frame_conv
+            if self.temporal.map_size and maps is not None and maps.shape[2] != head.in_channels:
+                raise ConfigError(
+                    f"attention over maps needs as many channels as the vectors have, here {maps.shape[2]} and "
+                    f"{head.in_channels}: leave map_size out"
+                )
             scores = self.temporal.scores(vectors, maps)
             return self.temporal.pool(vectors, scores), {"frame_scores": scores}
         return self.temporal(vectors, maps), {}

@@ -1,0 +1,145 @@
+"""The table of published weights, confronted with the networks that it names."""
+
+import functools
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from videoreid.errors import WeightsError
+from videoreid.models import MODELS, build_model, list_weights
+from videoreid.models import weights as table
+from videoreid.models.weights import find_weights, resolve_weights
+
+NOT_BUILT_HERE = {"shufflenet"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDEOREID_HOME", str(tmp_path))
+    monkeypatch.setenv("VIDEOREID_OFFLINE", "1")
+    return tmp_path
+
+
+def test_rows_are_complete() -> None:
+    rows = list_weights()
+    assert len({(row.model, row.tag) for row in rows}) == len(rows)
+    assert len([row for row in rows if "deep-person-reid" in row.page]) == 66
+    for row in rows:
+        assert row.model in MODELS or row.model in NOT_BUILT_HERE
+        assert row.source.startswith(("gdrive:", "https:", "torchvision:"))
+        assert row.training_data
+        assert row.licence
+        assert row.normalisation == "imagenet"
+        assert row.page.startswith("https:")
+        for result in row.results:
+            assert 0 < result.mAP < result.rank1 < 100
+            assert result.protocol == "cross_camera"
+            assert result.distance in ("euclidean", "cosine")
+
+
+def test_input_sizes_are_those_of_the_networks() -> None:
+    rows = [row for row in list_weights() if "deep-person-reid" in row.page and row.input_size]
+    for name in {row.model for row in rows}:
+        sizes = {row.input_size for row in rows if row.model == name}
+        assert sizes == {build_model(name).input_size}
+
+
+def test_a_reported_result() -> None:
+    row = find_weights("osnet_x0_25", "msmt17")
+    (result,) = row.results
+    assert (result.corpus, result.rank1, result.mAP) == ("MSMT17", 61.4, 29.5)
+    assert row.training_data == "MSMT17"
+
+
+@functools.cache
+def torchvision_state(source: str) -> dict[str, torch.Tensor]:
+    enum = torchvision.models.get_weight(source.removeprefix("torchvision:"))
+    return torchvision.models.get_model(type(enum).__name__.removesuffix("_Weights").lower()).state_dict()
+
+
+def test_imagenet_weights_fill_every_trunk_that_asks_for_them() -> None:
+    with torch.device("meta"):
+        for row in list_weights():
+            if not row.source.startswith("torchvision:") or row.tag != "imagenet":
+                continue
+            published = torchvision_state(row.source)
+            model = build_model(row.model, 3)
+            own = model.state_dict()
+            translated = model.translate_state_dict(published)
+            assert len(translated) == len(published) - 2, f"{row.model}: only the classifier is left out"
+            for name, tensor in translated.items():
+                assert own[name].shape == tensor.shape, f"{row.model} {name}"
+
+
+def test_what_exists_is_said() -> None:
+    with pytest.raises(
+        WeightsError, match=r"no published weights 'mars' for 'osnet_x1_0'; there are: dukemtmcreid.*msmt17"
+    ):
+        find_weights("osnet_x1_0", "mars")
+    with pytest.raises(
+        WeightsError, match=r"no weights are published for 'mudeep'.*'msmt17' exists for: .*osnet_x1_0"
+    ):
+        find_weights("mudeep", "msmt17")
+    with pytest.raises(WeightsError, match="no weights are published for 'mudeep'"):
+        build_model("mudeep", 3, pretrained=True)
+    with pytest.raises(WeightsError, match=r"no weights at nowhere\.pth"):
+        build_model("osnet_x0_25", 3, pretrained="nowhere.pth")
+
+
+def put_into_cache(home: Path, name: str, state: dict[str, torch.Tensor]) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    (home / "weights").mkdir(exist_ok=True)
+    (home / "weights" / name).write_bytes(buffer.getvalue())
+
+
+def test_a_tag_finds_its_file_in_the_cache(home: Path) -> None:
+    donor = build_model("osnet_x0_25", 9)
+    put_into_cache(home, "osnet_x0_25_msmt17.pth", donor.state_dict())
+    model = build_model("osnet_x0_25", 3, pretrained="msmt17")
+    assert torch.equal(model.conv5.conv.weight, donor.conv5.conv.weight)
+    recorded = (home / "weights" / "osnet_x0_25_msmt17.pth.sha256").read_text().strip()
+    assert recorded == hashlib.sha256((home / "weights" / "osnet_x0_25_msmt17.pth").read_bytes()).hexdigest()
+
+
+def test_offline_says_what_to_download(home: Path) -> None:
+    with pytest.raises(WeightsError, match=r"offline.*osnet_x1_0_msmt17\.pth.*drive\.google\.com/uc\?id="):
+        build_model("osnet_x1_0", 3, pretrained="msmt17")
+    with pytest.raises(WeightsError, match=r"offline.*download\.pytorch\.org/models/resnet18-f37072fd\.pth"):
+        build_model("resnet18", 3, pretrained=True)
+    with pytest.raises(WeightsError, match=r"offline.*resnet18-f37072fd\.pth"):
+        build_model("gcm_baseline", 3, backbone="resnet18", pretrained=True)
+    with pytest.raises(
+        WeightsError, match=r"offline.*huggingface\.co/org/repo/resolve/main/net\.safetensors"
+    ):
+        build_model("resnet18", 3, pretrained="hf:org/repo/net.safetensors")
+
+
+def test_imagenet_checksum_comes_from_the_file_name(home: Path) -> None:
+    put_into_cache(home, "resnet18-f37072fd.pth", {"conv1.weight": torch.ones(1)})
+    with pytest.raises(WeightsError, match="expected f37072fd"):
+        build_model("resnet18", 3, pretrained=True)
+
+
+def test_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    path.touch()
+    assert resolve_weights("osnet_x0_25", str(path)) == path
+    assert resolve_weights("osnet_x0_25", path) == path
+
+
+def test_a_tag_wins_over_a_file_of_the_same_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "msmt17").touch()
+    put_into_cache(home, "osnet_x0_25_msmt17.pth", {"a": torch.ones(1)})
+    assert resolve_weights("osnet_x0_25", "msmt17") == home / "weights" / "osnet_x0_25_msmt17.pth"
+
+
+def test_the_table_is_read_once() -> None:
+    assert table._table() is table._table()
