@@ -1,6 +1,5 @@
 """ResNet-50 with temporal attention and the bag of tricks: last stride 1, a BN neck, exposed frame scores."""
 
-
 from torch import Tensor, nn
 
 from videoreid.models.base import ReIDModel

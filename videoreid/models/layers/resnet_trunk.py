@@ -10,7 +10,7 @@ from videoreid.errors import ConfigError
 
 __all__ = ["IMAGENET_KEY_RULES", "ResNetTrunk"]
 
-_DEPTHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+_DEPTHS = ("resnet18", "resnet18_half", "resnet34", "resnet50", "resnet101", "resnet152")
 
 IMAGENET_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (r"^(conv1|bn1|layer[1-4])\.", r"backbone.\1."),
@@ -26,7 +26,8 @@ class ResNetTrunk(nn.Module):
     block L-k+j. They are given the clip length, because frames lie flattened along the batch axis here.
 
     Args:
-        name: "resnet18", "resnet34", "resnet50", "resnet101" or "resnet152".
+        name: "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", or "resnet18_half": half the channels, for
+            small machines; no published weights fit it.
         last_stride: stride of the last stage; 1 keeps maps of 1/16 of the input, 2 is torchvision's 1/32.
         stem_relu: ReLU between the first batch normalisation and the max-pooling. VPReID's networks lack it.
         inserts: stage (1..4) to (number of modules, function from channels to a module whose forward takes maps
@@ -47,7 +48,7 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         if name not in _DEPTHS:
             raise ConfigError(f"unknown backbone {name!r}; choose one of {', '.join(_DEPTHS)}")
-        net = torchvision.models.get_model(name, weights=None)
+        net = _half_width() if name == "resnet18_half" else torchvision.models.get_model(name, weights=None)
         self.conv1, self.bn1, self.maxpool = net.conv1, net.bn1, net.maxpool
         self.relu = nn.ReLU(inplace=True) if stem_relu else nn.Identity()
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
@@ -76,6 +77,25 @@ class ResNetTrunk(nn.Module):
             if index >= first:
                 maps = inserts[index - first](maps, num_frames)
         return maps
+
+
+class _HalfResNet(torchvision.models.ResNet):
+    """torchvision's ResNet, every stage with half its channels."""
+
+    inplanes: int
+
+    def _make_layer(self, block: Any, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:
+        if planes == 64:
+            self.inplanes = 32
+        return super()._make_layer(block, planes // 2, *args, **kwargs)
+
+
+def _half_width() -> Any:
+    net = _HalfResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2])
+    net.conv1 = nn.Conv2d(3, 32, 7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out")
+    net.bn1 = nn.BatchNorm2d(32)
+    return net
 
 
 def _width(blocks: nn.Sequential) -> int:
