@@ -3,16 +3,28 @@
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import evaluate
+from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
+from videoreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.engine.inference import embed_frames, extract_features
+from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.progress import Event
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
+from videoreid.engine.video import VideoSoftmaxEngine, VideoTripletEngine
 
 __all__ = [
+    "CSVLogger",
     "Engine",
     "Event",
+    "FeatureExtractor",
+    "ImageSoftmaxEngine",
+    "ImageTripletEngine",
+    "TensorBoardLogger",
     "TrainSettings",
+    "VideoSoftmaxEngine",
+    "VideoTripletEngine",
+    "console_logger",
     "embed_frames",
     "evaluate",
     "extract_features",

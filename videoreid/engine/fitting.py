@@ -130,10 +130,14 @@ class Fit:
         self._tell("epoch", {**row, **speed})
         last = state.epoch + 1 >= self.epochs or self._is_over()
         validated = {}
-        if self.validate is not None and (last or (state.epoch + 1) % engine.settings.validate_every == 0):
+        if self.validate is not None and (last or self._is_due(state.epoch + 1)):
             validated = self._validate()
         state.finish_epoch({**row, **validated})
         self._save()
+
+    def _is_due(self, epoch: int) -> bool:
+        settings = self.engine.settings
+        return epoch >= settings.validate_from and epoch % settings.validate_every == 0
 
     def _validate(self) -> dict[str, float]:
         engine = self.engine

@@ -25,6 +25,7 @@ class TrainSettings:
         fixbase_epochs: epochs in which only ``open_layers`` train.
         open_layers: names of direct children of the model, see ``fixbase_epochs``.
         validate_every: epochs between two calls of ``validate``.
+        validate_from: first epoch (1-based) after which ``validate`` is called; the last epoch always is.
         metric: key of what ``validate`` returns by which the best checkpoint is chosen; larger is better.
         patience: stop after so many validations without a better metric; None never does.
         save_every: updates between two checkpoints inside an epoch; None saves at the end of epochs only.
@@ -44,6 +45,7 @@ class TrainSettings:
     fixbase_epochs: int = 0
     open_layers: tuple[str, ...] = ()
     validate_every: int = 1
+    validate_from: int = 1
     metric: str = "mAP"
     patience: int | None = None
     save_every: int | None = None
@@ -54,7 +56,7 @@ class TrainSettings:
             raise ConfigError(f"unknown precision {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         if self.schedule not in ("epoch", "step"):
             raise ConfigError(f"unknown schedule {self.schedule!r}; choose 'epoch' or 'step'")
-        for name in ("accumulation", "validate_every", "patience", "save_every", "keep"):
+        for name in ("accumulation", "validate_every", "validate_from", "patience", "save_every", "keep"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}")

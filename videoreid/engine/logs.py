@@ -1,0 +1,91 @@
+"""Callbacks that write down what an engine tells: to the console, to a CSV file, to TensorBoard."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+from videoreid.engine.progress import Callback, Event
+from videoreid.errors import MissingExtraError
+from videoreid.utils import get_logger
+
+__all__ = ["CSVLogger", "TensorBoardLogger", "console_logger"]
+
+
+def console_logger(every: int = 10, *, total_steps: int | None = None) -> Callback:
+    """Return a callback that sends a line to the library's logger every so many updates, and at each epoch.
+
+    Args:
+        every: updates between two lines.
+        total_steps: length of the run, for the time that is left.
+    """
+    began, first = time.perf_counter(), [-1]
+
+    def tell(event: Event) -> None:
+        if first[0] < 0:
+            first[0] = event.step - 1  # a resumed run does not begin at 0
+        if event.kind == "step" and event.step % every:
+            return
+        numbers = " ".join(f"{name} {value:.4g}" for name, value in event.values.items() if name != "epoch")
+        left = ""
+        if total_steps is not None and event.kind == "step":
+            per_step = (time.perf_counter() - began) / (event.step - first[0])
+            left = f" eta {time.strftime('%H:%M:%S', time.gmtime(per_step * (total_steps - event.step)))}"
+        get_logger("engine").info(
+            "%s: epoch %d step %d %s%s", event.kind, event.epoch, event.step, numbers, left
+        )
+
+    return tell
+
+
+class CSVLogger:
+    """Append ``kind, epoch, step, name, value`` rows of every epoch and validation (and step, if asked) to a file.
+
+    One row per number, so that columns never change; after a resume, the last row of a step is the one that counts.
+
+    Args:
+        path: the file; created with a header where it is absent.
+        steps: write every step too.
+    """
+
+    def __init__(self, path: str | Path, *, steps: bool = False) -> None:
+        self.path = Path(path)
+        self.steps = steps
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        if event.kind == "step" and not self.steps:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(["kind", "epoch", "step", "name", "value"])
+            for name, value in event.values.items():
+                writer.writerow([event.kind, event.epoch, event.step, name, repr(float(value))])
+
+
+class TensorBoardLogger:
+    """Write scalars ``kind/name`` for TensorBoard.
+
+    Args:
+        folder: of the event files.
+
+    Raises:
+        MissingExtraError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "log", "TensorBoardLogger") from error
+        self.writer: Any = SummaryWriter(str(folder))
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        for name, value in event.values.items():
+            self.writer.add_scalar(f"{event.kind}/{name}", value, event.step)
+        if event.kind != "step":
+            self.writer.flush()
