@@ -2,9 +2,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from corpus_imitations import IMITATIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.files import (
     check_inside,
     find_root,
@@ -90,10 +92,29 @@ def test_a_link_to_its_own_ancestor_is_refused(tmp_path: Path) -> None:
 @needs_links
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
-    with pytest.raises(DatasetError, match=r"loop.jpg is a symbolic link"):
+    with pytest.raises(DatasetError, match=r"loop.jpg is a symbolic link that leads nowhere, or to itself"):
         list_images(tmp_path)
     with pytest.raises(DatasetError, match="cannot list"):
         list_folders(tmp_path / "loop.jpg")
+
+
+@needs_links
+@pytest.mark.parametrize("name", ["dukemtmcvidreid", "folder"])
+def test_a_loop_of_links_in_a_corpus_is_refused(tmp_path: Path, name: str) -> None:
+    IMITATIONS[name](tmp_path)
+    person = next(path for path in (tmp_path / "train").iterdir())
+    (person / "again").symlink_to(tmp_path / "train")
+    with pytest.raises(DatasetError, match=r"again is a symbolic link"):
+        build_dataset(name, tmp_path)
+
+
+@needs_links
+def test_a_link_to_an_image_elsewhere_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "1.jpg").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.jpg").symlink_to(tmp_path / "store" / "1.jpg")
+    assert list_images(tmp_path / "folder") == ["a.jpg"]
 
 
 @needs_links

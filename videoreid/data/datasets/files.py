@@ -88,12 +88,8 @@ def list_images(folder: Path) -> list[str]:
     Raises:
         DatasetError: the folder is missing or cannot be read, or an entry is a loop of symbolic links.
     """
-    names = [
-        entry.name
-        for entry in _scan(folder)
-        if entry.name.lower().endswith(IMAGE_SUFFIXES) and not _is_dir(entry)
-    ]
-    return sorted(names, key=natural_key)
+    found = (entry for entry in _scan(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES))
+    return sorted((entry.name for entry in found if _is_file(entry)), key=natural_key)
 
 
 def check_inside(name: str, where: str) -> str:
@@ -152,6 +148,14 @@ def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:
         raise DatasetError(
             f"cannot list {folder}: {error.strerror}; expected a readable folder (check permissions and links)"
         ) from None
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110 - a million entries
+        raise DatasetError(
+            f"{entry.path} is a symbolic link that leads nowhere, or to itself; restore its target"
+        )
+    return entry.is_file()
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
