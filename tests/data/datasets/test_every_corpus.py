@@ -149,7 +149,7 @@ def test_withdrawn_data_are_never_offered(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(list_cards()) - OWN_TESTS))
 def test_every_corpus_has_a_page_that_repeats_its_card(name: str) -> None:
-    card, page = corpus_card(name), (PAGES / f"{name}.md").read_text()
+    card, page = corpus_card(name), (PAGES / f"{name}.md").read_text(encoding="utf-8")
     for text in (card.title, card.layout.rstrip(), card.provenance, card.licence):
         assert text in page or text[0].upper() + text[1:] in page
     assert card.citation in page or name == "folder"
@@ -158,4 +158,4 @@ def test_every_corpus_has_a_page_that_repeats_its_card(name: str) -> None:
             "not stated" if v is None else f"{v:,}" for v in (counts.ids, counts.tracklets, counts.images)
         ]
         assert f"| {part} | {' | '.join(values)} |" in page
-    assert f"({name}.md)" in (PAGES / "index.md").read_text()
+    assert f"({name}.md)" in (PAGES / "index.md").read_text(encoding="utf-8")

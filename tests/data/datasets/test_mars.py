@@ -27,7 +27,8 @@ def counts(tracklets: tuple[Tracklet, ...]) -> tuple[int, int, int]:
 def test_frames_follow_the_tables(root: Path) -> None:
     splits = mars(root)
     first = splits.train[0]
-    assert list(first.frames) == [f"{root}/bbox_train/0003/0003C1T0001F00{n}.jpg" for n in (1, 2, 3, 4)]
+    folder = root / "bbox_train" / "0003"
+    assert list(map(Path, first.frames)) == [folder / f"0003C1T0001F00{n}.jpg" for n in (1, 2, 3, 4)]
     assert [(t.pid, t.camid, len(t)) for t in splits.train] == [
         (0, 0, 4),
         (0, 1, 3),

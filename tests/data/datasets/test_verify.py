@@ -60,7 +60,8 @@ def test_a_frame_that_does_not_decode_is_named(root: Path) -> None:
     level, message = found(report, "decoding")[0]
     assert level == "damage"
     assert message.startswith("1 of 12 frames tried do not decode")
-    assert str(path) in message
+    assert str(path.parent) in message
+    assert path.name in message
 
 
 def test_missing_frames_are_named(tmp_path: Path) -> None:
@@ -71,7 +72,8 @@ def test_missing_frames_are_named(tmp_path: Path) -> None:
     report = verify_splits(splits)
     assert found(report, "files")[0][0] == "damage"
     assert found(report, "files")[0][1].startswith("8 of 40 frames are missing, such as ")
-    assert missing_frames(splits.gallery) == [f"{tmp_path}/bbox_test/0002/0002C4T0005F003.jpg"]
+    gone = list(map(Path, missing_frames(splits.gallery)))
+    assert gone == [tmp_path / "bbox_test" / "0002" / "0002C4T0005F003.jpg"]
     assert missing_frames([Tracklet(["store.h5::1"], 1, 0)]) == []
 
 
