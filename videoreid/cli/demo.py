@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.errors import ConfigError
+
 if TYPE_CHECKING:
     from videoreid.data import ClipTransform
     from videoreid.models import ReIDModel
@@ -50,8 +52,10 @@ def run(args: argparse.Namespace) -> int:
 
     log = setup_logging()
     began = time.perf_counter()
-    identities = args.identities or (FAST_IDENTITIES if args.fast else IDENTITIES)
-    steps = args.steps or (FAST_STEPS if args.fast else STEPS)
+    identities = _first_given(args.identities, FAST_IDENTITIES if args.fast else IDENTITIES)
+    steps = _first_given(args.steps, FAST_STEPS if args.fast else STEPS)
+    if steps < 1:
+        raise ConfigError(f"--steps must be 1 or more, got {steps}")
     log.info("drawing a world of %d people (kept for the next time)", identities)
     splits = build_dataset("synthetic", args.root, identities=identities, seed=args.seed)
     log.info("scoring colour histograms and the untrained %s", MODEL)
@@ -69,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"wrote table.txt, metrics.json, ranking.png and ranking.html to {args.output}")
     log.info("took %.1f minutes", (time.perf_counter() - began) / 60)
     return 0
+
+
+def _first_given(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 @contextmanager
@@ -130,7 +138,7 @@ def _train(model: "ReIDModel", splits: "Splits", steps: int, args: argparse.Name
 
     loader = train_loader(
         splits.train,
-        batch_size=BATCH_SIZE,
+        batch_size=min(BATCH_SIZE, INSTANCES * splits.num_train_pids),
         num_frames=1,
         instances=INSTANCES,
         sampling="random",

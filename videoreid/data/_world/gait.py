@@ -75,8 +75,8 @@ def _leg(
     mid = start + _swing(hip, thigh, sign * 0.01)
     ankle = mid + _swing(hip - knee, shin, -sign * 0.012)
     tilt = np.where(hip - knee < 0, 0.85 * (hip - knee), 0.7 * (hip - knee))
-    heel = ankle + np.stack([0 * tilt, -0.028 * np.cos(tilt), -0.028 - 0.02 * np.sin(tilt)], axis=1)
-    toe = ankle + np.stack([sign * 0.018 + 0 * tilt, foot * np.cos(tilt), foot * np.sin(tilt) - 0.03], axis=1)
+    heel, toe = (ankle + _turn(ahead, -0.030, tilt) for ahead in (-0.028, foot))
+    toe[:, 0] += sign * 0.018
     points = {"hip": start, "knee": mid, "ankle": ankle, "heel": heel, "toe": toe}
     return {f"{side}_{name}": point for name, point in points.items()}
 
@@ -92,6 +92,12 @@ def _arm(
     hand = wrist + _swing(swing + elbow, 0.05, 0.0)
     points = {"shoulder": shoulder, "elbow": mid, "wrist": wrist, "hand": hand}
     return {f"{side}_{name}": point for name, point in points.items()}
+
+
+def _turn(ahead: float, up: float, angle: np.ndarray) -> np.ndarray:
+    """Return a vector of the foot, turned upwards at its tip by ``angle``."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([0 * angle, ahead * cos - up * sin, ahead * sin + up * cos], axis=1)
 
 
 def _swing(angle: np.ndarray, length: float, sideways: float) -> np.ndarray:

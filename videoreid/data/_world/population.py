@@ -51,6 +51,8 @@ class WorldOptions:
             )
         if not 2 <= self.cameras <= MAX_CAMERAS:
             raise ConfigError(f"cameras must be 2 to {MAX_CAMERAS}, got {self.cameras}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must be 0 or more, and below 2**63, got {self.seed}")
         if not 2 <= self.frames <= 200:
             raise ConfigError(f"frames must be 2 to 200 per tracklet, got {self.frames}")
         if not 0.0 < self.train_share < 1.0:
@@ -138,8 +140,8 @@ def _sample_people(options: WorldOptions) -> list[Person]:
 
 
 def _sample_sightings(options: WorldOptions, people: list[Person], network: Network) -> list[Sighting]:
-    # about one person a minute in every camera, whatever the size of the world
-    duration = FRAME_RATE * 60 * max(2, options.identities // 8)
+    # about two people a minute in every camera, whatever the size of the world
+    duration = FRAME_RATE * 60 * max(5, options.identities // 3)
     sightings: list[Sighting] = []
     for index, person in enumerate(people):
         draws = Draws(options.seed, _ROUTES, index)
