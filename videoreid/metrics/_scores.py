@@ -15,6 +15,7 @@ __all__ = ["FeatureScores", "MatrixScores", "SameCameraPenalty", "Scores"]
 
 _UNIT = 2.0**-24  # half the spacing of float32 at one
 _BLOCK_BYTES = 16 << 20
+_CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
 
 
 class Scores(Interface):
@@ -101,7 +102,7 @@ class FeatureScores:
             return np.empty(0)
         device = self._gallery.device
         index, owners = torch.from_numpy(rows).to(device), torch.from_numpy(queries).to(device)
-        step = max(64, (1 << 20) // (8 * self._query.shape[1]))  # about a cache full of float64
+        step = max(16, _CACHE_BYTES // (8 * self._query.shape[1]))
         results = []
         for start in range(0, len(rows), step):
             picked, owner = index[start : start + step], owners[start : start + step]
@@ -248,7 +249,7 @@ class SameCameraPenalty:
 
 
 def _norms(features: Tensor) -> Tensor:
-    step = max(1, _BLOCK_BYTES // (8 * max(1, features.shape[1])))
+    step = max(1, _CACHE_BYTES // (8 * max(1, features.shape[1])))
     return torch.cat([part.double().norm(dim=1) for part in features.split(step)])
 
 

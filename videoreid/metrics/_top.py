@@ -60,24 +60,35 @@ class TopRows:
         line, column, position = (np.concatenate(parts) for parts in zip(*self._found, strict=True))
         self._nearest, self._found = None, []
         keep = position <= limit[line]
-        line, column = line[keep], column[keep]
-        keep = ~np.isin((line + rows.start) * self._scores.shape[1] + column, self._junk_codes)
-        line, column = line[keep], column[keep]
+        keep &= ~np.isin((line + rows.start) * self._scores.shape[1] + column, self._junk_codes)
+        line, column, position = line[keep], column[keep], position[keep]
         count = np.bincount(line, minlength=rows.stop - rows.start)
         crowded = np.flatnonzero(count > max(4 * self.top_k, 256))
         for row in crowded.tolist():
             self._from_whole_row(row + rows.start)
         keep = ~np.isin(line, crowded)
-        line, column = line[keep], column[keep]
-        order = np.argsort(line, kind="stable")
-        line, column = line[order], column[order]
-        key = self._scores.keys(self._scores.positions(line + rows.start, column))
-        order = np.lexsort((column, key, line))
-        line, column, key = line[order], column[order], key[order]
+        line, column, key = self._settle(rows, line[keep], column[keep], position[keep])
         place = np.arange(len(line)) - np.searchsorted(line, line)
         first = place < self.top_k
         self.indices[line[first] + rows.start, place[first]] = column[first]
         self.distances[line[first] + rows.start, place[first]] = key[first]
+
+    def _settle(
+        self, rows: slice, line: np.ndarray, column: np.ndarray, position: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sort by query and distance; neighbours within the rounding error are measured again in float64."""
+        if len(line) == 0:
+            return line, column, position
+        order = np.lexsort((column, position, line))
+        line, column, position = line[order], column[order], position[order].astype(np.float64)
+        if not self._scores.is_exact:
+            position = np.maximum(position, 0.0)  # rounding may go below
+        close = (line[1:] == line[:-1]) & (np.diff(position) <= 2 * self._scores.tolerance(rows)[line[1:]])
+        again = np.append(close, False) | np.insert(close, 0, False)
+        position[again] = self._scores.positions(line[again] + rows.start, column[again])
+        key = self._scores.keys(position)
+        order = np.lexsort((column, key, line))
+        return line[order], column[order], key[order]
 
     def _from_whole_row(self, query: int) -> None:
         """Sort one row whole: so many of its distances agree that picking has no advantage."""

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+import torch
+
+from videoreid.errors import ConfigError, ProtocolError
+from videoreid.functional import cosine_distance
+from videoreid.metrics import ensemble_distances, ensemble_features
+from videoreid.types import Features
+
+
+def features_of(seed, width, count=9):
+    values = torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+    return Features(values, np.arange(count), np.zeros(count, int))
+
+
+def test_distances_by_hand():
+    a, b = torch.tensor([[0.0, 2.0]]), torch.tensor([[10.0, 30.0]])
+    assert ensemble_distances([a, b]).tolist() == [[5, 16]]
+    assert ensemble_distances([a, b], weights=[3, 1]).tolist() == [[2.5, 9]]
+    assert ensemble_distances([a, b], normalise="range").tolist() == [[0, 1]]
+    assert ensemble_distances([a, b], normalise="mean").tolist() == [[0.25, 1.75]]
+    assert a.tolist() == [[0, 2]]
+
+
+def test_features_carry_the_mean_of_the_cosine_distances():
+    query, gallery = [features_of(0, 4), features_of(1, 7)], [features_of(2, 4), features_of(3, 7)]
+    distances = [cosine_distance(q.embeddings, g.embeddings) for q, g in zip(query, gallery, strict=True)]
+    expected = ensemble_distances(distances, weights=[1, 3])
+    joined = [ensemble_features(side, weights=[1, 3]) for side in (query, gallery)]
+    torch.testing.assert_close(cosine_distance(joined[0].embeddings, joined[1].embeddings), expected)
+
+
+def test_bad_input():
+    with pytest.raises(ConfigError, match="one model or more"):
+        ensemble_distances([])
+    with pytest.raises(ConfigError, match="none negative"):
+        ensemble_distances([torch.ones(1, 1)] * 2, weights=[1, -1])
+    with pytest.raises(ConfigError, match="give one each"):
+        ensemble_features([features_of(0, 3)], weights=[1, 2])
+    with pytest.raises(ConfigError, match="unknown normalisation"):
+        ensemble_distances([torch.ones(1, 1)], normalise="rank")
+    with pytest.raises(ProtocolError, match="same queries and gallery"):
+        ensemble_distances([torch.ones(1, 1), torch.ones(1, 2)])
+    with pytest.raises(ProtocolError, match="features 1 and 2 are not of the same tracklets"):
+        ensemble_features([features_of(0, 3), features_of(0, 3, count=8)])

@@ -1,0 +1,97 @@
+"""Several models, one ranking: weighted sums of distances, or features set side by side."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from videoreid.errors import ConfigError, ProtocolError
+from videoreid.types import Features
+
+__all__ = ["ensemble_distances", "ensemble_features"]
+
+
+def ensemble_distances(
+    distances: Sequence[Tensor],
+    *,
+    weights: Sequence[float] | None = None,
+    normalise: Literal["none", "range", "mean"] = "none",
+) -> Tensor:
+    """Return the weighted mean of the distance matrices of several models.
+
+    Args:
+        distances: each ``(Q, G)`` of the same queries and gallery.
+        weights: one per model, not negative, rescaled to sum 1; equal if not given.
+        normalise: "none" where the models share a scale (cosine); "range" maps each matrix to 0..1; "mean" divides
+            each by its mean.
+
+    Returns:
+        ``(Q, G)``.
+
+    Raises:
+        ProtocolError: shapes differ.
+        ConfigError: weights or normalisation make no sense.
+    """
+    shares = _shares(weights, len(distances))
+    shapes = {tuple(matrix.shape) for matrix in distances}
+    if len(shapes) != 1:
+        raise ProtocolError(
+            f"distances of shapes {sorted(shapes)}: all must be of the same queries and gallery"
+        )
+    total = torch.zeros_like(distances[0])
+    for matrix, share in zip(distances, shares, strict=True):
+        if normalise == "none":
+            total.add_(matrix, alpha=share)
+        elif normalise == "range":
+            low, high = torch.aminmax(matrix)
+            total.add_((matrix - low) / (high - low).clamp_min(1e-12), alpha=share)
+        elif normalise == "mean":
+            total.add_(matrix / matrix.mean().clamp_min(1e-12), alpha=share)
+        else:
+            raise ConfigError(f"unknown normalisation {normalise!r}; choose 'none', 'range' or 'mean'")
+    return total
+
+
+def ensemble_features(features: Sequence[Features], *, weights: Sequence[float] | None = None) -> Features:
+    """Set the unit-length embeddings of several models side by side.
+
+    Each part is scaled by the root of its weight, so that the cosine distance of the result is exactly the weighted
+    mean of the models' cosine distances, and everything that streams features works as for one model.
+
+    Args:
+        features: the same tracklets in the same order, seen by each model.
+        weights: as in `ensemble_distances`.
+
+    Returns:
+        Features of width ``D_1 + D_2 + ...``.
+
+    Raises:
+        ProtocolError: the tracklets differ.
+        ConfigError: weights make no sense.
+    """
+    shares = _shares(weights, len(features))
+    first = features[0]
+    for place, other in enumerate(features[1:], 2):
+        same = np.array_equal(first.pids, other.pids) and np.array_equal(first.camids, other.camids)
+        if not same:
+            raise ProtocolError(
+                f"features 1 and {place} are not of the same tracklets in the same order; extract both from one split"
+            )
+    parts = [
+        F.normalize(one.embeddings.float(), dim=1) * share**0.5
+        for one, share in zip(features, shares, strict=True)
+    ]
+    return replace(first, embeddings=torch.cat(parts, dim=1))
+
+
+def _shares(weights: Sequence[float] | None, count: int) -> list[float]:
+    if count == 0:
+        raise ConfigError("an ensemble needs one model or more")
+    weights = [1.0] * count if weights is None else list(weights)
+    if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
+        raise ConfigError(f"weights {weights} for {count} models: give one each, none negative, not all zero")
+    return [weight / sum(weights) for weight in weights]

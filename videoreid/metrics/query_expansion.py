@@ -1,0 +1,88 @@
+"""Let near neighbours speak too: query expansion, and the same for every gallery row."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from videoreid.errors import ConfigError
+from videoreid.types import Features
+
+__all__ = ["augment_database", "expand_queries"]
+
+_BLOCK_ELEMENTS = 8 << 20
+
+
+def expand_queries(query: Features, gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Features:
+    """Replace each query by a weighted mean of itself and its ``k`` nearest gallery rows.
+
+    A neighbour of cosine similarity ``s`` weighs ``max(s, 0) ** alpha``, the query itself 1: ``alpha = 0`` is the
+    average query expansion, ``alpha = 3`` the usual weighted form. No label is used; a protocol's junk may be
+    among the neighbours, as in use it would be.
+
+    Args:
+        query: Q tracklets.
+        gallery: G tracklets.
+        k: neighbours, 0..G.
+        alpha: exponent, 0 or more.
+
+    Returns:
+        The queries with unit-length embeddings.
+
+    Raises:
+        ConfigError: ``k`` or ``alpha`` out of range.
+
+    Reference:
+        Chum et al., Total recall, ICCV 2007; Radenovic, Tolias, Chum, Fine-tuning CNN image retrieval with no human
+        annotation, TPAMI 2019, section 3.5.
+    """
+    _check(k, alpha, len(gallery), "gallery rows")
+    return replace(query, embeddings=_expand(query.embeddings, gallery.embeddings, k, alpha))
+
+
+def augment_database(gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Features:
+    """Replace each gallery row by a weighted mean of itself and its ``k`` nearest gallery rows.
+
+    Args:
+        gallery: G tracklets.
+        k: neighbours besides the row itself, 0..G - 1.
+        alpha: exponent of the weights, as in `expand_queries`.
+
+    Returns:
+        The gallery with unit-length embeddings.
+
+    Raises:
+        ConfigError: ``k`` or ``alpha`` out of range.
+
+    Reference:
+        Turcot and Lowe, Better matching with fewer features, ICCV workshops 2009; Gordo et al., End-to-end learning
+        of deep visual representations for image retrieval, IJCV 2017, section 4.2.
+    """
+    _check(k, alpha, len(gallery) - 1, "other gallery rows")
+    return replace(gallery, embeddings=_expand(gallery.embeddings, None, k, alpha))
+
+
+def _check(k: int, alpha: float, most: int, what: str) -> None:
+    if not 0 <= k <= most:
+        raise ConfigError(f"k is {k}, but there are {most} {what}; choose 0..{most}")
+    if alpha < 0:
+        raise ConfigError(f"alpha is {alpha}; an exponent of 0 or more is needed")
+
+
+def _expand(rows: Tensor, others: Tensor | None, k: int, alpha: float) -> Tensor:
+    """Return expanded rows; without ``others`` the neighbours are sought among the rows, each but itself."""
+    rows = F.normalize(rows.float(), dim=1)
+    base = rows if others is None else F.normalize(others.float(), dim=1)
+    result = torch.empty_like(rows)
+    step = max(1, _BLOCK_ELEMENTS // max(len(base), k * base.shape[1], 1))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        similarity = part @ base.t()
+        if others is None:
+            itself = torch.arange(len(part), device=part.device)
+            similarity[itself, itself + start] = -torch.inf
+        values, nearest = similarity.topk(k, dim=1)  # (n, k)
+        weights = values.clamp_min(0.0).pow(alpha).unsqueeze(2)
+        result[start : start + step] = part + (base[nearest] * weights).sum(1)
+    return F.normalize(result, dim=1)

@@ -1,0 +1,183 @@
+"""How sure a score is, and whether one model is really better than another on the same queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoreid.errors import ConfigError, ProtocolError
+from videoreid.types import Ranking
+from videoreid.utils import generator_from
+
+__all__ = ["Interval", "PairedTest", "bootstrap_intervals", "mean_and_spread", "paired_test"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and the range in which resampled queries put it.
+
+    Args:
+        value: the score itself, 0..1.
+        low: lower end.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """The difference of two models on the same queries.
+
+    Args:
+        difference: mean of second minus first, with its bootstrap interval.
+        p_value: two-sided, of a sign-flip permutation test: how often chance alone differs as much.
+        queries: number of queries that both score.
+    """
+
+    difference: Interval
+    p_value: float
+    queries: int
+
+
+def bootstrap_intervals(
+    ranking: Ranking, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> dict[str, Interval]:
+    """Return percentile bootstrap intervals of mAP, mINP and Rank-1 over the scored queries.
+
+    Queries of one person are not independent, so the true uncertainty is rather larger.
+
+    Args:
+        ranking: a scored ranking.
+        level: share of the resamples inside the interval, between 0 and 1.
+        resamples: how many.
+        seed: of the draws.
+
+    Returns:
+        Intervals by name: "mAP", "mINP", "rank1".
+
+    Reference:
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    _check(level, resamples)
+    names = ("mAP", "mINP", "rank1")
+    values = np.stack([_per_query(ranking, name)[ranking.scored] for name in names], axis=1)
+    means = _resampled_means(values, resamples, seed)
+    return {
+        name: _interval(values[:, column].mean(), means[:, column], level)
+        for column, name in enumerate(names)
+    }
+
+
+def paired_test(
+    first: Ranking,
+    second: Ranking,
+    *,
+    metric: str = "mAP",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> PairedTest:
+    """Ask whether the second model is better than the first on the queries that both score.
+
+    Pairing removes what makes queries easy or hard for both, so it sees smaller differences than two intervals.
+
+    Args:
+        first: ranking of one model.
+        second: ranking of the other, same queries in the same order, same protocol.
+        metric: "mAP", "mINP" or "rank1".
+        level: of the interval.
+        resamples: permutations and bootstrap resamples.
+        seed: of the draws.
+
+    Raises:
+        ProtocolError: the rankings are not of the same queries under the same protocol.
+        ConfigError: unknown metric, or a level outside 0..1.
+
+    Reference:
+        Smucker, Allan, Carterette, A comparison of statistical significance tests for information retrieval
+        evaluation, CIKM 2007 (randomisation test).
+    """
+    _check(level, resamples)
+    if len(first.average_precision) != len(second.average_precision) or first.protocol != second.protocol:
+        raise ProtocolError(
+            f"the rankings hold {len(first.average_precision)} queries under {first.protocol.name!r} and "
+            f"{len(second.average_precision)} under {second.protocol.name!r}; a paired test needs the same of both"
+        )
+    both = first.scored & second.scored
+    if not both.any():
+        raise ProtocolError("no query is scored in both rankings; are they of the same corpus?")
+    values = (_per_query(second, metric) - _per_query(first, metric))[both]
+    means = _resampled_means(values[:, None], resamples, seed)[:, 0]
+    generator = generator_from(seed, 1)
+    extreme = 0
+    for _ in range(resamples):
+        signs = generator.integers(0, 2, len(values)) * 2 - 1
+        extreme += abs((signs * values).mean()) >= abs(values.mean()) - 1e-15
+    interval = _interval(values.mean(), means, level)
+    return PairedTest(interval, (extreme + 1) / (resamples + 1), len(values))
+
+
+def mean_and_spread(rankings: Sequence[Ranking]) -> dict[str, tuple[float, float]]:
+    """Return mean and sample standard deviation over the splits of a corpus (PRID-2011, iLIDS-VID: ten).
+
+    Args:
+        rankings: one per split.
+
+    Returns:
+        ``(mean, spread)`` by name: "mAP", "mINP", "rank1", "rank5", "rank10", "rank20"; the spread of one split is 0.
+
+    Raises:
+        ProtocolError: there is none, or their protocols differ.
+    """
+    if not rankings or len({ranking.protocol for ranking in rankings}) != 1:
+        raise ProtocolError(
+            f"{len(rankings)} rankings of mixed protocols, or none: give one per split, all by one protocol"
+        )
+    names = ("mAP", "mINP", "rank1", "rank5", "rank10", "rank20")
+    values = np.array([[float(ranking.summary()[name]) for name in names] for ranking in rankings])
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(names))
+    return {name: (float(values[:, i].mean()), float(spread[i])) for i, name in enumerate(names)}
+
+
+def _per_query(ranking: Ranking, metric: str) -> np.ndarray:
+    if metric == "mAP":
+        return ranking.average_precision
+    if metric == "mINP":
+        return ranking.inverse_negative_penalty
+    if metric == "rank1":
+        if ranking.protocol.gallery_shot == "single":
+            raise ConfigError(
+                "rank1 of a single gallery shot is a mean over draws, not a figure of each query"
+            )
+        return (ranking.first_match == 1).astype(np.float64)
+    raise ConfigError(f"unknown metric {metric!r}; choose 'mAP', 'mINP' or 'rank1'")
+
+
+def _resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Return ``(resamples, M)`` means over rows drawn with replacement, by how often each row is drawn."""
+    generator, count = generator_from(seed, 0), len(values)
+    share = np.full(count, 1.0 / count)
+    step = max(1, (4 << 20) // count)
+    parts = []
+    for start in range(0, resamples, step):
+        drawn = generator.multinomial(count, share, size=min(step, resamples - start))
+        parts.append(drawn @ values / count)
+    return np.concatenate(parts)
+
+
+def _interval(value: float, means: np.ndarray, level: float) -> Interval:
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(value), float(low), float(high))
+
+
+def _check(level: float, resamples: int) -> None:
+    if not 0 < level < 1 or resamples < 1:
+        raise ConfigError(
+            f"level {level} and resamples {resamples}: the level lies between 0 and 1, and one resample is the least"
+        )
