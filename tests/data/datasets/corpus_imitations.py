@@ -273,5 +273,5 @@ IMITATIONS: dict[str, Callable[[Path], Facts]] = {
     "xmars": write_xmars,
 }
 
-# drawn, not collected: it needs no imitation, and tests/data/datasets/test_synthetic.py reads it back
-OWN_TESTS = {"synthetic"}
+# drawn, not collected: it needs no imitation; where its own tests are, below tests/data
+OWN_TESTS = {"synthetic": "world/test_world_layouts.py"}

@@ -39,7 +39,8 @@ def figures(tracklets: tuple[Tracklet, ...]) -> tuple[int, int, int]:
 
 
 def test_every_corpus_has_an_imitation_or_tests_of_its_own() -> None:
-    assert set(OURS) == set(IMITATIONS) | OWN_TESTS
+    assert set(OURS) == {*IMITATIONS, *OWN_TESTS}
+    assert all((Path(__file__).parents[1] / path).is_file() for path in OWN_TESTS.values())
 
 
 def test_counts_are_those_that_were_written(corpus: tuple[str, Path, Facts], splits: Splits) -> None:
@@ -128,7 +129,7 @@ def test_cards_are_complete(name: str) -> None:
     assert all(len(line) < 125 for line in card.layout.splitlines())
 
 
-@pytest.mark.parametrize("name", sorted(set(OURS) - OWN_TESTS))
+@pytest.mark.parametrize("name", sorted(set(OURS) - OWN_TESTS.keys()))
 def test_loaders_are_documented(name: str) -> None:
     doc = inspect.getdoc(DATASETS[name]) or ""
     assert "Args:" in doc
@@ -147,7 +148,7 @@ def test_withdrawn_data_are_never_offered(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(list_cards()) - OWN_TESTS))
+@pytest.mark.parametrize("name", sorted(set(list_cards()) - OWN_TESTS.keys()))
 def test_every_corpus_has_a_page_that_repeats_its_card(name: str) -> None:
     card, page = corpus_card(name), (PAGES / f"{name}.md").read_text(encoding="utf-8")
     for text in (card.title, card.layout.rstrip(), card.provenance, card.licence):

@@ -1,7 +1,7 @@
 """Make training and test sets of tracklets that have none: by identity, seeded, queries by camera."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -63,12 +63,29 @@ def make_splits(
     people: dict[int, list[Tracklet]] = defaultdict(list)
     for tracklet in tracklets:
         people[tracklet.pid].append(tracklet)
-    pids = sorted(set(people) - _SPECIAL)
+    test = _draw_people(sorted(set(people) - _SPECIAL), test_share, seed)
+    query, gallery = _divide(people, test, query_camera, seed)
+    trained = set(people) - _SPECIAL - set(test)
+    return Splits(
+        name=name,
+        train=relabel_pids(tracklet for tracklet in tracklets if tracklet.pid in trained),
+        query=query,
+        gallery=gallery,
+        protocol=protocol or ("cross_camera" if with_cameras == {True} else "no_cameras"),
+        licence="your own data",
+    )
+
+
+def _draw_people(pids: Sequence[int], share: float, seed: int) -> list[int]:
     if len(pids) < 2:
         raise DatasetError(f"{len(pids)} people cannot be divided; expected two or more (pids above 0)")
-    rng = generator_from(seed)
-    num_test = min(max(round(len(pids) * test_share), 1), len(pids) - 1)
-    test = sorted(np.array(pids)[rng.permutation(len(pids))[:num_test]].tolist())
+    count = min(max(round(len(pids) * share), 1), len(pids) - 1)
+    return sorted(np.array(pids)[generator_from(seed).permutation(len(pids))[:count]].tolist())
+
+
+def _divide(
+    people: Mapping[int, Sequence[Tracklet]], test: Sequence[int], query_camera: int | None, seed: int
+) -> tuple[tuple[Tracklet, ...], tuple[Tracklet, ...]]:
     query: list[Tracklet] = []
     gallery = [tracklet for pid in sorted(_SPECIAL & set(people)) for tracklet in people[pid]]
     for pid in test:
@@ -77,18 +94,10 @@ def make_splits(
         gallery += [tracklet for place, tracklet in enumerate(people[pid]) if place not in asked]
     if not query:
         raise DatasetError(
-            f"none of the {num_test} test people can be asked for: each needs tracklets in two cameras "
+            f"none of the {len(test)} test people can be asked for: each needs tracklets in two cameras "
             "(or two tracklets, where there are no cameras)"
         )
-    trained = set(pids) - set(test)
-    return Splits(
-        name=name,
-        train=relabel_pids(tracklet for tracklet in tracklets if tracklet.pid in trained),
-        query=tuple(query),
-        gallery=tuple(gallery),
-        protocol=protocol or ("cross_camera" if with_cameras == {True} else "no_cameras"),
-        licence="your own data",
-    )
+    return tuple(query), tuple(gallery)
 
 
 def _choose_queries(
