@@ -9,6 +9,8 @@ from videoreid.errors import DatasetError
 
 __all__ = ["read_mat"]
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
 
 def read_mat(path: Path, variable: str, corpus: str) -> np.ndarray:
     """Return a numeric variable of a ``.mat`` file, in MATLAB's own orientation.
@@ -24,10 +26,11 @@ def read_mat(path: Path, variable: str, corpus: str) -> np.ndarray:
         DatasetError: the file is missing or damaged, or does not hold the variable.
     """
     require_file(path, corpus)
-    import h5py  # imported here: the package must import fast
-    import scipy.io
+    import scipy.io  # imported here, as h5py: the package must import fast
 
-    if h5py.is_hdf5(path):
+    if _is_hdf5(path):
+        import h5py
+
         with h5py.File(path, "r") as file:
             if variable not in file:
                 raise _missing(path, variable, sorted(file), corpus)
@@ -40,6 +43,12 @@ def read_mat(path: Path, variable: str, corpus: str) -> np.ndarray:
     if variable not in content:
         raise _missing(path, variable, names, corpus)
     return np.asarray(content[variable])
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:  # MATLAB writes 512 bytes of its own before the HDF5 file
+        head = file.read(520)
+    return _HDF5 in (head[:8], head[512:])
 
 
 def _missing(path: Path, variable: str, names: list[str], corpus: str) -> DatasetError:
