@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from videoreid.data import build_transform, eval_loader, train_loader
 from videoreid.data.datasets.synthetic import synthetic
@@ -26,13 +25,14 @@ from videoreid.engine import evaluate, step
 from videoreid.losses import TripletCriterion
 from videoreid.models import build_model, load_weights
 from videoreid.models.base import ReIDModel
+from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.utils import atomic_path, atomic_write_text, seed_everything
 
 BACKBONE, SIZE, NUM_FRAMES = "resnet18_half", (128, 64), 4
 TRUNK_WORLD = {"identities": 160, "seed": 100}
 WORLD = {"identities": 120, "seed": 0}
 TRUNK_ITERATIONS, TRUNK_BATCH = 240, 64
-ITERATIONS, BATCH, INSTANCES = 60, 16, 4
+ITERATIONS, BATCH, INSTANCES = 40, 16, 4
 LEARNING_RATE, WEIGHT_DECAY = 3e-4, 5e-4
 SEEDS = (0, 1, 2)
 PLAIN = {"use_rfg": False, "use_grm": False, "use_sfm": False}
@@ -129,10 +129,8 @@ def run(name: str, seed: int, work: Path) -> dict[str, Any]:
 
 def cost(name: str) -> tuple[float, float]:
     """Return millions of parameters and billions of multiply-adds per clip."""
-    model = build(name, 72).eval()
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(torch.zeros(1, NUM_FRAMES, 3, *SIZE))
-    return sum(p.numel() for p in model.parameters()) / 1e6, counter.get_total_flops() / 2e9
+    model = build(name, 72)
+    return count_parameters(model) / 1e6, flops_per_clip(model, frames=NUM_FRAMES) / 2e9
 
 
 def spread(values: list[float]) -> str:

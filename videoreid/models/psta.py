@@ -18,7 +18,7 @@ __all__ = ["PSTA", "psta"]
 _FUSION_RULES: tuple[tuple[str, str | None], ...] = tuple(
     (rf"^layer([1-3])\.{theirs}\.", rf"steps.\1.{ours}.")
     for theirs, ours in (
-        ("Embeding", "embed"),
+        ("Embed+ing", "embed"),  # published with one d
         ("conv_block", "mix"),
         (r"TRAG\.gamma_temporal", "temporal.gamma"),
         (r"TRAG\.beta_temporal", "temporal.beta"),
