@@ -25,8 +25,8 @@ from videoreid.utils import atomic_path
 __all__ = ["JointRules", "SpatialTemporalModel"]
 
 FILE_VERSION = 1
-CHUNK_ELEMENTS = 1 << 17
-"""Pairs scored at a time, so that all of a step stays in the processor's cache."""
+CHUNK_ELEMENTS = 1 << 21
+"""Pairs scored at a time: 16 MiB for each of a few arrays."""
 
 Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 

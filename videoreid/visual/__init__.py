@@ -2,6 +2,14 @@
 
 from videoreid.visual.html import write_ranking_html
 from videoreid.visual.ranking import StripStyle, draw_ranking, order_queries
+from videoreid.visual.spatial_temporal import draw_transitions
 from videoreid.visual.strips import tracklet_strip
 
-__all__ = ["StripStyle", "draw_ranking", "order_queries", "tracklet_strip", "write_ranking_html"]
+__all__ = [
+    "StripStyle",
+    "draw_ranking",
+    "draw_transitions",
+    "order_queries",
+    "tracklet_strip",
+    "write_ranking_html",
+]
