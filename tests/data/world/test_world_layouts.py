@@ -125,9 +125,9 @@ def test_the_corpus_is_drawn_once_and_loaded_from_then_on(tmp_path: Path) -> Non
 
 
 def test_without_a_root_it_goes_to_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIDEOREID_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VIDEOREID_HOME", str(tmp_path / "home"))
     splits = build_dataset("synthetic", identities=2, frames=2)
-    assert Path(splits.query[0].frames[0]).is_relative_to(tmp_path / "cache")
+    assert Path(splits.query[0].frames[0]).is_relative_to(tmp_path / "home" / "worlds")
 
 
 def test_a_world_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

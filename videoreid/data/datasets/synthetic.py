@@ -4,9 +4,7 @@ No download and no rights of anyone: a seed makes the people, the cameras, their
 """
 
 import json
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +16,7 @@ from videoreid.data.datasets.corpus import Corpus
 from videoreid.data.datasets.mars import mars
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits
+from videoreid.utils import cache_home
 
 if TYPE_CHECKING:
     from videoreid.data._world.population import WorldOptions
@@ -152,7 +151,7 @@ def synthetic(
         DatasetError: ``root`` is a world made from other options.
     """
     chosen = _options(identities=identities, seed=seed, **options)
-    place = Path(root).expanduser() if root is not None else _cache_folder()
+    place = Path(root).expanduser() if root is not None else cache_home() / "worlds"
     if (place / _CARD).is_file():
         folder = place
     else:
@@ -200,14 +199,6 @@ def _folder_name(options: "WorldOptions") -> str:
         if value != getattr(default, field):
             name += f"-{field}{value}"
     return f"{name}-v{_VERSION}"
-
-
-def _cache_folder() -> Path:
-    if named := os.environ.get("VIDEOREID_CACHE"):
-        return Path(named).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "videoreid"
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "videoreid"
 
 
 def _make(target: Path, write: Callable[[Path], None]) -> Path:
