@@ -25,7 +25,9 @@ __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 class Refiner(Interface):
     """What changes distances after they are computed: re-ranking, the spatial-temporal metric, ..."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the protocol line says."""
 
     def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
         """Return new ``(Q, G)`` distances."""

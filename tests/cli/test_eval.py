@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from videoreid.cli import main
+from videoreid.metrics import KReciprocal, SpatialTemporalModel, evaluate_features
+from videoreid.retrieval import write_features
+from videoreid.types import Features
+
+
+def world(seed=0, noise=1.5, people=25):
+    """People who walk from camera 0 to camera 1 in about 300 time units."""
+    centres = np.random.default_rng(99).normal(size=(people, 16))
+    rng = np.random.default_rng(seed)
+    sides = []
+    for camera, repeats in ((0, 2), (1, 4)):
+        pids = np.repeat(np.arange(people), repeats)
+        values = centres[pids] + noise * rng.normal(size=(len(pids), 16))
+        times = 1000.0 * pids + 300.0 * camera + rng.normal(size=len(pids))
+        sides.append(
+            Features(torch.from_numpy(values.astype(np.float32)), pids, np.full(len(pids), camera), times)
+        )
+    return sides
+
+
+@pytest.fixture
+def stored(tmp_path):
+    path = tmp_path / "features.h5"
+    write_features(
+        path, *world(), model="tiny", corpus="world", protocol="any_camera", details={"frames": "all"}
+    )
+    return path
+
+
+def test_table_json_and_plots(stored, tmp_path, capsys):
+    model = tmp_path / "model.npz"
+    query, gallery = world()
+    both = query.concat(gallery)
+    fitted = SpatialTemporalModel.fit(
+        pids=both.pids, camids=both.camids, times=both.times, num_bins=30, sigma=1
+    )
+    fitted.save(model)
+    output = tmp_path / "out"
+    options = [
+        "--rerank",
+        "--k1",
+        "6",
+        "--k2",
+        "2",
+        "--spatial-temporal",
+        str(model),
+        "--output",
+        str(output),
+    ]
+    assert main(["eval", str(stored), "--protocol", "cross_camera", *options]) == 0
+    report = json.loads((output / "metrics.json").read_text())
+    results = report["results"]
+    assert list(results) == ["appearance", "re-ranked", "joint", "joint, re-ranked"]
+    plain = evaluate_features(query, gallery)
+    assert results["appearance"]["mAP"] == plain.mean_average_precision
+    reranked = evaluate_features(query, gallery, refiners=[KReciprocal(k1=6, k2=2)])
+    assert results["re-ranked"]["mAP"] == reranked.mean_average_precision
+    assert results["joint"]["mAP"] > results["appearance"]["mAP"]
+    low, high = results["appearance"]["intervals"]["mAP"]
+    assert low < results["appearance"]["mAP"] < high
+    assert 0 < report["verification"]["equal_error_rate"] < 0.5
+    assert report["verification"]["tpr_at_fpr_0.1"] >= report["verification"]["tpr_at_fpr_0.01"]
+    names = {path.name for path in output.iterdir()}
+    assert names == {"metrics.json", "cmc.png", "precision_recall.png", "distances.png"}
+    assert all((output / name).read_bytes().startswith(b"\x89PNG") for name in names if name.endswith("png"))
+    text = capsys.readouterr().out
+    assert f"{100 * plain.mean_average_precision:8.1f}" in text
+    assert "world | protocol cross_camera" in text
+    assert "model tiny | frames all" in text
+
+
+def test_protocol_of_the_file_is_the_default(stored, capsys):
+    assert main(["eval", str(stored)]) == 0
+    assert "protocol any_camera" in capsys.readouterr().out
+    assert main(["eval", str(stored), "--protocol", "list"]) == 0
+    assert "NOT comparable" in capsys.readouterr().out
+
+
+def test_comparison_and_expansion(stored, tmp_path, capsys):
+    better = tmp_path / "better.h5"
+    write_features(better, *world(seed=1, noise=0.8), protocol="any_camera")
+    output = tmp_path / "out"
+    arguments = ["eval", str(stored), "--compare", str(better), "--expand", "3", "--output", str(output)]
+    assert main(arguments) == 0
+    comparison = json.loads((output / "metrics.json").read_text())["comparison"]
+    assert comparison["mAP"]["difference"] > 0
+    assert comparison["mAP"]["p_value"] < 0.01
+    text = capsys.readouterr().out
+    assert "query expansion k=3 alpha=0" in text
+    assert "minus these features" in text
+
+
+def test_single_gallery_shot_has_no_intervals(stored, tmp_path, capsys):
+    output = tmp_path / "out"
+    assert main(["eval", str(stored), "--protocol", "single_gallery_shot", "--output", str(output)]) == 0
+    assert "[    -,     -]" in capsys.readouterr().out
+    assert not (output / "precision_recall.png").exists()
+
+
+def test_bad_input(stored, tmp_path, capsys):
+    assert main(["eval", str(tmp_path / "absent.h5")]) == 2
+    assert "no feature file" in capsys.readouterr().err
+    assert main(["eval", str(stored), "--protocol", "mars_oficial"]) == 2
+    assert "did you mean 'mars_official'" in capsys.readouterr().err
+    assert main(["eval", str(stored), "--distance", "euclidean", "--spatial-temporal", "m.npz"]) == 2
+    assert "starts from cosine" in capsys.readouterr().err
+    assert main(["eval", str(stored), "--expand", "1000"]) == 2
+    assert "k is 1000" in capsys.readouterr().err

@@ -1,0 +1,216 @@
+"""``videoreid eval``: from stored features to the table, the figures and the plots, without a model."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videoreid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from videoreid.metrics import Refiner
+    from videoreid.retrieval import FeatureFile
+    from videoreid.types import Ranking
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "score stored features: table, JSON and plots, without a model"
+
+_PAIRS_IN_PLOT = 5_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "features", type=Path, help="feature file, as videoreid.retrieval.write_features makes it"
+    )
+    parser.add_argument("--protocol", help="its name, or 'list' (default: the file's own, else cross_camera)")
+    parser.add_argument(
+        "--distance",
+        default="cosine",
+        choices=("cosine", "euclidean", "squared_euclidean"),
+        help="default cosine",
+    )
+    parser.add_argument("--rerank", action="store_true", help="also score after k-reciprocal re-ranking")
+    parser.add_argument("--k1", type=int, default=20, help="of re-ranking (default 20)")
+    parser.add_argument("--k2", type=int, default=6, help="of re-ranking (default 6)")
+    parser.add_argument(
+        "--lambda", dest="lambda_value", type=float, default=0.3, help="of re-ranking (default 0.3)"
+    )
+    parser.add_argument(
+        "--spatial-temporal",
+        type=Path,
+        metavar="MODEL",
+        help="also score with this fitted model's joint scores",
+    )
+    parser.add_argument(
+        "--expand",
+        type=int,
+        default=0,
+        metavar="K",
+        help="expand queries by K neighbours first (default 0: no)",
+    )
+    parser.add_argument(
+        "--alpha", type=float, default=0.0, help="exponent of the expansion's weights (default 0)"
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FEATURES",
+        help="features of another model: paired test on the same queries",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
+    parser.add_argument(
+        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the features by every asked-for refinement, print the table, write what was asked for; return 0."""
+    from videoreid.metrics import get_protocol, list_protocols
+    from videoreid.retrieval import read_features
+
+    if args.protocol == "list":
+        for name in list_protocols():
+            print(f"{name:20} {get_protocol(name).note}")
+        return 0
+    stored = read_features(args.features)
+    protocol = args.protocol or stored.protocol or "cross_camera"
+    rankings = _rank_all(args, stored, protocol)
+    report = {"features": str(args.features), "model": stored.model, "results": _report(args, rankings)}
+    if args.compare is not None:
+        report["comparison"] = _compare(args, rankings["appearance"], protocol)
+    _print_table(report)
+    if args.output is not None:
+        _write(args, report, rankings["appearance"], stored, protocol)
+    return 0
+
+
+def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) -> dict[str, "Ranking"]:
+    from videoreid.metrics import evaluate_features, expand_queries
+
+    query, details = stored.query, dict(stored.details)
+    if stored.model:
+        details = {"model": stored.model, **details}
+    if args.expand:
+        query = expand_queries(query, stored.gallery, k=args.expand, alpha=args.alpha)
+        details["query expansion"] = f"k={args.expand} alpha={args.alpha:g}"
+    return {
+        name: evaluate_features(
+            query,
+            stored.gallery,
+            protocol=protocol,
+            distance=args.distance,
+            refiners=refiners,
+            corpus=stored.corpus,
+            details=details,
+            top_k=0,
+        )
+        for name, refiners in _refinements(args).items()
+    }
+
+
+def _refinements(args: argparse.Namespace) -> dict[str, list["Refiner"]]:
+    """Return the lists of refiners to score by, under the names of the table's rows."""
+    from videoreid.metrics import JointKReciprocal, KReciprocal, SpatialTemporalModel
+
+    rows: dict[str, list[Refiner]] = {"appearance": []}
+    settings: dict[str, Any] = {"k1": args.k1, "k2": args.k2, "lambda_value": args.lambda_value}
+    if args.rerank:
+        rows["re-ranked"] = [KReciprocal(metric=args.distance, **settings)]
+    if args.spatial_temporal is not None:
+        if args.distance != "cosine":
+            raise ConfigError(
+                f"the spatial-temporal metric starts from cosine, not --distance {args.distance}"
+            )
+        model = SpatialTemporalModel.load(args.spatial_temporal)
+        rows["joint"] = [model]
+        if args.rerank:
+            joint = JointKReciprocal(model, rule="repaired", settings=KReciprocal(exponent=1.0, **settings))
+            rows["joint, re-ranked"] = [joint]
+    return rows
+
+
+def _report(args: argparse.Namespace, rankings: dict[str, "Ranking"]) -> dict[str, Any]:
+    from videoreid.metrics import bootstrap_intervals
+
+    report = {}
+    for name, ranking in rankings.items():
+        single = ranking.protocol.gallery_shot == "single"  # Rank-1 is then a mean over draws, not of queries
+        intervals = {} if single else bootstrap_intervals(ranking, seed=args.seed)
+        bounds = {key: [interval.low, interval.high] for key, interval in intervals.items()}
+        report[name] = {**ranking.summary(), "cmc": ranking.cmc.tolist(), "intervals": bounds}
+    return report
+
+
+def _compare(args: argparse.Namespace, ranking: "Ranking", protocol: str) -> dict[str, Any]:
+    from videoreid.metrics import paired_test
+    from videoreid.retrieval import read_features
+
+    other = _rank_all(
+        argparse.Namespace(**{**vars(args), "rerank": False, "spatial_temporal": None}),
+        read_features(args.compare),
+        protocol,
+    )["appearance"]
+    result: dict[str, Any] = {
+        "other": str(args.compare),
+        **{f"other_{k}": other.summary()[k] for k in ("mAP", "rank1")},
+    }
+    for metric in ("mAP", "rank1"):
+        test = paired_test(ranking, other, metric=metric, seed=args.seed)
+        result[metric] = {
+            "difference": test.difference.value,
+            "interval": [test.difference.low, test.difference.high],
+            "p_value": test.p_value,
+        }
+    return result
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    columns = ("mAP", "mINP", "rank1", "rank5", "rank10", "rank20")
+    print(f"{'':18}" + "".join(f"{name:>8}" for name in columns) + "   95 % of mAP     95 % of rank1")
+    for name, row in report["results"].items():
+        cells = "".join(f"{100 * row[column]:8.1f}" for column in columns)
+        bounds = [row["intervals"].get(key) for key in ("mAP", "rank1")]
+        print(f"{name:18}{cells}   " + "   ".join(_bounds(pair) for pair in bounds))
+    for row in report["results"].values():
+        print(row["protocol"])
+    if "comparison" in report:
+        print(f"{report['comparison']['other']} minus these features:")
+        for metric in ("mAP", "rank1"):
+            test = report["comparison"][metric]
+            difference = f"{100 * test['difference']:+.1f} {_bounds(test['interval'])}"
+            print(f"  {metric:6}{difference}, p = {test['p_value']:.4f} (paired, sign flips)")
+
+
+def _bounds(pair: list[float] | None) -> str:
+    return "[    -,     -]" if pair is None else f"[{100 * pair[0]:5.1f}, {100 * pair[1]:5.1f}]"
+
+
+def _write(
+    args: argparse.Namespace, report: dict[str, Any], ranking: "Ranking", stored: "FeatureFile", protocol: str
+) -> None:
+    from videoreid.cli._eval_plots import draw_cmc, draw_distances, draw_precision_recall
+    from videoreid.metrics import equal_error_rate, pair_distances, tpr_at_fpr
+    from videoreid.utils import atomic_write_text
+
+    share = min(1.0, _PAIRS_IN_PLOT / (len(stored.query) * len(stored.gallery)))
+    pairs = pair_distances(
+        stored.query,
+        stored.gallery,
+        protocol=protocol,
+        distance=args.distance,
+        impostor_share=share,
+        seed=args.seed,
+    )
+    rate, threshold = equal_error_rate(pairs)
+    verification: dict[str, Any] = {"equal_error_rate": rate, "equal_error_threshold": threshold}
+    for fpr in (0.1, 0.01, 0.001):
+        if fpr * len(pairs.impostor) >= 1:
+            verification[f"tpr_at_fpr_{fpr:g}"] = tpr_at_fpr(pairs, fpr)
+    report["verification"] = {**verification, "impostor_share": share, "distance": args.distance}
+    draw_cmc(ranking, args.output / "cmc.png")
+    if len(ranking.match_ranks):
+        draw_precision_recall(ranking, args.output / "precision_recall.png")
+    draw_distances(pairs, ranking, args.output / "distances.png")
+    atomic_write_text(args.output / "metrics.json", json.dumps(report, indent=2) + "\n")
