@@ -143,3 +143,8 @@ def test_a_tag_wins_over_a_file_of_the_same_name(
 
 def test_the_table_is_read_once() -> None:
     assert table._table() is table._table()
+
+
+def test_a_trunk_without_imagenet_weights_says_so() -> None:
+    with pytest.raises(WeightsError, match="resnet18_half"):
+        build_model("gcm", backbone="resnet18_half", pretrained=True)
