@@ -181,6 +181,24 @@ def test_losses_are_computed_in_float32(world, precision):
     assert engine.accelerator.mixed_precision == {"float32": "no", "bfloat16": "bf16"}[precision]
 
 
+def test_channels_last_is_a_layout_of_image_convolutions_alone(world):
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv3d(3, 4, 3), torch.nn.Linear(3, 4))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    Engine(model, SoftmaxCriterion(), build_optimizer(model), device="cpu")
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert model[1].weight.is_contiguous()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
+    other = torch.nn.Conv2d(3, 4, 3)
+    Engine(
+        other,
+        SoftmaxCriterion(),
+        build_optimizer(other),
+        settings=TrainSettings(channels_last=False),
+        device="cpu",
+    )
+    assert other.weight.is_contiguous()
+
+
 def test_nan_names_the_batch_and_leaves_the_weights(world):
     engine = engine_for(world)
     before = weights(engine)

@@ -61,7 +61,7 @@ class Engine:
         self.scheduler = scheduler
         self.progress = Progress()
         if self.settings.channels_last:
-            self.model.to(memory_format=torch.channels_last)
+            _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model
         self.ema: AveragedModel | None = None
         if self.settings.ema_decay is not None:
@@ -208,3 +208,10 @@ class Engine:
             gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
             for gradient in gradients:
                 gradient.copy_(self.accelerator.reduce(gradient, "mean"))
+
+
+def _use_channels_last(model: nn.Module) -> None:
+    """Lay convolution weights out channels last; those over space and time (five axes) stay as they are."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,114 @@
+"""What the recipes share: their command line, their loaders, and one call that trains, resumes and scores."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from videoreid.data import ClipDataset, ClipLoader, PKSampler, build_transform, eval_loader
+from videoreid.data.datasets import build_dataset
+from videoreid.engine import CSVLogger, Engine, TrainSettings
+from videoreid.types import Ranking, Splits
+from videoreid.utils import seed_everything, setup_logging
+
+
+def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
+    """Read the command line; keywords set defaults and add options of the recipe's own."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    common = {
+        "corpus": "mars", "root": None, "output": Path("log"), "epochs": 1, "batch_size": 32, "instances": 4,
+        "frames": 4, "height": 256, "width": 128, "workers": 4, "seed": 1, "backbone": "resnet50",
+        "pretrained": 1, "max_steps": None, "validate_every": 10, "precision": "float32",
+    }  # fmt: skip
+    for name, default in {**common, **defaults}.items():
+        choices = default if isinstance(default, tuple) else None
+        default = choices[0] if choices else default
+        kind = Path if name in ("root", "output") else int if name == "max_steps" else type(default)
+        parser.add_argument(f"--{name.replace('_', '-')}", default=default, type=kind, choices=choices)
+    return parser.parse_args()
+
+
+def open_corpus(args: argparse.Namespace, **options: Any) -> Splits:
+    """Seed, and read the corpus."""
+    setup_logging()
+    seed_everything(args.seed)
+    return build_dataset(args.corpus, args.root, **options)
+
+
+def backbone_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options by which a network takes a smaller trunk (for trials on a small machine)."""
+    return {} if args.backbone == "resnet50" else {"backbone": args.backbone}
+
+
+def size_of(args: argparse.Namespace, published: tuple[int, int]) -> dict[str, int]:
+    """Return ``height`` and ``width`` for a network that is built for one size, where it is not the published one."""
+    return {} if (args.height, args.width) == published else {"height": args.height, "width": args.width}
+
+
+def train(
+    args: argparse.Namespace,
+    splits: Splits,
+    model: nn.Module,
+    criterion: nn.Module,
+    optimizers: Optimizer | Sequence[Optimizer],
+    scheduler: LRScheduler,
+    *,
+    reading: dict[str, Any],
+    engine_class: type[Engine] = Engine,
+) -> Ranking:
+    """Train, score every n epochs, and score the best weights' run at the end; the same command resumes.
+
+    ``reading`` names ``preset``, ``sampling``, ``test_sampling``, and optionally ``grouping`` and ``distance``.
+    """
+    size = (args.height, args.width)
+    dataset = ClipDataset(
+        splits.train,
+        num_frames=args.frames,
+        sampling=reading["sampling"],
+        transform=build_transform(reading["preset"], size, train=True),
+        seed=args.seed,
+    )
+    sampler = PKSampler(
+        splits.train,
+        batch_size=args.batch_size,
+        instances=args.instances,
+        grouping=reading.get("grouping", "permutation"),
+        seed=args.seed,
+    )
+    loader = ClipLoader(dataset, batch_size=args.batch_size, sampler=sampler, workers=args.workers)
+    query, gallery = (
+        eval_loader(
+            part,
+            batch_size=args.batch_size,
+            num_frames=args.frames,
+            sampling=reading["test_sampling"],
+            transform=build_transform(reading["preset"], size, train=False),
+            workers=args.workers,
+        )
+        for part in (splits.query, splits.gallery)
+    )
+    settings = TrainSettings(precision=args.precision, validate_every=args.validate_every)
+    engine = engine_class(model, criterion, optimizers, scheduler, settings=settings)
+    scoring = {
+        "protocol": splits.protocol,
+        "corpus": splits.name,
+        "distance": reading.get("distance", "cosine"),
+    }
+    engine.fit(
+        loader,
+        args.epochs,
+        validate=lambda: engine.evaluate(query, gallery, **scoring).summary(),
+        output_dir=args.output,
+        resume="auto",
+        callbacks=[CSVLogger(args.output / "log.csv")],
+        max_steps=args.max_steps,
+    )
+    ranking = engine.evaluate(query, gallery, **scoring)
+    print(f"mAP {ranking.mean_average_precision:.1%}  Rank-1 {ranking.rank(1):.1%}\n{ranking.protocol_line}")
+    return ranking

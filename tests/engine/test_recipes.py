@@ -1,0 +1,53 @@
+"""The recipes run from their command line: a small trunk, small frames, two steps on the synthetic world."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SMALL = (
+    "--epochs 1 --max-steps 2 --workers 0 --pretrained 0 --batch-size 4 --instances 2 --height 64 --width 32"
+)
+RECIPES = [
+    "train_vpreid.py --model gcm_baseline --backbone resnet18",
+    "train_vpreid.py --model gcm --backbone resnet18",
+    "train_vpreid.py --model mra --backbone resnet18",
+    "train_psta.py --frames 4 --backbone resnet18",
+    "train_temporal.py --model resnet50_tp --backbone resnet18",
+    "train_temporal.py --model resnet50_ta --backbone resnet18",
+    "train_temporal.py --model resnet50_rnn --backbone resnet18",
+    *(
+        f"train_bag_of_tricks.py --stage {stage} --backbone resnet18"
+        for stage in ("baseline", "bot", "osm", "centers")
+    ),
+    "train_bag_of_tricks.py --stage attention --constants prid --backbone resnet18",
+    "train_streid.py --backbone resnet18 --corpus mars",
+]
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    from videoreid.data.datasets import build_dataset
+
+    root = tmp_path_factory.mktemp("recipes")
+    build_dataset("synthetic", root / "worlds", identities=10, frames=6)
+    return root / "worlds"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda text: text.replace(" --backbone resnet18", ""))
+def test_recipe(recipe, corpora, tmp_path):
+    script, *options = recipe.split()
+    (world,) = corpora.iterdir()
+    corpus = ["--corpus", "mars", "--root", str(world)]
+    command = [sys.executable, script, *SMALL.split(), "--output", str(tmp_path), *corpus, *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=EXAMPLES, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Rank-1" in done.stdout
+    assert (tmp_path / "best.pt").exists()
