@@ -143,8 +143,11 @@ def test_without_times_the_order_is_natural(tmp_path: Path) -> None:
         ("file,pid\n", "lacks the columns path, tracklet, camid"),
         ("", "it has no header"),
         ("path,pid,camid,tracklet,split\n", "has a header and no rows"),
-        ("path,pid,camid,tracklet,split\na.jpg,1,0\n", "line 2: expected 5 fields"),
-        ("path,pid,camid,tracklet,split\na.jpg,1,0,t,train,more\n", "line 2: expected 5 fields"),
+        ("path,pid,camid,tracklet,split\na.jpg,1,0\n", "line 2: more or fewer fields than in the header"),
+        (
+            "path,pid,camid,tracklet,split\na.jpg,1,0,t,train,more\n",
+            "line 2: more or fewer fields than in the header",
+        ),
         (
             "path,pid,camid,tracklet,split\na.jpg,bob,0,t,train\n",
             "line 2: pid 'bob' is not a whole number from -1",
@@ -178,6 +181,13 @@ def test_a_bad_table_is_refused(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text)
     with pytest.raises(DatasetError, match=message):
         folder(tmp_path, csv=path, check_files=False)
+
+
+@pytest.mark.parametrize("content", [b"path,pid,camid,tracklet\n\xff\xfe,1,0,t\n", b"\xff\xfe\x00p"])
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "frames.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"frames\.csv is not a CSV in UTF-8"):
+        folder(tmp_path, csv="frames.csv")
 
 
 def test_a_missing_frame_is_named_with_its_line(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -36,3 +37,8 @@ def test_it_equals_the_same_paths_in_any_sequence(frames: FrameNames) -> None:
 def test_it_survives_pickling(frames: FrameNames) -> None:
     assert pickle.loads(pickle.dumps(frames)) == frames
     assert "3 frames" in repr(frames)
+
+
+def test_names_come_back_as_the_file_system_gave_them() -> None:
+    names = ["naïve 1.jpg", os.fsdecode(b"odd\xff.jpg") if os.name == "posix" else "odd.jpg"]
+    assert list(FrameNames.of("root", names)) == [f"root/{name}" for name in names]

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import numpy as np
-
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
 from videoreid.data.datasets.files import find_root, list_folders
@@ -102,7 +100,7 @@ def _read_tracklet(folder: Path, person: str) -> Tracklet:
             f"dukemtmcvidreid: {folder} mixes cameras {sorted(cameras)} or people {sorted(pids)}; "
             f"expected one camera, and person {person} only"
         )
-    frames = FrameNames(str(folder), np.array([row[4].encode() for row in rows]))
+    frames = FrameNames.of(str(folder), (row[4] for row in rows))
     camid = camera_index(cameras.pop(), 8, str(folder))
     times = [row[1] for row in rows]
     return Tracklet(frames, pids.pop(), camid, float(min(times)), float(max(times)))

@@ -1,6 +1,7 @@
 """The frames of one tracklet as a slice of a shared name table, built into paths when asked for."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
@@ -30,6 +31,11 @@ class FrameNames(Sequence[str]):
         self._folder = folder
         self._names = names
 
+    @classmethod
+    def of(cls, folder: str, names: Iterable[str]) -> "FrameNames":
+        """Return the frames of these names in ``folder``."""
+        return cls(folder, np.array([os.fsencode(name) for name in names]))
+
     def __len__(self) -> int:
         return len(self._names)
 
@@ -40,11 +46,11 @@ class FrameNames(Sequence[str]):
     def __getitem__(self, index: int | slice) -> "str | FrameNames":
         if isinstance(index, slice):
             return FrameNames(self._folder, self._names[index])
-        return f"{self._folder}/{self._names[index].decode()}"
+        return f"{self._folder}/{os.fsdecode(self._names[index])}"
 
     def __iter__(self) -> Iterator[str]:
         for name in self._names.tolist():
-            yield f"{self._folder}/{name.decode()}"
+            yield f"{self._folder}/{os.fsdecode(name)}"
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, FrameNames):

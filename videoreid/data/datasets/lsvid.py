@@ -92,7 +92,7 @@ def _read_sequences(folder: Path) -> list[Tracklet]:
         names = [name for name in listed[place] if name.startswith(start) and not _continues(start, name)]
         if not names:
             raise DatasetError(f"{where}: no image in {folder / place} begins with {start!r}")
-        frames = FrameNames(f"{folder}/{place}", np.array([name.encode() for name in names]))
+        frames = FrameNames.of(f"{folder}/{place}", names)
         tracklets.append(
             Tracklet(frames, int(pid), camera_index(_camera(names[0], where), _NUM_CAMERAS, where))
         )
@@ -140,4 +140,4 @@ def _listed_frames(folder: Path, paths: list[str], where: str) -> FrameNames:
         raise DatasetError(f"{where}: its frames lie in {len(places)} folders; expected one person's folder")
     if any(later <= earlier for earlier, later in pairwise(names)):
         raise DatasetError(f"{where}: unsorted frames: {names[0]} ... {names[-1]}; expected ascending names")
-    return FrameNames(f"{folder}/{places.pop()}", np.array([name.encode() for name in names]))
+    return FrameNames.of(f"{folder}/{places.pop()}", names)

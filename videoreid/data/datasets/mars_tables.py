@@ -114,17 +114,18 @@ def read_times(path: Path, split: str, num_tracks: int, corpus: str) -> np.ndarr
         return None
     times = np.full((num_tracks, 2), math.nan)
     with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            try:
+        reader = csv.DictReader(file)
+        try:
+            for line in reader:
                 if line["split"] == split:
                     row = int(line["row"])
                     if not 0 <= row < num_tracks:
                         raise ValueError(f"row {row} is outside the {num_tracks} tracklets of {split}")
                     times[row] = float(line["start"]), float(line["end"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise DatasetError(
-                    f"{corpus}: {path}: {error} in {dict(line)}; expected columns split,row,start,end"
-                ) from None
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise DatasetError(
+                f"{corpus}: {path}, line {reader.line_num}: {error!r}; expected columns split,row,start,end"
+            ) from None
     return times
 
 

@@ -3,6 +3,7 @@
 import csv
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,27 +42,22 @@ def read_frame_table(
     """
     groups: dict[tuple[str, int, int, str], list[_Row]] = defaultdict(list)
     seen: dict[tuple[str, str], int] = {}
-    with require_file(path, "folder").open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        _check_columns(path, reader.fieldnames or (), cameras=cameras)
-        for number, row in enumerate(reader, 2):
-            where = f"folder: {path}, line {number}"
-            if None in row or None in row.values():
-                raise DatasetError(
-                    f"{where}: expected {len(reader.fieldnames or ())} fields, as in the header"
-                )
-            split = row.get("split", "").strip()
-            if split not in _SPLITS:
-                raise DatasetError(f"{where}: split {split!r} is not train, query or gallery")
-            frame = check_inside(row["path"].strip(), where)
-            if (split, frame) in seen:
-                raise DatasetError(f"{where}: {frame} is listed on line {seen[split, frame]} already")
-            seen[split, frame] = number
-            if check_files and not (base / frame).is_file():
-                raise DatasetError(f"{where}: missing frame {base / frame}")
-            camid = _integer(row["camid"], "camid", where, least=0) if cameras else -1
-            key = (split, _integer(row["pid"], "pid", where, least=-1), camid, row["tracklet"].strip())
-            groups[key].append(_Row(_time(row.get("time", ""), where), frame, number))
+    for number, row in _read_rows(path, cameras=cameras):
+        where = f"folder: {path}, line {number}"
+        if None in row or None in row.values():
+            raise DatasetError(f"{where}: more or fewer fields than in the header")
+        split = row.get("split", "").strip()
+        if split not in _SPLITS:
+            raise DatasetError(f"{where}: split {split!r} is not train, query or gallery")
+        frame = check_inside(row["path"].strip(), where)
+        if (split, frame) in seen:
+            raise DatasetError(f"{where}: {frame} is listed on line {seen[split, frame]} already")
+        seen[split, frame] = number
+        if check_files and not (base / frame).is_file():
+            raise DatasetError(f"{where}: missing frame {base / frame}")
+        camid = _integer(row["camid"], "camid", where, least=0) if cameras else -1
+        key = (split, _integer(row["pid"], "pid", where, least=-1), camid, row["tracklet"].strip())
+        groups[key].append(_Row(_time(row.get("time", ""), where), frame, number))
     if not groups:
         raise DatasetError(f"folder: {path} has a header and no rows")
     out: dict[str, list[Tracklet]] = defaultdict(list)
@@ -70,8 +66,17 @@ def read_frame_table(
     return dict(out)
 
 
-def _check_columns(path: Path, found: tuple[str, ...] | list[str] | object, *, cameras: bool) -> None:
-    names = list(found) if isinstance(found, list | tuple) else []
+def _read_rows(path: Path, *, cameras: bool) -> Iterator[tuple[int, dict[str, str]]]:
+    with require_file(path, "folder").open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        try:
+            _check_columns(path, list(reader.fieldnames or ()), cameras=cameras)
+            yield from enumerate(reader, 2)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"folder: {path} is not a CSV in UTF-8: {error}") from None
+
+
+def _check_columns(path: Path, names: list[str], *, cameras: bool) -> None:
     needed = ["path", "pid", "tracklet", *(["camid"] if cameras else [])]
     missing = [name for name in needed if name not in names]
     if missing:

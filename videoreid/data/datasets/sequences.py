@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from videoreid.data.datasets.files import list_images
 from videoreid.data.datasets.frame_names import FrameNames
 from videoreid.errors import ConfigError, DatasetError
@@ -23,7 +21,7 @@ def folder_frames(folder: Path, corpus: str) -> FrameNames:
     names = list_images(folder)
     if not names:
         raise DatasetError(f"{corpus}: {folder} holds no image; expected the frames of one tracklet")
-    return FrameNames(str(folder), np.array([name.encode() for name in names]))
+    return FrameNames.of(str(folder), names)
 
 
 def dense_tracklets(
