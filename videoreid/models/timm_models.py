@@ -1,5 +1,6 @@
 """Any network of timm as a clip model: ``build_model("timm:convnext_tiny")``."""
 
+import difflib
 from typing import Any
 
 from torch import Tensor
@@ -38,7 +39,9 @@ class TimmModel(ClipModel):
         options: ClipOptions | None = None,
     ) -> None:
         backbone = _create(name, pretrained=pretrained, **(timm_options or {}))
-        super().__init__({"backbone": backbone}, backbone.num_features, num_classes, options=options)
+        # networks with a hidden layer before the classifier say how wide it is
+        dim = getattr(backbone, "head_hidden_size", None) or backbone.num_features
+        super().__init__({"backbone": backbone}, dim, num_classes, options=options)
         config = backbone.pretrained_cfg
         self.pixel_mean, self.pixel_std = tuple(config["mean"]), tuple(config["std"])
         if config.get("fixed_input_size"):
@@ -64,8 +67,9 @@ def _create(name: str, *, pretrained: bool, **kwargs: Any) -> Any:
         raise MissingExtraError("timm", "timm", f"the network 'timm:{name}'") from error
     base = name.partition(".")[0]
     if not timm.is_model(base):
-        near = ", ".join(timm.list_models(f"*{base.split('_')[0]}*")[:5]) or "see timm.list_models()"
-        raise UnknownNameError(f"timm has no network {base!r}; near: {near}")
+        near = difflib.get_close_matches(base, timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"
+        raise UnknownNameError(f"timm has no network {base!r}; {hint}")
     return timm.create_model(name, pretrained=pretrained, num_classes=0, **kwargs)
 
 
