@@ -71,12 +71,14 @@ class Drawing:
         for index, shape in enumerate(self._shapes):
             if shape.cloth is not None:
                 _lay(rgb, part == index + 1, shape.cloth, frame, (x, y))
-        inside = part > 0
+        inside = (part > 0).view(np.uint8)
         rgb = _shade(rgb, part, inside, self._light)
-        np.copyto(canvas.rgb[box], rgb, where=inside[..., None])
-        labels = self._labels[part] if of_interest else 0
-        np.copyto(canvas.labels[box], labels, where=inside)
-        np.copyto(canvas.figure[box], 255 if of_interest else 0, where=inside)
+        if of_interest:
+            labels, figure = cv2.LUT(part, self._labels), np.full_like(part, 255)
+        else:
+            labels = figure = np.zeros_like(part)
+        for target, source in ((canvas.rgb, rgb), (canvas.labels, labels), (canvas.figure, figure)):
+            target[box] = cv2.copyTo(source, inside, target[box])
 
 
 def _lay(rgb: np.ndarray, mask: np.ndarray, cloth: Cloth, frame: int, corner: tuple[int, int]) -> None:
@@ -101,8 +103,7 @@ def _lay(rgb: np.ndarray, mask: np.ndarray, cloth: Cloth, frame: int, corner: tu
 
 def _shade(rgb: np.ndarray, part: np.ndarray, inside: np.ndarray, light: float) -> np.ndarray:
     """Darken seams between shapes and round the body with light from one side."""
-    solid = inside.astype(np.uint8) * 255
-    soft = cv2.blur(solid, (13, 5), borderType=cv2.BORDER_CONSTANT).astype(np.int16)
+    soft = cv2.blur(inside * np.uint8(255), (13, 5), borderType=cv2.BORDER_CONSTANT).astype(np.int16)
     slope = np.zeros_like(soft)
     slope[:, 2:-2] = soft[:, 4:] - soft[:, :-4]
     level = 190 + (soft >> 2) + (slope * round(light * 100) >> 7)
