@@ -77,6 +77,15 @@ def test_missing_frames_are_named(tmp_path: Path) -> None:
     assert missing_frames([Tracklet(["store.h5::1"], 1, 0)]) == []
 
 
+def test_files_of_many_folders_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videoreid.data.datasets.frame_checks._FOLDERS", 2)
+    paths = [picture(tmp_path / str(n % 5) / f"{n}.jpg").as_posix() for n in range(15)]
+    tracklets = [Tracklet([path], 1, 0) for path in paths]
+    assert missing_frames(tracklets) == []
+    Path(paths[7]).unlink()
+    assert missing_frames(tracklets) == [paths[7]]
+
+
 def test_duplicates_are_damage(root: Path) -> None:
     splits = build_dataset("folder", root)
     twice = Splits("own", splits.train + splits.train[:1], splits.query, splits.gallery + splits.train[1:2])

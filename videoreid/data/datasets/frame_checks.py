@@ -21,6 +21,7 @@ from videoreid.utils import generator_from
 __all__ = ["FrameLook", "look_at_frames", "missing_frames", "sample_frames"]
 
 _CHUNK = 4096
+_FOLDERS = 64
 
 
 @dataclass
@@ -50,6 +51,8 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
                 continue
             folder, _, name = path.rpartition("/")
             if folder not in present:
+                if len(present) >= _FOLDERS:  # a corpus goes through its folders one after the other
+                    present.clear()
                 try:
                     present[folder] = set(list_images(Path(folder or ".")))
                 except DatasetError:  # the folder itself is gone: each of its frames is reported
