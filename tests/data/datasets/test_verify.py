@@ -79,7 +79,7 @@ def test_missing_frames_are_named(tmp_path: Path) -> None:
 
 def test_files_of_many_folders_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videoreid.data.datasets.frame_checks._FOLDERS", 2)
-    paths = [picture(tmp_path / str(n % 5) / f"{n}.jpg").as_posix() for n in range(15)]
+    paths = [str(picture(tmp_path / str(n % 5) / f"{n}.jpg")) for n in range(15)]
     tracklets = [Tracklet([path], 1, 0) for path in paths]
     assert missing_frames(tracklets) == []
     Path(paths[7]).unlink()

@@ -1,6 +1,7 @@
 """Look at the files of a corpus: are they there, do they decode, which sizes have they, which are copies."""
 
 import hashlib
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,7 +50,7 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
         for path in tracklet.frames:
             if "::" in path:
                 continue
-            folder, _, name = path.rpartition("/")
+            folder, name = os.path.split(path)
             if folder not in present:
                 if len(present) >= _FOLDERS:  # a corpus goes through its folders one after the other
                     present.clear()
