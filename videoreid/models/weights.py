@@ -154,6 +154,8 @@ def _imagenet_enum(backbone: str) -> str:
     import torchvision
 
     if backbone not in torchvision.models.list_models():
-        raise WeightsError(f"there are no ImageNet weights of {backbone!r}: build the network with pretrained=False")
+        raise WeightsError(
+            f"there are no ImageNet weights of {backbone!r}: build the network with pretrained=False"
+        )
     enum = torchvision.models.get_model_weights(backbone)
     return f"{enum.__name__}.IMAGENET1K_V1"
