@@ -32,7 +32,7 @@ BACKBONE, SIZE, NUM_FRAMES = "resnet18_half", (128, 64), 4
 TRUNK_WORLD = {"identities": 160, "seed": 100}
 WORLD = {"identities": 120, "seed": 0}
 TRUNK_ITERATIONS, TRUNK_BATCH = 240, 64
-ITERATIONS, BATCH, INSTANCES = 40, 16, 4
+ITERATIONS, BATCH, INSTANCES = 36, 16, 4
 LEARNING_RATE, WEIGHT_DECAY = 3e-4, 5e-4
 SEEDS = (0, 1, 2)
 PLAIN = {"use_rfg": False, "use_grm": False, "use_sfm": False}
@@ -157,7 +157,9 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def load_results() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    """Return the recorded runs of the present length."""
+    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return [row for row in rows if row["iterations"] == ITERATIONS]
 
 
 def main() -> None:
