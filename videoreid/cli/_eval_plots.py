@@ -77,6 +77,6 @@ def _save(draw: "Callable[[Axes], None]", line: str, path: Path) -> None:
     draw(axes)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(fill(line, 115), fontsize=6, color="0.35")  # a score never leaves without its line
+    figure.supxlabel(fill(line, 135), fontsize=6, color="0.35")  # a score never leaves without its line
     with atomic_path(path) as target:
         figure.savefig(target, dpi=130)

@@ -12,7 +12,7 @@ from ._scores import Scores
 
 __all__ = ["BLOCK_ELEMENTS", "ranks_of_matches"]
 
-BLOCK_ELEMENTS = 8 << 20  # 32 MiB of float32 distances at a time
+BLOCK_ELEMENTS = 4 << 20  # 16 MiB of float32 distances at a time
 
 
 @dataclass(eq=False)
@@ -125,6 +125,7 @@ def _pass_near(
             (_count_on_cpu if block.device.type == "cpu" else _count_on_device)(block, span, work)
         if watch is not None:
             watch(work.rows, span, block)
+        del block  # before the next one is made
 
 
 def _count_exact(block: Tensor, marks: Tensor, owner: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def paired_test(
     extreme = 0
     for _ in range(resamples):
         signs = generator.integers(0, 2, len(values)) * 2 - 1
-        extreme += abs((signs * values).mean()) >= abs(values.mean()) - 1e-15
+        extreme += bool(abs((signs * values).mean()) >= abs(values.mean()) - 1e-15)
     interval = _interval(values.mean(), means, level)
     return PairedTest(interval, (extreme + 1) / (resamples + 1), len(values))
 
