@@ -60,6 +60,8 @@ class FrameReader:
         Raises:
             FrameError: a frame cannot be read, or, where they are skipped, all of them.
         """
+        if len(frames) > 1 and "::" in frames[0]:
+            _prefetch(frames)
         if self.on_bad_frame == "raise":
             return [self._read_one(key) for key in frames]
         images: list[np.ndarray | None] = []
@@ -106,6 +108,16 @@ class FrameReader:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_videos": {}, "_open_in": -1}
+
+
+def _prefetch(frames: Sequence[str]) -> None:
+    """Have the frames of a clip fetched from a packed store together; other keys are passed over."""
+    parsed = [parse_key(key) for key in frames if "::" in key]
+    entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
+    if entries:
+        from videoreid.data.packing import open_store
+
+        open_store(parsed[0].path).prefetch(entries)
 
 
 def _fill(images: list[np.ndarray | None], frames: Sequence[str]) -> list[np.ndarray]:
