@@ -148,3 +148,12 @@ def test_the_table_is_read_once() -> None:
 def test_a_trunk_without_imagenet_weights_says_so() -> None:
     with pytest.raises(WeightsError, match="resnet18_half"):
         build_model("gcm", backbone="resnet18_half", pretrained=True)
+
+
+def test_the_pages_repeat_the_table() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "models"
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in docs.glob("*.md"))
+    for row in list_weights():
+        for result in row.results:
+            line = f"| {row.model} | `{row.tag}` | {row.training_data} | {result.corpus} | {result.rank1} | {result.mAP} |"
+            assert line in pages
