@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from videoreid.data import ClipDataset, ClipLoader, PKSampler, build_transform, eval_loader
 from videoreid.data.datasets import build_dataset
 from videoreid.engine import CSVLogger, Engine, TrainSettings
-from videoreid.types import Ranking, Splits
+from videoreid.types import Ranking, Splits, Tracklet
 from videoreid.utils import seed_everything, setup_logging
 
 
@@ -62,37 +62,12 @@ def train(
     reading: dict[str, Any],
     engine_class: type[Engine] = Engine,
 ) -> Ranking:
-    """Train, score every n epochs, and score the best weights' run at the end; the same command resumes.
+    """Train, score every n epochs and at the end; the same command resumes.
 
     ``reading`` names ``preset``, ``sampling``, ``test_sampling``, and optionally ``grouping`` and ``distance``.
     """
-    size = (args.height, args.width)
-    dataset = ClipDataset(
-        splits.train,
-        num_frames=args.frames,
-        sampling=reading["sampling"],
-        transform=build_transform(reading["preset"], size, train=True),
-        seed=args.seed,
-    )
-    sampler = PKSampler(
-        splits.train,
-        batch_size=args.batch_size,
-        instances=args.instances,
-        grouping=reading.get("grouping", "permutation"),
-        seed=args.seed,
-    )
-    loader = ClipLoader(dataset, batch_size=args.batch_size, sampler=sampler, workers=args.workers)
-    query, gallery = (
-        eval_loader(
-            part,
-            batch_size=args.batch_size,
-            num_frames=args.frames,
-            sampling=reading["test_sampling"],
-            transform=build_transform(reading["preset"], size, train=False),
-            workers=args.workers,
-        )
-        for part in (splits.query, splits.gallery)
-    )
+    loader = open_training(args, splits, reading)
+    query, gallery = (open_test(args, part, reading) for part in (splits.query, splits.gallery))
     settings = TrainSettings(precision=args.precision, validate_every=args.validate_every)
     engine = engine_class(model, criterion, optimizers, scheduler, settings=settings)
     scoring = {
@@ -112,3 +87,34 @@ def train(
     ranking = engine.evaluate(query, gallery, **scoring)
     print(f"mAP {ranking.mean_average_precision:.1%}  Rank-1 {ranking.rank(1):.1%}\n{ranking.protocol_line}")
     return ranking
+
+
+def open_training(args: argparse.Namespace, splits: Splits, reading: dict[str, Any]) -> ClipLoader:
+    """Return the loader of P x K batches."""
+    dataset = ClipDataset(
+        splits.train,
+        num_frames=args.frames,
+        sampling=reading["sampling"],
+        transform=build_transform(reading["preset"], (args.height, args.width), train=True),
+        seed=args.seed,
+    )
+    sampler = PKSampler(
+        splits.train,
+        batch_size=args.batch_size,
+        instances=args.instances,
+        grouping=reading.get("grouping", "permutation"),
+        seed=args.seed,
+    )
+    return ClipLoader(dataset, batch_size=args.batch_size, sampler=sampler, workers=args.workers)
+
+
+def open_test(args: argparse.Namespace, part: Sequence[Tracklet], reading: dict[str, Any]) -> ClipLoader:
+    """Return the loader of the queries or of the gallery."""
+    return eval_loader(
+        part,
+        batch_size=args.batch_size,
+        num_frames=args.frames,
+        sampling=reading["test_sampling"],
+        transform=build_transform(reading["preset"], (args.height, args.width), train=False),
+        workers=args.workers,
+    )

@@ -123,21 +123,31 @@ class DataManagerEngine:
             validate_from=max(start_eval, 1),
             metric="rank1",
         )
+        self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options)
+        return self.rankings
+
+    def _train(
+        self,
+        settings: TrainSettings,
+        save_dir: Path,
+        epochs: tuple[int, int],
+        print_freq: int,
+        options: Scoring,
+    ) -> None:
         engine = Engine(
             self.model, self.criterion, self.optimizer, self.scheduler, settings=settings, device=self.device
         )
-        engine.progress.epoch = start_epoch
+        engine.progress.epoch, last = epochs
         loader = self.datamanager.train_loader
-        lines = console_logger(print_freq, total_steps=(max_epoch - start_epoch) * len(loader))
+        lines = console_logger(print_freq, total_steps=(last - epochs[0]) * len(loader))
         engine.fit(
             loader,
-            max_epoch,
+            last,
             validate=lambda: self._scores(save_dir, options),
             output_dir=save_dir,
-            callbacks=[lines, CSVLogger(Path(save_dir) / "log.csv")],
+            callbacks=[lines, CSVLogger(save_dir / "log.csv")],
             progress=False,
         )
-        return self.rankings
 
     def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
         """Score the model on every target and print the scores with their protocol."""
