@@ -2,6 +2,7 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 
@@ -233,6 +234,28 @@ def test_a_signal_saves_a_checkpoint_that_resumes_exactly(world, tmp_path, numbe
     assert history == expected
 
 
+def test_a_signal_during_validation_ends_the_run_after_the_epoch_is_saved(world, tmp_path):
+    def validate():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"mAP": np.float32(0.5)}
+
+    engine = engine_for(world)
+    with pytest.raises(SystemExit):
+        fit(engine, world.loader(), 1, validate=validate, output_dir=tmp_path)
+    assert engine.progress.history[0]["mAP"] == 0.5
+    assert (tmp_path / "checkpoint-00000004.pt").exists()
+
+
+def test_a_second_ctrl_c_does_not_wait(world):
+    def press_twice(event):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(engine_for(world), world.loader(), 1, callbacks=[press_twice])
+
+
 def test_checkpoints_are_pruned_and_resume_takes_a_path(world, tmp_path):
     engine = engine_for(world, save_every=1, keep=3)
     fit(engine, world.loader(), 2, output_dir=tmp_path)
@@ -263,6 +286,10 @@ def test_errors(world):
         fit(engine, world.loader(), 1, resume="auto")
     with pytest.raises(ConfigError, match="without 'mAP'"):
         fit(engine, world.loader(), 1, validate=lambda: {"rank1": 0.5})
+    with pytest.raises(ConfigError, match="has no length"):
+        fit(engine, (clip for clip in world.loader()), 1)
+    with pytest.raises(ConfigError, match="has no batch"):
+        fit(engine, world.loader(batch_size=100, drop_last=True), 1)
     with pytest.raises(ConfigError, match="needs CUDA"):
         engine_for(world, precision="float16")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Fit:
         self.validate: Callable[[], Mapping[str, Any]] | None = None
         self.callbacks: tuple[Callback, ...] = ()
         self.max_steps: int | None = None
-        self.batches_per_epoch = len(loader)  # type: ignore[arg-type]
+        self.batches_per_epoch = _count_batches(loader)
         self.batches = EpochBatches(loader, 0)
         self.bar: Any = None
 
@@ -77,6 +78,8 @@ class Fit:
                     self.batches.resume_from(start, state.batch)
                 start = None
                 self._epoch(interrupt)
+                if any_process(interrupt.signal is not None):  # it came during validation; the epoch is saved
+                    interrupt.raise_again()
         return state.history
 
     def _epoch(self, interrupt: Interrupt) -> None:
@@ -92,7 +95,6 @@ class Fit:
             if any_process(interrupt.signal is not None):
                 self._save()
                 interrupt.raise_again()
-                raise KeyboardInterrupt  # the signal came to another process
             if (
                 settings.save_every
                 and state.step % settings.save_every == 0
@@ -143,7 +145,7 @@ class Fit:
         engine = self.engine
         assert self.validate is not None
         results = dict(self.validate())
-        values = {name: float(value) for name, value in results.items() if isinstance(value, int | float)}
+        values = {name: float(value) for name, value in results.items() if isinstance(value, Real)}
         metric = engine.settings.metric
         if metric not in values:
             raise ConfigError(
@@ -227,3 +229,13 @@ class Fit:
             finished = state.epoch + (kind != "step")
             for callback in self.callbacks:
                 callback(Event(kind, finished, state.step, values))
+
+
+def _count_batches(loader: Any) -> int:
+    if not hasattr(loader, "__len__"):
+        raise ConfigError(
+            f"the loader ({type(loader).__name__}) has no length: an epoch must have an end; wrap its dataset"
+        )
+    if len(loader) == 0:
+        raise ConfigError("the loader has no batch: fewer clips than one batch, or an empty training set")
+    return len(loader)

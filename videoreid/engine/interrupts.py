@@ -23,10 +23,9 @@ class Interrupt:
 
     def raise_again(self) -> None:
         """End the program the way the signal would have: KeyboardInterrupt, or exit status 143 for SIGTERM."""
-        if self.signal == signal.SIGINT:
+        if self.signal is None or self.signal == signal.SIGINT:  # none: the signal came to another process
             raise KeyboardInterrupt
-        if self.signal is not None:
-            raise SystemExit(128 + self.signal)
+        raise SystemExit(128 + self.signal)
 
 
 @contextmanager
