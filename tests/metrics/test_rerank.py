@@ -120,6 +120,16 @@ def test_chunk_size_changes_nothing(chunk_size, metric):
     torch.testing.assert_close(found, whole, rtol=0, atol=1e-6)
 
 
+def test_neither_chunks_nor_rounding_of_products_decide_among_close_neighbours():
+    rows = clustered(1500, width=64, per_cluster=25)
+    whole = k_reciprocal_rerank(rows[:200], rows[200:], chunk_size=2048)
+    for chunk_size in (37, 256, 1000):
+        found = k_reciprocal_rerank(rows[:200], rows[200:], chunk_size=chunk_size)
+        torch.testing.assert_close(found, whole, rtol=0, atol=1e-6)
+    expected = feature_oracle(rows[:200], rows[200:])
+    torch.testing.assert_close(whole.double(), torch.from_numpy(expected), rtol=0, atol=2e-6)
+
+
 def test_blocks_are_the_matrix_in_order():
     rows = clustered(100)
     whole = k_reciprocal_rerank(rows[:30], rows[30:], 8, 3)

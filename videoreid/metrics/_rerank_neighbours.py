@@ -9,6 +9,11 @@ from videoreid.metrics._rerank_sources import DistanceSource
 
 __all__ = ["Neighbours", "nearest_neighbours"]
 
+MARGIN = 8
+"""Neighbours kept beyond those asked for, until exact distances decide among them."""
+
+SETTLE_ROWS = 4096
+
 
 class Neighbours:
     """The ``k`` nearest rows of every row, ties by row number, and the largest distance of every row.
@@ -90,7 +95,8 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
         k: neighbours to keep, at most the number of rows.
         chunk_size: rows and columns of a tile.
     """
-    result = Neighbours(source.num_rows, k, dtype=source.dtype, device=source.device)
+    kept = min(k + MARGIN, source.num_rows) if source.rounded else k
+    result = Neighbours(source.num_rows, kept, dtype=source.dtype, device=source.device)
     blocks = list(row_blocks(source, chunk_size))
     for i, rows in enumerate(blocks):
         for j, cols in enumerate(blocks):
@@ -100,7 +106,28 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
             result.merge(rows, tile, cols.start)
             if source.symmetric and j > i:
                 result.merge_transposed(cols, tile, rows.start)
+    if source.rounded:
+        settle(source, result, k)
     return result
+
+
+def settle(source: DistanceSource, neighbours: Neighbours, k: int) -> None:
+    """Order the kept neighbours by their exact distances, ties by row number, and keep the ``k`` nearest.
+
+    Args:
+        source: of the distances.
+        neighbours: some more than ``k`` per row; changed in place.
+        k: neighbours to leave.
+    """
+    indices = neighbours.indices.sort(dim=1).values
+    distances = torch.empty(len(indices), k, dtype=source.dtype, device=source.device)
+    for start in range(0, len(indices), SETTLE_ROWS):
+        near = indices[start : start + SETTLE_ROWS]
+        rows = torch.arange(start, start + len(near), device=near.device).repeat_interleave(near.shape[1])
+        exact, order = source.pairs(rows, near.flatten()).view_as(near).sort(dim=1, stable=True)
+        distances[start : start + len(near)] = exact[:, :k]
+        indices[start : start + len(near)] = near.gather(1, order)
+    neighbours.indices, neighbours.distances = indices[:, :k].contiguous(), distances
 
 
 def row_blocks(source: DistanceSource, chunk_size: int) -> Iterator[slice]:

@@ -109,7 +109,7 @@ def set_distances(source: DistanceSource, neighbours: Neighbours, rows: Tensor, 
     place = torch.searchsorted(keys, wanted).clamp_(max=max(len(keys) - 1, 0))
     result = neighbours.distances[first:last].gather(1, order).flatten()[place]
     missing = (keys[place] != wanted).nonzero().flatten()
-    result[missing] = source.pairs(rows[missing], cols[missing])
+    result[missing] = source.pairs(rows[missing], cols[missing]).to(result.dtype)
     return result
 
 

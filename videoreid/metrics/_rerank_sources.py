@@ -4,7 +4,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import DISTANCES
@@ -27,16 +26,21 @@ class DistanceSource(Protocol):
     symmetric: bool
     device: torch.device
     dtype: torch.dtype
+    rounded: bool
+    """Whether tiles are rounded differently from `pairs`, so that close neighbours have to be put in order again."""
 
     def block(self, rows: slice, cols: slice) -> Tensor:
         """Return the tile of ``rows`` and ``cols``; neither slice crosses from queries into the gallery."""
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
-        """Return ``(M,)`` distances of the pairs ``rows (M,)``, ``cols (M,)``."""
+        """Return ``(M,)`` distances of the pairs ``rows (M,)``, ``cols (M,)``, in any floating type."""
 
 
 class FeatureDistances:
     """Distances computed from features when they are asked for; a row is at distance exactly 0 of itself.
+
+    Tiles are matrix products, whose rounding depends on their shape and on the device. `pairs` accumulates in
+    float64, and decides the order of neighbours.
 
     Args:
         query: ``(Q, D)`` float; 16-bit values are computed with in float32.
@@ -49,6 +53,7 @@ class FeatureDistances:
     """
 
     symmetric = True
+    rounded = True
 
     def __init__(self, query: Tensor, gallery: Tensor, metric: str = "cosine") -> None:
         if metric not in DISTANCES:
@@ -61,7 +66,10 @@ class FeatureDistances:
         rows = torch.empty(self.num_rows, query.shape[1], dtype=self.dtype, device=self.device)
         rows[: len(query)] = query
         rows[len(query) :] = gallery
-        self._rows = F.normalize(rows, dim=1, out=rows) if metric == "cosine" else rows
+        if metric == "cosine":
+            norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+            rows.div_(norms.clamp_(min=1e-12).to(self.dtype))
+        self._rows = rows
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
 
     def block(self, rows: slice, cols: slice) -> Tensor:
@@ -78,13 +86,13 @@ class FeatureDistances:
         return tile
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
-        """Return the distances of the given pairs, gathered in pieces."""
+        """Return the distances of the given pairs, float64, gathered in pieces."""
         step = max(1, PAIR_ELEMENTS // self._rows.shape[1])
         parts = [self._pair_piece(rows[a : a + step], cols[a : a + step]) for a in range(0, len(rows), step)]
-        return torch.cat(parts) if parts else torch.empty(0, dtype=self.dtype, device=self.device)
+        return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=self.device)
 
     def _pair_piece(self, rows: Tensor, cols: Tensor) -> Tensor:
-        x, y = self._rows[rows], self._rows[cols]
+        x, y = self._rows[rows].double(), self._rows[cols].double()
         if self.metric == "cosine":
             distances = (1 - torch.linalg.vecdot(x, y)).clamp_(min=0)
         else:
@@ -111,6 +119,7 @@ class MatrixDistances:
     """
 
     symmetric = False
+    rounded = False
 
     def __init__(self, q_g: Tensor, q_q: Tensor, g_g: Tensor) -> None:
         if q_g.ndim != 2 or q_q.shape != (len(q_g),) * 2 or g_g.shape != (q_g.shape[1],) * 2:

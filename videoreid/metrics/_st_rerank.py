@@ -77,6 +77,7 @@ class JointDistances:
     """
 
     symmetric = False
+    rounded = False
 
     def __init__(
         self, model: SpatialTemporalModel, query: Features, gallery: Features, *, repaired: bool
@@ -109,7 +110,7 @@ class JointDistances:
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
         """Return the distances of the given pairs."""
         factors = self._model.look_up(self._table, self._seen.part(cols), self._seen.part(rows))
-        distances = self._join(self.appearance.pairs(rows, cols), factors)
+        distances = self._join(self.appearance.pairs(rows, cols).to(self.dtype), factors)
         return distances.masked_fill_(rows == cols, 0) if self._repaired else distances
 
     def _join(self, appearance: Tensor, factors: Tensor) -> Tensor:

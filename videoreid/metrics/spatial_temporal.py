@@ -159,8 +159,8 @@ class SpatialTemporalModel:
             f"same_camera={self.rules.same_camera})"
         )
 
-    def smooth(self, sigma: float) -> "SpatialTemporalModel":
-        """Return the same histogram, smoothed by ``sigma`` bins instead."""
+    def smooth(self, sigma: float = 50.0) -> "SpatialTemporalModel":
+        """Return the same histogram, smoothed by ``sigma`` bins instead (published: 50)."""
         return replace(self, sigma=float(sigma))
 
     def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
