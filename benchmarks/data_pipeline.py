@@ -86,7 +86,7 @@ def write_corpus(folder: Path, size: tuple[int, int]) -> list[Tracklet]:
         person = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float64)
         frames = []
         for frame in range(FRAMES_PER_CLIP):
-            image = np.clip(person + rng.normal(0, 6, person.shape), 0, 255).astype(np.uint8)
+            image = np.clip(person + rng.normal(0, 3, person.shape), 0, 255).astype(np.uint8)
             path = folder / f"{number:03d}_{frame}.jpg"
             cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
             frames.append(str(path))

@@ -49,6 +49,8 @@ def normalise_frames(
     mean_ = torch.tensor(mean, device=frames.device, dtype=torch.float32)
     scale = (1.0 / (255.0 * std_)).view(-1, 1, 1)
     shift = (-mean_ / std_).view(-1, 1, 1)
+    if frames.device.type == "cpu":  # addcmul does not vectorise over broadcast channels there
+        return frames.to(torch.float32).mul_(scale).add_(shift).to(dtype)
     return torch.addcmul(shift, frames.to(torch.float32), scale).to(dtype)
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from videoreid.errors import FrameError
 
+from .planes import stack_frames, to_planes
+
 __all__ = ["ClipStep", "ClipTransform", "as_tensors"]
 
 
@@ -66,7 +68,7 @@ class ClipTransform:
                     f"frames of mixed sizes in one clip: {sorted(sizes)} (height, width); begin the transform with "
                     "Resize"
                 )
-            clip = torch.stack(tensors)
+            clip = to_planes(stack_frames(tensors))
         for step in steps:
             clip = step(clip, generator)
         return clip.contiguous()

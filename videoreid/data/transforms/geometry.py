@@ -12,6 +12,8 @@ from torchvision.transforms.v2 import functional as F
 
 from videoreid.errors import ConfigError
 
+from .planes import stack_frames, to_planes
+
 __all__ = ["HorizontalFlip", "Interpolation", "PadCrop", "RandomTranslation2D", "Resize", "resize_frames"]
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -38,14 +40,14 @@ def resize_frames(
         groups.setdefault(tuple(frame.shape[1:]), []).append(position)
     out = torch.empty((len(frames), 3, *size), dtype=torch.uint8)
     for shape, positions in groups.items():
-        group = torch.stack([frames[position] for position in positions])
+        group = stack_frames([frames[position] for position in positions])
         if shape != size:
             group = F.resize(
                 group, list(size), interpolation=InterpolationMode(interpolation), antialias=True
             )
         if len(groups) == 1:
-            return group.contiguous()
-        out[positions] = group
+            return to_planes(group)
+        out[positions] = to_planes(group)
     return out
 
 
