@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import savemat, write_lsvid
+from corpus_imitations import LSVID_TEST, savemat, write_lsvid
 
 from videoreid.data.datasets.lsvid import lsvid
 from videoreid.errors import ConfigError, DatasetError
@@ -35,6 +35,35 @@ def test_validation_is_read_from_its_classic_mat_file(root: Path) -> None:
     assert "tracklet_val" in val.gallery[0].frames[0]
     with pytest.raises(ConfigError, match="'test' or 'val'"):
         lsvid(root, split="train")  # type: ignore[arg-type]
+
+
+def write_sequences(root: Path) -> Path:
+    """Replace the list of frames by a list of sequences, as some copies have it."""
+    (root / "list_frame" / "list_lvreid_test.txt").unlink()
+    path = root / "list_sequence" / "list_seq_test.txt"
+    rows = [f"tracklet_test/{pid:04d}/{tracklet}_ {pid}" for pid, tracklet, _, _ in LSVID_TEST]
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_sequences_stand_in_for_the_list_of_frames(root: Path) -> None:
+    before = lsvid(root)
+    write_sequences(root)
+    assert lsvid(root).query == before.query
+    assert lsvid(root).gallery == before.gallery
+
+
+def test_sequences_that_contradict_the_table_are_refused(root: Path) -> None:
+    path = write_sequences(root)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-1]))
+    with pytest.raises(DatasetError, match=r"has 4 lines and the table 5 rows"):
+        lsvid(root)
+    path.write_text("\n".join([lines[1], lines[0], *lines[2:]]))
+    with pytest.raises(
+        DatasetError, match=r"line 1 gives 3 frames of person 0 in camera 2; the table says 2 of"
+    ):
+        lsvid(root)
 
 
 def test_a_missing_variable_is_named(root: Path) -> None:

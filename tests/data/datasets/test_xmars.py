@@ -28,10 +28,33 @@ def test_people_change_sides_and_images_stay(root: Path) -> None:
 def test_the_tables_may_lie_anywhere(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("x") / "info"
     (root / "info_xmars").rename(other)
+    for path in (root / "info").glob("*.mat"):
+        path.unlink()
     with pytest.raises(DatasetError, match=r"no tracks_train_info.mat in info_xmars or x-mars/info"):
         xmars(root)
     assert len(xmars(root, info=other).train) == 5
     assert len(xmars(root, info=other.parent).train) == 5
+
+
+def test_the_tables_and_even_the_lists_may_replace_those_of_mars(root: Path) -> None:
+    before = xmars(root)
+    for path in (root / "info_xmars").iterdir():
+        path.replace(root / "info" / path.name)
+    for part in ("train", "query", "gallery"):
+        assert getattr(xmars(root), part) == getattr(before, part)
+    # lists as the author's script writes them: the images still lie where MARS has them
+    names = [n for s in ("train", "test") for n in (root / "info" / f"{s}_name.txt").read_text().split()]
+    for split in ("train", "test"):
+        mine = [name for name in names if (name[:4] in ("0003", "0005")) == (split == "train")]
+        (root / "info" / f"{split}_name.txt").write_text("\n".join(sorted(mine)) + "\n")
+    again = xmars(root, check_files=True)
+    assert [list(t.frames) for t in again.train] == [list(t.frames) for t in before.train]
+    assert [list(t.frames) for t in again.gallery] == [list(t.frames) for t in before.gallery]
+
+
+def test_the_tables_of_mars_are_not_taken_for_those_of_x_mars(mars_metadata: Path) -> None:
+    with pytest.raises(DatasetError, match=r"info holds none or that of MARS; put the three .mat files"):
+        xmars(mars_metadata)
 
 
 def test_tables_of_another_corpus_are_refused(root: Path) -> None:

@@ -30,7 +30,8 @@ LSVID = Corpus(
 LS-VID/
   tracklet_train/<id>/*.jpg               also tracklet_val, tracklet_test; the camera is the third "_" token, 1-15
   list_sequence/list_seq_train.txt        lines "tracklet_train/<id>/<start of the file names> <id>"
-  list_frame/list_lvreid_test.txt         one frame a line, first token is its path (also list_lvreid_val.txt)
+  list_frame/list_lvreid_test.txt         one frame a line, first token is its path (also list_lvreid_val.txt);
+                                          without it, list_sequence/list_seq_test.txt is read
   test/data/info_test.mat                 info_test (N, 4): first frame, last frame, id, camera; query: rows
   test/data/info_val.mat                  info_val, query; all 1-based
 """,
@@ -68,7 +69,7 @@ def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "te
     asked = set(query)
     return Splits(
         name="lsvid" if split == "test" else "lsvid/val",
-        train=relabel_pids(_read_sequences(folder)),
+        train=relabel_pids(_read_sequences(folder / "list_sequence" / "list_seq_train.txt", folder)),
         query=tuple(tracklets[row] for row in query),
         gallery=tuple(tracklet for row, tracklet in enumerate(tracklets) if row not in asked),
         protocol="lsvid",
@@ -76,8 +77,7 @@ def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "te
     )
 
 
-def _read_sequences(folder: Path) -> list[Tracklet]:
-    path = folder / "list_sequence" / "list_seq_train.txt"
+def _read_sequences(path: Path, folder: Path) -> list[Tracklet]:
     listed: dict[str, list[str]] = {}
     tracklets = []
     for number, line in enumerate(read_lines(path, "lsvid"), 1):
@@ -111,15 +111,24 @@ def _camera(name: str, where: str) -> int:
 
 
 def _read_tables(folder: Path, split: str) -> tuple[list[Tracklet], list[int]]:
-    list_path = folder / "list_frame" / f"list_lvreid_{split}.txt"
     mat_path = folder / "test" / "data" / f"info_{split}.mat"
-    paths = [line.split(" ", 1)[0] for line in read_lines(list_path, "lsvid")]
     table = read_mat(mat_path, f"info_{split}", "lsvid").astype(np.int64)
     if table.ndim != 2 or table.shape[1] != 4:
         raise DatasetError(f"lsvid: info_{split} in {mat_path} has shape {table.shape}; expected (N, 4)")
     rows = read_mat(mat_path, "query", "lsvid").ravel().astype(np.int64) - 1
     if not len(rows) or rows.min() < 0 or rows.max() >= len(table) or len(np.unique(rows)) != len(rows):
         raise DatasetError(f"lsvid: query in {mat_path} must be different rows in 1..{len(table)}")
+    list_path = folder / "list_frame" / f"list_lvreid_{split}.txt"
+    sequence_path = folder / "list_sequence" / f"list_seq_{split}.txt"
+    if sequence_path.is_file() and not list_path.is_file():  # some copies come without the list of frames
+        tracklets = _match_sequences(_read_sequences(sequence_path, folder), table, sequence_path)
+    else:
+        tracklets = _cut_frames(folder, list_path, table, mat_path)
+    return tracklets, sorted(rows.tolist())
+
+
+def _cut_frames(folder: Path, list_path: Path, table: np.ndarray, mat_path: Path) -> list[Tracklet]:
+    paths = [line.split(" ", 1)[0] for line in read_lines(list_path, "lsvid")]
     tracklets = []
     for number, (first, last, pid, camera) in enumerate(table.tolist(), 1):
         where = f"lsvid: row {number} of {mat_path}"
@@ -129,7 +138,23 @@ def _read_tables(folder: Path, split: str) -> tuple[list[Tracklet], list[int]]:
             )
         camid = camera_index(camera, _NUM_CAMERAS, where)
         tracklets.append(Tracklet(_listed_frames(folder, paths[first - 1 : last], where), pid, camid))
-    return tracklets, sorted(rows.tolist())
+    return tracklets
+
+
+def _match_sequences(sequences: list[Tracklet], table: np.ndarray, path: Path) -> list[Tracklet]:
+    if len(sequences) != len(table):
+        raise DatasetError(
+            f"lsvid: {path} has {len(sequences)} lines and the table {len(table)} rows; expected as many"
+        )
+    for number, (sequence, (first, last, pid, camera)) in enumerate(
+        zip(sequences, table.tolist(), strict=True), 1
+    ):
+        if (len(sequence), sequence.pid, sequence.camid) != (last - first + 1, pid, camera - 1):
+            raise DatasetError(
+                f"lsvid: {path}, line {number} gives {len(sequence)} frames of person {sequence.pid} in camera "
+                f"{sequence.camid + 1}; the table says {last - first + 1} of person {pid} in camera {camera}"
+            )
+    return sequences
 
 
 def _listed_frames(folder: Path, paths: list[str], where: str) -> FrameNames:

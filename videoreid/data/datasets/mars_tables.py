@@ -16,6 +16,7 @@ from videoreid.types import Tracklet
 __all__ = [
     "check_images",
     "make_tracklets",
+    "person_folder",
     "read_names",
     "read_query_rows",
     "read_times",

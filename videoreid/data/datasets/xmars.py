@@ -8,13 +8,16 @@ from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus
 from videoreid.data.datasets.files import find_root
 from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.datasets.mars import MARS
 from videoreid.data.datasets.mars_tables import (
     check_images,
     make_tracklets,
+    person_folder,
     read_names,
     read_query_rows,
     read_tracks,
 )
+from videoreid.data.datasets.mat import read_mat
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -51,11 +54,12 @@ def xmars(
     Someone who trains on Market-1501 must not test on MARS, whose test people are half in that training set;
     X-MARS moves every person to the side that Market-1501 has them on. Its tables count lines of lists in
     which the names of both MARS lists are sorted anew, so the lists are rebuilt from the people in a table.
+    Images stay where MARS has them: a training person may lie in ``bbox_test``.
 
     Args:
         root: the folder of MARS, or its parent.
         info: folder of the three .mat files; None means ``info_xmars``, ``x-mars/info`` or ``xmars/info``
-            in the folder of MARS or beside it.
+            in the folder of MARS or beside it, or ``info`` where they have replaced those of MARS.
         check_files: also check that every image exists.
 
     Raises:
@@ -92,8 +96,13 @@ def _find_tables(folder: Path, info: str | Path | None) -> Path:
     for place in (*(folder / name for name in names), *(folder.parent / name for name in names)):
         if (place / _TABLE).is_file():
             return place
+    own = folder / "info"
+    if (own / _TABLE).is_file():
+        rows = len(read_mat(own / _TABLE, "track_train_info", "xmars"))
+        if rows != MARS.counts["train"].tracklets:
+            return own
     raise DatasetError(
-        f"xmars: no {_TABLE} in {' or '.join(names)} of {folder} or beside it; "
+        f"xmars: no {_TABLE} in {' or '.join(names)} of {folder} or beside it, and info holds none or that of MARS; "
         "put the three .mat files of X-MARS there, or give their folder as info"
     )
 
@@ -109,9 +118,18 @@ def _read_part(folder: Path, tables: Path, split: str, lists: list[np.ndarray]) 
             f"xmars: {path} ends at name {table[:, 1].max()}, but MARS has {len(names)} images of its people; "
             "the tables or the name lists are of another corpus"
         )
-    # images stay where MARS has them: a person of the new training set may lie in bbox_test
-    places = [folder / ("bbox_train", "bbox_test")[number] for number in origin[table[:, 0]].tolist()]
-    return make_tracklets(places, names, table, None, corpus="xmars"), len(table)
+    pids = table[:, 2].tolist()
+    places = {
+        pid: _place(folder, pid, part) for pid, part in zip(pids, origin[table[:, 0]].tolist(), strict=True)
+    }
+    return make_tracklets([places[pid] for pid in pids], names, table, None, corpus="xmars"), len(table)
+
+
+def _place(folder: Path, pid: int, origin: int) -> Path:
+    """Return the folder of a person's images: where they are, or, without images, where the MARS list has them."""
+    parts = [folder / "bbox_train", folder / "bbox_test"]
+    there = [part for part in parts if (part / person_folder(pid)).is_dir()]
+    return there[0] if len(there) == 1 else parts[origin]
 
 
 def _names_of(people: set[int], lists: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
