@@ -10,9 +10,21 @@ from types import ModuleType
 from videoreid._version import __version__
 
 _ROOMS = (
-    "analysis", "data", "engine", "errors", "export", "functional", "losses", "metrics", "models", "optim",
-    "registry", "retrieval", "types", "utils", "visual",
-)  # fmt: skip
+    "compat",
+    "data",
+    "engine",
+    "errors",
+    "functional",
+    "losses",
+    "metrics",
+    "models",
+    "optim",
+    "registry",
+    "retrieval",
+    "types",
+    "utils",
+    "visual",
+)
 
 __all__ = ["__version__"]
 

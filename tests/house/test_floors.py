@@ -16,9 +16,7 @@ MAY_IMPORT = {
     "metrics": FLOOR_0,
     "optim": FLOOR_0,
     "retrieval": FLOOR_0 | {"metrics"},
-    "analysis": FLOOR_0 | {"metrics"},
     "visual": FLOOR_0 | {"metrics"},
-    "export": FLOOR_0 | {"metrics"},
     "engine": FLOOR_0 | {"losses", "metrics", "optim"},
     **dict.fromkeys(FLOOR_0, FLOOR_0),
 }
