@@ -155,5 +155,5 @@ def test_the_pages_repeat_the_table() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in docs.glob("*.md"))
     for row in list_weights():
         for result in row.results:
-            line = f"| {row.model} | `{row.tag}` | {row.training_data} | {result.corpus} | {result.rank1} | {result.mAP} |"
-            assert line in pages
+            cells = (row.model, f"`{row.tag}`", row.training_data, result.corpus, result.rank1, result.mAP)
+            assert f"| {' | '.join(map(str, cells))} |" in pages

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
@@ -62,6 +63,7 @@ class ClipModel(ReIDModel):
         Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
     """
 
+    channels_last_on_cpu: ClassVar[bool] = False  # depthwise convolutions run a third faster in that layout
     classifier: nn.Module
 
     def __init__(
@@ -146,7 +148,10 @@ class ClipModel(ReIDModel):
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network on ``(B, T, 3, H, W)``."""
         clips = frames.shape[:2]
-        maps, vectors = (part.unflatten(0, clips) for part in self.encode(frames.flatten(0, 1)))
+        images = frames.flatten(0, 1)
+        if self.channels_last_on_cpu and images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        maps, vectors = (part.unflatten(0, clips) for part in self.encode(images))
         published = self.published_vectors(vectors)
         pooled, extras = self.pool_frames(published, maps)
         embedding = pooled if self.neck is None else self.neck(pooled)

@@ -82,6 +82,8 @@ class MobileNetV2(ClipModel):
         https://arxiv.org/abs/1801.04381
     """
 
+    channels_last_on_cpu = True
+
     def __init__(self, num_classes: int, *, width: float = 1.0, options: ClipOptions | None = None) -> None:
         channels = int(32 * width)
         trunk: dict[str, nn.Module] = {"conv1": ConvNormReLU6(3, channels, 3, stride=2)}

@@ -69,6 +69,8 @@ class OSNet(ClipModel):
         https://arxiv.org/abs/1905.00953
     """
 
+    channels_last_on_cpu = True
+
     def __init__(
         self,
         num_classes: int,

@@ -77,6 +77,8 @@ class OSNetAIN(ClipModel):
         https://arxiv.org/abs/1910.06827
     """
 
+    channels_last_on_cpu = True
+
     def __init__(
         self,
         num_classes: int,
