@@ -192,6 +192,17 @@ def test_neighbours_equal_a_stable_sort_with_maxima():
     torch.testing.assert_close(found.maxima, full.amax(1))
 
 
+def test_neighbours_are_exact_where_products_are_not():
+    # far from the origin |x|^2 + |y|^2 - 2 xy loses most of its digits in float32
+    features = 30 + clustered(600, width=64, per_cluster=25)
+    exact = torch.cdist(features.double(), features.double()).square().fill_diagonal_(0)
+    source = FeatureDistances(features[:100], features[100:], "squared_euclidean")
+    found = nearest_neighbours(source, 9, 128)
+    assert torch.equal(found.indices, exact.argsort(dim=1, stable=True)[:, :9])
+    tiles = source.block(slice(0, 100), slice(100, 600)).argsort(dim=1)[:, :9]
+    assert not torch.equal(tiles, exact[:100, 100:].argsort(dim=1)[:, :9]), "products alone would do"
+
+
 def test_each_later_column_nearer_than_all_before():
     full = torch.arange(40.0, 0, -1).expand(40, 40).contiguous()
     source = MatrixDistances(full[:10, 10:], full[:10, :10].t(), full[10:, 10:].t())
