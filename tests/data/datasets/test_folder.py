@@ -119,7 +119,7 @@ def test_splits_are_made_on_request(root: Path) -> None:
 
 def test_a_table_is_read(tmp_path: Path) -> None:
     path = write_csv(tmp_path, TABLE)
-    for splits in (folder(tmp_path, csv="frames.csv"), folder(path), folder(csv=path)):
+    for splits in (folder(tmp_path), folder(tmp_path, csv="frames.csv"), folder(path), folder(csv=path)):
         first, second = splits.train
         assert list(first.frames) == [f"{tmp_path}/a/9.jpg", f"{tmp_path}/a/10.jpg"]  # by time
         assert (first.pid, first.camid, first.time, first.end_time) == (0, 0, 2.5, 3.5)
@@ -196,6 +196,25 @@ def test_a_missing_frame_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"line 5: missing frame .*1\.jpg"):
         folder(tmp_path, csv="frames.csv")
     assert folder(tmp_path, csv="frames.csv", check_files=False).query
+
+
+def test_one_table_of_several_must_be_named(tmp_path: Path) -> None:
+    write_csv(tmp_path, TABLE)
+    (tmp_path / "other.csv").touch()
+    with pytest.raises(DatasetError, match=r"several tables \(frames.csv, other.csv\); name one as csv"):
+        folder(tmp_path)
+    assert folder(tmp_path, csv="frames.csv").query
+
+
+def test_people_may_be_counted_from_0_in_training(tmp_path: Path) -> None:
+    for person in ("0", "1", "-1"):
+        pictures(tmp_path / "train" / person / "a" / "t", ["1.jpg"])
+    assert folder(tmp_path).num_train_pids == 2
+
+
+def test_the_name_is_that_of_the_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    assert folder(".").name == f"folder/{root.name}"
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:

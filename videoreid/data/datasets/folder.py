@@ -52,7 +52,8 @@ def folder(
 
     Args:
         root: folder of the splits, or of people when ``test_share`` is given; a ``.csv`` file is taken as ``csv``.
-        csv: a table of frames; paths in it are relative to ``root``, or to its own folder without one.
+        csv: a table of frames; paths in it are relative to ``root``, or to its own folder without one. None means
+            the one CSV in ``root``, where there are no folders of splits.
         cameras: whether there are camera numbers.
         test_share: make splits: share of people to search, between 0 and 1.
         seed: names the draw of these splits.
@@ -62,14 +63,10 @@ def folder(
         DatasetError: a folder, column or file is missing or wrong; the message says where.
         ConfigError: splits are asked for, and the data have some.
     """
-    if csv is None and root is not None and Path(root).suffix.lower() == ".csv" and Path(root).is_file():
-        root, csv = Path(root).parent, root
-    if csv is not None:
-        base = Path(csv).parent if root is None else find_root(root, "folder", [])
-        path = Path(csv) if Path(csv).is_file() else base / csv
-        parts = read_frame_table(path, base, cameras=cameras, check_files=check_files)
+    base, table = _find_table(root, csv)
+    if table is not None:
+        parts = read_frame_table(table, base, cameras=cameras, check_files=check_files)
     else:
-        base = find_root(root, "folder", [])
         there = {split: base / split for split in _SPLITS if (base / split).is_dir()}
         parts = read_trees(there or {"": base}, cameras=cameras) if there or test_share is not None else {}
     if test_share is not None:
@@ -77,8 +74,27 @@ def folder(
             raise ConfigError(
                 f"folder: {base} has splits ({', '.join(sorted(parts))}) and test_share asks for others"
             )
-        return make_splits(parts[""], test_share=test_share, seed=seed, name=f"folder/{base.name}/seed{seed}")
+        return make_splits(
+            parts[""], test_share=test_share, seed=seed, name=f"folder/{base.resolve().name}/seed{seed}"
+        )
     return _splits(base, parts, cameras=cameras)
+
+
+def _find_table(root: str | Path | None, csv: str | Path | None) -> tuple[Path, Path | None]:
+    """Return the folder that paths are relative to, and the CSV, if there is one."""
+    if csv is None and root is not None and Path(root).suffix.lower() == ".csv" and Path(root).is_file():
+        return Path(root).parent, Path(root)
+    if csv is not None:
+        base = Path(csv).parent if root is None else find_root(root, "folder", [])
+        return base, Path(csv) if Path(csv).is_file() else base / csv
+    base = find_root(root, "folder", [])
+    tables = sorted(base.glob("*.csv"))
+    if any((base / split).is_dir() for split in _SPLITS) or not tables:
+        return base, None
+    if len(tables) > 1:
+        names = ", ".join(table.name for table in tables)
+        raise DatasetError(f"folder: {base} holds several tables ({names}); name one as csv")
+    return base, tables[0]
 
 
 def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> Splits:
@@ -89,8 +105,8 @@ def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> S
         have, lack = ("query", "gallery") if "query" in parts else ("gallery", "query")
         raise DatasetError(f"folder: {base} has a {have} and no {lack}; a search needs both")
     return Splits(
-        name=f"folder/{base.name}",
-        train=relabel_pids(tracklet for tracklet in parts.get("train", ()) if tracklet.pid > 0),
+        name=f"folder/{base.resolve().name}",
+        train=relabel_pids(tracklet for tracklet in parts.get("train", ()) if tracklet.pid != -1),
         query=tuple(tracklet for tracklet in parts.get("query", ()) if tracklet.pid != -1),
         gallery=tuple(tracklet for tracklet in parts.get("gallery", ()) if tracklet.pid != -1),
         protocol="cross_camera" if cameras else "no_cameras",
