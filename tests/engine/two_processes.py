@@ -11,6 +11,7 @@ from torch import distributed as dist
 from videoreid.data.datasets.labels import relabel_pids
 from videoreid.data.samplers import PKSampler
 from videoreid.engine import Engine, TrainSettings, extract_features
+from videoreid.engine.gathering import shard_loader
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion
 from videoreid.optim import build_optimizer
 from videoreid.types import Clip, Tracklet
@@ -47,8 +48,10 @@ def main(folder):
     results = {"softmax": gradients(engine, part_of(clip, rank, count))}
     engine = build("all", gather_features=True)
     results["all"] = gradients(engine, part_of(clip, rank, count))
+    results["local"] = gradients(build("all"), part_of(clip, rank, count))
 
-    data = loader(Clips(5, 3, clips=2), 4)  # 30 clips in 8 batches: the shares are not equal
+    data = loader(Clips(7, 2, clips=3), 4)  # 42 clips in 11 batches: the shares are not equal
+    results["items"] = sum(len(clip.pid) for clip in shard_loader(data))
     features = extract_features(engine.model, data, progress=False)
     results["features"] = [features.embeddings, torch.tensor(features.pids), torch.tensor(features.times)]
     results["listed"] = extract_features(engine.model, list(data), progress=False).embeddings
