@@ -55,16 +55,23 @@ def test_the_gradient_is_that_of_one_process(ranks, script, kind):
         assert torch.allclose(result[kind], alone, atol=1e-5, rtol=1e-5)
 
 
+def halves(script, kind):
+    clip = next(iter(script.loader(batch_size=script.COUNT)))
+    return [script.gradients(script.build(kind), script.part_of(clip, rank, 2)) for rank in range(2)]
+
+
 def test_pairs_across_processes_matter(ranks, script):
     """The triplet of half a batch is another loss: without gathering, the test above would fail."""
-    clip = next(iter(script.loader(batch_size=script.COUNT)))
-    halves = [script.gradients(script.build("all"), script.part_of(clip, rank, 2)) for rank in range(2)]
-    mean = sum(halves) / 2
-    assert not torch.allclose(mean, ranks["results"][0]["all"], atol=1e-3)
-    for result in ranks[
-        "results"
-    ]:  # without gathering, network and centres get the mean of what each process saw
-        assert torch.allclose(result["local"], mean, atol=1e-5, rtol=1e-5)
+    first, second = halves(script, "all")
+    assert not torch.allclose((first + second) / 2, ranks["results"][0]["all"], atol=1e-3)
+
+
+def test_without_gathering_network_and_centres_get_the_mean(ranks, script):
+    first, second = halves(script, "centers")
+    centres = slice(-script.CLASSES * 8, None)
+    assert not torch.allclose(first[centres], second[centres], atol=1e-4)
+    for result in ranks["results"]:
+        assert torch.allclose(result["local"], (first + second) / 2, atol=1e-5, rtol=1e-5)
 
 
 def test_extraction_is_complete_and_in_order_on_every_process(ranks, script):

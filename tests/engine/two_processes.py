@@ -25,7 +25,8 @@ def build(criterion, **settings):
     if criterion == "softmax":
         loss = SoftmaxCriterion()
     else:
-        loss = BagOfTricksCriterion(CLASSES, 8, beta=0.3, classifier_weight=lambda: model.classifier.weight)
+        vectors = (lambda: model.classifier.weight) if criterion == "all" else None
+        loss = BagOfTricksCriterion(CLASSES, 8, beta=0.3, classifier_weight=vectors)
     return Engine(model, loss, build_optimizer(model), settings=TrainSettings(**settings), device="cpu")
 
 
@@ -48,7 +49,7 @@ def main(folder):
     results = {"softmax": gradients(engine, part_of(clip, rank, count))}
     engine = build("all", gather_features=True)
     results["all"] = gradients(engine, part_of(clip, rank, count))
-    results["local"] = gradients(build("all"), part_of(clip, rank, count))
+    results["local"] = gradients(build("centers"), part_of(clip, rank, count))
 
     data = loader(Clips(7, 2, clips=3), 4)  # 42 clips in 11 batches: the shares are not equal
     results["items"] = sum(len(clip.pid) for clip in shard_loader(data))
