@@ -72,7 +72,7 @@ def test_agrees_with_sorting_ties_included(seed, levels, distance, junk, kind):
     given_matrix = evaluate_distances(matrix, *ids, protocol=rules, top_k=5)
     np.testing.assert_array_equal(given_matrix.match_ranks, ranking.match_ranks)
     np.testing.assert_array_equal(given_matrix.top_indices, ranking.top_indices)
-    np.testing.assert_allclose(given_matrix.top_distances, ranking.top_distances, atol=1e-6)
+    np.testing.assert_allclose(given_matrix.top_distances, ranking.top_distances, rtol=1e-6, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)

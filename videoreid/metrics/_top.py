@@ -76,15 +76,19 @@ class TopRows:
     def _settle(
         self, rows: slice, line: np.ndarray, column: np.ndarray, position: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sort by query and distance; neighbours within the rounding error are measured again in float64."""
+        """Sort by query and distance; what rounding could reorder or blur is measured again in float64."""
         if len(line) == 0:
             return line, column, position
         order = np.lexsort((column, position, line))
         line, column, position = line[order], column[order], position[order].astype(np.float64)
         if not self._scores.is_exact:
             position = np.maximum(position, 0.0)  # rounding may go below
-        close = (line[1:] == line[:-1]) & (np.diff(position) <= 2 * self._scores.tolerance(rows)[line[1:]])
+        tolerance = self._scores.tolerance(rows)[line]
+        close = (line[1:] == line[:-1]) & (np.diff(position) <= 2 * tolerance[1:])
         again = np.append(close, False) | np.insert(close, 0, False)
+        # errors reach a quarter of the bound in practice; a root makes those of small distances large
+        shown = self._scores.keys(position)
+        again |= self._scores.keys(position + tolerance / 4) - shown > 1e-6 * np.maximum(shown, 1.0)
         position[again] = self._scores.positions(line[again] + rows.start, column[again])
         key = self._scores.keys(position)
         order = np.lexsort((column, key, line))
