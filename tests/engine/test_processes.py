@@ -99,9 +99,14 @@ def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
     assert torch.equal(first["weights"], second["weights"])
     assert first["history"] == second["history"]
     names = sorted(path.name for path in (ranks["folder"] / "run").iterdir())
-    assert names == ["best.pt", "checkpoint-00000004.pt", "checkpoint-00000008.pt"]
-    state = torch.load(ranks["folder"] / "run" / "checkpoint-00000008.pt")
+    assert names == ["best.pt", "checkpoint-00000008.pt", "checkpoint-00000012.pt"]
+    state = torch.load(ranks["folder"] / "run" / "checkpoint-00000012.pt")
     assert len(state["streams"]) == 2
+
+
+def test_two_processes_resume_to_the_same_bits(ranks):
+    for result in ranks["results"]:
+        assert torch.equal(result["resumed"], result["straight"])
 
 
 def test_pk_batches_are_whole_and_disjoint(ranks):

@@ -70,6 +70,11 @@ def main(folder):
     )  # fmt: skip
     results["weights"] = torch.cat([p.detach().flatten() for p in engine.model.parameters()])
     results["history"] = history
+    dist.barrier()  # the first process writes the checkpoint that all read
+    for name, options in (("resumed", {"output_dir": folder / "run", "resume": "auto"}), ("straight", {})):
+        engine = build("softmax", ema_decay=0.5)
+        engine.fit(train, 3, progress=False, **options)
+        results[name] = torch.cat([p.detach().flatten() for p in engine.scored_model.parameters()])
     results["plan"] = [
         key.tracklet for key in PKSampler(Clips().tracklets, batch_size=4, instances=2, seed=1)
     ]
