@@ -162,7 +162,9 @@ class Features:
                 raise ProtocolError(
                     f"{n} embeddings but {name} of shape {shape}: every array needs one row a tracklet"
                 )
-        bad = (~torch.isfinite(self.embeddings).all(dim=1)).nonzero().flatten().tolist()
+        # in parts, because the test makes copies
+        finite = [torch.isfinite(part).all(dim=1) for part in self.embeddings.split(4096)]
+        bad = (~torch.cat(finite)).nonzero().flatten().tolist()
         if bad:
             raise ProtocolError(f"embeddings of {len(bad)} rows are NaN or infinite, the first at {bad[:5]}")
 
