@@ -55,6 +55,11 @@ def test_wrong_shapes(shape: tuple[int, ...], message: str) -> None:
         Toy()(torch.rand(shape))
 
 
+def test_frames_that_are_not_normalised() -> None:
+    with pytest.raises(ConfigError, match=r"got torch\.uint8: call functional\.normalise_frames"):
+        Toy()(torch.zeros(2, 4, 3, 8, 4, dtype=torch.uint8))
+
+
 def test_a_fixed_clip_length() -> None:
     with pytest.raises(ConfigError, match="takes clips of 4 frames, got 3"):
         Toy(frames=4)(torch.rand(2, 3, 3, 8, 4))

@@ -141,6 +141,11 @@ class ReIDModel(nn.Module):
             raise ConfigError(
                 f"expected 3 channels on axis 2 of (B, T, 3, H, W), got {tuple(frames.shape)}{hint}"
             )
+        if not frames.is_floating_point():
+            raise ConfigError(
+                f"expected normalised float frames, got {frames.dtype}: call functional.normalise_frames(frames, "
+                "model.pixel_mean, model.pixel_std) first"
+            )
         if self.frames is not None and frames.shape[1] != self.frames:
             raise ConfigError(
                 f"{type(self).__name__} takes clips of {self.frames} frames, got {frames.shape[1]}; "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from videoreid.compat import torchreid_keywords
+from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
 from videoreid.models.weights import resolve_weights
@@ -47,14 +48,27 @@ def build_model(
         ConfigError: no such option, or one that makes no sense.
         WeightsError: no such weights (the message says which exist), or they cannot be read or do not fit.
     """
+    if num_classes < 1:
+        raise ConfigError(f"num_classes must be 1 or more, got {num_classes}")
     arguments = {"name": name, "num_classes": num_classes, **kwargs}
     family, _, member = name.partition(":")
+    build = functools.partial(FAMILIES[family], member) if member else MODELS[name]
     if member and pretrained is True:  # the other library has its own table of weights
-        model = FAMILIES[family](member, num_classes=num_classes, pretrained=True, **kwargs)
+        model = _call(build, name, num_classes=num_classes, pretrained=True, **kwargs)
     else:
-        build = functools.partial(FAMILIES[family], member) if member else MODELS[name]
-        model = build(num_classes=num_classes, **kwargs)
+        model = _call(build, name, num_classes=num_classes, **kwargs)
         if pretrained:
             load_weights(model, resolve_weights(name, pretrained, backbone=kwargs.get("backbone")))
     model.build_arguments = arguments
     return model
+
+
+def _call(build: Callable[..., ReIDModel], name: str, **options: Any) -> ReIDModel:
+    try:
+        return build(**options)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise ConfigError(
+            f"{name} has no such option: {error}; help(build_model({name!r})) lists them"
+        ) from error
