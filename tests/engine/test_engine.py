@@ -266,6 +266,16 @@ def test_checkpoints_are_pruned_and_resume_takes_a_path(world, tmp_path):
     assert torch.equal(weights(resumed), weights(engine))
 
 
+def test_torchs_own_schedules_are_resumed(world, tmp_path):
+    def run(epochs, **options):
+        engine = engine_for(world, lr=1.0)
+        engine.scheduler = torch.optim.lr_scheduler.MultiStepLR(engine.optimizers[0], [1, 2], 0.5)
+        return fit(engine, world.loader(), epochs, **options)
+
+    run(1, output_dir=tmp_path)
+    assert run(4, output_dir=tmp_path, resume="auto") == run(4)
+
+
 def test_resume_auto_starts_anew_in_an_empty_folder(world, tmp_path):
     assert len(fit(engine_for(world), world.loader(), 1, output_dir=tmp_path, resume="auto")) == 1
 

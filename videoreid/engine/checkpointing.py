@@ -41,9 +41,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}")
+    torch.serialization.add_safe_globals([Counter])  # torch's MultiStepLR keeps its milestones in one
     try:
-        with torch.serialization.safe_globals([Counter]):  # torch's MultiStepLR keeps its milestones in one
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises several kinds for a damaged file
         raise CheckpointError(
             f"{path} cannot be read ({type(error).__name__}): it is truncated or damaged; delete it and resume from "
