@@ -36,7 +36,7 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
         assert expected in page
     main(["models", "show", "hacnn"])
     assert "160 x 64" in capsys.readouterr().out
-    main(["models", "show", "mudeep", "--frames", "1"])
+    main(["models", "show", "se_resnet50", "--frames", "1"])
     assert "none published" in capsys.readouterr().out
 
 

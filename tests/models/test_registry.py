@@ -26,7 +26,7 @@ SMALL = {  # options that make a network small without changing what is tested
 SLOW = {
     *("osnet_x0_75", "osnet_x0_5", "osnet_x1_0", "osnet_ain_x1_0", "osnet_ain_x0_75", "osnet_ain_x0_5"),
     *("resnet34", "resnet50", "resnet101", "resnet152", "resnext101_32x8d", "resnet50_ibn_b", "pcb_p6"),
-    *("resnet50_fc512", "resnext50_32x4d", "resnet50_tp", "resnet50_rnn", "resnet50_ta"),
+    *("resnet50_fc512", "resnet50mid", "resnext50_32x4d", "resnet50_tp", "resnet50_rnn", "resnet50_ta"),
     *("se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
     *("mobilenetv2_x1_4", "mudeep", "gcm_me", "gcm_coordatt", "gcm_multiloss", "resnet50_3d", "tracklet_vit"),
 }
