@@ -2,12 +2,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videoreid.data.groupings import GROUPINGS, domain_batches
 from videoreid.errors import UnknownNameError
 
+FEW = settings(max_examples=40, deadline=None)
 PIDS = st.lists(st.integers(0, 7), min_size=1, max_size=60)
 INSTANCES = st.integers(1, 5)
 
@@ -18,6 +19,7 @@ def group(name: str, pids: list[int], instances: int, *, identities: int = 1, se
 
 
 @pytest.mark.parametrize("name", GROUPINGS.names())
+@FEW
 @given(pids=PIDS, instances=INSTANCES)
 def test_a_group_holds_one_identity(name: str, pids: list[int], instances: int) -> None:
     groups = group(name, pids, instances)
@@ -27,6 +29,7 @@ def test_a_group_holds_one_identity(name: str, pids: list[int], instances: int) 
 
 
 @pytest.mark.parametrize("name", ["permutation", "replacement", "camera_balanced"])
+@FEW
 @given(pids=PIDS, instances=INSTANCES)
 def test_every_identity_comes_once_an_epoch(name: str, pids: list[int], instances: int) -> None:
     groups = group(name, pids, instances)
@@ -34,6 +37,7 @@ def test_every_identity_comes_once_an_epoch(name: str, pids: list[int], instance
 
 
 @pytest.mark.parametrize("name", ["permutation", "camera_balanced"])
+@FEW
 @given(pids=PIDS, instances=INSTANCES)
 def test_no_tracklet_is_repeated_where_there_are_enough(name: str, pids: list[int], instances: int) -> None:
     for row in group(name, pids, instances):
@@ -46,6 +50,7 @@ def test_replacement_may_repeat_a_tracklet() -> None:
     assert any(len(set(row.tolist())) < 4 for row in rows)
 
 
+@FEW
 @given(pids=PIDS, instances=INSTANCES)
 def test_all_groups_use_every_tracklet_but_the_remainder(pids: list[int], instances: int) -> None:
     groups = group("all_groups", pids, instances)
@@ -57,6 +62,7 @@ def test_all_groups_use_every_tracklet_but_the_remainder(pids: list[int], instan
             assert len(set(used)) == len(used) == count - count % instances
 
 
+@FEW
 @given(pids=PIDS, instances=INSTANCES, identities=st.integers(1, 4))
 def test_distinct_batches_hold_different_identities(pids: list[int], instances: int, identities: int) -> None:
     groups = group("distinct", pids, instances, identities=identities)
@@ -68,6 +74,7 @@ def test_distinct_batches_hold_different_identities(pids: list[int], instances: 
         assert len(groups) == sum(max(n, instances) // instances for n in Counter(pids).values())
 
 
+@FEW
 @given(pids=PIDS, instances=st.integers(2, 5), seed=st.integers(0, 99))
 def test_camera_balance_uses_as_many_cameras_as_it_can(pids: list[int], instances: int, seed: int) -> None:
     camids = np.random.default_rng(seed).integers(0, 4, len(pids))

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videoreid.data.sampling import SAMPLING, list_sampling_rules, sample_indices
 from videoreid.errors import ConfigError, UnknownNameError
 
+FEW = settings(max_examples=40, deadline=None)
 LENGTHS = st.integers(1, 700)
 FRAMES = st.integers(1, 16)
 SEEDS = st.integers(0, 2**32)
@@ -34,6 +35,7 @@ def draw(rule: str, length: int, num_frames: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rule", list_sampling_rules())
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES, seed=SEEDS)
 def test_indices_are_in_range_and_repeat_with_the_seed(
     rule: str, length: int, num_frames: int, seed: int
@@ -48,12 +50,14 @@ def test_indices_are_in_range_and_repeat_with_the_seed(
 
 
 @pytest.mark.parametrize("rule", SORTED_CLIPS)
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES, seed=SEEDS)
 def test_frames_of_a_clip_are_in_time_order(rule: str, length: int, num_frames: int, seed: int) -> None:
     assert (np.diff(draw(rule, length, num_frames, seed)) >= 0).all()
 
 
 @pytest.mark.parametrize("rule", EVERY_FRAME)
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES)
 def test_rules_for_all_frames_cover_every_frame(rule: str, length: int, num_frames: int) -> None:
     indices = draw(rule, length, num_frames)
@@ -63,6 +67,7 @@ def test_rules_for_all_frames_cover_every_frame(rule: str, length: int, num_fram
 
 
 @pytest.mark.parametrize("rule", ONE_CLIP)
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES, seed=SEEDS)
 def test_training_rules_and_single_views_give_one_clip(
     rule: str, length: int, num_frames: int, seed: int
@@ -139,6 +144,7 @@ def test_deterministic_cases_by_hand(
     assert draw(rule, length, num_frames).tolist() == expected
 
 
+@FEW
 @given(length=st.integers(32, 400), seed=SEEDS)
 def test_random_crop_is_eight_apart_and_starts_anywhere_it_fits(length: int, seed: int) -> None:
     clip = draw("random_crop", length, 4, seed)[0]
@@ -147,6 +153,7 @@ def test_random_crop_is_eight_apart_and_starts_anywhere_it_fits(length: int, see
     assert starts == set(range(34 - 24))
 
 
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES, seed=SEEDS)
 def test_restricted_takes_one_frame_of_every_chunk(length: int, num_frames: int, seed: int) -> None:
     padded = list(range(length))
@@ -159,6 +166,7 @@ def test_restricted_takes_one_frame_of_every_chunk(length: int, num_frames: int,
             assert frame in padded[number * size : (number + 1) * size]
 
 
+@FEW
 @given(length=st.integers(40, 400), seed=SEEDS)
 def test_shared_offset_is_equally_spaced(length: int, seed: int) -> None:
     length -= length % 8  # without padding
@@ -179,6 +187,7 @@ def test_random_interval_takes_one_frame_of_every_interval(length: int, stride: 
     assert max(begins) == length - 8 * stride
 
 
+@FEW
 @given(length=LENGTHS, num_frames=FRAMES, seed=SEEDS)
 def test_intelligent_takes_one_frame_of_every_segment(length: int, num_frames: int, seed: int) -> None:
     each = max(length // num_frames, 1)
