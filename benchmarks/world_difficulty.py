@@ -42,20 +42,21 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--identities", type=int, default=250)
     args = parser.parse_args()
-    results = {"identities": args.identities, "torch": torch.__version__, "worlds": {}}
+    kept = json.loads(RESULTS.read_text())["worlds"] if RESULTS.is_file() else {}
+    results = {"identities": args.identities, "torch": torch.__version__, "worlds": kept}
     for seed in args.seeds:
         with tempfile.TemporaryDirectory() as root:
             splits = build_dataset("synthetic", root, identities=args.identities, seed=seed)
             seed_everything(seed)
             model = build_model(MODEL, num_classes=1)
             parts = (splits.query, splits.gallery)
-            results["worlds"][seed] = {
+            results["worlds"][str(seed)] = {
                 "queries": len(splits.query),
                 "gallery": len(splits.gallery),
                 "colour_histogram": score(*(histogram_features(part) for part in parts), splits, "euclidean"),
                 "untrained": score(*(embed(model, part) for part in parts), splits, "cosine"),
             }
-        print(seed, results["worlds"][seed], flush=True)
+        print(seed, results["worlds"][str(seed)], flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
