@@ -29,7 +29,7 @@ from videoreid.optim import build_optimizer
 from videoreid.types import Clip
 
 MODEL, CLASSES, SIZE = "resnet50", 625, (256, 128)
-ROUNDS, WARM_UP, STEPS = 3, 2, 5
+WARM_UP = 2
 RESULTS = Path(__file__).parent / "results"
 VARIANTS = {
     "plain loop": None,
@@ -123,7 +123,7 @@ def measure(name, args):
     else:
         step = engine_step(args.device, clip, compiled="compiled" in name, **VARIANTS[name])
     times, losses = [], []
-    for _ in range(WARM_UP + STEPS):
+    for _ in range(WARM_UP + args.steps):
         began = time.perf_counter()
         losses.append(step())
         if args.device == "cuda":
@@ -140,11 +140,12 @@ def compare(args):
     """Run the variants in turns, each in its own process, and return a table of ratios."""
     names = [name for name in VARIANTS if args.compile or "compiled" not in name]
     runs = {name: [] for name in names}
-    for _ in range(ROUNDS):
+    for _ in range(args.rounds):
         for name in names:
             command = [sys.executable, __file__, "--variant", name, *sys.argv[1:]]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             runs[name].append(json.loads(done.stdout.splitlines()[-1]))
+            print(name, statistics.median(runs[name][-1]["seconds"]), file=sys.stderr, flush=True)
     seconds = {name: statistics.median(s for run in runs[name] for s in run["seconds"]) for name in names}
     memory = {name: statistics.median(run["memory"] for run in runs[name]) for name in names}
     plain = names[0]
@@ -165,6 +166,8 @@ def main():
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3, help="turns, a process for each variant in each")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of a turn")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--variant", choices=tuple(VARIANTS), help=argparse.SUPPRESS)
@@ -178,6 +181,7 @@ def main():
         else f"{args.threads} cores, {platform.machine()}"
     )
     setting = {"model": MODEL, "batch": args.batch, "frames": args.frames, "size": SIZE, "device": device}
+    setting |= {"rounds": args.rounds, "steps": args.steps}
     result = {"setting": {**setting, "torch": torch.__version__}, "variants": compare(args)}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"training_step_{args.device}.json").write_text(json.dumps(result, indent=1) + "\n")
