@@ -1,5 +1,6 @@
 """Frame keys: a path, or a string that names its own store (``store.h5::key``, ``video.avi::frame=12``)."""
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ def video_key(video: str | os.PathLike[str], frame: int, box: Box | None = None)
     return f"{os.fspath(video)}{_SEPARATOR}{inner}"
 
 
+@functools.lru_cache(maxsize=4096)  # a packed clip is first asked for whole and then read frame by frame
 def parse_key(key: str) -> FrameKey:
     """Take a frame key apart.
 

@@ -5,6 +5,7 @@
 ``block_ends`` and ``block_sha256`` are the checksums; ``splits/<name>`` the tracklets.
 """
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -29,6 +30,7 @@ def journal_path(store: str | os.PathLike[str]) -> Path:
     return store.with_name(f"{store.name}.journal")
 
 
+@functools.lru_cache(maxsize=4096)  # a clip's entries are looked up twice: to be fetched, and to be read
 def hash_entry(entry: str) -> int:
     """Return the 64-bit hash by which an entry is found."""
     return int.from_bytes(hashlib.blake2b(entry.encode(), digest_size=8).digest(), "little")
