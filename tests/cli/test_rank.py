@@ -12,11 +12,15 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 VIDEO, TRACKS = DATA / "pets_s2l1" / "video.avi", DATA / "pets_s2l1" / "tracks.txt"
 WEIGHTS = DATA / "weights" / "osnet_x0_25_msmt17.pth"
 
-needs_data = pytest.mark.skipif(not WEIGHTS.exists(), reason="the street scene and its checkpoint are not here")
+needs_data = pytest.mark.skipif(
+    not WEIGHTS.exists(), reason="the street scene and its checkpoint are not here"
+)
 
 
 @needs_data
-def test_the_street_scene_gives_the_recorded_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_street_scene_gives_the_recorded_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "answer"
     arguments = ["rank", "--video", str(VIDEO), "--tracks", str(TRACKS), "--split-tracks", "0.4"]
     arguments += ["--model", "osnet_x0_25", "--weights", str(WEIGHTS), "--output", str(output)]
@@ -47,7 +51,9 @@ def test_the_street_scene_gives_the_recorded_figures(tmp_path: Path, capsys: pyt
         (["--corpus", "marz", "--root", "."], "did you mean 'mars'"),
     ],
 )
-def test_bad_arguments(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_arguments(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rest = ["--model", "osnet_x0_25", "--weights", "w.pth", "--output", str(tmp_path / "out")]
     assert main(["rank", *arguments, *rest]) == 2
     assert message in capsys.readouterr().err

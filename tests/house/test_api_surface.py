@@ -34,7 +34,9 @@ def test_the_public_api_is_the_recorded_one() -> None:
     gone = {m: sorted(set(recorded[m]) - set(surface.get(m, []))) for m in recorded}
     new = {m: sorted(set(surface[m]) - set(recorded.get(m, []))) for m in surface}
     assert not {m: names for m, names in gone.items() if names}, "public names were removed"
-    assert not {m: names for m, names in new.items() if names}, f"record the new names: python {Path(__file__).name}"
+    assert not {m: names for m, names in new.items() if names}, (
+        f"record the new names: python {Path(__file__).name}"
+    )
 
 
 if __name__ == "__main__":

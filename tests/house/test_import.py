@@ -3,11 +3,24 @@
 import subprocess
 import sys
 
-LAZY = ["matplotlib", "cv2", "accelerate", "scipy.io", "h5py", "gdown", "tqdm.notebook", "optuna", "faiss", "timm"]
+LAZY = [
+    "matplotlib",
+    "cv2",
+    "accelerate",
+    "scipy.io",
+    "h5py",
+    "gdown",
+    "tqdm.notebook",
+    "optuna",
+    "faiss",
+    "timm",
+]
 
 
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout

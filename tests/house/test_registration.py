@@ -1,6 +1,7 @@
 """Adding a model, a dataset or a command is one new file and one line."""
 
 import importlib
+import re
 from pathlib import Path
 
 import videoreid.cli
@@ -24,12 +25,16 @@ def test_every_file_that_registers_a_model_is_imported() -> None:
     registered = {factory.__module__.rsplit(".", 1)[-1] for factory in (MODELS[name] for name in MODELS)}
     for path in (PACKAGE / "models").glob("[!_]*.py"):
         if "@MODELS.register" in path.read_text(encoding="utf-8"):
-            assert path.stem in registered, f"{path.name} registers models but models/__init__.py does not import it"
+            assert path.stem in registered, (
+                f"{path.name} registers models but models/__init__.py does not import it"
+            )
 
 
 def test_every_corpus_file_is_registered() -> None:
     known = set(list_datasets())
     for path in (PACKAGE / "data" / "datasets").glob("[!_]*.py"):
         text = path.read_text(encoding="utf-8")
-        if "@DATASETS.register" in text:
+        if re.search(r"^@register_corpus\(", text, re.MULTILINE):
             assert path.stem in known, f"{path.name} must register a corpus under its own name"
+            known.discard(path.stem)
+    assert not known, f"registered in no file of their own name: {sorted(known)}"

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path for room in ("videoreid", "examples", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+FILES = sorted(
+    path for room in ("videoreid", "examples", "benchmarks") for path in (ROOT / room).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -85,7 +85,7 @@ class FeatureExtractor:
 
     def _prepare(self, image: str | Path | np.ndarray) -> Tensor:
         import cv2
-        from torchvision.transforms.v2.functional import resize  # type: ignore[import-untyped]
+        from torchvision.transforms.v2.functional import resize
 
         if isinstance(image, str | Path):
             decoded = cv2.imread(str(image), cv2.IMREAD_COLOR)

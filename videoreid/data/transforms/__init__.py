@@ -19,12 +19,12 @@ from videoreid.data.transforms.geometry import (
 from videoreid.data.transforms.presets import PRESETS, Preset, build_transform, list_presets
 
 __all__ = [
-    "PRESETS",
     "ClipStep",
     "ClipTransform",
     "ColorJitter",
     "HorizontalFlip",
     "LocalGrayscale",
+    "PRESETS",
     "PadCrop",
     "Preset",
     "RandomErasing",
