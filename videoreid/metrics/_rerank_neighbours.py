@@ -12,8 +12,6 @@ __all__ = ["Neighbours", "nearest_neighbours"]
 MARGIN = 8
 """Neighbours kept beyond those asked for, until exact distances decide among them."""
 
-SETTLE_ROWS = 4096
-
 
 class Neighbours:
     """The ``k`` nearest rows of every row, ties by row number, and the largest distance of every row.
@@ -95,7 +93,7 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
         k: neighbours to keep, at most the number of rows.
         chunk_size: rows and columns of a tile.
     """
-    kept = min(k + MARGIN, source.num_rows) if source.rounded else k
+    kept = min(k + MARGIN, source.num_rows) if source.rounding else k
     result = Neighbours(source.num_rows, kept, dtype=source.dtype, device=source.device)
     blocks = list(row_blocks(source, chunk_size))
     for i, rows in enumerate(blocks):
@@ -106,7 +104,7 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
             result.merge(rows, tile, cols.start)
             if source.symmetric and j > i:
                 result.merge_transposed(cols, tile, rows.start)
-    if source.rounded:
+    if source.rounding:
         settle(source, result, k)
     return result
 
@@ -114,20 +112,39 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
 def settle(source: DistanceSource, neighbours: Neighbours, k: int) -> None:
     """Order the kept neighbours by their exact distances, ties by row number, and keep the ``k`` nearest.
 
+    Only those are measured again whose place the rounding of tiles can have decided.
+
     Args:
         source: of the distances.
-        neighbours: some more than ``k`` per row; changed in place.
+        neighbours: some more than ``k`` per row, ascending; changed in place.
         k: neighbours to leave.
     """
-    indices = neighbours.indices.sort(dim=1).values
-    distances = torch.empty(len(indices), k, dtype=source.dtype, device=source.device)
-    for start in range(0, len(indices), SETTLE_ROWS):
-        near = indices[start : start + SETTLE_ROWS]
-        rows = torch.arange(start, start + len(near), device=near.device).repeat_interleave(near.shape[1])
-        exact, order = source.pairs(rows, near.flatten()).view_as(near).sort(dim=1, stable=True)
-        distances[start : start + len(near)] = exact[:, :k]
-        indices[start : start + len(near)] = near.gather(1, order)
-    neighbours.indices, neighbours.distances = indices[:, :k].contiguous(), distances
+    distances, indices = neighbours.distances.double(), neighbours.indices
+    row, place = undecided(distances, k, source.rounding).nonzero(as_tuple=True)
+    distances[row, place] = source.pairs(row, indices[row, place]).double()
+    indices, order = indices.sort(dim=1)
+    distances, by_distance = distances.gather(1, order).sort(dim=1, stable=True)
+    neighbours.distances = distances[:, :k].to(source.dtype).contiguous()
+    neighbours.indices = indices.gather(1, by_distance[:, :k])
+
+
+def undecided(distances: Tensor, k: int, rounding: float) -> Tensor:
+    """Return ``(N, K)`` bool: which distances are too close to another for their order to be sure.
+
+    Distances further apart than twice the bound are in their true order. A run of closer ones is in doubt as a
+    whole, unless it begins after the ``k`` nearest.
+
+    Args:
+        distances: ``(N, K)``, ascending, each at most ``rounding`` off.
+        k: neighbours that count, at most K.
+        rounding: may be infinite.
+    """
+    close = distances.diff(dim=1) <= 2 * rounding
+    alone = close.new_zeros(len(close), 1)
+    before, after = torch.cat([alone, close], dim=1), torch.cat([close, alone], dim=1)
+    reaches = before[:, k:].cumprod(dim=1).bool()  # the run that holds the k-th may go on behind it
+    counts = torch.cat([torch.ones_like(before[:, :k]), reaches], dim=1)
+    return (before | after) & counts
 
 
 def row_blocks(source: DistanceSource, chunk_size: int) -> Iterator[slice]:

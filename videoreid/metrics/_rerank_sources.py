@@ -10,8 +10,8 @@ from videoreid.functional import DISTANCES
 
 __all__ = ["DistanceSource", "FeatureDistances", "MatrixDistances"]
 
-PAIR_ELEMENTS = 1 << 22
-"""Numbers of one side that a gather of feature pairs holds at a time."""
+PAIR_ELEMENTS = 1 << 20
+"""Numbers of one side that a gather of feature pairs holds at a time: 8 MiB of float64, which caches can hold."""
 
 
 class DistanceSource(Protocol):
@@ -26,8 +26,8 @@ class DistanceSource(Protocol):
     symmetric: bool
     device: torch.device
     dtype: torch.dtype
-    rounded: bool
-    """Whether tiles are rounded differently from `pairs`, so that close neighbours have to be put in order again."""
+    rounding: float
+    """Bound on the difference of a tile's distance and that of `pairs`; 0 where they agree, infinite if unknown."""
 
     def block(self, rows: slice, cols: slice) -> Tensor:
         """Return the tile of ``rows`` and ``cols``; neither slice crosses from queries into the gallery."""
@@ -53,7 +53,6 @@ class FeatureDistances:
     """
 
     symmetric = True
-    rounded = True
 
     def __init__(self, query: Tensor, gallery: Tensor, metric: str = "cosine") -> None:
         if metric not in DISTANCES:
@@ -71,6 +70,7 @@ class FeatureDistances:
             rows.div_(norms.clamp_(min=1e-12).to(self.dtype))
         self._rows = rows
         self._one = torch.ones(1, dtype=self.dtype, device=self.device)
+        self.rounding = product_rounding(rows) if metric == "cosine" else torch.inf
 
     def block(self, rows: slice, cols: slice) -> Tensor:
         """Return the tile of ``rows`` and ``cols``."""
@@ -102,6 +102,27 @@ class FeatureDistances:
         return distances.masked_fill_(rows == cols, 0)
 
 
+def product_rounding(rows: Tensor) -> float:
+    """Return the bound on the rounding of ``1 - x . y`` in a matrix product, for rows of length 1.
+
+    It holds for any order of summation, hence for any tile. Infinite where products may be of lowered precision:
+    on devices other than the CPU, and on the CPU when torch was told to allow it. Euclidean tiles have no useful
+    bound: far from the origin their squares lose most of their digits.
+
+    Args:
+        rows: ``(N, D)`` float32 or float64.
+
+    Reference: N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, eq. 3.5.
+    """
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # recent releases set the precision by backend
+    setting = matmul.fp32_precision if matmul else torch.get_float32_matmul_precision()
+    if rows.device.type != "cpu" or setting not in ("none", "ieee", "highest"):
+        return torch.inf
+    steps = rows.shape[1] + 8  # the products, the subtraction, and lengths that are not 1 to the last digit
+    unit = (torch.finfo(rows.dtype).eps + torch.finfo(torch.float64).eps) / 2  # of the tile and of `pairs`
+    return steps * unit / (1 - steps * unit)
+
+
 class MatrixDistances:
     """Distances read from the three matrices that the published code asks for.
 
@@ -119,7 +140,7 @@ class MatrixDistances:
     """
 
     symmetric = False
-    rounded = False
+    rounding = 0.0
 
     def __init__(self, q_g: Tensor, q_q: Tensor, g_g: Tensor) -> None:
         if q_g.ndim != 2 or q_q.shape != (len(q_g),) * 2 or g_g.shape != (q_g.shape[1],) * 2:

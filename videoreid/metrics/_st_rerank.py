@@ -77,7 +77,7 @@ class JointDistances:
     """
 
     symmetric = False
-    rounded = False
+    rounding = 0.0
 
     def __init__(
         self, model: SpatialTemporalModel, query: Features, gallery: Features, *, repaired: bool
