@@ -133,9 +133,12 @@ def _count_exact(block: Tensor, marks: Tensor, owner: np.ndarray, columns: np.nd
     if block.device.type != "cpu":
         return _count_exact_on_device(block, marks, owner, columns)
     values, targets, result = block.numpy(), marks.numpy(), np.empty(len(owner), dtype=np.int64)
+    below = np.empty(block.shape[1], dtype=bool)  # one for all pairs: it stays in the cache
     for pair, (row, column) in enumerate(zip(owner.tolist(), columns.tolist(), strict=True)):
         line, mark = values[row], targets[pair]
-        result[pair] = np.count_nonzero(line[:column] <= mark) + np.count_nonzero(line[column:] < mark)
+        np.less_equal(line[:column], mark, out=below[:column])
+        np.less(line[column:], mark, out=below[column:])
+        result[pair] = np.count_nonzero(below)
     return result
 
 
@@ -166,10 +169,11 @@ def _count_on_cpu(block: Tensor, span: slice, work: _Work) -> None:
     values, most = block.numpy(), max(64, block.shape[1] // 64)
     low, high = work.low, work.high
     found: dict[int, int] = {}
+    hit = np.empty(block.shape[1], dtype=bool)  # one for all pairs: it stays in the cache
     for pair, (row, column) in enumerate(zip(work.owner.tolist(), work.columns.tolist(), strict=True)):
         line = values[row]
-        below = np.count_nonzero(line < low[pair])
-        close = np.count_nonzero(line <= high[pair]) - below
+        below = np.count_nonzero(np.less(line, low[pair], out=hit))
+        close = np.count_nonzero(np.less_equal(line, high[pair], out=hit)) - below
         work.before[pair] += below
         if close > (span.start <= column < span.stop):
             found[row] = found.get(row, 0) + close

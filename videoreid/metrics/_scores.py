@@ -92,7 +92,7 @@ class FeatureScores:
         with _full_precision(query.device):
             if self.distance == "cosine":
                 product = F.normalize(query, dim=1) @ gallery.t()
-                return product.mul_(self._weights[columns]).add_(1.0)
+                return torch.addcmul(product.new_ones(()), product, self._weights[columns], out=product)
             product = torch.addmm(self._weights[columns].unsqueeze(0), query, gallery.t(), alpha=-2.0)
             return product.add_(self._q_norms[rows].square().float().unsqueeze(1))
 
@@ -124,11 +124,12 @@ class FeatureScores:
         Reference:
             Higham and Mary, A new approach to probabilistic rounding error analysis, SIAM J. Sci. Comput. 2019.
         """
-        unit = _UNIT * (4 + self._query.shape[1] ** 0.5)
-        norms = self._q_norms[rows].cpu().numpy()
+        root, norms = self._query.shape[1] ** 0.5, self._q_norms[rows].cpu().numpy()
         if self.distance == "cosine":
-            return np.full(len(norms), unit)
-        return unit * (norms + float(self._g_norms.max())) ** 2
+            return np.full(len(norms), _UNIT * (4 + root))
+        largest = float(self._g_norms.max())
+        # the product enters twice; it and the sums of squares are rounded a few times more
+        return _UNIT * (2 * root * norms * largest + 4 * (norms + largest) ** 2)
 
     def dense(self, rows: np.ndarray) -> Tensor:
         """Return keys of whole rows, by a float64 product of centred features."""
@@ -151,7 +152,7 @@ class FeatureScores:
 
     def _exact(self, features: Tensor, norms: Tensor) -> Tensor:
         if self.distance == "cosine":
-            return features / norms.clamp_min(1e-12).unsqueeze(1)  # float64, because the norms are
+            return features.to(torch.float64, copy=True).div_(norms.clamp_min(1e-12).unsqueeze(1))
         return features.double()
 
     def _half_for_cosine(self, squares: Tensor, q_norms: Tensor, g_norms: Tensor) -> Tensor:

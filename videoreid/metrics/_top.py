@@ -48,8 +48,8 @@ class TopRows:
         self._nearest = nearest
         slack = torch.from_numpy(2 * self._scores.tolerance(rows)).to(nearest)
         limit = torch.nextafter(nearest.amax(dim=1) + slack, nearest.new_tensor(torch.inf))
-        near = block <= limit.unsqueeze(1)
-        near &= block < torch.inf
+        # no further than the largest finite number, since what is hidden is infinite
+        near = block <= limit.clamp_max(torch.finfo(limit.dtype).max).unsqueeze(1)
         line, column = near.nonzero(as_tuple=True)
         positions = block[line, column].cpu().numpy()
         self._found.append((line.cpu().numpy(), column.cpu().numpy() + span.start, positions))
