@@ -18,8 +18,8 @@ from videoreid.metrics._rerank_sources import DistanceSource
 
 __all__ = ["rerank_blocks"]
 
-BLOCK_ELEMENTS = 1 << 24
-"""Distances in a yielded block: 64 MiB of float32, of which three are held at a time."""
+BLOCK_ELEMENTS = 1 << 23
+"""Distances in a yielded block: 32 MiB of float32, of which three are held at a time."""
 
 
 def rerank_blocks(

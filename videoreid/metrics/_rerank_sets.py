@@ -11,8 +11,8 @@ from videoreid.metrics._rerank_sources import DistanceSource
 
 __all__ = ["SparseRows", "average_rows", "encode_rows", "expand_ranges", "reciprocal_mask"]
 
-CHUNK_ELEMENTS = 1 << 22
-"""Index elements a step works on at a time: 32 MiB of int64."""
+CHUNK_ELEMENTS = 1 << 20
+"""Index elements a step works on at a time: 8 MiB of int64."""
 
 
 class SparseRows(NamedTuple):
