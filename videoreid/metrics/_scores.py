@@ -102,14 +102,18 @@ class FeatureScores:
             return np.empty(0)
         device = self._gallery.device
         index, owners = torch.from_numpy(rows).to(device), torch.from_numpy(queries).to(device)
-        step = max(16, _CACHE_BYTES // (8 * self._query.shape[1]))
+        step = max(16, 2 * _CACHE_BYTES // (8 * self._query.shape[1]))
         results = []
         for start in range(0, len(rows), step):
             picked, owner = index[start : start + step], owners[start : start + step]
-            gallery = self._exact(self._gallery[picked], self._g_norms[picked])
+            gallery = self._gallery.index_select(0, picked).double()
             asked, place = owner.unique_consecutive(return_inverse=True)
-            query = self._exact(self._query[asked], self._q_norms[asked])
-            distance = torch.linalg.vector_norm(gallery.sub_(query[place]), dim=1).square_()
+            difference = self._exact(self._query[asked], self._q_norms[asked]).index_select(0, place)
+            if self.distance == "cosine":
+                difference.addcdiv_(gallery, self._g_norms[picked].clamp_min(1e-12).unsqueeze(1), value=-1.0)
+            else:
+                difference.sub_(gallery)
+            distance = torch.linalg.vector_norm(difference, dim=1).square_()
             results.append(self._half_for_cosine(distance, self._q_norms[owner], self._g_norms[picked]))
         return torch.cat(results).cpu().numpy()
 

@@ -50,9 +50,13 @@ class TopRows:
         limit = torch.nextafter(nearest.amax(dim=1) + slack, nearest.new_tensor(torch.inf))
         # no further than the largest finite number, since what is hidden is infinite
         near = block <= limit.clamp_max(torch.finfo(limit.dtype).max).unsqueeze(1)
-        line, column = near.nonzero(as_tuple=True)
-        positions = block[line, column].cpu().numpy()
-        self._found.append((line.cpu().numpy(), column.cpu().numpy() + span.start, positions))
+        if near.device.type == "cpu":
+            place = np.flatnonzero(near.numpy())  # faster than torch where little is found
+        else:
+            place = near.flatten().nonzero().flatten().cpu().numpy()
+        line, column = np.divmod(place, near.shape[1])
+        index = torch.from_numpy(line).to(block.device), torch.from_numpy(column).to(block.device)
+        self._found.append((line, column + span.start, block[index].cpu().numpy()))
         if span.stop == self._scores.shape[1]:
             self._finish(rows, limit.cpu().numpy())
 
