@@ -61,7 +61,7 @@ def _list(args: argparse.Namespace) -> Iterable[str]:
 
 
 def _show(args: argparse.Namespace) -> Iterable[str]:
-    from videoreid.models import count_parameters, list_weights
+    from videoreid.models import count_parameters, list_results, list_weights
 
     model = _shadow(args.name)
     frames, height, width = _clip(model, args)
@@ -77,6 +77,11 @@ def _show(args: argparse.Namespace) -> Iterable[str]:
     yield f"  weights         {'none published' if not rows else ''}".rstrip()
     for row in rows:
         yield from _row(row)
+    for result in list_results(args.name):
+        yield (
+            f"  reported on {result.corpus}: Rank-1 {result.rank1} %, mAP {result.mAP} % ({result.protocol}, "
+            f"{result.distance}; {result.remark})\n      source: {result.source}"
+        )
 
 
 def _row(row: "PublishedWeights") -> Iterable[str]:

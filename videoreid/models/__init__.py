@@ -28,6 +28,7 @@ from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.models.factory import MODELS, build_model, list_models
 from videoreid.models.loading import LoadReport, load_weights
+from videoreid.models.reported import ReportedResult, list_results
 from videoreid.models.saving import from_pretrained, save_pretrained
 from videoreid.models.weights import list_weights
 
@@ -37,6 +38,7 @@ __all__ = [
     "LoadReport",
     "MODELS",
     "ReIDModel",
+    "ReportedResult",
     "ame",
     "bag_of_tricks",
     "build_model",
@@ -46,6 +48,7 @@ __all__ = [
     "gcm",
     "hacnn",
     "list_models",
+    "list_results",
     "list_weights",
     "load_weights",
     "mlfn",

@@ -1,0 +1,47 @@
+"""Scores of systems whose weights were never published, or have no stable address: a table of what authors report."""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ReportedResult", "list_results"]
+
+
+@dataclass(frozen=True)
+class ReportedResult:
+    """A score as its authors report it; none of them was measured here.
+
+    Args:
+        model: name of the network.
+        corpus: the test corpus.
+        rank1: in per cent.
+        mAP: in per cent.
+        protocol: named as in `videoreid.metrics.protocols`, or "not stated".
+        distance: by which the gallery was ranked.
+        remark: of training and test, as far as the score depends on it.
+        source: where it is reported.
+    """
+
+    model: str
+    corpus: str
+    rank1: float
+    mAP: float  # noqa: N815 - its name everywhere
+    protocol: str
+    distance: str
+    remark: str
+    source: str
+
+
+@functools.cache
+def _table() -> tuple[ReportedResult, ...]:
+    rows = json.loads(Path(__file__).with_name("reported.json").read_text(encoding="utf-8"))
+    return tuple(ReportedResult(**row) for row in rows)
+
+
+def list_results(model: str) -> list[ReportedResult]:
+    """Return what the authors of a network report, in the order of the table; nothing for an unknown name.
+
+    Results that belong to downloadable weights stand with them, see `videoreid.models.list_weights`.
+    """
+    return [row for row in _table() if row.model == model]
