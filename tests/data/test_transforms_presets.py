@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from videoreid.data.transforms import build_transform, list_presets
+from videoreid.data.transforms import ClipTransform, build_transform, list_presets
 from videoreid.errors import ConfigError, UnknownNameError
 
 FRAMES = [np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8)] * 8
@@ -45,3 +45,28 @@ def test_unknown_presets_and_sizes_are_refused() -> None:
         build_transform("trics", train=True)
     with pytest.raises(ConfigError, match="size must be"):
         build_transform("basic", (0, 4), train=False)
+
+
+@pytest.mark.parametrize("sizes", [[(40, 20)] * 4, [(32, 16)] * 4, [(40, 20), (32, 16), (40, 20), (18, 11)]])
+@pytest.mark.parametrize("preset", list_presets())
+def test_pixels_do_not_depend_on_their_order_in_memory(preset: str, sizes: list[tuple[int, int]]) -> None:
+    rng = np.random.default_rng(0)
+    decoded = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    planar = [torch.from_numpy(frame).permute(2, 0, 1).contiguous() for frame in decoded]
+    transform = build_transform(preset, (32, 16), train=True)
+    for seed in range(6):
+        clip = transform(decoded, np.random.default_rng(seed))
+        expected = planar_clip(transform, planar, np.random.default_rng(seed))
+        assert clip.is_contiguous()
+        assert torch.equal(clip, expected)
+
+
+def planar_clip(
+    transform: ClipTransform, frames: list[torch.Tensor], generator: np.random.Generator
+) -> torch.Tensor:
+    """Run the steps one by one on colour planes."""
+    first, *others = transform.steps
+    clip = first.resize_mixed(frames, generator)  # type: ignore[attr-defined]
+    for step in others:
+        clip = step(clip.contiguous(), generator)
+    return clip

@@ -22,7 +22,10 @@ class ClipStep(Protocol):
     """One step of a clip transform."""
 
     def __call__(self, frames: Tensor, generator: np.random.Generator) -> Tensor:
-        """Transform ``(T, 3, H, W)`` uint8 frames; the input may be changed in place."""
+        """Transform ``(T, 3, H, W)`` uint8 frames; the input may be changed in place.
+
+        Pixels mostly lie interleaved in memory (channels last), as decoders give them; any order may be returned.
+        """
 
 
 class ClipTransform:
@@ -68,10 +71,10 @@ class ClipTransform:
                     f"frames of mixed sizes in one clip: {sorted(sizes)} (height, width); begin the transform with "
                     "Resize"
                 )
-            clip = to_planes(stack_frames(tensors))
+            clip = stack_frames(tensors)
         for step in steps:
             clip = step(clip, generator)
-        return clip.contiguous()
+        return to_planes(clip)
 
     def __repr__(self) -> str:
         return f"ClipTransform([{', '.join(repr(step) for step in self.steps)}])"

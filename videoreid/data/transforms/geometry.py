@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from videoreid.errors import ConfigError
 
-from .planes import stack_frames, to_planes
+from .planes import merge_frames, stack_frames
 
 __all__ = ["HorizontalFlip", "Interpolation", "PadCrop", "RandomTranslation2D", "Resize", "resize_frames"]
 
@@ -25,7 +24,8 @@ def resize_frames(
     """Resize frames, of one size or of several, and stack them.
 
     Antialiased as Pillow does it (within a grey level, sharp bicubic overshoots apart). Frames of one size are resized
-    in one call; those that have the size already are copied.
+    in one call; those that have the size already are copied. Interleaved pixels, as decoders give them, stay
+    interleaved in memory: every further step is faster on them.
 
     Args:
         frames: each ``(3, h, w)`` uint8.
@@ -33,22 +33,20 @@ def resize_frames(
         interpolation: "bilinear" or "bicubic".
 
     Returns:
-        ``(T, 3, H, W)`` uint8, contiguous.
+        ``(T, 3, H, W)`` uint8, in the memory order of the frames.
     """
     groups: dict[tuple[int, ...], list[int]] = {}
     for position, frame in enumerate(frames):
         groups.setdefault(tuple(frame.shape[1:]), []).append(position)
-    out = torch.empty((len(frames), 3, *size), dtype=torch.uint8)
+    resized = []
     for shape, positions in groups.items():
         group = stack_frames([frames[position] for position in positions])
         if shape != size:
             group = F.resize(
                 group, list(size), interpolation=InterpolationMode(interpolation), antialias=True
             )
-        if len(groups) == 1:
-            return to_planes(group)
-        out[positions] = to_planes(group)
-    return out
+        resized.append((positions, group))
+    return merge_frames(resized)
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,8 @@ class HorizontalFlip:
         """Flip ``(T, 3, H, W)``."""
         if not self.per_frame:
             return frames.flip(-1) if generator.random() < self.p else frames
-        chosen = np.flatnonzero(generator.random(len(frames)) < self.p)
-        if chosen.size:
-            frames[chosen] = frames[chosen].flip(-1)
+        for position in np.flatnonzero(generator.random(len(frames)) < self.p):
+            frames[position] = frames[position].flip(-1)
         return frames
 
 
@@ -120,7 +117,9 @@ class PadCrop:
     def __call__(self, frames: Tensor, generator: np.random.Generator) -> Tensor:
         """Pad and crop ``(T, 3, H, W)``."""
         height, width = frames.shape[-2:]
-        padded = F.pad(frames, [self.padding] * 4, fill=[float(value) for value in self.fill])
+        fill: list[float] = [float(value) for value in self.fill]
+        one_grey = len(set(fill)) == 1  # which torchvision pads in one pass, and colours in five
+        padded = F.pad(frames, [self.padding] * 4, fill=fill[0] if one_grey else fill)
         if not self.crop:
             return padded
         span = 2 * self.padding + 1
@@ -163,14 +162,16 @@ class RandomTranslation2D:
                 resize_frames(frames, large, self.interpolation), self.size, spans, generator, per_frame=False
             )
         moved = generator.random(len(frames)) < self.p
-        out = torch.empty((len(frames), 3, height, width), dtype=torch.uint8)
+        parts = []
         still, rest = np.flatnonzero(~moved), np.flatnonzero(moved)
         if still.size:
-            out[still] = resize_frames([frames[int(i)] for i in still], self.size, self.interpolation)
+            parts.append(
+                (still, resize_frames([frames[int(i)] for i in still], self.size, self.interpolation))
+            )
         if rest.size:
             enlarged = resize_frames([frames[int(i)] for i in rest], large, self.interpolation)
-            out[rest] = _random_crop(enlarged, self.size, spans, generator, per_frame=True)
-        return out
+            parts.append((rest, _random_crop(enlarged, self.size, spans, generator, per_frame=True)))
+        return merge_frames(parts)
 
 
 def _random_crop(
@@ -186,7 +187,7 @@ def _random_crop(
     if not per_frame:
         top, left = places[0]
         return frames[..., top : top + height, left : left + width]
-    return torch.stack(
+    return stack_frames(
         [
             frame[:, top : top + height, left : left + width]
             for frame, (top, left) in zip(frames, places, strict=True)

@@ -2,27 +2,42 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["stack_frames", "to_planes"]
+__all__ = ["merge_frames", "stack_frames", "to_planes"]
 
 
 def stack_frames(frames: Sequence[Tensor]) -> Tensor:
     """Stack frames of one size, ``(3, h, w)`` each, in the memory order they have.
 
-    Views of decoded ``(h, w, 3)`` arrays become one clip in channels-last order, which resizes twice as fast.
+    Views of decoded ``(h, w, 3)`` arrays, and crops of them, become one clip in channels-last order: it resizes twice
+    as fast.
     """
-    pixels = [frame.permute(1, 2, 0) for frame in frames]
-    if all(frame.is_contiguous() for frame in pixels):
-        return torch.stack(pixels).permute(0, 3, 1, 2)
+    if all(frame.stride(0) == 1 for frame in frames):
+        return torch.stack([frame.permute(1, 2, 0) for frame in frames]).permute(0, 3, 1, 2)
     return torch.stack(list(frames))
+
+
+def merge_frames(groups: Sequence[tuple[Sequence[int] | np.ndarray, Tensor]]) -> Tensor:
+    """Merge groups of frames of one size, each with the positions of its frames, into one clip in memory order."""
+    (_, first), *others = groups
+    if not others:
+        return first
+    count = sum(len(group) for _, group in groups)
+    order = torch.channels_last if first.stride(1) == 1 else torch.contiguous_format
+    clip = torch.empty((count, *first.shape[1:]), dtype=first.dtype, memory_format=order)
+    for positions, group in groups:
+        for position, frame in zip(positions, group, strict=True):
+            clip[int(position)] = frame
+    return clip
 
 
 def to_planes(clip: Tensor) -> Tensor:
     """Return ``(T, 3, H, W)`` uint8 in contiguous order; OpenCV splits channels many times faster than PyTorch."""
     pixels = clip.permute(0, 2, 3, 1)
-    if clip.is_contiguous() or not pixels.is_contiguous():
+    if clip.is_contiguous() or pixels.stride()[-2:] != (3, 1):  # rows may be longer than W: a crop
         return clip.contiguous()
     import cv2
 
