@@ -72,3 +72,18 @@ def test_what_is_no_tracker_output_is_refused() -> None:
         tracks_from_detections([{"boxes": []}])
     with pytest.raises(TrackFileError, match="run a tracker"):
         tracks_from_detections([detections([[0, 0, 1, 1]], None)])
+
+
+def test_real_supervision_detections_are_understood() -> None:
+    sv = pytest.importorskip("supervision")
+    boxes = np.array([[10.0, 20, 40, 110], [300, 50, 335, 150], [5, 5, 9, 9]])
+    found = sv.Detections(xyxy=boxes, confidence=np.array([0.9, 0.8, 0.3]), class_id=np.zeros(3, int))
+    assert found.tracker_id is None  # a detector's answer: nobody is followed yet
+    followed = sv.Detections(xyxy=boxes, confidence=found.confidence, tracker_id=np.array([4, 2, -1]))
+    tracks = tracks_from_detections(
+        [sv.Detections.empty(), followed, found, followed[followed.tracker_id == 4]]
+    )
+    assert tracks.frames.tolist() == [1, 1, 3]
+    assert tracks.track_ids.tolist() == [2, 4, 4]
+    np.testing.assert_array_equal(tracks.boxes, [[300, 50, 35, 100], [10, 20, 30, 90], [10, 20, 30, 90]])
+    np.testing.assert_allclose(tracks.confidences, [0.8, 0.9, 0.9])

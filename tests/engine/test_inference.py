@@ -105,3 +105,22 @@ def test_errors(world):
     nn.init.constant_(model.body.weight, torch.nan)
     with pytest.raises(ProtocolError, match="NaN"):
         extract_features(model, world.loader(), progress=False)
+
+
+def test_a_model_that_uses_cameras_is_given_them_and_no_other_is():
+    class Cameras(nn.Module):
+        uses_cameras = True
+
+        def __init__(self):
+            super().__init__()
+            self.anchor = nn.Parameter(torch.zeros(1))
+
+        def forward(self, frames, camids):
+            return torch.stack([camids, camids + frames[:, 0, 0, 0, 0]], dim=1).float()
+
+    model, camids = Cameras().eval(), torch.tensor([3, -1])
+    embedded = embed_frames(model, torch.zeros(2, 1, 3, 4, 4), camids, flip=True)
+    assert torch.equal(embedded, torch.tensor([[6.0, 6.0], [-2.0, -2.0]]))
+    model.uses_cameras = False
+    with pytest.raises(TypeError, match="camids"):
+        embed_frames(model, torch.zeros(2, 1, 3, 4, 4), camids)

@@ -1,12 +1,14 @@
 import pytest
 import torch
 
-from videoreid.engine import open_all_layers, open_specified_layers, step, train_one_epoch
+from videoreid.engine import Engine, open_all_layers, open_specified_layers, step, train_one_epoch
 from videoreid.engine.training import forward
 from videoreid.errors import ConfigError, TrainingError
 from videoreid.functional import normalise_frames
 from videoreid.losses import SoftmaxCriterion, TripletCriterion
+from videoreid.models import build_model
 from videoreid.optim import build_optimizer
+from videoreid.types import Clip
 
 
 def test_step_normalises_with_the_models_own_numbers_and_changes_nothing(world):
@@ -80,3 +82,17 @@ def test_freezing_and_opening(world):
     assert model.norm.training
     with pytest.raises(ConfigError, match="has no layer head; it has: body, norm"):
         open_specified_layers(model, ["head", "body"])
+
+
+def test_cameras_learn_in_a_training_step(world):
+    model = build_model(
+        "tracklet_vit", num_classes=8, backbone="vit_ti_16", num_cameras=3, height=64, width=32
+    )
+    frames = torch.randint(0, 256, (4, 2, 3, 64, 32), dtype=torch.uint8)
+    clip = Clip(
+        frames, torch.tensor([0, 0, 1, 1]), torch.tensor([0, 2, 2, 0]), torch.zeros(4), torch.arange(4)
+    )
+    engine = Engine(model.train(), TripletCriterion(), build_optimizer(model), device="cpu")
+    engine.step(clip)["loss"].backward()
+    learnt = model.cameras.grad.abs().sum(1) > 0
+    assert learnt.tolist() == [True, False, True]

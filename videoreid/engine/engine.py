@@ -79,7 +79,7 @@ class Engine:
     def forward(self, clip: Clip) -> ReIDOutput:
         """Run the model on a batch in the chosen precision and return its output in float32."""
         with self.accelerator.autocast():
-            output = forward(self.parallel, clip.frames)
+            output = forward(self.parallel, clip.frames, clip.camid)
         return ReIDOutput(
             output.embedding.float(),
             tuple(logits.float() for logits in output.logits),

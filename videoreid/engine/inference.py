@@ -56,7 +56,7 @@ def extract_features(
     rows: list[tuple[Tensor, ...]] = []
     with evaluating(model), torch.inference_mode():
         for clip in _with_bar(shard_loader(loader), enabled=progress):
-            embedding = embed_frames(model, clip.frames, flip=flip, precision=precision)
+            embedding = embed_frames(model, clip.frames, clip.camid, flip=flip, precision=precision)
             rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
     index, embeddings, pids, camids, times = gather_rows(rows)
     if len(index) == 0:
@@ -65,13 +65,19 @@ def extract_features(
 
 
 def embed_frames(
-    model: nn.Module, frames: Tensor, *, flip: bool = False, precision: Precision = "float32"
+    model: nn.Module,
+    frames: Tensor,
+    camids: Tensor | None = None,
+    *,
+    flip: bool = False,
+    precision: Precision = "float32",
 ) -> Tensor:
     """Return ``(B, D)`` float32 embeddings of a batch of clips, on the model's device.
 
     Args:
         model: in eval mode.
         frames: ``(B, T, 3, H, W)`` uint8, or float that is normalised already.
+        camids: ``(B,)`` int64, -1 where unknown; only a model that uses cameras is given them.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
     """
@@ -81,9 +87,13 @@ def embed_frames(
     dtype = PRECISIONS[precision]
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         pixels = normalise_frames(frames.to(device, non_blocking=True), mean, std)
-        embedding: Tensor = model(pixels)
+        if camids is None or not getattr(model, "uses_cameras", False):
+            cameras: tuple[Tensor, ...] = ()
+        else:
+            cameras = (camids.to(device),)
+        embedding: Tensor = model(pixels, *cameras)
         if flip:
-            embedding = embedding + model(pixels.flip(-1))
+            embedding = embedding + model(pixels.flip(-1), *cameras)
     return embedding.float()
 
 

@@ -27,15 +27,16 @@ def step(model: nn.Module, criterion: Callable[[ReIDOutput, Clip], Losses], clip
     Returns:
         Every term by its name, and their weighted sum as "loss".
     """
-    return criterion(forward(model, clip.frames), clip)
+    return criterion(forward(model, clip.frames, clip.camid), clip)
 
 
-def forward(model: nn.Module, frames: Tensor) -> ReIDOutput:
+def forward(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput:
     """Normalise frames the way the model wants them and run it.
 
     Args:
         model: in train mode; a wrapper for several processes is looked through.
         frames: ``(B, T, 3, H, W)`` on the model's device; uint8, or float that is normalised already.
+        camids: ``(B,)`` int64 on the same device; only a model that uses cameras is given them.
 
     Raises:
         ConfigError: the model is in eval mode, where it returns the embedding alone.
@@ -43,7 +44,8 @@ def forward(model: nn.Module, frames: Tensor) -> ReIDOutput:
     inner = getattr(model, "module", model)
     mean = getattr(inner, "pixel_mean", IMAGENET_MEAN)
     std = getattr(inner, "pixel_std", IMAGENET_STD)
-    output = model(normalise_frames(frames, mean, std))
+    cameras = () if camids is None or not getattr(inner, "uses_cameras", False) else (camids,)
+    output = model(normalise_frames(frames, mean, std), *cameras)
     if not isinstance(output, ReIDOutput):
         raise ConfigError(
             f"{type(inner).__name__} returned {type(output).__name__}, not ReIDOutput: call model.train() before "

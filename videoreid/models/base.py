@@ -25,6 +25,7 @@ class ReIDModel(nn.Module):
         frames: clip length T the network is fixed to, or None for any.
         pixel_mean: normalisation the weights expect, per channel on the 0..1 scale.
         pixel_std: likewise.
+        uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
         stages: names of the sub-modules from input to output, for freezing.
         key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
             checkpoints into ours; a replacement of None leaves the entry out. Our own names must pass unchanged.
@@ -38,6 +39,7 @@ class ReIDModel(nn.Module):
     frames: int | None = None
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
+    uses_cameras: bool = False
     stages: tuple[str, ...] = ()
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()

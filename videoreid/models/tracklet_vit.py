@@ -91,6 +91,7 @@ class TrackletViT(ReIDModel):
         self.backbone = ViTTrunk(backbone, (height // 16, width // 16), clip_style=clip_style)
         dim = self.backbone.out_channels
         self.embedding_dim = dim
+        self.uses_cameras = num_cameras > 0
         self.cameras = nn.Parameter(torch.empty(num_cameras, dim).normal_(std=0.02)) if num_cameras else None
         self.temporal = SelfAttentionPool(
             dim, layers=temporal_layers, heads=self.backbone.heads, expansion=4.0
