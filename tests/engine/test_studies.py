@@ -1,6 +1,7 @@
 """The comparison and the search run from their command line, and go on where they were stopped."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import cv2
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+BENCHMARKS = EXAMPLES.parent / "benchmarks"
 
 
 def run(script, *options):
@@ -97,3 +99,25 @@ def test_the_search_searches_resumes_and_trains_the_best_again(world, tmp_path):
     assert "trained again on everybody" in done.stdout
     assert cv2.imread(str(tmp_path / "study.png")).std() > 5
     assert (tmp_path / "best" / "best.pt").exists()
+
+
+@pytest.mark.slow
+def test_the_proof_of_learning_does_no_run_twice_and_draws_its_table(tmp_path):
+    results = tmp_path / "results.jsonl"
+    common = ["--study", "components", "--identities", 12, "--steps", 1, "--trunk-steps", 1, "--jobs", 2]
+    common += ["--work", tmp_path / "work", "--results", results]
+    first = run(BENCHMARKS / "proof_of_learning.py", *common, "--seeds", 0)
+    assert first.returncode == 0, first.stderr
+    before = results.read_text()
+    second = run(BENCHMARKS / "proof_of_learning.py", *common, "--seeds", 0, 1)
+    assert second.returncode == 0, second.stderr
+    assert results.read_text().startswith(before)
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    assert sorted({(row["method"], row["seed"]) for row in rows}) == sorted(
+        (row["method"], row["seed"]) for row in rows
+    )
+    assert len(rows) == 12
+    text = results.with_suffix(".md").read_text(encoding="utf-8")
+    assert text.count("| BN neck |") == 1
+    assert "protocol " in text
+    assert cv2.imread(str(results.with_suffix(".png"))).std() > 5

@@ -1,0 +1,389 @@
+"""What is learnt, and what each part of a method gives, on the embedded world, at one budget, over three seeds.
+
+    python benchmarks/proof_of_learning.py                        every run that has no result yet, then the tables
+    python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet, tricks,
+                                                                  components
+    python benchmarks/proof_of_learning.py --run tricks:bot:0     one run in this process
+    python benchmarks/proof_of_learning.py --tables               the tables of the results so far
+
+A run is one method and one seed. All runs of a seed start from the same trunk, trained on single frames of the people
+of another world (as one starts from ImageNet elsewhere), and see the same number of batches of the same number of
+frames. Scores are of people that no network was trained on. Results are one JSON line a run; a run that has its line is
+not repeated, so the command goes on where it was stopped. Sized for two CPU cores: one thread a run, two runs at once.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
+from videoreid.data.datasets import build_dataset
+from videoreid.data.transforms import HorizontalFlip, PadCrop, RandomErasing, Resize
+from videoreid.engine import Engine, TrainSettings
+from videoreid.errors import WeightsError
+from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
+from videoreid.models import build_model
+from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
+from videoreid.types import Splits
+from videoreid.utils import atomic_write_text, seed_everything
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+from train_bag_of_tricks import MARS, AttentionEngine
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "proof_of_learning.jsonl"
+SIZE, FRAMES_IN_BATCH, INSTANCES, TEST_FRAMES = (128, 64), 64, 4, 4
+WORLD, OTHER_WORLD = {"identities": 250, "seed": 0}, {"identities": 250, "seed": 1000}
+STEPS, TRUNK_STEPS = 150, 450
+LEARNING_RATE, TRUNK_LEARNING_RATE, WEIGHT_DECAY = 1e-3, 3e-3, 5e-4
+SEEDS = (0, 1, 2)
+Job = tuple[str, str, int]
+RESNET, OSNET = "resnet18_half", "osnet_x0_25"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of a table: a network and how it is trained, everything else being equal."""
+
+    network: str
+    options: dict[str, Any] = field(default_factory=dict)
+    frames: int = 4
+    criterion: Callable[[nn.Module, int], nn.Module] = lambda model, classes: TripletCriterion(
+        distance="cosine"
+    )
+    preset: str | None = None
+    erasing: bool = False
+    warm_up: bool = True
+    engine: type[Engine] = Engine
+
+
+def resnet(network: str, **settings: Any) -> Method:
+    return Method(network, {"backbone": RESNET, **settings.pop("options", {})}, **settings)
+
+
+def head(temporal: str) -> Method:
+    return Method(OSNET, {"temporal": temporal})
+
+
+def tricks(stage: str) -> Method:
+    """Return a stage of the video bag of tricks, with the published constants of MARS."""
+
+    def criterion(model: nn.Module, classes: int) -> nn.Module:
+        return BagOfTricksCriterion(
+            classes,
+            model.embedding_dim,
+            margin=MARS["margin"],
+            beta=MARS["beta"] if stage in ("osm", "centers", "attention") else None,
+            osm=MARS["osm"],
+            classifier_weight=(lambda: model.classifier.weight) if stage == "osm" else None,
+            frame_attention=stage == "attention",
+        )
+
+    plain = stage == "baseline"
+    size = {"height": SIZE[0], "width": SIZE[1]}
+    return resnet(
+        "resnet50_ta" if plain else "resnet50_ta_bot",
+        options=size,
+        preset="jg" if plain else "tricks",
+        warm_up=not plain,
+        engine=AttentionEngine if stage == "attention" else Engine,
+        **({} if plain else {"criterion": criterion}),
+    )
+
+
+def component(
+    *, smoothing: float = 0.0, neck: bool = False, warm_up: bool = False, erasing: bool = False
+) -> Method:
+    def criterion(model: nn.Module, classes: int) -> nn.Module:
+        return TripletCriterion(distance="cosine", label_smoothing=smoothing)
+
+    return Method(OSNET, {"neck": neck}, criterion=criterion, warm_up=warm_up, erasing=erasing)
+
+
+STUDIES: dict[str, dict[str, Method]] = {
+    "temporal_resnet": {
+        "image backbone (stride 32)": resnet("resnet50_tp", frames=1),
+        "resnet50_tp": resnet("resnet50_tp"),
+        "resnet50_ta": resnet("resnet50_ta", options={"height": SIZE[0], "width": SIZE[1]}),
+        "resnet50_rnn": resnet("resnet50_rnn"),
+        "image backbone (stride 16, neck)": resnet("gcm_baseline", frames=1),
+        "gcm_baseline": resnet("gcm_baseline"),
+        "gcm": resnet("gcm"),
+        "ame": resnet("ame", options={"height": SIZE[0], "width": SIZE[1]}),
+        "psta": resnet("psta", options={"height": SIZE[0], "width": SIZE[1]}),
+        "mra": resnet("mra"),
+    },
+    "temporal_osnet": {
+        "image backbone": Method(OSNET, frames=1),
+        **{name: head(name) for name in ("average", "maximum", "gem", "attention", "gru", "self_attention")},
+    },
+    "tricks": {name: tricks(name) for name in ("baseline", "bot", "osm", "centers", "attention")},
+    "components": {
+        "none": component(),
+        "label smoothing": component(smoothing=0.1),
+        "BN neck": component(neck=True),
+        "warm-up": component(warm_up=True),
+        "random erasing": component(erasing=True),
+        "all four": component(smoothing=0.1, neck=True, warm_up=True, erasing=True),
+    },
+}
+
+
+def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: float, seed: int) -> float:
+    """Train for a fixed number of batches; return the mean loss of the last ten."""
+    steps_of_transform = [Resize(SIZE), HorizontalFlip(), PadCrop(6)]
+    if method.erasing:
+        steps_of_transform.append(RandomErasing())
+    transform = (
+        build_transform(method.preset, SIZE, train=True)
+        if method.preset
+        else ClipTransform(steps_of_transform)
+    )
+    loader = train_loader(
+        splits.train,
+        batch_size=FRAMES_IN_BATCH // method.frames,
+        num_frames=method.frames,
+        instances=INSTANCES,
+        sampling="random" if method.frames == 1 else "random_crop",
+        transform=transform,
+        seed=seed,
+    )
+    criterion = method.criterion(model, splits.num_train_pids)
+    optimizer = build_optimizer(model, "adamw", rate, weight_decay=WEIGHT_DECAY)
+    warm_up = {"warmup": "linear", "warmup_epochs": max(1, steps // 8)} if method.warm_up else {}
+    schedule = build_lr_scheduler(optimizer, "cosine", max_epoch=steps, **warm_up)
+    learnt = list(criterion.parameters())
+    optimizers = [optimizer, build_center_optimizer(learnt)] if learnt else [optimizer]
+    losses: deque[float] = deque(maxlen=10)
+    engine = method.engine(
+        model,
+        criterion,
+        optimizers,
+        schedule,
+        settings=TrainSettings(schedule="step", clip_norm=5.0),
+        device="cpu",
+    )
+    engine.fit(
+        loader,
+        -(-steps // len(loader)),
+        max_steps=steps,
+        callbacks=[lambda event: losses.append(event.values["loss"]) if event.kind == "step" else None],
+        progress=False,
+    )
+    return statistics.mean(losses)
+
+
+def trunk_of(network: str) -> str:
+    return OSNET if network == OSNET else RESNET
+
+
+def trunk_path(network: str, seed: int, args: argparse.Namespace) -> Path:
+    """Return where the weights lie that all runs of a seed start from."""
+    return args.work / f"{trunk_of(network)}_{args.trunk_steps}_{args.world['identities']}_{seed}.pt"
+
+
+def train_trunk(network: str, seed: int, args: argparse.Namespace) -> None:
+    """Train the weights that all runs of a seed start from, if they are missing."""
+    path = trunk_path(network, seed, args)
+    if not path.exists():
+        splits = build_dataset("synthetic", args.work, **args.other_world)
+        seed_everything(seed)
+        options = {} if network == OSNET else {"backbone": network}
+        model = build_model(OSNET if network == OSNET else "resnet50_tp", splits.num_train_pids, **options)
+        method = Method(network, frames=1, criterion=lambda model, classes: SoftmaxCriterion())
+        fit(model, splits, method, steps=args.trunk_steps, rate=TRUNK_LEARNING_RATE, seed=seed)
+        torch.save(model.state_dict(), path.with_suffix(".part"))
+        path.with_suffix(".part").rename(path)
+
+
+def start_from(model: nn.Module, path: Path) -> None:
+    """Fill what a network shares with the trunk; anything else than the classifier must have found its place."""
+    state, own = torch.load(path, weights_only=True), model.state_dict()
+    state = {name: value for name, value in state.items() if not name.startswith(("classifier", "temporal"))}
+    misplaced = [name for name in state if name not in own or own[name].shape != state[name].shape]
+    if misplaced:
+        raise WeightsError(f"the trunk does not fit {type(model).__name__}: {misplaced[:5]}")
+    model.load_state_dict(state, strict=False)
+
+
+def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Train one method from one seed and score it on people it has not seen."""
+    method = STUDIES[study][name]
+    splits = build_dataset("synthetic", args.work, **args.world)
+    seed_everything(seed)
+    model = build_model(method.network, splits.num_train_pids, **method.options)
+    start_from(model, trunk_path(method.network, seed, args))
+    began = time.perf_counter()
+    loss = fit(model, splits, method, steps=args.steps, rate=LEARNING_RATE, seed=seed)
+    seconds = time.perf_counter() - began
+    ranking = score(model, splits)
+    scores = {"mAP": ranking.mean_average_precision, "rank1": ranking.rank(1)}
+    known = {"study": study, "method": name, "seed": seed, **scores, "loss": loss, "steps": args.steps}
+    return {**known, "seconds": round(seconds), "protocol": ranking.protocol_line}
+
+
+def score(model: nn.Module, splits: Splits) -> Any:
+    from videoreid.engine import evaluate
+
+    transform = ClipTransform([Resize(SIZE)])
+    query, gallery = (
+        eval_loader(part, batch_size=32, num_frames=TEST_FRAMES, transform=transform)
+        for part in (splits.query, splits.gallery)
+    )
+    return evaluate(model, query, gallery, protocol=splits.protocol, corpus=splits.name, progress=False)
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def run_all(wanted: list[Job], args: argparse.Namespace) -> None:
+    """Run what is missing, several processes at once, and keep each result as it comes."""
+    for world in (args.world, args.other_world):
+        build_dataset("synthetic", args.work, **world)
+    done = {(row["study"], row["method"], row["seed"]) for row in read_results(args.results)}
+    wanted = [job for job in wanted if job not in done]
+    trunks = {(seed, trunk_of(STUDIES[study][name].network)) for study, name, seed in wanted}
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(
+            pool.map(partial(run_apart, args=args), [("trunk", name, seed) for seed, name in sorted(trunks)])
+        )
+        for line in pool.map(partial(run_apart, args=args), wanted):
+            print(line, flush=True)
+            args.results.parent.mkdir(exist_ok=True)
+            with args.results.open("a") as file:
+                file.write(line + "\n")
+
+
+def run_apart(job: Job, args: argparse.Namespace) -> str:
+    """Run a job in a process of one thread and return the last line that it prints."""
+    passed_on = [f"--steps={args.steps}", f"--trunk-steps={args.trunk_steps}", f"--work={args.work}"]
+    passed_on += [f"--identities={args.world['identities']}", "--run", ":".join(map(str, job))]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, *passed_on]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    return "".join(done.stdout.splitlines()[-1:])
+
+
+def spread(values: list[float]) -> str:
+    deviation = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.1f}{deviation}"
+
+
+def tables(rows: list[dict[str, Any]]) -> str:
+    """Return a table for every study, with the gain over its first row, seed by seed."""
+    parts = []
+    for study, methods in STUDIES.items():
+        found = {
+            name: [row for row in rows if (row["study"], row["method"]) == (study, name)] for name in methods
+        }
+        found = {
+            name: sorted(chosen, key=lambda row: row["seed"]) for name, chosen in found.items() if chosen
+        }
+        if not found:
+            continue
+        lines = [
+            f"## {study}",
+            "",
+            "| method | mAP | Rank-1 | mAP over its baseline, by seed |",
+            "|---|---|---|---|",
+        ]
+        base: dict[int, float] = {}
+        for name, chosen in found.items():
+            if name.startswith("image backbone") or not base:
+                base = {row["seed"]: row["mAP"] for row in chosen}
+            gains = ", ".join(
+                f"{100 * (row['mAP'] - base[row['seed']]):+.1f}" for row in chosen if row["seed"] in base
+            )
+            scores = (spread([row[key] for row in chosen]) for key in ("mAP", "rank1"))
+            lines.append(f"| {name} | {' | '.join(scores)} | {gains} |")
+        parts.append("\n".join(lines))
+    protocols = sorted({row["protocol"] for row in rows})
+    return "\n\n".join([*parts, *protocols]) + "\n"
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw the mAP of every seed as a dot and their mean as a line, a panel a study."""
+    from matplotlib.figure import Figure
+
+    studies = {
+        study: [name for name in methods if any((r["study"], r["method"]) == (study, name) for r in rows)]
+        for study, methods in STUDIES.items()
+    }
+    studies = {study: names for study, names in studies.items() if names}
+    figure = Figure(figsize=(11, 1.2 + 0.3 * sum(map(len, studies.values()))), layout="constrained")
+    axes = figure.subplots(
+        len(studies), sharex=True, squeeze=False, height_ratios=[len(names) for names in studies.values()]
+    )
+    for axis, (study, names) in zip(axes[:, 0], studies.items(), strict=True):
+        for place, name in enumerate(names):
+            scores = [100 * r["mAP"] for r in rows if (r["study"], r["method"]) == (study, name)]
+            axis.plot(scores, [place] * len(scores), "o", color="tab:blue", alpha=0.6, markersize=6)
+            axis.plot([statistics.mean(scores)] * 2, [place - 0.3, place + 0.3], color="black", linewidth=2)
+        axis.set_yticks(range(len(names)), names)
+        axis.invert_yaxis()
+        axis.set_title(study, loc="left", fontsize="medium", fontweight="bold")
+        axis.grid(axis="x", alpha=0.3)
+    axes[-1, 0].set_xlabel("mAP (%): a dot a seed, the line their mean")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--study", choices=tuple(STUDIES), action="append")
+    parser.add_argument("--run", help="study:method:seed, in this process; prints its JSON line")
+    parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once, one thread each")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--trunk-steps", type=int, default=TRUNK_STEPS)
+    parser.add_argument("--identities", type=int, default=WORLD["identities"])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--work", type=Path, default=Path(tempfile.gettempdir()) / "videoreid_proof_of_learning"
+    )
+    args = parser.parse_args()
+    args.world, args.other_world = (
+        {**world, "identities": args.identities} for world in (WORLD, OTHER_WORLD)
+    )
+    args.work.mkdir(parents=True, exist_ok=True)
+    if args.run:
+        study, name, seed = args.run.split(":")
+        torch.set_num_threads(1)
+        if study == "trunk":
+            train_trunk(name, int(seed), args)
+            return
+        print(json.dumps(run(study, name, int(seed), args)))
+        return
+    studies = args.study or list(STUDIES)
+    if not args.tables:
+        run_all(
+            [(study, name, seed) for seed in args.seeds for study in studies for name in STUDIES[study]], args
+        )
+    rows = [row for row in read_results(args.results) if row["steps"] == args.steps]
+    text = tables(rows)
+    atomic_write_text(args.results.with_suffix(".md"), text)
+    draw(rows, args.results.with_suffix(".png"))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
