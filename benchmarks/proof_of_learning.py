@@ -21,127 +21,33 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from learning_methods import FRAMES_IN_BATCH, OSNET, RESNET, SIZE, STUDIES, Method
 from torch import nn
 
 from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
 from videoreid.data.datasets import build_dataset
 from videoreid.data.transforms import HorizontalFlip, PadCrop, RandomErasing, Resize
-from videoreid.engine import Engine, TrainSettings
+from videoreid.engine import TrainSettings
 from videoreid.errors import WeightsError
-from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
+from videoreid.losses import SoftmaxCriterion
 from videoreid.models import build_model
 from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
 from videoreid.types import Splits
 from videoreid.utils import atomic_write_text, seed_everything
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from train_bag_of_tricks import MARS, AttentionEngine
-
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "proof_of_learning.jsonl"
-SIZE, FRAMES_IN_BATCH, INSTANCES, TEST_FRAMES = (128, 64), 64, 4, 4
+RESULTS = Path(__file__).parent / "results" / "proof_of_learning.jsonl"
+INSTANCES, TEST_FRAMES = 4, 4
 WORLD, OTHER_WORLD = {"identities": 250, "seed": 0}, {"identities": 250, "seed": 1000}
 STEPS, TRUNK_STEPS = 150, 450
 LEARNING_RATE, TRUNK_LEARNING_RATE, WEIGHT_DECAY = 1e-3, 3e-3, 5e-4
 SEEDS = (0, 1, 2)
 Job = tuple[str, str, int]
-RESNET, OSNET = "resnet18_half", "osnet_x0_25"
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of a table: a network and how it is trained, everything else being equal."""
-
-    network: str
-    options: dict[str, Any] = field(default_factory=dict)
-    frames: int = 4
-    criterion: Callable[[nn.Module, int], nn.Module] = lambda model, classes: TripletCriterion(
-        distance="cosine"
-    )
-    preset: str | None = None
-    erasing: bool = False
-    warm_up: bool = True
-    engine: type[Engine] = Engine
-
-
-def resnet(network: str, **settings: Any) -> Method:
-    return Method(network, {"backbone": RESNET, **settings.pop("options", {})}, **settings)
-
-
-def head(temporal: str) -> Method:
-    return Method(OSNET, {"temporal": temporal})
-
-
-def tricks(stage: str) -> Method:
-    """Return a stage of the video bag of tricks, with the published constants of MARS."""
-
-    def criterion(model: nn.Module, classes: int) -> nn.Module:
-        return BagOfTricksCriterion(
-            classes,
-            model.embedding_dim,
-            margin=MARS["margin"],
-            beta=MARS["beta"] if stage in ("osm", "centers", "attention") else None,
-            osm=MARS["osm"],
-            classifier_weight=(lambda: model.classifier.weight) if stage == "osm" else None,
-            frame_attention=stage == "attention",
-        )
-
-    plain = stage == "baseline"
-    size = {"height": SIZE[0], "width": SIZE[1]}
-    return resnet(
-        "resnet50_ta" if plain else "resnet50_ta_bot",
-        options=size,
-        preset="jg" if plain else "tricks",
-        warm_up=not plain,
-        engine=AttentionEngine if stage == "attention" else Engine,
-        **({} if plain else {"criterion": criterion}),
-    )
-
-
-def component(
-    *, smoothing: float = 0.0, neck: bool = False, warm_up: bool = False, erasing: bool = False
-) -> Method:
-    def criterion(model: nn.Module, classes: int) -> nn.Module:
-        return TripletCriterion(distance="cosine", label_smoothing=smoothing)
-
-    return Method(OSNET, {"neck": neck}, criterion=criterion, warm_up=warm_up, erasing=erasing)
-
-
-STUDIES: dict[str, dict[str, Method]] = {
-    "temporal_resnet": {
-        "image backbone (stride 32)": resnet("resnet50_tp", frames=1),
-        "resnet50_tp": resnet("resnet50_tp"),
-        "resnet50_ta": resnet("resnet50_ta", options={"height": SIZE[0], "width": SIZE[1]}),
-        "resnet50_rnn": resnet("resnet50_rnn"),
-        "image backbone (stride 16, neck)": resnet("gcm_baseline", frames=1),
-        "gcm_baseline": resnet("gcm_baseline"),
-        "gcm": resnet("gcm"),
-        "ame": resnet("ame", options={"height": SIZE[0], "width": SIZE[1]}),
-        "psta": resnet("psta", options={"height": SIZE[0], "width": SIZE[1]}),
-        "mra": resnet("mra"),
-    },
-    "temporal_osnet": {
-        "image backbone": Method(OSNET, frames=1),
-        **{name: head(name) for name in ("average", "maximum", "gem", "attention", "gru", "self_attention")},
-    },
-    "tricks": {name: tricks(name) for name in ("baseline", "bot", "osm", "centers", "attention")},
-    "components": {
-        "none": component(),
-        "label smoothing": component(smoothing=0.1),
-        "BN neck": component(neck=True),
-        "warm-up": component(warm_up=True),
-        "random erasing": component(erasing=True),
-        "all four": component(smoothing=0.1, neck=True, warm_up=True, erasing=True),
-    },
-}
 
 
 def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: float, seed: int) -> float:
@@ -156,7 +62,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
     )
     loader = train_loader(
         splits.train,
-        batch_size=FRAMES_IN_BATCH // method.frames,
+        batch_size=method.clips or FRAMES_IN_BATCH // method.frames,
         num_frames=method.frames,
         instances=INSTANCES,
         sampling="random" if method.frames == 1 else "random_crop",
@@ -233,8 +139,13 @@ def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str,
     seconds = time.perf_counter() - began
     ranking = score(model, splits)
     scores = {"mAP": ranking.mean_average_precision, "rank1": ranking.rank(1)}
-    known = {"study": study, "method": name, "seed": seed, **scores, "loss": loss, "steps": args.steps}
+    known = {"study": study, "method": name, "seed": seed, **scores, "loss": loss, **setting(args)}
     return {**known, "seconds": round(seconds), "protocol": ranking.protocol_line}
+
+
+def setting(args: argparse.Namespace) -> dict[str, int]:
+    """Return what must be equal for runs to stand in one table."""
+    return {"steps": args.steps, "trunk_steps": args.trunk_steps, "identities": args.world["identities"]}
 
 
 def score(model: nn.Module, splits: Splits) -> Any:
@@ -248,15 +159,18 @@ def score(model: nn.Module, splits: Splits) -> Any:
     return evaluate(model, query, gallery, protocol=splits.protocol, corpus=splits.name, progress=False)
 
 
-def read_results(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def read_results(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the finished runs of the present setting."""
+    path, wanted = args.results, setting(args).items()
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [row for row in rows if wanted <= row.items()]
 
 
 def run_all(wanted: list[Job], args: argparse.Namespace) -> None:
     """Run what is missing, several processes at once, and keep each result as it comes."""
     for world in (args.world, args.other_world):
         build_dataset("synthetic", args.work, **world)
-    done = {(row["study"], row["method"], row["seed"]) for row in read_results(args.results)}
+    done = {(row["study"], row["method"], row["seed"]) for row in read_results(args)}
     wanted = [job for job in wanted if job not in done]
     trunks = {(seed, trunk_of(STUDIES[study][name].network)) for study, name, seed in wanted}
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -305,7 +219,7 @@ def tables(rows: list[dict[str, Any]]) -> str:
         ]
         base: dict[int, float] = {}
         for name, chosen in found.items():
-            if name.startswith("image backbone") or not base:
+            if methods[name].baseline or not base:
                 base = {row["seed"]: row["mAP"] for row in chosen}
             gains = ", ".join(
                 f"{100 * (row['mAP'] - base[row['seed']]):+.1f}" for row in chosen if row["seed"] in base
@@ -378,7 +292,7 @@ def main() -> None:
         run_all(
             [(study, name, seed) for seed in args.seeds for study in studies for name in STUDIES[study]], args
         )
-    rows = [row for row in read_results(args.results) if row["steps"] == args.steps]
+    rows = read_results(args)
     text = tables(rows)
     atomic_write_text(args.results.with_suffix(".md"), text)
     draw(rows, args.results.with_suffix(".png"))
