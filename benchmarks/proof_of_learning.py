@@ -3,6 +3,7 @@
     python benchmarks/proof_of_learning.py                        every run that has no result yet, then the tables
     python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet, tricks,
                                                                   components
+    python benchmarks/proof_of_learning.py --picture docs/images/proof_of_learning.png
     python benchmarks/proof_of_learning.py --run tricks:bot:0     one run in this process
     python benchmarks/proof_of_learning.py --tables               the tables of the results so far
 
@@ -271,6 +272,7 @@ def main() -> None:
     parser.add_argument("--trunk-steps", type=int, default=TRUNK_STEPS)
     parser.add_argument("--identities", type=int, default=WORLD["identities"])
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--picture", type=Path, help="where to draw (default: beside the results)")
     parser.add_argument(
         "--work", type=Path, default=Path(tempfile.gettempdir()) / "videoreid_proof_of_learning"
     )
@@ -295,7 +297,7 @@ def main() -> None:
     rows = read_results(args)
     text = tables(rows)
     atomic_write_text(args.results.with_suffix(".md"), text)
-    draw(rows, args.results.with_suffix(".png"))
+    draw(rows, args.picture or args.results.with_suffix(".png"))
     print(text)
 
 
