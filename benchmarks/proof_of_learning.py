@@ -201,7 +201,7 @@ def spread(values: list[float]) -> str:
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
-    """Return a table for every study, with the gain over its first row, seed by seed."""
+    """Return a table for every study, with the gain over the baseline above, seed by seed."""
     parts = []
     for study, methods in STUDIES.items():
         found = {

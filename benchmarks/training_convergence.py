@@ -3,7 +3,7 @@
 Trains from scratch on the synthetic world and scores held-out people; also reports the share of the time in which
 training waited for data. Accuracy is equal if the means differ by less than the spread of the seeds.
 
-Usage: python benchmarks/training_convergence.py [--steps 300] [--workers 1]
+Usage: python benchmarks/training_convergence.py [--model resnet18] [--steps 300] [--workers 1]
 """
 
 import argparse
@@ -21,13 +21,13 @@ from videoreid.models import build_model
 from videoreid.optim import build_lr_scheduler, build_optimizer
 from videoreid.utils import seed_everything
 
-MODEL, IDENTITIES, SIZE, FRAMES = "osnet_x0_25", 150, (96, 48), 4
+SIZE, FRAMES = (96, 48), 4
 BATCH, INSTANCES, LEARNING_RATE = 32, 2, 3e-3
 SETTINGS = {
     "float32, NCHW": {"precision": "float32", "channels_last": False},
     "bfloat16, channels last": {"precision": "bfloat16"},
 }
-RESULTS = Path(__file__).parent / "results" / "training_convergence.json"
+RESULTS = Path(__file__).parent / "results"
 
 
 def train(splits, seed, args, settings):
@@ -41,7 +41,7 @@ def train(splits, seed, args, settings):
     query, gallery = (
         eval_loader(part, num_frames=FRAMES, transform=plain) for part in (splits.query, splits.gallery)
     )
-    model = build_model(MODEL, num_classes=splits.num_train_pids)
+    model = build_model(args.model, num_classes=splits.num_train_pids)
     optimizer = build_optimizer(model, "adamw", LEARNING_RATE)
     warm_up = max(1, args.steps // 8)
     schedule = build_lr_scheduler(
@@ -56,7 +56,7 @@ def train(splits, seed, args, settings):
             waits.append(event.values["data_wait"])
 
     engine.fit(loader, args.steps, max_steps=args.steps, callbacks=[note], progress=False)
-    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, progress=False)
+    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name, progress=False)
     return {
         "mAP": ranking.mean_average_precision,
         "rank1": ranking.rank(1),
@@ -69,13 +69,19 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--model", default="osnet_x0_25", help="a network that is trained from random weights"
+    )
+    parser.add_argument(
+        "--identities", type=int, default=150, help="people of the world, 60 %% are trained on"
+    )
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--root", type=Path)
     args = parser.parse_args()
-    splits = build_dataset("synthetic", args.root, identities=IDENTITIES)
+    splits = build_dataset("synthetic", args.root, identities=args.identities)
     table = {}
     for name, settings in SETTINGS.items():
         runs = [train(splits, seed, args, settings) for seed in args.seeds]
@@ -88,15 +94,22 @@ def main():
         }
         table[name]["protocol"] = runs[0]["protocol"]
         print(name, json.dumps(table[name]), flush=True)
-    setting = {"model": MODEL, "identities": IDENTITIES, "size": SIZE, "batch": BATCH, "steps": args.steps}
+    setting = {
+        "model": args.model,
+        "identities": args.identities,
+        "size": SIZE,
+        "batch": BATCH,
+        "steps": args.steps,
+    }
     setting |= {
         "workers": args.workers,
         "seeds": args.seeds,
         "torch": torch.__version__,
         "device": args.device,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"setting": setting, "runs": table}, indent=1) + "\n")
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"setting": setting, "runs": table}, indent=1) + "\n"
+    (RESULTS / f"training_convergence_{args.model}.json").write_text(text)
 
 
 if __name__ == "__main__":
