@@ -9,8 +9,9 @@
 
 A run is one method and one seed. All runs of a seed start from the same trunk, trained on single frames of the people
 of another world (as one starts from ImageNet elsewhere), and see the same number of batches of the same number of
-frames. Scores are of people that no network was trained on. Results are one JSON line a run; a run that has its line is
-not repeated, so the command goes on where it was stopped. Sized for two CPU cores: one thread a run, two runs at once.
+frames; only "one frame a clip" sees the clips' batches with one frame of each. Scores are of people that no network was
+trained on. Results are one JSON line a run; a run that has its line is not repeated, so the command goes on where it
+was stopped. Sized for two CPU cores: one thread a run, two runs at once.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from typing import Any
 
 import torch
 from learning_methods import FRAMES_IN_BATCH, OSNET, RESNET, SIZE, STUDIES, Method
+from mra_ablation import spread
 from torch import nn
 
 from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
@@ -193,11 +195,6 @@ def run_apart(job: Job, args: argparse.Namespace) -> str:
     command = [sys.executable, __file__, *passed_on]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     return "".join(done.stdout.splitlines()[-1:])
-
-
-def spread(values: list[float]) -> str:
-    deviation = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{100 * statistics.mean(values):.1f}{deviation}"
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
