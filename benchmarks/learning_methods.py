@@ -93,6 +93,9 @@ STUDIES: dict[str, dict[str, Method]] = {
         "image backbone (stride 16, neck)": resnet("gcm_baseline", frames=1, baseline=True),
         "this one, one frame a clip": resnet("gcm_baseline", frames=1, clips=CLIPS),
         "gcm_baseline": resnet("gcm_baseline"),
+        "gcm_me": resnet("gcm_me"),
+        "gcm_coordatt": resnet("gcm_coordatt"),
+        "gcm_multiloss": resnet("gcm_multiloss"),
         "gcm": resnet("gcm"),
         "ame": resnet("ame", options={"height": SIZE[0], "width": SIZE[1]}),
         "psta": resnet("psta", options={"height": SIZE[0], "width": SIZE[1]}),
@@ -101,7 +104,10 @@ STUDIES: dict[str, dict[str, Method]] = {
     "temporal_osnet": {
         "image backbone": Method(OSNET, frames=1, baseline=True),
         "the same, one frame a clip": Method(OSNET, frames=1, clips=CLIPS),
-        **{name: head(name) for name in ("average", "maximum", "gem", "attention", "gru", "self_attention")},
+        **{
+            name: head(name)
+            for name in ("average", "maximum", "gem", "attention", "lstm", "gru", "self_attention")
+        },
     },
     "tricks": {name: tricks(name) for name in ("baseline", "bot", "osm", "centers", "attention")},
     "components": {
