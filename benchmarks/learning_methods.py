@@ -16,7 +16,25 @@ from train_bag_of_tricks import MARS, AttentionEngine
 
 SIZE, FRAMES_IN_BATCH = (128, 64), 64
 CLIPS = FRAMES_IN_BATCH // 4
-RESNET, OSNET = "resnet18_half", "osnet_x0_25"
+RESNET, OSNET, VIT = "resnet18_half", "osnet_x0_25", "vit_ti_16"
+SMALL = {"height": SIZE[0], "width": SIZE[1]}
+VIT_OPTIONS = {"backbone": VIT, "weights_style": "imagenet", **SMALL}
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Where all runs over one backbone start from: a network trained on single frames of other people."""
+
+    network: str
+    options: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 3e-3
+
+
+TRUNKS = {
+    RESNET: Trunk("resnet50_tp", {"backbone": RESNET}),
+    OSNET: Trunk(OSNET),
+    VIT: Trunk("tracklet_vit", VIT_OPTIONS, learning_rate=1e-3),  # 3e-3 is too high for transformers
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,11 @@ class Method:
     erasing: bool = False
     warm_up: bool = True
     engine: type[Engine] = Engine
+
+    @property
+    def trunk(self) -> str:
+        """Which of `TRUNKS` it starts from."""
+        return OSNET if self.network == OSNET else self.options["backbone"]
 
 
 def resnet(network: str, **settings: Any) -> Method:
@@ -63,10 +86,9 @@ def tricks(stage: str) -> Method:
         )
 
     plain = stage == "baseline"
-    size = {"height": SIZE[0], "width": SIZE[1]}
     return resnet(
         "resnet50_ta" if plain else "resnet50_ta_bot",
-        options=size,
+        options=SMALL,
         preset="jg" if plain else "tricks",
         warm_up=not plain,
         engine=AttentionEngine if stage == "attention" else Engine,
@@ -88,8 +110,9 @@ STUDIES: dict[str, dict[str, Method]] = {
         "image backbone (stride 32)": resnet("resnet50_tp", frames=1, baseline=True),
         "the same, one frame a clip": resnet("resnet50_tp", frames=1, clips=CLIPS),
         "resnet50_tp": resnet("resnet50_tp"),
-        "resnet50_ta": resnet("resnet50_ta", options={"height": SIZE[0], "width": SIZE[1]}),
+        "resnet50_ta": resnet("resnet50_ta", options=SMALL),
         "resnet50_rnn": resnet("resnet50_rnn"),
+        "resnet50_3d": resnet("resnet50_3d", options=SMALL),
         "image backbone (stride 16, neck)": resnet("gcm_baseline", frames=1, baseline=True),
         "this one, one frame a clip": resnet("gcm_baseline", frames=1, clips=CLIPS),
         "gcm_baseline": resnet("gcm_baseline"),
@@ -97,8 +120,8 @@ STUDIES: dict[str, dict[str, Method]] = {
         "gcm_coordatt": resnet("gcm_coordatt"),
         "gcm_multiloss": resnet("gcm_multiloss"),
         "gcm": resnet("gcm"),
-        "ame": resnet("ame", options={"height": SIZE[0], "width": SIZE[1]}),
-        "psta": resnet("psta", options={"height": SIZE[0], "width": SIZE[1]}),
+        "ame": resnet("ame", options=SMALL),
+        "psta": resnet("psta", options=SMALL),
         "mra": resnet("mra"),
     },
     "temporal_osnet": {
@@ -108,6 +131,11 @@ STUDIES: dict[str, dict[str, Method]] = {
             name: head(name)
             for name in ("average", "maximum", "gem", "attention", "lstm", "gru", "self_attention")
         },
+    },
+    "temporal_vit": {
+        "image backbone": Method("tracklet_vit", VIT_OPTIONS, frames=1, baseline=True),
+        "the same, one frame a clip": Method("tracklet_vit", VIT_OPTIONS, frames=1, clips=CLIPS),
+        "tracklet_vit": Method("tracklet_vit", VIT_OPTIONS),
     },
     "tricks": {name: tricks(name) for name in ("baseline", "bot", "osm", "centers", "attention")},
     "components": {

@@ -1,8 +1,8 @@
 """What is learnt, and what each part of a method gives, on the embedded world, at one budget, over three seeds.
 
     python benchmarks/proof_of_learning.py                        every run that has no result yet, then the tables
-    python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet, tricks,
-                                                                  components
+    python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet,
+                                                                  temporal_vit, tricks, components
     python benchmarks/proof_of_learning.py --picture docs/images/proof_of_learning.png
     python benchmarks/proof_of_learning.py --run tricks:bot:0     one run in this process
     python benchmarks/proof_of_learning.py --tables               the tables of the results so far
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from learning_methods import FRAMES_IN_BATCH, OSNET, RESNET, SIZE, STUDIES, Method
+from learning_methods import FRAMES_IN_BATCH, SIZE, STUDIES, TRUNKS, Method
 from mra_ablation import spread
 from torch import nn
 
@@ -39,7 +39,7 @@ from videoreid.data.transforms import HorizontalFlip, PadCrop, RandomErasing, Re
 from videoreid.engine import TrainSettings
 from videoreid.errors import WeightsError
 from videoreid.losses import SoftmaxCriterion
-from videoreid.models import build_model
+from videoreid.models import ReIDModel, build_model
 from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
 from videoreid.types import Splits
 from videoreid.utils import atomic_write_text, seed_everything
@@ -48,7 +48,7 @@ RESULTS = Path(__file__).parent / "results" / "proof_of_learning.jsonl"
 INSTANCES, TEST_FRAMES = 4, 4
 WORLD, OTHER_WORLD = {"identities": 250, "seed": 0}, {"identities": 250, "seed": 1000}
 STEPS, TRUNK_STEPS = 150, 450
-LEARNING_RATE, TRUNK_LEARNING_RATE, WEIGHT_DECAY = 1e-3, 3e-3, 5e-4
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 5e-4
 SEEDS = (0, 1, 2)
 Job = tuple[str, str, int]
 
@@ -97,33 +97,30 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
     return statistics.mean(losses)
 
 
-def trunk_of(network: str) -> str:
-    return OSNET if network == OSNET else RESNET
-
-
-def trunk_path(network: str, seed: int, args: argparse.Namespace) -> Path:
+def trunk_path(name: str, seed: int, args: argparse.Namespace) -> Path:
     """Return where the weights lie that all runs of a seed start from."""
-    return args.work / f"{trunk_of(network)}_{args.trunk_steps}_{args.world['identities']}_{seed}.pt"
+    return args.work / f"{name}_{args.trunk_steps}_{args.world['identities']}_{seed}.pt"
 
 
-def train_trunk(network: str, seed: int, args: argparse.Namespace) -> None:
+def train_trunk(name: str, seed: int, args: argparse.Namespace) -> None:
     """Train the weights that all runs of a seed start from, if they are missing."""
-    path = trunk_path(network, seed, args)
+    path = trunk_path(name, seed, args)
     if not path.exists():
         splits = build_dataset("synthetic", args.work, **args.other_world)
         seed_everything(seed)
-        options = {} if network == OSNET else {"backbone": network}
-        model = build_model(OSNET if network == OSNET else "resnet50_tp", splits.num_train_pids, **options)
-        method = Method(network, frames=1, criterion=lambda model, classes: SoftmaxCriterion())
-        fit(model, splits, method, steps=args.trunk_steps, rate=TRUNK_LEARNING_RATE, seed=seed)
+        trunk = TRUNKS[name]
+        model = build_model(trunk.network, splits.num_train_pids, **trunk.options)
+        method = Method(trunk.network, frames=1, criterion=lambda model, classes: SoftmaxCriterion())
+        fit(model, splits, method, steps=args.trunk_steps, rate=trunk.learning_rate, seed=seed)
         torch.save(model.state_dict(), path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
 
 
-def start_from(model: nn.Module, path: Path) -> None:
+def start_from(model: ReIDModel, path: Path) -> None:
     """Fill what a network shares with the trunk; anything else than the classifier must have found its place."""
     state, own = torch.load(path, weights_only=True), model.state_dict()
     state = {name: value for name, value in state.items() if not name.startswith(("classifier", "temporal"))}
+    state = model.translate_state_dict(state)
     misplaced = [name for name in state if name not in own or own[name].shape != state[name].shape]
     if misplaced:
         raise WeightsError(f"the trunk does not fit {type(model).__name__}: {misplaced[:5]}")
@@ -136,7 +133,7 @@ def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str,
     splits = build_dataset("synthetic", args.work, **args.world)
     seed_everything(seed)
     model = build_model(method.network, splits.num_train_pids, **method.options)
-    start_from(model, trunk_path(method.network, seed, args))
+    start_from(model, trunk_path(method.trunk, seed, args))
     began = time.perf_counter()
     loss = fit(model, splits, method, steps=args.steps, rate=LEARNING_RATE, seed=seed)
     seconds = time.perf_counter() - began
@@ -175,7 +172,7 @@ def run_all(wanted: list[Job], args: argparse.Namespace) -> None:
         build_dataset("synthetic", args.work, **world)
     done = {(row["study"], row["method"], row["seed"]) for row in read_results(args)}
     wanted = [job for job in wanted if job not in done]
-    trunks = {(seed, trunk_of(STUDIES[study][name].network)) for study, name, seed in wanted}
+    trunks = {(seed, STUDIES[study][name].trunk) for study, name, seed in wanted}
     with ThreadPoolExecutor(args.jobs) as pool:
         list(
             pool.map(partial(run_apart, args=args), [("trunk", name, seed) for seed, name in sorted(trunks)])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from videoreid.models import build_model, load_weights
 from videoreid.models.base import ReIDModel
+from videoreid.models.layers.conv_block import ConvBlock
 
 FIGURES = Path(__file__).parents[3] / "shared" / "reference" / "models"
 
@@ -71,8 +72,17 @@ def parameters_without_gradient(model: ReIDModel, frames: Tensor) -> list[str]:
     loss = loss + sum(extra.mean() for extra in output.extras.values())
     model.zero_grad()
     loss.backward()
+    cancelled = _cancelled_by_a_norm(model)
     return [
         name
         for name, parameter in model.named_parameters()
-        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
+        if parameter.requires_grad
+        and (parameter.grad is None or not (name in cancelled or parameter.grad.any()))
     ]
+
+
+def _cancelled_by_a_norm(model: ReIDModel) -> set[str]:
+    """Return what a batch norm right behind undoes, a bias and a single scale: their gradient is 0 but for rounding."""
+    blocks = {name: block for name, block in model.named_modules() if isinstance(block, ConvBlock)}
+    scales = {f"{name}.conv.weight" for name, block in blocks.items() if block.conv.weight.numel() == 1}
+    return scales | {f"{name}.conv.bias" for name in blocks}

@@ -55,6 +55,35 @@ def test_one_frame_wide_kernels_reduce_it_to_the_2d_network() -> None:
         assert torch.allclose(model(frames), published(frames[:, 0]), atol=1e-4)
 
 
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_an_inflated_network_sees_a_still_clip_as_the_2d_one_sees_its_frame(backbone: str) -> None:
+    torch.manual_seed(0)
+    model = build_model("resnet50_3d", num_classes=5, backbone=backbone, height=64, width=32).eval()
+    published = torchvision.models.get_model(backbone, weights=None).eval()
+    report = load_weights(model, published.state_dict())
+    assert not report.missing
+    assert set(report.mismatched) <= {"classifier.weight", "classifier.bias"}
+    published.fc = torch.nn.Identity()
+    frame = torch.rand(1, 3, 32, 32)
+    maps = []
+    model.layer4.register_forward_hook(lambda _m, _i, output: maps.append(output))
+    with torch.inference_mode():
+        model(frame[:, None].expand(-1, 289, -1, -1, -1))  # so long that no padding reaches the middle
+        middle = maps[0][:, :, maps[0].shape[2] // 2].mean((-2, -1))
+        assert torch.allclose(middle, published(frame), rtol=1e-4, atol=1e-5)
+
+
+def test_the_trunk_of_a_network_of_ours_fits() -> None:
+    trunk = build_model("resnet50_tp", num_classes=5, backbone="resnet18_half")
+    model = build_model("resnet50_3d", num_classes=5, backbone="resnet18_half", height=64, width=32)
+    report = load_weights(model, trunk.state_dict())
+    assert not report.missing
+    assert not report.unexpected
+    assert not report.mismatched
+    assert torch.allclose(model.stem[0].weight.sum(2), trunk.backbone.conv1.weight, atol=1e-6)
+    assert model.eval()(torch.rand(1, 4, 3, 64, 32)).shape == (1, 256)
+
+
 def test_every_parameter_learns() -> None:
     torch.manual_seed(0)
     for backbone in ("resnet18", "resnet50"):

@@ -1,5 +1,6 @@
 """The 3-D ResNet: convolutions over time, height and width."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ __all__ = ["ResNet3D", "resnet50_3d"]
 
 _DEPTHS = {
     "resnet18": (2, 2, 2, 2),
+    "resnet18_half": (2, 2, 2, 2),
     "resnet34": (3, 4, 6, 3),
     "resnet50": (3, 4, 6, 3),
     "resnet101": (3, 4, 23, 3),
@@ -24,11 +26,15 @@ class ResNet3D(ReIDModel):
     """A ResNet whose every convolution spans time as well; maps are averaged over all three axes.
 
     Time is halved by the pooling of the stem and by stages 2, 3 and 4, so a clip of 4 frames ends as 1, one of 16 as
-    1, one of 32 as 2. Weights trained on Kinetics load, their classifier aside.
+    1, one of 32 as 2. Weights trained on Kinetics load, their classifier aside; those of a 2-D ResNet of the same depth
+    (ImageNet's, or the trunk of a network of this library) are inflated: every kernel is repeated over time and
+    divided by the number of repetitions, so that a clip of one repeated frame gives what the image gave, but for its
+    first and last frames.
 
     Args:
         num_classes: number of training identities K.
-        backbone: which depth: "resnet18", "resnet34", "resnet50" or "resnet101".
+        backbone: which depth: "resnet18", "resnet34", "resnet50" or "resnet101"; or "resnet18_half", with half the
+            channels, for small machines.
         height: of the input, in pixels; any size works.
         width: of the input, in pixels.
 
@@ -37,11 +43,17 @@ class ResNet3D(ReIDModel):
 
     Reference:
         Hara, Kataoka and Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?, CVPR 2018;
-        for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104
+        for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104; inflation: Carreira and
+        Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, section 2.4
     """
 
     stages = ("stem", "layer1", "layer2", "layer3", "layer4", "classifier")
-    key_rules = ((r"^conv1\.", "stem.0."), (r"^bn1\.", "stem.1."), (r"^fc\.", "classifier."))
+    key_rules = (
+        (r"^(?:backbone\.)?conv1\.", "stem.0."),
+        (r"^(?:backbone\.)?bn1\.", "stem.1."),
+        (r"^backbone\.(layer[1-4])\.", r"\1."),
+        (r"^fc\.", "classifier."),
+    )
 
     def __init__(
         self, num_classes: int, *, backbone: str = "resnet50", height: int = 224, width: int = 112
@@ -51,15 +63,15 @@ class ResNet3D(ReIDModel):
             raise ConfigError(f"unknown backbone {backbone!r}; choose one of {', '.join(_DEPTHS)}")
         block = _Bottleneck if backbone in ("resnet50", "resnet101") else _BasicBlock
         self.input_size = (height, width)
+        channels = first = 32 if backbone == "resnet18_half" else 64
         self.stem = nn.Sequential(
-            nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False),
-            nn.BatchNorm3d(64),
+            nn.Conv3d(3, first, 7, stride=(1, 2, 2), padding=3, bias=False),
+            nn.BatchNorm3d(first),
             nn.ReLU(inplace=True),
             nn.MaxPool3d(3, stride=2, padding=1),
         )
-        channels = 64
         for stage, blocks in enumerate(_DEPTHS[backbone]):
-            width_, stride = 64 * 2**stage, 1 if stage == 0 else 2
+            width_, stride = first * 2**stage, 1 if stage == 0 else 2
             layer = _stage(block, channels, width_, blocks, stride)
             channels = width_ * block.expansion
             setattr(self, f"layer{stage + 1}", layer)
@@ -76,6 +88,16 @@ class ResNet3D(ReIDModel):
             maps = getattr(self, f"layer{stage}")(maps)
         embedding = maps.mean((2, 3, 4))
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,))
+
+    def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the entries of a 3-D or a 2-D network under our names, flat kernels inflated."""
+        own = self.state_dict()
+        return {
+            name: _inflate(value, own[name].shape[2])
+            if value.ndim == 4 and name in own and own[name].ndim == 5
+            else value
+            for name, value in super().translate_state_dict(state).items()
+        }
 
 
 class _Block(nn.Module):
@@ -130,6 +152,11 @@ class _Bottleneck(_Block):
     def branch(self, maps: Tensor) -> Tensor:
         hidden = torch.relu(self.bn1(self.conv1(maps)))
         return self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
+
+
+def _inflate(kernel: Tensor, frames: int) -> Tensor:
+    """Repeat a kernel ``(out, in, h, w)`` over time, its sum unchanged: ``(out, in, frames, h, w)``."""
+    return kernel.unsqueeze(2).expand(-1, -1, frames, -1, -1) / frames
 
 
 def _stage(block: type[_Block], channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
