@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,81 @@ def test_resume_in_the_middle_of_an_epoch_is_exact(make_tracklets, workers: int)
     assert resumed.state_dict()["batches_done"] == 3
     rest += list(rest_iterator)
     assert same([*taken, *rest], whole)
+
+
+class NotedReads(ClipDataset):
+    """Writes down which epoch was read, in whichever process."""
+
+    def __getitem__(self, item):  # type: ignore[no-untyped-def]
+        with (self.notes / f"{item.epoch}").open("a") as file:
+            file.write(".")
+        return super().__getitem__(item)
+
+
+def noted_loader(tracklets, notes, workers: int) -> ClipLoader:  # type: ignore[no-untyped-def]
+    notes.mkdir(exist_ok=True)
+    dataset = NotedReads(tracklets, num_frames=2, sampling="random_crop", transform=SMALL, seed=5)
+    dataset.notes = notes
+    sampler = PKSampler(tracklets, batch_size=6, instances=3, seed=5)
+    return ClipLoader(dataset, batch_size=6, sampler=sampler, workers=workers)
+
+
+def reads_of(notes, epoch: int) -> int:  # type: ignore[no-untyped-def]
+    path = notes / f"{epoch}"
+    return len(path.read_text()) if path.exists() else 0
+
+
+def wait_for_reads(notes, epoch: int) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + 60
+    while not reads_of(notes, epoch):
+        assert time.monotonic() < end, f"nobody read ahead into epoch {epoch}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_fetching_ahead_changes_no_number(make_tracklets, tmp_path, workers: int) -> None:
+    tracklets = make_tracklets(cameras=3, length=12)
+    plain = noted_loader(tracklets, tmp_path / "plain", 0)
+    expected = [all_batches(plain, epoch) for epoch in range(6)]
+    loader = noted_loader(tracklets, tmp_path / "ahead", workers)
+    loader.fetch_ahead(4)
+    for epoch in (0, 1, 1, 2, 4, 3, 4, 5):  # in order, again, with a gap, back, and past the end
+        assert same(all_batches(loader, epoch), expected[epoch]), epoch
+    loader.set_epoch(2)
+    assert same([next(iter(loader))], expected[2][:1])  # left early
+    assert same(all_batches(loader, 3), expected[3])
+    loader.load_state_dict({"epoch": 4, "seed": 5, "batches_done": 1})
+    assert same(all_batches(loader, 4), expected[4][1:])
+    loader.load_state_dict({"epoch": 5, "seed": 6, "batches_done": 0})  # the next epoch, of another plan
+    other = list(loader)
+    assert len(other) == len(expected[5])
+    assert not same(other, expected[5])
+
+
+def test_workers_read_over_the_end_of_an_epoch_up_to_the_last(make_tracklets, tmp_path) -> None:
+    tracklets = make_tracklets(cameras=3, length=12)
+    for ahead in (False, True):
+        notes = tmp_path / str(ahead)
+        loader = noted_loader(tracklets, notes, 1)
+        if ahead:
+            loader.fetch_ahead(1)
+        clips = sum(len(batch.pid) for batch in all_batches(loader, 0))
+        assert loader.state_dict() == {"epoch": 0, "seed": 5, "batches_done": 3}
+        if ahead:
+            wait_for_reads(notes, 1)
+            assert reads_of(notes, 1) > 0
+            all_batches(loader, 1)
+        del loader  # ends the worker, so that nothing more can be read
+        assert reads_of(notes, 0) == clips
+        assert reads_of(notes, 1) == (clips if ahead else 0)
+        assert reads_of(notes, 2) == 0
+
+
+def test_starting_workers_leaves_the_global_generator_alone(make_tracklets) -> None:
+    loader = train_loader(make_tracklets(), batch_size=4, num_frames=2, instances=2, transform=SMALL)
+    before = torch.get_rng_state()
+    next(iter(loader))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_evaluation_gives_every_clip_once_in_order(make_tracklets) -> None:

@@ -2,14 +2,18 @@ import json
 import os
 import signal
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from videoreid.data import ClipDataset, ClipLoader, ClipTransform, PKSampler
+from videoreid.data.transforms import HorizontalFlip
 from videoreid.engine import Engine, TrainSettings, load_checkpoint
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
+from videoreid.types import Tracklet
 
 
 def engine_for(world, *, lr=0.05, criterion=None, optim="sgd", dropout=0.0, **settings):
@@ -60,6 +64,27 @@ def test_the_last_group_of_an_epoch_may_be_smaller(world):
     engine = engine_for(world, accumulation=3)
     fit(engine, world.loader(batch_size=6), 1)
     assert engine.progress.step == 2
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_epochs_of_unequal_length_leave_no_batch_over(world, tmp_path, workers):
+    path = str(tmp_path / "frame.png")
+    cv2.imwrite(path, np.full((8, 4, 3), 128, np.uint8))
+    tracklets = [Tracklet([path, path], i % 6, i % 2) for i in range(30)]
+    dataset = ClipDataset(tracklets, num_frames=2, transform=ClipTransform([HorizontalFlip()]))
+    sampler = PKSampler(tracklets, batch_size=4, instances=2, grouping="distinct")
+    loader = ClipLoader(dataset, batch_size=4, sampler=sampler, workers=workers)
+    lengths = []
+    for epoch in range(8):
+        loader.set_epoch(epoch)
+        lengths.append(len(loader))
+    assert {length % 2 for length in lengths} == {
+        0,
+        1,
+    }  # groups of two batches, and in some epochs one is left
+    engine = engine_for(world, accumulation=2)
+    fit(engine, loader, len(lengths))
+    assert engine.progress.step == sum(-(-length // 2) for length in lengths)
 
 
 def test_the_gradient_is_clipped(world):

@@ -1,6 +1,7 @@
 """Loaders: P x K batches for training, every clip once for evaluation."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ __all__ = ["ClipLoader", "eval_loader", "train_loader"]
 
 
 class ClipLoader(DataLoader[Clip]):
-    """A `DataLoader` of clips that knows how far its consumer has come.
+    """A `DataLoader` of clips that knows how far its consumer has come, and can fetch ahead over the end of an epoch.
 
     Args:
         dataset: the clips.
@@ -43,6 +44,8 @@ class ClipLoader(DataLoader[Clip]):
                 f"the sampler plans batches of {sampler.batch_size}, the loader of {batch_size}"
             )
         self._done = 0
+        self._running: Iterator[Clip] | None = None
+        self._read: tuple[int, int] | None = None
         super().__init__(
             dataset,
             batch_size=batch_size,
@@ -51,14 +54,36 @@ class ClipLoader(DataLoader[Clip]):
             worker_init_fn=seed_worker,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
+            # else each start of workers draws from the global generator, and when they start must not matter
+            generator=torch.Generator().manual_seed(dataset.seed) if isinstance(sampler, PKSampler) else None,
         )
 
     def __iter__(self) -> Iterator[Clip]:  # type: ignore[override]  # a generator, to count what was taken
         sampler = self.sampler
-        self._done = sampler.batches_to_skip if isinstance(sampler, PKSampler) else 0
-        for batch in super().__iter__():
+        if not isinstance(sampler, PKSampler):
+            self._done = 0
+            for batch in super().__iter__():
+                self._done += 1
+                yield batch
+            return
+        self._done, count, present = sampler.batches_to_skip, len(self), (sampler.seed, sampler.epoch)
+        running, self._running = self._running, None  # not put back where the consumer stops early
+        if running is None or self._read != (present[0], present[1] - 1) or not sampler.follows_on():
+            running = super().__iter__()
+        for batch in islice(running, count):
             self._done += 1
             yield batch
+        self._running, self._read = running, present
+
+    def fetch_ahead(self, last_epoch: int) -> None:
+        """Let workers fetch the first batches of the next epoch while this one ends, up to ``last_epoch`` (0-based).
+
+        What a clip looks like is named by its `ClipKey`, so nothing depends on when it is fetched. An epoch begins at
+        once if it is the one after the last that was read whole; any other is started anew. Without workers, or
+        with another sampler than a `PKSampler`, nothing changes.
+        """
+        if isinstance(self.sampler, PKSampler) and self.num_workers > 0:
+            self.sampler.follow_on(last_epoch)
 
     @property
     def skipped_frames(self) -> int:

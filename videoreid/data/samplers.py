@@ -64,6 +64,8 @@ class PKSampler(Sampler[ClipKey]):
             world_size if world_size is not None else torch.distributed.get_world_size() if distributed else 1
         )
         self._skip = 0
+        self._last_epoch = -1
+        self._ended_after: int | None = None
         self._planned: tuple[int, np.ndarray] | None = None
         self._refuse_empty()
 
@@ -100,9 +102,27 @@ class PKSampler(Sampler[ClipKey]):
         self.epoch, self.seed, self._skip = state["epoch"], state["seed"], state["batches_done"]
         self._planned = None
 
+    def follow_on(self, last_epoch: int) -> None:
+        """Let a pass go on with the epochs after this one, up to ``last_epoch``, for a loader that fetches ahead.
+
+        The length stays that of one epoch: whoever takes the clips counts them.
+        """
+        self._last_epoch = last_epoch
+
+    def follows_on(self) -> bool:
+        """Return whether a pass that came to the end of the epoch before goes on with the present one."""
+        return self.epoch <= self._last_epoch and self._ended_after != self.epoch - 1 and not self._skip
+
     def __iter__(self) -> Iterator[ClipKey]:
-        plan = self._epoch_plan()
         epoch, first, self._skip = self.epoch, self._skip, 0
+        self._ended_after = None
+        yield from self._keys(epoch, self._epoch_plan(), first)
+        while epoch < self._last_epoch:
+            epoch += 1
+            yield from self._keys(epoch, self.plan(generator_from(self.seed, epoch)), 0)
+        self._ended_after = epoch
+
+    def _keys(self, epoch: int, plan: np.ndarray, first: int) -> Iterator[ClipKey]:
         for batch in range(first, len(plan) // self.world_size):
             number = batch * self.world_size + self.rank
             for place, tracklet in enumerate(plan[number]):

@@ -36,6 +36,9 @@ class EpochBatches:
     def __init__(self, loader: Iterable[Clip], epoch: int) -> None:
         self.loader = loader
         self.epoch = epoch
+        self.count = (
+            0  # of the whole epoch, known once it has begun: some samplers plan epochs of unequal length
+        )
         self.waited = 0.0
         self.random_at_start: dict[str, Any] = {}
         self._resume: dict[str, Any] | None = None
@@ -66,13 +69,13 @@ class EpochBatches:
 
     def _fresh(self) -> Iterator[Clip]:
         self.random_at_start = get_random_state()
-        set_epoch(self.loader, self.epoch)
+        self._set_epoch()
         return iter(self.loader)
 
     def _resumed(self, state: dict[str, Any]) -> Iterator[Clip]:
         self.random_at_start = state["start"]
         set_random_state(state["start"])
-        set_epoch(self.loader, self.epoch)
+        self._set_epoch()
         if state["loader"] is not None and hasattr(self.loader, "load_state_dict"):
             self.loader.load_state_dict(state["loader"])
             iterator = iter(self.loader)
@@ -84,3 +87,7 @@ class EpochBatches:
                 next(iterator, None)
         set_random_state(state["now"])
         return iterator
+
+    def _set_epoch(self) -> None:
+        set_epoch(self.loader, self.epoch)
+        self.count = len(self.loader)  # type: ignore[arg-type]  # `Fit` refuses loaders without a length

@@ -52,7 +52,7 @@ class Fit:
         self.validate: Callable[[], Mapping[str, Any]] | None = None
         self.callbacks: tuple[Callback, ...] = ()
         self.max_steps: int | None = None
-        self.batches_per_epoch = _count_batches(loader)
+        self.batches_per_epoch = _count_batches(loader)  # of the first; for what is shown and fetched ahead
         self.batches = EpochBatches(loader, 0)
         self.bar: Any = None
 
@@ -67,6 +67,8 @@ class Fit:
         if self.max_steps is not None:
             total = min(total, self.max_steps * self.engine.settings.accumulation)
         done = state.epoch * self.batches_per_epoch + state.batch
+        if hasattr(self.loader, "fetch_ahead"):
+            self.loader.fetch_ahead(-(-total // self.batches_per_epoch) - 1)
         with (
             catch_interrupts() as interrupt,
             tqdm(total=total, initial=done, unit="batch", disable=not show) as bar,
@@ -88,18 +90,14 @@ class Fit:
         began, clips, seen = time.perf_counter(), 0, state.batch
         for clip in self.batches:
             seen += 1
-            self._batch(clip, update=seen % settings.accumulation == 0 or seen == self.batches_per_epoch)
+            self._batch(clip, update=seen % settings.accumulation == 0 or seen == self.batches.count)
             clips += len(clip.pid)
             seconds = time.perf_counter() - began
             self._show(clips / seconds)
             if any_process(interrupt.signal is not None):
                 self._save()
                 interrupt.raise_again()
-            if (
-                settings.save_every
-                and state.step % settings.save_every == 0
-                and seen < self.batches_per_epoch
-            ):
+            if settings.save_every and state.step % settings.save_every == 0 and seen < self.batches.count:
                 self._save()
             if self._is_over():
                 break
