@@ -42,7 +42,7 @@ def train(splits, seed, args, settings):
         eval_loader(part, num_frames=FRAMES, transform=plain) for part in (splits.query, splits.gallery)
     )
     model = build_model(args.model, num_classes=splits.num_train_pids)
-    optimizer = build_optimizer(model, "adamw", LEARNING_RATE)
+    optimizer = build_optimizer(model, "adamw", args.learning_rate)
     warm_up = max(1, args.steps // 8)
     schedule = build_lr_scheduler(
         optimizer, "cosine", max_epoch=args.steps, warmup="linear", warmup_epochs=warm_up
@@ -77,6 +77,7 @@ def main():
     )
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--root", type=Path)
@@ -84,11 +85,15 @@ def main():
     splits = build_dataset("synthetic", args.root, identities=args.identities)
     table = {}
     for name, settings in SETTINGS.items():
-        runs = [train(splits, seed, args, settings) for seed in args.seeds]
+        runs = []
+        for seed in args.seeds:
+            runs.append(train(splits, seed, args, settings))
+            print(name, seed, json.dumps(runs[-1]), flush=True)
         table[name] = {
             key: {
                 "mean": round(statistics.mean(run[key] for run in runs), 4),
                 "spread": round(statistics.stdev(run[key] for run in runs), 4),
+                "by_seed": [round(run[key], 4) for run in runs],
             }
             for key in ("mAP", "rank1", "data_wait")
         }
@@ -100,6 +105,7 @@ def main():
         "size": SIZE,
         "batch": BATCH,
         "steps": args.steps,
+        "learning_rate": args.learning_rate,
     }
     setting |= {
         "workers": args.workers,

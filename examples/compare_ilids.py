@@ -5,11 +5,13 @@ Hyper-parameters: batch 8 (4 people x 2 clips x 4 frames), 128x128 (HACNN at its
 Command: python examples/compare_ilids.py --root /data --seeds 0 1 2
 Published: none to be equal to; the pairs are those of a study on iLIDS-VID that reports no protocol.
 
-The same command goes on where it was stopped: finished runs are read from results.csv, a broken one resumes.
+The same command goes on where it was stopped: finished runs are read from results.csv, a broken one resumes. Networks
+start from ImageNet weights where such weights are published (not for HACNN); the table says which did.
 """
 
 import argparse
 import csv
+import json
 import statistics
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from videoreid.data import build_transform, eval_loader, train_loader
 from videoreid.data.datasets import build_dataset
 from videoreid.engine import Engine, TrainSettings
 from videoreid.losses import SoftmaxCriterion, TripletCriterion
-from videoreid.models import build_model
+from videoreid.models import build_model, list_weights
 from videoreid.optim import build_optimizer
 from videoreid.types import Splits
 from videoreid.utils import seed_everything, setup_logging
@@ -29,15 +31,32 @@ SIZES = {"hacnn": (160, 64)}
 SIZE, FRAMES, BATCH, INSTANCES = (128, 128), 4, 8, 2
 LEARNING_RATE, EPOCHS = 1e-4, 60
 CRITERIA = {"S": SoftmaxCriterion, "T": TripletCriterion}
-COLUMNS = ["pair", "seed", "mAP", "rank1", "protocol"]
+COLUMNS = ["pair", "seed", "start", "mAP", "rank1", "protocol"]
+RECIPE = ("corpus", "epochs", "max_steps", "size", "pretrained", "precision")
+
+
+def keep_recipe(args: argparse.Namespace) -> None:
+    """Write down how the runs of a folder are trained; refuse to go on with runs that were trained otherwise."""
+    path = args.output / "recipe.json"
+    recipe = {name: getattr(args, name) for name in RECIPE}
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != recipe:
+        raise SystemExit(f"{args.output} holds runs of another recipe, see {path}: give another --output")
+    path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+
+
+def start_of(name: str, pretrained: int) -> str:
+    """Return what a network starts from, "imagenet" or "random"."""
+    published = any(weights.tag == "imagenet" for weights in list_weights(name))
+    return "imagenet" if pretrained and published else "random"
 
 
 def train_one(pair: str, seed: int, splits: Splits, args: argparse.Namespace) -> dict:
     """Train one pair from one seed and return its row of the table."""
     name, loss = pair.split(":")
+    start = start_of(name, args.pretrained)
     size = SIZES.get(name, SIZE) if args.size is None else tuple(args.size)
     seed_everything(seed)
-    model = build_model(name, num_classes=splits.num_train_pids, pretrained=bool(args.pretrained))
+    model = build_model(name, num_classes=splits.num_train_pids, pretrained=start == "imagenet")
     augment, plain = (build_transform("basic", size, train=train) for train in (True, False))
     loader = train_loader(
         splits.train, batch_size=BATCH, num_frames=FRAMES, instances=INSTANCES, transform=augment,
@@ -54,7 +73,7 @@ def train_one(pair: str, seed: int, splits: Splits, args: argparse.Namespace) ->
     engine.fit(loader, args.epochs, output_dir=folder, resume="auto", max_steps=args.max_steps)
     ranking = engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name)
     scores = {"mAP": ranking.mean_average_precision, "rank1": ranking.rank(1)}
-    return {"pair": pair, "seed": seed, **scores, "protocol": ranking.protocol_line}
+    return {"pair": pair, "seed": seed, "start": start, **scores, "protocol": ranking.protocol_line}
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -82,7 +101,7 @@ def summarise(rows: list[dict], pairs: list[str]) -> list[dict]:
     for pair in pairs:
         runs = [row for row in rows if row["pair"] == pair]
         if runs:
-            entry = {"pair": pair, "seeds": len(runs)}
+            entry = {"pair": pair, "start": runs[0]["start"], "seeds": len(runs)}
             for key in ("mAP", "rank1"):
                 values = [row[key] for row in runs]
                 entry[key] = statistics.mean(values)
@@ -93,11 +112,11 @@ def summarise(rows: list[dict], pairs: list[str]) -> list[dict]:
 
 def to_markdown(table: list[dict], protocols: set[str]) -> str:
     """Return the table with its protocol lines under it."""
-    lines = ["| network (loss) | seeds | mAP | Rank-1 |", "|---|---|---|---|"]
+    lines = ["| network (loss) | start | seeds | mAP | Rank-1 |", "|---|---|---|---|---|"]
     for row in table:
         name, loss = row["pair"].split(":")
         cells = [f"{row[key]:.1%} ± {row[f'{key}_spread']:.1%}" for key in ("mAP", "rank1")]
-        lines.append(f"| {name} ({loss}) | {row['seeds']} | {cells[0]} | {cells[1]} |")
+        lines.append(f"| {name} ({loss}) | {row['start']} | {row['seeds']} | {cells[0]} | {cells[1]} |")
     return "\n".join([*lines, "", *sorted(protocols), ""])
 
 
@@ -139,6 +158,7 @@ def main() -> None:
     setup_logging()
     splits = build_dataset(args.corpus, args.root)
     args.output.mkdir(parents=True, exist_ok=True)
+    keep_recipe(args)
     results = args.output / "results.csv"
     for pair in args.pairs:
         for seed in args.seeds:

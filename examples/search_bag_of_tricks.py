@@ -83,8 +83,8 @@ def train(numbers, splits, args, callbacks=(), output_dir=None):
         return {"objective": ranking.mean_average_precision, "rank1": ranking.rank(1)}
 
     history = engine.fit(
-        loader, args.epochs, validate=validate, callbacks=callbacks, output_dir=output_dir, resume=None,
-        max_steps=args.max_steps,
+        loader, args.epochs, validate=validate, callbacks=callbacks, output_dir=output_dir,
+        resume=None if output_dir is None else "auto", max_steps=args.max_steps,
     )  # fmt: skip
     return history[-1]
 
@@ -104,7 +104,9 @@ def main():
     study = run_search(objective, args.trials, storage=args.output / "study.db", seed=args.seed)
     draw_study(study, args.output / "study.png")
     print(f"best of {len(study.trials)} trials: {study.best_value:.4f} with {study.best_params}")
-    final = train(study.best_params, splits, args, output_dir=args.output / "best")
+    folder = args.output / f"best_trial_{study.best_trial.number}"  # resumes, but never from another trial
+    args.validate_every = args.epochs  # the test set chooses nothing
+    final = train(study.best_params, splits, args, output_dir=folder)
     print(
         f"trained again on everybody, on the test set: mAP {final['objective']:.1%}, Rank-1 {final['rank1']:.1%}"
     )

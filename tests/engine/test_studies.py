@@ -1,6 +1,7 @@
 """The comparison and the search run from their command line, and go on where they were stopped."""
 
 import csv
+import importlib
 import json
 import os
 import subprocess
@@ -57,9 +58,21 @@ def test_the_comparison_writes_its_table_and_does_no_run_twice(world, tmp_path):
         (p, "1") for p in pairs
     ]
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "| osnet_x0_25 (T) | 2 |" in text
+    assert "| osnet_x0_25 (T) | random | 2 |" in text
     assert "protocol mars_official" in text
     assert cv2.imread(str(tmp_path / "table.png")).std() > 5
+    refused = run("compare_ilids.py", *common, "--seeds", 2, "--epochs", 2)
+    assert refused.returncode != 0
+    assert "another recipe" in refused.stderr
+    assert (tmp_path / "results.csv").read_text().count("\n") == 5
+
+
+def test_the_compared_networks_start_from_what_is_published(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    compare = importlib.import_module("compare_ilids")
+    starts = {pair: compare.start_of(pair.split(":")[0], 1) for pair in compare.PAIRS}
+    assert {pair for pair, start in starts.items() if start == "random"} == {"hacnn:S"}
+    assert compare.start_of("osnet_x1_0", 0) == "random"
 
 
 @pytest.mark.slow
@@ -98,7 +111,8 @@ def test_the_search_searches_resumes_and_trains_the_best_again(world, tmp_path):
     assert "best of 2 trials" in done.stdout
     assert "trained again on everybody" in done.stdout
     assert cv2.imread(str(tmp_path / "study.png")).std() > 5
-    assert (tmp_path / "best" / "best.pt").exists()
+    (folder,) = tmp_path.glob("best_trial_*")
+    assert list(folder.glob("checkpoint-*.pt"))
 
 
 @pytest.mark.slow

@@ -27,9 +27,10 @@ class ResNet3D(ReIDModel):
 
     Time is halved by the pooling of the stem and by stages 2, 3 and 4, so a clip of 4 frames ends as 1, one of 16 as
     1, one of 32 as 2. Weights trained on Kinetics load, their classifier aside; those of a 2-D ResNet of the same depth
-    (ImageNet's, or the trunk of a network of this library) are inflated: every kernel is repeated over time and
-    divided by the number of repetitions, so that a clip of one repeated frame gives what the image gave, but for its
-    first and last frames.
+    (ImageNet's, or the trunk of a network of this library) are put on the middle frame of every kernel, with zeros
+    before and after, so that a clip of one repeated frame, however short, gives what the image gave. Spread evenly
+    over time, as first published, they would fit clips whose maps are longer than the kernels; those of 4 frames end
+    as one frame.
 
     Args:
         num_classes: number of training identities K.
@@ -43,8 +44,9 @@ class ResNet3D(ReIDModel):
 
     Reference:
         Hara, Kataoka and Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?, CVPR 2018;
-        for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104; inflation: Carreira and
-        Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, section 2.4
+        for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104; 2-D weights on the middle frame:
+        Arnab et al., ViViT, ICCV 2021, section 3.4; spread evenly: Carreira and Zisserman, Quo Vadis, Action
+        Recognition?, CVPR 2017, section 2.4
     """
 
     stages = ("stem", "layer1", "layer2", "layer3", "layer4", "classifier")
@@ -52,7 +54,7 @@ class ResNet3D(ReIDModel):
         (r"^(?:backbone\.)?conv1\.", "stem.0."),
         (r"^(?:backbone\.)?bn1\.", "stem.1."),
         (r"^backbone\.(layer[1-4])\.", r"\1."),
-        (r"^fc\.", "classifier."),
+        (r"^fc\.", None),
     )
 
     def __init__(
@@ -155,8 +157,10 @@ class _Bottleneck(_Block):
 
 
 def _inflate(kernel: Tensor, frames: int) -> Tensor:
-    """Repeat a kernel ``(out, in, h, w)`` over time, its sum unchanged: ``(out, in, frames, h, w)``."""
-    return kernel.unsqueeze(2).expand(-1, -1, frames, -1, -1) / frames
+    """Put a kernel ``(out, in, h, w)`` on the middle frame of one of ``frames``, zeros before and after."""
+    inflated = kernel.new_zeros(*kernel.shape[:2], frames, *kernel.shape[2:])
+    inflated[:, :, frames // 2] = kernel
+    return inflated
 
 
 def _stage(block: type[_Block], channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
