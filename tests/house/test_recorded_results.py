@@ -1,6 +1,9 @@
 """Tables on pages are those that the benchmarks have recorded."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,3 +16,16 @@ def test_the_tables_of_the_proof_of_learning_are_the_recorded_ones() -> None:
     assert [line for line in rows if line not in page] == []
     shown = [line for line in page if line.startswith("| ")]
     assert [line for line in shown if line not in rows] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("ResNet-50", "resnet50"), ("ResNet-18", "resnet18"), ("OSNet x0.25", "osnet_x0_25")],
+)
+def test_the_convergence_on_the_page_is_the_recorded_one(name: str, model: str) -> None:
+    path = ROOT / f"benchmarks/results/training_convergence_{model}.json"
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"].values()
+    scores = [f"{100 * run['mAP']['mean']:.1f} ± {100 * run['mAP']['spread']:.1f}" for run in runs]
+    waits = [f"{100 * run['data_wait']['mean']:.1f}" for run in runs]
+    row = f"| {name} | {scores[0]} | {scores[1]} | {waits[0]} and {waits[1]} % |"
+    assert row in (ROOT / "docs/training.md").read_text(encoding="utf-8").splitlines()
