@@ -15,7 +15,7 @@ from videoreid.types import ReIDOutput
 
 CLASSES = 5
 SIZE = (64, 32)
-# oneDNN 3.12 reads memory that nobody wrote in 3 x 3 convolutions of stride 2 over maps of 4 x 2, in bfloat16 alone
+# oneDNN 3.12 reads memory that nobody wrote in 3 x 3 convolutions of stride 2 over maps 2 wide, in bfloat16 alone
 BFLOAT16_SIZE = (128, 64)
 ON_RESNET18 = ["ame", "gcm", "gcm_baseline", "gcm_coordatt", "gcm_me", "gcm_multiloss", "mra", "pcb_streid"]
 SMALL = {  # options that make a network small without changing what is tested
