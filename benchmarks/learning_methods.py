@@ -33,7 +33,7 @@ class Trunk:
 TRUNKS = {
     RESNET: Trunk("resnet50_tp", {"backbone": RESNET}),
     OSNET: Trunk(OSNET),
-    VIT: Trunk("tracklet_vit", VIT_OPTIONS, learning_rate=1e-3),  # 3e-3 is too high for transformers
+    VIT: Trunk("tracklet_vit", VIT_OPTIONS, learning_rate=1e-3),  # as is usual for transformers; not tuned
 }
 
 
