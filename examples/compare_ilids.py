@@ -39,7 +39,8 @@ def keep_recipe(args: argparse.Namespace) -> None:
     """Write down how the runs of a folder are trained; refuse to go on with runs that were trained otherwise."""
     path = args.output / "recipe.json"
     recipe = {name: getattr(args, name) for name in RECIPE}
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != recipe:
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if held != recipe and (held is not None or (args.output / "results.csv").exists()):
         raise SystemExit(f"{args.output} holds runs of another recipe, see {path}: give another --output")
     path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
 

@@ -78,10 +78,8 @@ def test_epochs_of_unequal_length_leave_no_batch_over(world, tmp_path, workers):
     for epoch in range(8):
         loader.set_epoch(epoch)
         lengths.append(len(loader))
-    assert {length % 2 for length in lengths} == {
-        0,
-        1,
-    }  # groups of two batches, and in some epochs one is left
+    # groups of two batches, and in some epochs one batch is left
+    assert {length % 2 for length in lengths} == {0, 1}
     engine = engine_for(world, accumulation=2)
     fit(engine, loader, len(lengths))
     assert engine.progress.step == sum(-(-length // 2) for length in lengths)

@@ -64,6 +64,8 @@ def test_the_comparison_writes_its_table_and_does_no_run_twice(world, tmp_path):
     refused = run("compare_ilids.py", *common, "--seeds", 2, "--epochs", 2)
     assert refused.returncode != 0
     assert "another recipe" in refused.stderr
+    (tmp_path / "recipe.json").unlink()
+    assert "another recipe" in run("compare_ilids.py", *common, "--seeds", 2).stderr
     assert (tmp_path / "results.csv").read_text().count("\n") == 5
 
 
@@ -113,6 +115,10 @@ def test_the_search_searches_resumes_and_trains_the_best_again(world, tmp_path):
     assert cv2.imread(str(tmp_path / "study.png")).std() > 5
     (folder,) = tmp_path.glob("best_trial_*")
     assert list(folder.glob("checkpoint-*.pt"))
+    again = run("search_bag_of_tricks.py", *common, "--trials", 2, "--held-out", "intelligent")
+    assert again.returncode == 0, again.stderr
+    assert f"resumed from {folder}" in again.stdout + again.stderr
+    assert again.stdout.splitlines()[-1] == done.stdout.splitlines()[-1]
 
 
 @pytest.mark.slow

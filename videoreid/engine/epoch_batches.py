@@ -36,9 +36,8 @@ class EpochBatches:
     def __init__(self, loader: Iterable[Clip], epoch: int) -> None:
         self.loader = loader
         self.epoch = epoch
-        self.count = (
-            0  # of the whole epoch, known once it has begun: some samplers plan epochs of unequal length
-        )
+        # of the whole epoch, known once it has begun: some samplers plan epochs of unequal length
+        self.count = 0
         self.waited = 0.0
         self.random_at_start: dict[str, Any] = {}
         self._resume: dict[str, Any] | None = None

@@ -45,7 +45,7 @@ class ResNet3D(ReIDModel):
     Reference:
         Hara, Kataoka and Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?, CVPR 2018;
         for re-identification Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104; 2-D weights on the middle frame:
-        Arnab et al., ViViT, ICCV 2021, section 3.4; spread evenly: Carreira and Zisserman, Quo Vadis, Action
+        Arnab et al., ViViT, ICCV 2021; spread evenly: Carreira and Zisserman, Quo Vadis, Action
         Recognition?, CVPR 2017, section 2.4
     """
 
@@ -157,7 +157,7 @@ class _Bottleneck(_Block):
 
 
 def _inflate(kernel: Tensor, frames: int) -> Tensor:
-    """Put a kernel ``(out, in, h, w)`` on the middle frame of one of ``frames``, zeros before and after."""
+    """Return a kernel ``(out, in, frames, h, w)``: ``kernel (out, in, h, w)`` on its middle frame, zeros elsewhere."""
     inflated = kernel.new_zeros(*kernel.shape[:2], frames, *kernel.shape[2:])
     inflated[:, :, frames // 2] = kernel
     return inflated
