@@ -6,7 +6,7 @@ import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
 
-from .verification import PairDistances
+from videoreid.metrics.verification import PairDistances
 
 __all__ = [
     "IsotonicCalibration",

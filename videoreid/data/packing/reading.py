@@ -13,7 +13,7 @@ from videoreid.data.keys import packed_key
 from videoreid.errors import DatasetError, FrameError
 from videoreid.types import Splits, Tracklet
 
-from .layout import FORMAT, VERSION, hash_entry, index_checksum, journal_path
+from videoreid.data.packing.layout import FORMAT, VERSION, hash_entry, index_checksum, journal_path
 
 __all__ = ["PackedStore", "open_store", "packed_splits", "read_packed"]
 

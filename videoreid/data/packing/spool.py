@@ -13,7 +13,7 @@ from types import TracebackType
 from videoreid.errors import DatasetError
 from videoreid.utils import get_logger
 
-from .layout import journal_path, spool_path
+from videoreid.data.packing.layout import journal_path, spool_path
 
 __all__ = ["Spool"]
 

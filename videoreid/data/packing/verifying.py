@@ -5,7 +5,7 @@ import os
 
 from videoreid.errors import DatasetError
 
-from .reading import PackedStore
+from videoreid.data.packing.reading import PackedStore
 
 __all__ = ["verify_store"]
 

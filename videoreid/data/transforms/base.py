@@ -13,7 +13,7 @@ from torch import Tensor
 
 from videoreid.errors import FrameError
 
-from .planes import stack_frames, to_planes
+from videoreid.data.transforms.planes import stack_frames, to_planes
 
 __all__ = ["ClipStep", "ClipTransform", "as_tensors"]
 

@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as F
 
 from videoreid.errors import ConfigError
 
-from .planes import merge_frames, stack_frames
+from videoreid.data.transforms.planes import merge_frames, stack_frames
 
 __all__ = ["HorizontalFlip", "Interpolation", "PadCrop", "RandomTranslation2D", "Resize", "resize_frames"]
 
