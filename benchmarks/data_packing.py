@@ -25,9 +25,10 @@ import torch
 from videoreid.data.clips import ClipDataset, ClipKey
 from videoreid.data.decoding import read_bytes
 from videoreid.data.keys import parse_key
-from videoreid.data.packing import open_store, pack_splits, packed_splits, verify_store
+from videoreid.data.packing import pack_splits, verify_store
 from videoreid.data.samplers import PKSampler
 from videoreid.data.sampling import sample_indices
+from videoreid.data.stores import open_store, packed_splits
 from videoreid.types import Splits, Tracklet
 
 LENGTH = 60

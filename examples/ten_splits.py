@@ -3,7 +3,7 @@
 import argparse
 
 from videoreid.data import build_transform, eval_loader, train_loader
-from videoreid.data.datasets import ten_splits
+from videoreid.data.datasets.reading import ten_splits
 from videoreid.engine import Engine
 from videoreid.losses import SoftmaxCriterion
 from videoreid.models import build_model

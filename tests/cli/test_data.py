@@ -1,15 +1,12 @@
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.data.datasets.corpus_imitations import write_folder, write_ilidsvid, write_lip, write_mars
 from videoreid.cli import main
 from videoreid.data.datasets import list_cards
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "datasets"))
-from corpus_imitations import write_folder, write_ilidsvid, write_lip, write_mars
 
 
 @pytest.fixture

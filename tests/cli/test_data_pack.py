@@ -6,7 +6,7 @@ import pytest
 from videoreid.cli import main
 from videoreid.data import FrameReader
 from videoreid.data.datasets import build_dataset
-from videoreid.data.packing import packed_splits
+from videoreid.data.stores import packed_splits
 
 
 @pytest.fixture

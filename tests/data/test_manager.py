@@ -1,10 +1,9 @@
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.data.datasets.corpus_imitations import write_market1501, write_mars, write_prid2011
 from videoreid.data.datasets import DATASETS
 from videoreid.data.manager import ImageDataManager, VideoDataManager
 from videoreid.data.manager_options import make_transform
@@ -12,9 +11,6 @@ from videoreid.data.registration import register_video_dataset
 from videoreid.data.transforms import ClipTransform, HorizontalFlip, RandomTranslation2D, Resize
 from videoreid.errors import ConfigError, UnknownNameError
 from videoreid.types import Clip
-
-sys.path.insert(0, str(Path(__file__).parent / "datasets"))
-from corpus_imitations import write_market1501, write_mars, write_prid2011
 
 
 @pytest.fixture(scope="module")

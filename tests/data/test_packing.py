@@ -14,19 +14,11 @@ import torch
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import Box, parse_key, video_key
 from videoreid.data.loaders import train_loader
-from videoreid.data.packing import (
-    Encoding,
-    PackedStore,
-    open_store,
-    pack_splits,
-    packed_splits,
-    read_packed,
-    use_store,
-    verify_store,
-)
-from videoreid.data.packing.layout import journal_path, spool_path
+from videoreid.data.packing import Encoding, pack_splits, use_store, verify_store
 from videoreid.data.packing.spool import Spool
 from videoreid.data.packing.writing import entry_names
+from videoreid.data.stores import PackedStore, open_store, packed_splits, read_packed
+from videoreid.data.stores.layout import journal_path, spool_path
 from videoreid.data.transforms import build_transform
 from videoreid.errors import ConfigError, DatasetError, FrameError
 from videoreid.types import Splits, Tracklet

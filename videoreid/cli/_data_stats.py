@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count, print, draw; return 0."""
-    from videoreid.data.datasets import build_dataset, corpus_statistics, draw_statistics, statistics_table
+    from videoreid.data.checks import corpus_statistics, draw_statistics, statistics_table
+    from videoreid.data.datasets import build_dataset
 
     splits = build_dataset(args.name, args.root, **parse_options(args.option))
     statistics = corpus_statistics(splits)

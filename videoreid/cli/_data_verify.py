@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
 
 if TYPE_CHECKING:
-    from videoreid.data.datasets.findings import VerifyReport
+    from videoreid.data.checks.findings import VerifyReport
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -54,14 +54,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
+    from videoreid.data.checks import verify_parsing, verify_splits
     from videoreid.data.datasets import (
         build_dataset,
         build_parsing_dataset,
         corpus_card,
         list_cards,
         list_parsing_datasets,
-        verify_parsing,
-        verify_splits,
     )
 
     options = parse_options(args.option)

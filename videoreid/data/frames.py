@@ -10,6 +10,7 @@ from torch.utils.data import get_worker_info
 
 from videoreid.data.decoding import decode_frame, read_bytes
 from videoreid.data.keys import FrameKey, parse_key
+from videoreid.data.stores import open_store, read_packed
 from videoreid.data.video import VideoReader
 from videoreid.errors import ConfigError, FrameError
 from videoreid.utils import get_logger
@@ -78,8 +79,6 @@ class FrameReader:
             return decode_frame(read_bytes(key), key)
         parsed = parse_key(key)
         if parsed.entry:
-            from videoreid.data.packing import read_packed
-
             return decode_frame(read_packed(parsed.path, parsed.entry), key)
         if parsed.frame >= 0:
             return self._read_video(parsed, key)
@@ -115,8 +114,6 @@ def _prefetch(frames: Sequence[str]) -> None:
     parsed = [parse_key(key) for key in frames if "::" in key]
     entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
     if entries:
-        from videoreid.data.packing import open_store
-
         open_store(parsed[0].path).prefetch(entries)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
-
 from videoreid.metrics.verification import PairDistances
 
 __all__ = [

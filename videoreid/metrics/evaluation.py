@@ -9,8 +9,6 @@ from torch import Tensor
 
 from videoreid.errors import ProtocolError
 from videoreid.functional import pairwise_distance_chunks
-from videoreid.types import Features, Protocol, Ranking
-
 from videoreid.metrics._counting import ranks_of_matches
 from videoreid.metrics._pairs import SamePersonPairs, check_ids, same_person_pairs
 from videoreid.metrics._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
@@ -18,6 +16,7 @@ from videoreid.metrics._single_shot import single_shot_scores
 from videoreid.metrics._top import TopRows
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
 from videoreid.metrics.protocols import get_protocol, protocol_line
+from videoreid.types import Features, Protocol, Ranking
 
 __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 

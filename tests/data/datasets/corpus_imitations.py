@@ -273,5 +273,5 @@ IMITATIONS: dict[str, Callable[[Path], Facts]] = {
     "xmars": write_xmars,
 }
 
-# drawn, not collected: it needs no imitation; where its own tests are, below tests/data
-OWN_TESTS = {"synthetic": "world/test_world_layouts.py"}
+# drawn, not collected: it needs no imitation; where its own tests are, relative to tests/data
+OWN_TESTS = {"synthetic": "../synthetic_world/test_layouts.py"}

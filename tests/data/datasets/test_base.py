@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import write_mars
 
+from tests.data.datasets.corpus_imitations import write_mars
 from videoreid.data.datasets import DATASETS, build_dataset, corpus_card, list_datasets
 from videoreid.errors import ConfigError, DatasetError, UnknownNameError
 

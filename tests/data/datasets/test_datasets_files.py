@@ -2,12 +2,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from corpus_imitations import IMITATIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.datasets.corpus_imitations import IMITATIONS
 from videoreid.data.datasets import build_dataset
-from videoreid.data.datasets.files import (
+from videoreid.data.datasets.reading.files import (
     check_inside,
     find_root,
     list_folders,

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from corpus_imitations import IMITATIONS, OWN_TESTS, Facts
 
+from tests.data.datasets.corpus_imitations import IMITATIONS, OWN_TESTS, Facts
 from videoreid.data.datasets import DATASETS, build_dataset, corpus_card, list_cards, list_datasets
 from videoreid.errors import DatasetError
 from videoreid.metrics.protocols import PROTOCOLS

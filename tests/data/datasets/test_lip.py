@@ -3,8 +3,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from corpus_imitations import picture, write_lip
 
+from tests.data.datasets.corpus_imitations import picture, write_lip
 from videoreid.data.datasets import build_parsing_dataset, corpus_card, list_parsing_datasets, read_pair
 from videoreid.data.datasets.lip import LIP_CLASSES, LIP_MIRROR_PAIRS, lip
 from videoreid.errors import ConfigError, DatasetError, FrameError, UnknownNameError

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, write_market1501
 
+from tests.data.datasets.corpus_imitations import picture, write_market1501
 from videoreid.data.datasets.market1501 import market1501, market1501_time
 from videoreid.errors import ConfigError, DatasetError
 

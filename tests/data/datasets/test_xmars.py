@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import savemat, write_mars, write_xmars
 
+from tests.data.datasets.corpus_imitations import savemat, write_mars, write_xmars
 from videoreid.data.datasets.mars import mars
 from videoreid.data.datasets.xmars import xmars
 from videoreid.errors import DatasetError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.single_images import ImageName, read_images
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.single_images import ImageName, read_images
 from videoreid.types import Splits
 
 __all__ = ["DUKEMTMC_REID", "dukemtmcreid"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, list_folders
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import camera_index, relabel_pids
-from videoreid.data.datasets.sequences import folder_frames
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import camera_index, relabel_pids
+from videoreid.data.datasets.reading.sequences import folder_frames
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.own_tables import read_frame_table
-from videoreid.data.datasets.own_trees import read_trees
-from videoreid.data.datasets.split_maker import make_splits
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.folder_csv import read_frame_table
+from videoreid.data.datasets.reading.folder_tree import read_trees
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 

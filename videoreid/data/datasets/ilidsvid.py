@@ -6,9 +6,9 @@ import numpy as np
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, list_folders
-from videoreid.data.datasets.mat import read_mat
-from videoreid.data.datasets.two_cameras import two_camera_splits
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.mat import read_mat
+from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from videoreid.data.datasets.corpus import Corpus, Counts, record_card
-from videoreid.data.datasets.files import check_inside, find_root, read_lines
 from videoreid.data.datasets.parsing import PARSING_DATASETS, ParsingPair, ParsingSplits
+from videoreid.data.datasets.reading.files import check_inside, find_root, read_lines
 from videoreid.errors import DatasetError
 
 __all__ = ["LIP", "LIP_CLASSES", "LIP_MIRROR_PAIRS", "lip"]

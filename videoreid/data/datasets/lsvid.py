@@ -8,10 +8,10 @@ import numpy as np
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import check_inside, find_root, list_images, read_lines
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import camera_index, relabel_pids
-from videoreid.data.datasets.mat import read_mat
+from videoreid.data.datasets.reading.files import check_inside, find_root, list_images, read_lines
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import camera_index, relabel_pids
+from videoreid.data.datasets.reading.mat import read_mat
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 

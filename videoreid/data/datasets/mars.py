@@ -7,9 +7,9 @@ import numpy as np
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.mars_tables import (
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.mars_tables import (
     check_images,
     make_tracklets,
     read_names,

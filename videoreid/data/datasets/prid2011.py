@@ -5,8 +5,8 @@ from pathlib import Path
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, read_lines
-from videoreid.data.datasets.two_cameras import two_camera_splits
+from videoreid.data.datasets.reading.files import find_root, read_lines
+from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 

@@ -19,7 +19,7 @@ from videoreid.types import Splits
 from videoreid.utils import cache_home
 
 if TYPE_CHECKING:
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import WorldOptions
 
 __all__ = ["SYNTHETIC", "synthetic", "write_lip", "write_market1501", "write_mars"]
 
@@ -64,8 +64,8 @@ def write_mars(root: str | Path, *, identities: int = 250, seed: int = 0, **opti
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_mars
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_mars
+    from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
 
@@ -95,8 +95,8 @@ def write_market1501(
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_market1501
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_market1501
+    from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
     _check_images(images)
@@ -125,8 +125,8 @@ def write_lip(
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_lip
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_lip
+    from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
     _check_images(images)
@@ -169,7 +169,7 @@ def synthetic(
 
 
 def _options(**options: Any) -> "WorldOptions":
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import WorldOptions
 
     known = WorldOptions.__dataclass_fields__
     unknown = sorted(set(options) - set(known))
@@ -190,7 +190,7 @@ def _card(options: "WorldOptions") -> dict[str, Any]:
 
 
 def _folder_name(options: "WorldOptions") -> str:
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import WorldOptions
 
     name = f"synthetic-i{options.identities}-s{options.seed}"
     default = WorldOptions()

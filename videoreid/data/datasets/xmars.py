@@ -6,10 +6,10 @@ import numpy as np
 
 from videoreid.data.datasets.base import register_corpus
 from videoreid.data.datasets.corpus import Corpus
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
 from videoreid.data.datasets.mars import MARS
-from videoreid.data.datasets.mars_tables import (
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.mars_tables import (
     check_images,
     make_tracklets,
     person_folder,
@@ -17,7 +17,7 @@ from videoreid.data.datasets.mars_tables import (
     read_query_rows,
     read_tracks,
 )
-from videoreid.data.datasets.mat import read_mat
+from videoreid.data.datasets.reading.mat import read_mat
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 

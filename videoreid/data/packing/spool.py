@@ -10,10 +10,9 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from videoreid.data.stores.layout import journal_path, spool_path
 from videoreid.errors import DatasetError
 from videoreid.utils import get_logger
-
-from videoreid.data.packing.layout import journal_path, spool_path
 
 __all__ = ["Spool"]
 

@@ -3,9 +3,8 @@
 import hashlib
 import os
 
+from videoreid.data.stores.reading import PackedStore
 from videoreid.errors import DatasetError
-
-from videoreid.data.packing.reading import PackedStore
 
 __all__ = ["verify_store"]
 

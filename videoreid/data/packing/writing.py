@@ -15,14 +15,13 @@ import numpy as np
 from videoreid.data.decoding import read_bytes
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import packed_key, parse_key
-from videoreid.errors import ConfigError, DatasetError
-from videoreid.types import Splits, Tracklet
-
 from videoreid.data.packing.encoding import Encoding, encode_frame
-from videoreid.data.packing.layout import FORMAT, VERSION, hash_entries, index_checksum
-from videoreid.data.packing.reading import open_store, packed_splits, read_packed
 from videoreid.data.packing.spool import Spool
 from videoreid.data.packing.verifying import verify_store
+from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, index_checksum
+from videoreid.data.stores.reading import open_store, packed_splits, read_packed
+from videoreid.errors import ConfigError, DatasetError
+from videoreid.types import Splits, Tracklet
 
 __all__ = ["entry_names", "pack_splits", "use_store"]
 
