@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from videoreid.errors import ConfigError
-from videoreid.models import ClipOptions, build_model
-from videoreid.models.clip_model import init_as_published
+from videoreid.models import FrameOptions, build_model
+from videoreid.models.frame_network import init_as_published
 from videoreid.types import ReIDOutput
 
 
@@ -78,7 +78,7 @@ def test_part_networks_refuse_what_they_cannot_classify(name: str, options: dict
 def test_unknown_option_is_named() -> None:
     with pytest.raises(ConfigError, match=r"no option 'tempral'.*temporal"):
         build_model("osnet_x0_25", 5, tempral="max")
-    assert ClipOptions.of({}) == ClipOptions()
+    assert FrameOptions.of({}) == FrameOptions()
 
 
 def test_part_features_have_unit_length() -> None:

@@ -13,11 +13,11 @@ from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
 from videoreid.models.temporal import AttentionPool, build_temporal
 from videoreid.types import ReIDOutput
 
-__all__ = ["ClipModel", "ClipOptions", "init_as_published"]
+__all__ = ["FrameNetwork", "FrameOptions", "init_as_published"]
 
 
 @dataclass(frozen=True)
-class ClipOptions:
+class FrameOptions:
     """What any image network can be given on top of its frames.
 
     Args:
@@ -32,7 +32,7 @@ class ClipOptions:
     neck: bool = False
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "ClipOptions":
+    def of(cls, options: Mapping[str, Any]) -> "FrameOptions":
         """Make a record of keyword arguments.
 
         Raises:
@@ -45,7 +45,7 @@ class ClipOptions:
         return cls(**options)
 
 
-class ClipModel(ReIDModel):
+class FrameNetwork(ReIDModel):
     """An image network with published parameter names that takes clips.
 
     The trunk is kept as children of this module, under their published names and without a prefix, so checkpoints of
@@ -74,10 +74,10 @@ class ClipModel(ReIDModel):
         num_classes: int,
         *,
         embedder: nn.Module | None = None,
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         super().__init__()
-        options = options or ClipOptions()
+        options = options or FrameOptions()
         for name, module in trunk.items():
             self.add_module(name, module)
         self.trunk_names = tuple(trunk)
