@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.data.datasets.corpus_imitations import write_market1501, write_mars, write_prid2011
+from tests.data.datasets.dataset_imitations import write_market1501, write_mars, write_prid2011
 from videoreid.data.datasets import DATASETS
 from videoreid.data.manager import ImageDataManager, VideoDataManager
 from videoreid.data.manager_options import make_transform
@@ -15,7 +15,7 @@ from videoreid.types import Clip
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> str:
-    root = tmp_path_factory.mktemp("corpora")
+    root = tmp_path_factory.mktemp("datasets")
     write_mars(root / "mars")
     write_prid2011(root / "prid2011")
     write_market1501(root / "market1501")
@@ -130,7 +130,7 @@ def forget_names() -> Iterator[None]:
     DATASETS._entries.update(before)
 
 
-def test_a_registered_corpus_can_be_a_source(root: str, forget_names: None) -> None:
+def test_a_registered_dataset_can_be_a_source(root: str, forget_names: None) -> None:
     from videoreid.data.datasets import build_dataset
 
     register_video_dataset("again", lambda root: build_dataset("mars", root))
@@ -140,7 +140,7 @@ def test_a_registered_corpus_can_be_a_source(root: str, forget_names: None) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sources": None}, "name at least one corpus"),
+        ({"sources": None}, "name at least one dataset"),
         ({"transforms": "random_patch"}, "unknown transforms 'random_patch'; choose from random_flip"),
         ({"train_sampler": "Random"}, "unknown train_sampler 'Random'; choose from RandomSampler"),
         ({"norm_mean": [0.5, 0.5, 0.5]}, "normalised by the model"),
@@ -154,7 +154,7 @@ def test_options_that_cannot_be_met_are_refused(root: str, options: dict[str, ob
         video(root, **options)
 
 
-def test_an_unknown_corpus_or_rule_is_refused(root: str) -> None:
+def test_an_unknown_dataset_or_rule_is_refused(root: str) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mars'"):
         video(root, sources="marz")
     with pytest.raises(UnknownNameError):

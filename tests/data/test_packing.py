@@ -32,7 +32,7 @@ def splits(make_tracklets) -> Splits:
     )
 
 
-def test_a_packed_corpus_is_the_corpus(splits: Splits, tmp_path: Path) -> None:
+def test_a_packed_dataset_is_the_dataset(splits: Splits, tmp_path: Path) -> None:
     packed = pack_splits(splits, tmp_path / "s.h5")
     assert repr(packed) == repr(packed_splits(tmp_path / "s.h5"))  # an unknown time is NaN, unequal to itself
     assert (packed.name, packed.protocol, packed.licence) == ("tiny", "p", "l")
@@ -144,14 +144,14 @@ def test_a_journal_cut_within_its_first_line_starts_anew(splits: Splits, tmp_pat
     assert verify_store(tmp_path / "s.h5") == 84
 
 
-def test_a_spool_of_another_corpus_is_refused(
+def test_a_spool_of_another_dataset_is_refused(
     splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         interrupt(patch, after=2)
         with pytest.raises(KeyboardInterrupt):
             pack_splits(splits, tmp_path / "s.h5")
-    with pytest.raises(DatasetError, match="half-written store of another corpus"):
+    with pytest.raises(DatasetError, match="half-written store of another dataset"):
         pack_splits(Splits("x", train=splits.train), tmp_path / "s.h5")
     with pytest.raises(DatasetError, match="or of other options"):
         pack_splits(splits, tmp_path / "s.h5", encoding=Encoding(quality=50))

@@ -37,7 +37,7 @@ class Own(VideoDataset):
         super().__init__(train, query, gallery, **kwargs)
 
 
-def test_a_torchreid_class_becomes_a_corpus(tmp_path: Path) -> None:
+def test_a_torchreid_class_becomes_a_dataset(tmp_path: Path) -> None:
     register_video_dataset("own", Own)
     splits = build_dataset("own", tmp_path, split_id=4, transform=None)
     assert [(t.frames, t.pid, t.camid) for t in splits.train] == [

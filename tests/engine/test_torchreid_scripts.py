@@ -35,7 +35,7 @@ VIDEO_SCRIPT = """
 import videoreid as torchreid
 
 datamanager = torchreid.data.VideoDataManager(
-    root="reid-data", sources="{corpus}", targets="{corpus}", height=64, width=32, batch_size_train=4,
+    root="reid-data", sources="{dataset}", targets="{dataset}", height=64, width=32, batch_size_train=4,
     batch_size_test=4, seq_len=3, sample_method="evenly", workers=0, {sampler}
 )
 model = torchreid.models.build_model(
@@ -54,8 +54,8 @@ TRIPLET = {"loss": "triplet", "sampler": "train_sampler='RandomIdentitySampler',
 
 
 @pytest.fixture(scope="module")
-def corpora(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("corpora") / "reid-data"
+def datasets(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("datasets") / "reid-data"
     options = {"identities": 12, "seed": 0, "frames": 4}
     write_mars(root / "mars", **options)
     write_market1501(root / "market1501", images=2, **options)
@@ -85,25 +85,25 @@ def write_ilidsvid(mars: Path, target: Path) -> None:
     savemat(target / "train-test people splits" / "train_test_splits_ilidsvid.mat", {"ls_set": order})
 
 
-def run(script: str, corpora: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+def run(script: str, datasets: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.chdir(folder)
-    shutil.copytree(corpora, folder / "reid-data")
+    shutil.copytree(datasets, folder / "reid-data")
     namespace: dict = {}
     exec(compile(script, "script.py", "exec"), namespace)
     return namespace
 
 
 @pytest.mark.parametrize("engine", ["ImageSoftmaxEngine", "ImageTripletEngine"])
-def test_image_script(engine, corpora, tmp_path, monkeypatch):
+def test_image_script(engine, datasets, tmp_path, monkeypatch):
     words = TRIPLET if "Triplet" in engine else SOFTMAX
-    result = run(IMAGE_SCRIPT.format(engine=engine, **words), corpora, tmp_path, monkeypatch)
+    result = run(IMAGE_SCRIPT.format(engine=engine, **words), datasets, tmp_path, monkeypatch)
     assert result["engine"].rankings["market1501"].mean_average_precision > 0
     assert (tmp_path / "log" / "net" / "best.pt").exists()
     assert (tmp_path / "log" / "net" / "visrank_market1501.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
-    ("corpus", "engine"),
+    ("dataset", "engine"),
     [
         ("mars", "VideoSoftmaxEngine"),
         ("ilidsvid", "VideoTripletEngine"),
@@ -111,9 +111,11 @@ def test_image_script(engine, corpora, tmp_path, monkeypatch):
         pytest.param("ilidsvid", "VideoSoftmaxEngine", marks=pytest.mark.slow),
     ],
 )
-def test_video_script(corpus, engine, corpora, tmp_path, monkeypatch):
+def test_video_script(dataset, engine, datasets, tmp_path, monkeypatch):
     words = TRIPLET if "Triplet" in engine else SOFTMAX
-    result = run(VIDEO_SCRIPT.format(engine=engine, corpus=corpus, **words), corpora, tmp_path, monkeypatch)
-    assert result["engine"].rankings[corpus].mean_average_precision > 0
+    result = run(
+        VIDEO_SCRIPT.format(engine=engine, dataset=dataset, **words), datasets, tmp_path, monkeypatch
+    )
+    assert result["engine"].rankings[dataset].mean_average_precision > 0
     assert result["datamanager"].num_train_pids > 1
     assert list((tmp_path / "log" / "net").glob("checkpoint-*.pt"))

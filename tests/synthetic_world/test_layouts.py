@@ -1,4 +1,4 @@
-"""What is written is what the loaders of the published corpora read."""
+"""What is written is what the loaders of the published datasets read."""
 
 import json
 from collections import Counter
@@ -106,7 +106,7 @@ def test_the_lip_loader_reads_it(world: Population, tmp_path: Path) -> None:
         np.testing.assert_array_equal(label, frames[Path(pair.image).stem].labels)
 
 
-def test_the_corpus_is_drawn_once_and_loaded_from_then_on(tmp_path: Path) -> None:
+def test_the_dataset_is_drawn_once_and_loaded_from_then_on(tmp_path: Path) -> None:
     splits = build_dataset("synthetic", tmp_path, **OPTIONS)
     assert splits.name == "synthetic"
     assert splits.protocol == "cross_camera"

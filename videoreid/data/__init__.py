@@ -1,4 +1,4 @@
-"""Data: corpora, frames, clips, samplers, loaders, and footage made into tracklets."""
+"""Data: datasets, frames, clips, samplers, loaders, and footage made into tracklets."""
 
 from videoreid.data.clips import ClipDataset, ClipKey
 from videoreid.data.footage import CutRules, Footage, import_footage

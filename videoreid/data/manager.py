@@ -1,4 +1,4 @@
-"""torchreid's data managers: names of corpora in, loaders for training and testing out."""
+"""torchreid's data managers: names of datasets in, loaders for training and testing out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from videoreid.data.clips import ClipDataset
 from videoreid.data.combining import CombinedTrain, combine_train
 from videoreid.data.datasets import build_dataset
 from videoreid.data.loaders import ClipLoader, eval_loader
-from videoreid.data.manager_options import check_normalisation, corpus_options, make_sampler, make_transform
+from videoreid.data.manager_options import check_normalisation, dataset_options, make_sampler, make_transform
 from videoreid.data.transforms import ClipTransform
 from videoreid.errors import ConfigError
 from videoreid.types import Splits, Tracklet
@@ -20,8 +20,8 @@ class DataManager:
     """What the two managers share; make one of them instead.
 
     Attributes:
-        sources: names of the corpora to train on.
-        targets: names of the corpora to test on.
+        sources: names of the datasets to train on.
+        targets: names of the datasets to test on.
         train_loader: loader of the training clips.
         train_loader_t: loader of the targets' training clips, where asked for, else None.
         test_loader: by target, ``{"query": loader, "gallery": loader}``.
@@ -33,7 +33,7 @@ class DataManager:
         check_normalisation(options["norm_mean"], options["norm_std"])
         sources, targets = options["sources"], options["targets"]
         if not sources:
-            raise ConfigError("sources: name at least one corpus to train on, such as 'mars'")
+            raise ConfigError("sources: name at least one dataset to train on, such as 'mars'")
         self.sources = [sources] if isinstance(sources, str) else list(sources)
         targets = self.sources if targets is None else targets
         self.targets = [targets] if isinstance(targets, str) else list(targets)
@@ -90,7 +90,7 @@ class DataManager:
 
     def _load(self, name: str) -> Splits:
         root = self._options["root"] or None
-        return build_dataset(name, root, **corpus_options(name, split_id=self._options["split_id"]))
+        return build_dataset(name, root, **dataset_options(name, split_id=self._options["split_id"]))
 
     def _make_train_loader(self, train: CombinedTrain, sampler: str) -> ClipLoader:
         options = self._options
@@ -130,29 +130,29 @@ class DataManager:
 
 
 class VideoDataManager(DataManager):
-    """Loaders of video corpora, with torchreid's keywords.
+    """Loaders of video datasets, with torchreid's keywords.
 
     What differs on purpose: augmentation is drawn once a clip, frames leave the loader as uint8 and are normalised by
     the model, `PKSampler` never mixes halves of batches, and ``test_splits`` says how each target is scored.
 
     Args:
-        root: folder that holds the corpora; "" means ``VIDEOREID_DATA``.
-        sources: corpora to train on, a name or several.
-        targets: corpora to test on; None means the sources.
+        root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
+        sources: datasets to train on, a name or several.
+        targets: datasets to test on; None means the sources.
         height: of a frame in pixels.
         width: of a frame in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.
         norm_mean: must be ImageNet's or None: the model normalises.
         norm_std: likewise.
         use_gpu: taken for torchreid's sake; the engine decides.
-        split_id: which split, for corpora that have several.
+        split_id: which split, for datasets that have several.
         combineall: also train on the test people; scores on the sources mean nothing then.
         batch_size_train: clips of a training batch.
         batch_size_test: clips of a test batch.
         workers: processes that read, per loader.
         num_instances: K of P x K.
         num_cams: cameras in a batch of "RandomDomainSampler"; 0 is all.
-        num_datasets: corpora in a batch of "RandomDatasetSampler"; 0 is all.
+        num_datasets: datasets in a batch of "RandomDatasetSampler"; 0 is all.
         train_sampler: see `manager_options.make_sampler`.
         seq_len: frames of a clip T.
         sample_method: which frames, a rule of `videoreid.data.sampling`.
@@ -160,8 +160,8 @@ class VideoDataManager(DataManager):
 
     Raises:
         ConfigError: an option that does not exist or cannot be met.
-        UnknownNameError: no such corpus or rule.
-        DatasetError: a corpus is missing or damaged.
+        UnknownNameError: no such dataset or rule.
+        DatasetError: a dataset is missing or damaged.
     """
 
     data_type = "video"
@@ -197,12 +197,12 @@ class VideoDataManager(DataManager):
 
 
 class ImageDataManager(DataManager):
-    """Loaders of image corpora, with torchreid's keywords: every image is a clip of one frame.
+    """Loaders of image datasets, with torchreid's keywords: every image is a clip of one frame.
 
     Args:
-        root: folder that holds the corpora; "" means ``VIDEOREID_DATA``.
-        sources: corpora to train on, a name or several.
-        targets: corpora to test on; None means the sources.
+        root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
+        sources: datasets to train on, a name or several.
+        targets: datasets to test on; None means the sources.
         height: of an image in pixels.
         width: of an image in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.
@@ -210,7 +210,7 @@ class ImageDataManager(DataManager):
         norm_mean: must be ImageNet's or None: the model normalises.
         norm_std: likewise.
         use_gpu: taken for torchreid's sake; the engine decides.
-        split_id: which split, for corpora that have several.
+        split_id: which split, for datasets that have several.
         combineall: also train on the test people; scores on the sources mean nothing then.
         load_train_targets: also make ``train_loader_t`` of the targets' training images.
         batch_size_train: images of a training batch.
@@ -218,15 +218,15 @@ class ImageDataManager(DataManager):
         workers: processes that read, per loader.
         num_instances: K of P x K.
         num_cams: cameras in a batch of "RandomDomainSampler"; 0 is all.
-        num_datasets: corpora in a batch of "RandomDatasetSampler"; 0 is all.
+        num_datasets: datasets in a batch of "RandomDatasetSampler"; 0 is all.
         train_sampler: see `manager_options.make_sampler`.
         train_sampler_t: the same for ``train_loader_t``.
         seed: of batches and augmentation.
 
     Raises:
         ConfigError: an option that does not exist or cannot be met.
-        UnknownNameError: no such corpus.
-        DatasetError: a corpus is missing or damaged.
+        UnknownNameError: no such dataset.
+        DatasetError: a dataset is missing or damaged.
     """
 
     data_type = "image"

@@ -25,7 +25,7 @@ from videoreid.data.transforms import (
 from videoreid.errors import ConfigError
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
 
-__all__ = ["check_normalisation", "corpus_options", "make_sampler", "make_transform"]
+__all__ = ["check_normalisation", "dataset_options", "make_sampler", "make_transform"]
 
 _STEPS = ("random_flip", "random_crop", "color_jitter", "random_erase")
 _SAMPLERS = (
@@ -101,11 +101,11 @@ def make_sampler(
 
     Args:
         name: "RandomSampler", "RandomIdentitySampler" (P x K), "RandomDatasetSampler" and "RandomDomainSampler"
-            (equal parts from several corpora or cameras), or "SequentialSampler".
+            (equal parts from several datasets or cameras), or "SequentialSampler".
         train: the training tracklets.
         batch_size: clips of a batch.
         instances: K of "RandomIdentitySampler".
-        domains_per_batch: corpora or cameras in a batch.
+        domains_per_batch: datasets or cameras in a batch.
         seed: of the draw.
 
     Raises:
@@ -138,11 +138,11 @@ def make_sampler(
     raise ConfigError(f"unknown train_sampler {name!r}; choose from {', '.join(_SAMPLERS)}")
 
 
-def corpus_options(name: str, **options: Any) -> dict[str, Any]:
-    """Return those options that a corpus knows: not every corpus has splits to choose from.
+def dataset_options(name: str, **options: Any) -> dict[str, Any]:
+    """Return those options that a dataset knows: not every dataset has splits to choose from.
 
     Raises:
-        UnknownNameError: no such corpus.
+        UnknownNameError: no such dataset.
     """
     parameters = inspect.signature(DATASETS[name]).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

@@ -1,4 +1,4 @@
-"""Corpora of the user's own, written as classes in torchreid's way, under a name of ours."""
+"""Datasets of the user's own, written as classes in torchreid's way, under a name of ours."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class ImageDataset(VideoDataset):
 
 
 def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:
-    """File a corpus under a name, for `build_dataset` and `VideoDataManager`.
+    """File a dataset under a name, for `build_dataset` and `VideoDataManager`.
 
     Args:
         name: key.
@@ -72,7 +72,7 @@ def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:
 
 
 def register_image_dataset(name: str, dataset: Callable[..., Any]) -> None:
-    """File an image corpus under a name; entries are ``(path, pid, camid)``. See `register_video_dataset`."""
+    """File an image dataset under a name; entries are ``(path, pid, camid)``. See `register_video_dataset`."""
     register_video_dataset(name, dataset)
 
 

@@ -174,7 +174,7 @@ class DataManagerEngine:
             protocol="single_gallery_shot" if options.use_metric_cuhk03 else protocol,
             distance=distance,
             refiners=refiners,
-            corpus=name,
+            dataset=name,
             details={"features": "normalised"} if options.normalize_feature else None,
             top_k=max(options.visrank_topk, 1),
         )

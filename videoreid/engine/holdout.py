@@ -21,7 +21,7 @@ def hold_out_identities(
     distractors: float = 0.25,
     seed: int = 0,
 ) -> Splits:
-    """Return a corpus whose queries and gallery are people of a training set.
+    """Return a dataset whose queries and gallery are people of a training set.
 
     Of each held-out person the tracklets of the camera seen last go to the gallery; those of every other camera are
     joined to one query per camera. Training tracklets join the gallery as distractors and stay in training.

@@ -1,4 +1,4 @@
-"""The twenty part labels of the LIP corpus, in their published order."""
+"""The twenty part labels of the LIP dataset, in their published order."""
 
 from enum import IntEnum
 

@@ -26,7 +26,7 @@ class WorldOptions:
     """What decides a world.
 
     Args:
-        identities: people in the corpus, training and test together.
+        identities: people in the dataset, training and test together.
         seed: names the world.
         cameras: 2 to 6.
         frames: typical frames per tracklet.

@@ -3,7 +3,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from videoreid.data.checks import corpus_statistics, draw_statistics, split_statistics, statistics_table
+from videoreid.data.checks import dataset_statistics, draw_statistics, split_statistics, statistics_table
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -31,7 +31,7 @@ def test_figures_of_a_test_split() -> None:
 def test_label_0_is_a_person_in_training() -> None:
     train = tracklets((0, 0, 2), (1, 1, 2), (0, 1, 2))
     assert split_statistics(train, labelled=True).cameras_per_id == {1: 1, 2: 1}
-    assert corpus_statistics(Splits("x", train, (), TEST))["train"].tracklets_per_id == (1, 2)
+    assert dataset_statistics(Splits("x", train, (), TEST))["train"].tracklets_per_id == (1, 2)
 
 
 def test_an_empty_split_has_no_lengths() -> None:
@@ -40,7 +40,7 @@ def test_an_empty_split_has_no_lengths() -> None:
 
 
 def test_the_table_has_a_line_for_each_split_in_columns() -> None:
-    lines = statistics_table(corpus_statistics(Splits("x", (), TEST[:2], TEST))).splitlines()
+    lines = statistics_table(dataset_statistics(Splits("x", (), TEST[:2], TEST))).splitlines()
     assert [line.split()[0] for line in lines] == ["split", "train", "query", "gallery"]
     assert len({len(line) for line in lines}) == 1
     assert lines[3].split()[1:6] == ["3", "5", "20", "3", "4.0"]

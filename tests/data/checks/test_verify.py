@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.datasets.corpus_imitations import picture, write_folder, write_mars, write_prid2011
+from tests.data.datasets.dataset_imitations import picture, write_folder, write_mars, write_prid2011
 from videoreid.data.checks import verify_splits
 from videoreid.data.checks.findings import VerifyReport
 from videoreid.data.checks.frame_checks import look_at_frames, missing_frames, sample_frames
-from videoreid.data.datasets import Corpus, Counts, build_dataset, corpus_card
+from videoreid.data.datasets import Counts, DatasetInfo, build_dataset, dataset_info
 from videoreid.types import Splits, Tracklet
 
-CARD = Corpus(
+CARD = DatasetInfo(
     "own",
     "Own",
     "",
@@ -34,7 +34,7 @@ def found(report: VerifyReport, check: str) -> list[tuple[str, str]]:
     return [(finding.level, finding.message) for finding in report.findings if finding.check == check]
 
 
-def test_a_whole_corpus_is_not_damaged(root: Path) -> None:
+def test_a_whole_dataset_is_not_damaged(root: Path) -> None:
     report = verify_splits(build_dataset("folder", root), CARD, num_frames=2)
     assert not report.damaged
     assert [level for level, _ in found(report, "counts")] == ["ok"] * 4
@@ -121,14 +121,14 @@ def test_mixed_sizes_are_damage_where_one_size_was_published(root: Path) -> None
 
 def test_one_foreign_size_is_a_note(tmp_path: Path) -> None:
     write_prid2011(tmp_path)
-    report = verify_splits(build_dataset("prid2011", tmp_path), corpus_card("prid2011"))
+    report = verify_splits(build_dataset("prid2011", tmp_path), dataset_info("prid2011"))
     assert found(report, "sizes")[0] == ("note", "all are 16x8 (30); published as 128x64: were they resized?")
 
 
 def test_a_camera_too_many_is_damage(root: Path) -> None:
     picture(root / "train" / "3" / "yard" / "a" / "8.jpg")
     report = verify_splits(build_dataset("folder", root), CARD)
-    assert ("damage", "camera 3 of a corpus with 2 cameras") in found(report, "cameras")
+    assert ("damage", "camera 3 of a dataset with 2 cameras") in found(report, "cameras")
     assert ("ok", "train: cameras per id: 1 ids in 1, 1 ids in 3") in found(report, "cameras")
 
 
@@ -140,7 +140,7 @@ def test_queries_without_a_match(root: Path) -> None:
     assert found(verify_splits(none), "matches")[0][0] == "damage"
     train_only = Splits("own", splits.train)
     assert found(verify_splits(train_only), "matches") == [
-        ("note", "no queries: this corpus cannot be scored")
+        ("note", "no queries: this dataset cannot be scored")
     ]
 
 
@@ -156,7 +156,7 @@ def test_no_cameras_are_no_damage(root: Path) -> None:
     assert found(report, "matches")[0][0] == "ok"
 
 
-def test_a_sample_is_seeded_sorted_and_within_the_corpus() -> None:
+def test_a_sample_is_seeded_sorted_and_within_the_dataset() -> None:
     tracklets = [Tracklet([f"{n}_{i}" for i in range(n)], n, 0) for n in range(1, 30)]
     everything = [path for t in tracklets for path in t.frames]
     chosen = list(sample_frames(tracklets, 50, seed=1))
@@ -199,7 +199,7 @@ def test_the_published_lists_with_tiny_images(mars_metadata: Path, tmp_path: Pat
             links += 1
     assert links == 1_191_003
     splits = build_dataset("mars", tmp_path)
-    report = verify_splits(splits, corpus_card("mars"), sample=5000)
+    report = verify_splits(splits, dataset_info("mars"), sample=5000)
     shutil.rmtree(folder)  # pytest would keep a million files
     assert not report.damaged, str(report)
     assert [level for level, _ in found(report, "counts")] == ["ok"] * 9

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.datasets.corpus_imitations import picture, write_dukemtmcvidreid
+from tests.data.datasets.dataset_imitations import picture, write_dukemtmcvidreid
 from videoreid.data.datasets.dukemtmcvidreid import dukemtmcvidreid
 from videoreid.errors import DatasetError
 

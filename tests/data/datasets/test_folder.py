@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.datasets.corpus_imitations import picture, pictures, write_folder
+from tests.data.datasets.dataset_imitations import picture, pictures, write_folder
 from videoreid.data.datasets.folder import folder
 from videoreid.errors import ConfigError, DatasetError
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.datasets.corpus_imitations import savemat, write_ilidsvid
+from tests.data.datasets.dataset_imitations import savemat, write_ilidsvid
 from videoreid.data.datasets.ilidsvid import ilidsvid
 from videoreid.errors import ConfigError, DatasetError
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.datasets.corpus_imitations import SHARED, picture, write_prid2011
+from tests.data.datasets.dataset_imitations import SHARED, picture, write_prid2011
 from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.prid2011 import PRID2011, prid2011
 from videoreid.errors import ConfigError, DatasetError

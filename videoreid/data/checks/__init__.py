@@ -3,7 +3,7 @@
 from videoreid.data.checks.findings import Finding, VerifyReport
 from videoreid.data.checks.split_statistics import (
     SplitStatistics,
-    corpus_statistics,
+    dataset_statistics,
     split_statistics,
     statistics_table,
 )
@@ -15,7 +15,7 @@ __all__ = [
     "Finding",
     "SplitStatistics",
     "VerifyReport",
-    "corpus_statistics",
+    "dataset_statistics",
     "draw_statistics",
     "split_statistics",
     "statistics_table",

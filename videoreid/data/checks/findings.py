@@ -1,4 +1,4 @@
-"""What a check of a corpus found."""
+"""What a check of a dataset found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Finding:
     """One result of one check.
 
     Args:
-        level: "ok", "note" (worth knowing), or "damage" (the corpus is not what it should be).
+        level: "ok", "note" (worth knowing), or "damage" (the dataset is not what it should be).
         check: which check.
         message: what it found.
     """
@@ -32,7 +32,7 @@ class VerifyReport:
     """The results of all checks.
 
     Args:
-        name: the corpus and split.
+        name: the dataset and split.
         findings: in the order of the checks.
         statistics: figures by split.
     """

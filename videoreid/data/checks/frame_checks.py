@@ -1,4 +1,4 @@
-"""Look at the files of a corpus: are they there, do they decode, which sizes have they, which are copies."""
+"""Look at the files of a dataset: are they there, do they decode, which sizes have they, which are copies."""
 
 import hashlib
 import os
@@ -52,7 +52,7 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
                 continue
             folder, name = os.path.split(path)
             if folder not in present:
-                if len(present) >= _FOLDERS:  # a corpus goes through its folders one after the other
+                if len(present) >= _FOLDERS:  # a dataset goes through its folders one after the other
                     present.clear()
                 try:
                     present[folder] = set(list_images(Path(folder or ".")))
@@ -64,7 +64,7 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
 
 
 def sample_frames(tracklets: Sequence[Tracklet], count: int | None, seed: int = 0) -> Iterator[str]:
-    """Yield ``count`` different frames drawn evenly from all, or every frame; in the order of the corpus.
+    """Yield ``count`` different frames drawn evenly from all, or every frame; in the order of the dataset.
 
     Args:
         tracklets: whose frames.

@@ -8,7 +8,7 @@ import numpy as np
 
 from videoreid.types import Splits, Tracklet
 
-__all__ = ["QUANTILES", "SplitStatistics", "corpus_statistics", "split_statistics", "statistics_table"]
+__all__ = ["QUANTILES", "SplitStatistics", "dataset_statistics", "split_statistics", "statistics_table"]
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -69,7 +69,7 @@ def split_statistics(tracklets: Sequence[Tracklet], *, labelled: bool = False) -
     )
 
 
-def corpus_statistics(splits: Splits) -> dict[str, SplitStatistics]:
+def dataset_statistics(splits: Splits) -> dict[str, SplitStatistics]:
     """Return the figures of "train", "query" and "gallery"."""
     return {
         part: split_statistics(getattr(splits, part), labelled=part == "train")

@@ -1,11 +1,11 @@
-"""Draw the statistics of a corpus."""
+"""Draw the statistics of a dataset."""
 
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from videoreid.data.checks.split_statistics import corpus_statistics
+from videoreid.data.checks.split_statistics import dataset_statistics
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 from videoreid.utils import atomic_path
@@ -16,18 +16,18 @@ _COLOURS = {"train": "#33658a", "query": "#f26419", "gallery": "#6a994e"}
 
 
 def draw_statistics(splits: Splits, path: str | Path) -> None:
-    """Draw four histograms of a corpus: tracklet lengths, tracklets per id, cameras per id, tracklets per camera.
+    """Draw four histograms of a dataset: tracklet lengths, tracklets per id, cameras per id, tracklets per camera.
 
     Args:
-        splits: the corpus.
+        splits: the dataset.
         path: picture to write, its format by its suffix.
 
     Raises:
-        DatasetError: the corpus holds nothing.
+        DatasetError: the dataset holds nothing.
     """
     from matplotlib.figure import Figure  # drawn without pyplot: no window, no global state
 
-    statistics = {part: figures for part, figures in corpus_statistics(splits).items() if figures.tracklets}
+    statistics = {part: figures for part, figures in dataset_statistics(splits).items() if figures.tracklets}
     if not statistics:
         raise DatasetError(f"{splits.name} holds no tracklet: there is nothing to draw")
     lengths = {part: np.array([len(t) for t in getattr(splits, part)]) for part in statistics}

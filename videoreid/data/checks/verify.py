@@ -1,4 +1,4 @@
-"""Is a corpus what its authors published, and whole? A list of checks, each with its findings."""
+"""Is a dataset what its authors published, and whole? A list of checks, each with its findings."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -7,8 +7,8 @@ import numpy as np
 
 from videoreid.data.checks.findings import Finding, VerifyReport
 from videoreid.data.checks.frame_checks import FrameLook, look_at_frames, missing_frames, sample_frames
-from videoreid.data.checks.split_statistics import SplitStatistics, corpus_statistics
-from videoreid.data.datasets.corpus import Corpus
+from videoreid.data.checks.split_statistics import SplitStatistics, dataset_statistics
+from videoreid.data.datasets.info import DatasetInfo
 from videoreid.types import Splits, Tracklet
 
 __all__ = ["verify_splits"]
@@ -18,7 +18,7 @@ _PARTS = ("train", "query", "gallery")
 
 def verify_splits(
     splits: Splits,
-    card: Corpus | None = None,
+    info: DatasetInfo | None = None,
     *,
     sample: int | None = 1000,
     num_frames: int = 4,
@@ -26,11 +26,11 @@ def verify_splits(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> VerifyReport:
-    """Check a corpus: counts, files, duplicates, a sample of frames, short tracklets, cameras, matches.
+    """Check a dataset: counts, files, duplicates, a sample of frames, short tracklets, cameras, matches.
 
     Args:
         splits: as its loader gives it.
-        card: what was published; None leaves the comparison out.
+        info: what was published; None leaves the comparison out.
         sample: how many frames to decode; None decodes every one.
         num_frames: tracklets shorter than this many frames are counted.
         workers: threads that decode.
@@ -41,24 +41,24 @@ def verify_splits(
         The findings; ``damaged`` says whether anything is wrong.
     """
     everything = [tracklet for part in _PARTS for tracklet in getattr(splits, part)]
-    statistics = corpus_statistics(splits)
+    statistics = dataset_statistics(splits)
     look = look_at_frames(sample_frames(everything, sample, seed), workers=workers, progress=progress)
     findings = [
-        *(_check_counts(statistics, card) if card is not None else []),
+        *(_check_counts(statistics, info) if info is not None else []),
         _check_files(everything),
         *_check_duplicates(splits),
         *_check_decoding(look),
-        _check_sizes(look, card),
+        _check_sizes(look, info),
         _check_lengths(splits, num_frames),
-        *_check_cameras(statistics, card),
+        *_check_cameras(statistics, info),
         _check_matches(splits),
     ]
     return VerifyReport(splits.name, tuple(findings), statistics)
 
 
-def _check_counts(statistics: dict[str, SplitStatistics], card: Corpus) -> list[Finding]:
+def _check_counts(statistics: dict[str, SplitStatistics], info: DatasetInfo) -> list[Finding]:
     findings = []
-    for part, counts in card.counts.items():
+    for part, counts in info.counts.items():
         figures = statistics[part]
         for what, published, found in (
             ("ids", counts.ids, figures.ids),
@@ -71,7 +71,7 @@ def _check_counts(statistics: dict[str, SplitStatistics], card: Corpus) -> list[
             if found != published:
                 message = f"{part} has {found:,} {what}; {published:,} were published"
             findings.append(Finding("ok" if found == published else "damage", "counts", message))
-    return findings or [Finding("note", "counts", f"{card.title} has no published counts to compare with")]
+    return findings or [Finding("note", "counts", f"{info.title} has no published counts to compare with")]
 
 
 def _check_files(tracklets: Sequence[Tracklet]) -> Finding:
@@ -126,8 +126,8 @@ def _check_decoding(look: FrameLook) -> list[Finding]:
     return findings
 
 
-def _check_sizes(look: FrameLook, card: Corpus | None) -> Finding:
-    published = card.image_size if card is not None else None
+def _check_sizes(look: FrameLook, info: DatasetInfo | None) -> Finding:
+    published = info.image_size if info is not None else None
     sizes = [f"{height}x{width} ({count:,})" for (height, width), count in look.sizes.most_common(5)]
     listed = ", ".join(sizes) + (f" and {len(look.sizes) - 5} more" if len(look.sizes) > 5 else "")
     if published is None:
@@ -151,7 +151,7 @@ def _check_lengths(splits: Splits, num_frames: int) -> Finding:
     return Finding("ok", "lengths", f"every tracklet has {num_frames} frames or more")
 
 
-def _check_cameras(statistics: dict[str, SplitStatistics], card: Corpus | None) -> list[Finding]:
+def _check_cameras(statistics: dict[str, SplitStatistics], info: DatasetInfo | None) -> list[Finding]:
     findings = []
     for part, figures in statistics.items():
         if not figures.tracklets:
@@ -162,15 +162,15 @@ def _check_cameras(statistics: dict[str, SplitStatistics], card: Corpus | None) 
         listed = ", ".join(f"{ids:,} ids in {cameras}" for cameras, ids in figures.cameras_per_id.items())
         findings.append(Finding("ok", "cameras", f"{part}: cameras per id: {listed}"))
     seen = {camera for figures in statistics.values() for camera in figures.tracklets_per_camera}
-    if card is not None and card.num_cameras is not None and seen and max(seen) >= card.num_cameras:
-        message = f"camera {max(seen) + 1} of a corpus with {card.num_cameras} cameras"
+    if info is not None and info.num_cameras is not None and seen and max(seen) >= info.num_cameras:
+        message = f"camera {max(seen) + 1} of a dataset with {info.num_cameras} cameras"
         findings.append(Finding("damage", "cameras", message))
     return findings
 
 
 def _check_matches(splits: Splits) -> Finding:
     if not splits.query:
-        return Finding("note", "matches", "no queries: this corpus cannot be scored")
+        return Finding("note", "matches", "no queries: this dataset cannot be scored")
     cameras: dict[int, set[int]] = defaultdict(set)
     for tracklet in splits.gallery:
         cameras[tracklet.pid].add(tracklet.camid)

@@ -1,4 +1,4 @@
-"""Is a parsing corpus whole? Counts, files, and pairs that fit together."""
+"""Is a parsing dataset whole? Counts, files, and pairs that fit together."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from videoreid.data.checks.findings import Finding, VerifyReport
-from videoreid.data.datasets.corpus import Corpus
+from videoreid.data.datasets.info import DatasetInfo
 from videoreid.data.datasets.parsing import ParsingPair, ParsingSplits, read_pair
 from videoreid.errors import DatasetError
 from videoreid.utils import generator_from
@@ -15,18 +15,18 @@ __all__ = ["verify_parsing"]
 
 
 def verify_parsing(
-    corpus: ParsingSplits,
-    card: Corpus,
+    dataset: ParsingSplits,
+    info: DatasetInfo,
     *,
     sample: int | None = 1000,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> VerifyReport:
-    """Check a parsing corpus: counts, files, and a sample of pairs (sizes, class numbers).
+    """Check a parsing dataset: counts, files, and a sample of pairs (sizes, class numbers).
 
     Args:
-        corpus: as its loader gives it.
-        card: what was published.
+        dataset: as its loader gives it.
+        info: what was published.
         sample: how many pairs to read; None reads every one.
         seed: names the sample.
         progress: called with the number of pairs read since the last call.
@@ -35,8 +35,8 @@ def verify_parsing(
         The findings; ``damaged`` says whether anything is wrong.
     """
     findings = []
-    for part, counts in card.counts.items():
-        found = len(getattr(corpus, part))
+    for part, counts in info.counts.items():
+        found = len(getattr(dataset, part))
         if found == counts.images:
             findings.append(Finding("ok", "counts", f"{part} has {found:,} images, as published"))
         elif not found:
@@ -44,7 +44,7 @@ def verify_parsing(
         else:
             message = f"{part} has {found:,} images; {counts.images:,} were published"
             findings.append(Finding("damage", "counts", message))
-    pairs = [*corpus.train, *corpus.val, *corpus.test]
+    pairs = [*dataset.train, *dataset.val, *dataset.test]
     missing = [
         path for pair in pairs for path in (pair.image, pair.label) if path and not Path(path).is_file()
     ]
@@ -53,19 +53,19 @@ def verify_parsing(
         findings.append(Finding("damage", "files", message))
     else:
         findings.append(Finding("ok", "files", f"the pictures of all {len(pairs):,} entries are there"))
-    findings.append(_check_pairs(corpus, sample, seed, progress))
-    return VerifyReport(corpus.name, tuple(findings))
+    findings.append(_check_pairs(dataset, sample, seed, progress))
+    return VerifyReport(dataset.name, tuple(findings))
 
 
 def _check_pairs(
-    corpus: ParsingSplits, sample: int | None, seed: int, progress: Callable[[int], None] | None
+    dataset: ParsingSplits, sample: int | None, seed: int, progress: Callable[[int], None] | None
 ) -> Finding:
-    labelled = [*corpus.train, *corpus.val]
+    labelled = [*dataset.train, *dataset.val]
     chosen = range(len(labelled))
     if sample is not None and sample < len(labelled):
         drawn = generator_from(seed).choice(len(labelled), sample, replace=False)
         chosen = np.sort(drawn).tolist()
-    faults = [fault for place in chosen if (fault := _fault(labelled[place], len(corpus.classes), progress))]
+    faults = [fault for place in chosen if (fault := _fault(labelled[place], len(dataset.classes), progress))]
     if faults:
         message = f"{len(faults):,} of {len(chosen):,} pairs tried are unusable: {'; '.join(faults[:3])}"
         return Finding("damage", "pairs", message)

@@ -1,4 +1,4 @@
-"""Corpora: every one is a function in a file of its own, and `build_dataset` finds it by name."""
+"""Datasets: every one is a function in a file of its own, and `build_dataset` finds it by name."""
 
 from videoreid.data.datasets import (
     dukemtmcreid,
@@ -13,8 +13,8 @@ from videoreid.data.datasets import (
     synthetic,
     xmars,
 )
-from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts, corpus_card, list_cards
+from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo, dataset_info, list_infos
 from videoreid.data.datasets.parsing import (
     ParsingPair,
     ParsingSplits,
@@ -29,23 +29,23 @@ from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.data.datasets.reading.ten_splits import TenSplitsResult, ten_splits
 
 __all__ = [
-    "Corpus",
     "Counts",
     "DATASETS",
+    "DatasetInfo",
     "FrameNames",
     "ParsingPair",
     "ParsingSplits",
     "TenSplitsResult",
     "build_dataset",
     "build_parsing_dataset",
-    "corpus_card",
+    "dataset_info",
     "dense_tracklets",
-    "list_cards",
     "list_datasets",
+    "list_infos",
     "list_parsing_datasets",
     "make_splits",
     "read_pair",
-    "register_corpus",
+    "register_dataset",
     "relabel_pids",
     "ten_splits",
 ]

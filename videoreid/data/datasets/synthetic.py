@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import DatasetInfo
 from videoreid.data.datasets.mars import mars
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits
@@ -26,7 +26,7 @@ __all__ = ["SYNTHETIC", "synthetic", "write_lip", "write_market1501", "write_mar
 _VERSION = 1  # of the drawing; a world of another version is drawn anew
 _CARD = "info/world.json"
 
-SYNTHETIC = Corpus(
+SYNTHETIC = DatasetInfo(
     name="synthetic",
     title="The embedded world",
     citation="videoreid, the embedded world",
@@ -133,7 +133,7 @@ def write_lip(
     return _make(Path(root), lambda folder: lay_out_lip(make_population(chosen), folder, images))
 
 
-@register_corpus(SYNTHETIC)
+@register_dataset(SYNTHETIC)
 def synthetic(
     root: str | Path | None = None, *, identities: int = 250, seed: int = 0, **options: Any
 ) -> Splits:
@@ -217,7 +217,7 @@ def _make(target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    temporary.chmod(0o755)  # mkdtemp makes private folders; a corpus is as readable as any other
+    temporary.chmod(0o755)  # mkdtemp makes private folders; a dataset is as readable as any other
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()
     try:

@@ -85,7 +85,7 @@ class Spool:
             return
         if lines[0].get("plan") != plan:
             raise DatasetError(
-                f"{self.spool} is the half-written store of another corpus, or of other options: delete it and "
+                f"{self.spool} is the half-written store of another dataset, or of other options: delete it and "
                 f"{self.journal.name} to start {Path(store).name} anew"
             )
         for line in lines[1:]:

@@ -1,4 +1,4 @@
-"""The layout of a packed store: one HDF5 file that holds the encoded frames of a corpus, and an index.
+"""The layout of a packed store: one HDF5 file that holds the encoded frames of a dataset, and an index.
 
 ``data`` is one contiguous block of bytes, so that a reader needs its place in the file and no HDF5 at all;
 ``offsets`` (N + 1) says where each frame begins; ``hashes`` (sorted) and ``rows`` find a frame by its entry name.

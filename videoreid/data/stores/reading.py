@@ -42,7 +42,7 @@ class PackedStore:
             start = file["data"].id.get_offset()
         self._start = int(start or 0)
         if self.path.stat().st_size < self._start + int(self._offsets[-1]):
-            raise DatasetError(f"{self.path} is truncated; pack the corpus again")
+            raise DatasetError(f"{self.path} is truncated; pack the dataset again")
         self._lock = threading.Lock()
         self._file = self.path.open("rb", buffering=0)
 
@@ -134,7 +134,7 @@ def read_packed(path: str, entry: str) -> np.ndarray:
 
 
 def packed_splits(path: str | os.PathLike[str]) -> Splits:
-    """Return the corpus that was packed; its frames are keys of the store.
+    """Return the dataset that was packed; its frames are keys of the store.
 
     Raises:
         DatasetError: the store cannot be opened.
@@ -173,13 +173,13 @@ def _open_hdf5(path: Path) -> Any:
     if not path.is_file():
         if journal_path(path).is_file():
             raise DatasetError(
-                f"{path} is half-written: pack the same corpus again, and it goes on where it stopped"
+                f"{path} is half-written: pack the same dataset again, and it goes on where it stopped"
             )
         raise DatasetError(f"no packed store {path}: write one with 'videoreid data pack'")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DatasetError(f"{path} is damaged, or no HDF5 file: {error}; pack the corpus again") from error
+        raise DatasetError(f"{path} is damaged, or no HDF5 file: {error}; pack the dataset again") from error
     if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
         found = f"format {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}"
         file.close()

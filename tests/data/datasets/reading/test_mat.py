@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.datasets.corpus_imitations import savemat
+from tests.data.datasets.dataset_imitations import savemat
 from videoreid.data.datasets.reading.mat import read_mat
 from videoreid.errors import DatasetError
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.datasets.corpus_imitations import pictures
+from tests.data.datasets.dataset_imitations import pictures
 from videoreid.data.datasets import FrameNames, dense_tracklets
 from videoreid.data.datasets.reading.sequences import folder_frames
 from videoreid.errors import ConfigError, DatasetError
@@ -54,5 +54,5 @@ def test_frames_of_a_folder_are_in_natural_order(tmp_path: Path) -> None:
     pictures(tmp_path, ["f10.jpg", "f9.jpg", "f1.jpg"])
     frames = folder_frames(tmp_path, "x")
     assert frames == FrameNames(str(tmp_path), np.array([b"f1.jpg", b"f9.jpg", b"f10.jpg"]))
-    with pytest.raises(DatasetError, match=r"no folder .*nowhere, though the corpus lists it"):
+    with pytest.raises(DatasetError, match=r"no folder .*nowhere, though the dataset lists it"):
         folder_frames(tmp_path / "nowhere", "x")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.datasets.corpus_imitations import write_ilidsvid, write_prid2011
-from videoreid.data.datasets.reading import ten_splits
+from tests.data.datasets.dataset_imitations import write_ilidsvid, write_prid2011
+from videoreid.data.datasets import ten_splits
 from videoreid.errors import ConfigError
 from videoreid.types import Splits
 
@@ -51,6 +51,6 @@ def test_unequal_entries_are_refused(tmp_path: Path) -> None:
         ten_splits("prid2011", tmp_path, lambda splits: {splits.name: 1.0})
 
 
-def test_a_corpus_without_splits_is_refused(tmp_path: Path) -> None:
+def test_a_dataset_without_splits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'mars'"):
         ten_splits("mars", tmp_path, lambda splits: {})

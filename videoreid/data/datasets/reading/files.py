@@ -1,4 +1,4 @@
-"""Folders and files of a corpus: find its root, list in natural order, refuse what leaves it."""
+"""Folders and files of a dataset: find its root, list in natural order, refuse what leaves it."""
 
 import os
 import re
@@ -36,32 +36,32 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def find_root(
-    root: str | Path | None, corpus: str, required: Sequence[str], folders: Sequence[str] = ()
+    root: str | Path | None, dataset: str, required: Sequence[str], folders: Sequence[str] = ()
 ) -> Path:
-    """Return the folder that holds the corpus: ``root`` itself, or one of the usual folders in it.
+    """Return the folder that holds the dataset: ``root`` itself, or one of the usual folders in it.
 
     Args:
         root: folder given by the user; None means the environment variable ``VIDEOREID_DATA``.
-        corpus: name used in messages.
-        required: entries that the folder must hold to be the corpus.
-        folders: usual names of the corpus' folder, tried below ``root`` in this order.
+        dataset: name used in messages.
+        required: entries that the folder must hold to be the dataset.
+        folders: usual names of the dataset' folder, tried below ``root`` in this order.
 
     Raises:
         DatasetError: no such folder; the message says what was found instead.
     """
-    hint = f"; `videoreid data layout {corpus}` shows the expected tree"
+    hint = f"; `videoreid data layout {dataset}` shows the expected tree"
     given = root if root is not None else os.environ.get("VIDEOREID_DATA")
     if given is None:
         raise DatasetError(
-            f"{corpus}: no root given; pass the folder of the corpus (or its parent), "
+            f"{dataset}: no root given; pass the folder of the dataset (or its parent), "
             f"or name it in the environment variable VIDEOREID_DATA{hint}"
         )
     path = Path(given).expanduser()
     if path.is_file():
         what = "an archive: unpack it and give the folder" if _is_archive(path) else "a file, not a folder"
-        raise DatasetError(f"{corpus}: {path} is {what}{hint}")
+        raise DatasetError(f"{dataset}: {path} is {what}{hint}")
     if not path.is_dir():
-        raise DatasetError(f"{corpus}: root {path} does not exist{hint}")
+        raise DatasetError(f"{dataset}: root {path} does not exist{hint}")
     candidates = [path, *(path / name for name in folders if (path / name).is_dir())]
     for candidate in candidates:
         if all((candidate / entry).exists() for entry in required):
@@ -70,7 +70,7 @@ def find_root(
     for candidate in candidates:
         missing = [entry for entry in required if not (candidate / entry).exists()]
         looks.append(f"{candidate} lacks {', '.join(missing)} ({_describe(candidate)})")
-    raise DatasetError(f"{corpus}: {'; '.join(looks)}{hint}")
+    raise DatasetError(f"{dataset}: {'; '.join(looks)}{hint}")
 
 
 def list_folders(folder: Path) -> list[str]:
@@ -95,10 +95,10 @@ def list_images(folder: Path) -> list[str]:
 def check_inside(name: str, where: str) -> str:
     r"""Return ``name`` if it is a relative path that stays below its folder.
 
-    Only the text is judged: a symbolic link inside the corpus may lead to another disk.
+    Only the text is judged: a symbolic link inside the dataset may lead to another disk.
 
     Args:
-        name: path as written in a list of the corpus; ``\`` and ``/`` both separate.
+        name: path as written in a list of the dataset; ``\`` and ``/`` both separate.
         where: which list and line, for the message.
 
     Raises:
@@ -107,13 +107,13 @@ def check_inside(name: str, where: str) -> str:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if not name or posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise DatasetError(
-            f"{where}: path {name!r} leaves the root of the corpus; "
+            f"{where}: path {name!r} leaves the root of the dataset; "
             "expected a relative path below it, without '..'"
         )
     return name
 
 
-def require_file(path: Path, corpus: str) -> Path:
+def require_file(path: Path, dataset: str) -> Path:
     """Return ``path`` if it is a file.
 
     Raises:
@@ -121,22 +121,22 @@ def require_file(path: Path, corpus: str) -> Path:
     """
     if not path.is_file():
         raise DatasetError(
-            f"{corpus}: missing file {path}; {_describe(path.parent)}"
-            f"; `videoreid data layout {corpus}` shows the expected tree"
+            f"{dataset}: missing file {path}; {_describe(path.parent)}"
+            f"; `videoreid data layout {dataset}` shows the expected tree"
         )
     return path
 
 
-def read_lines(path: Path, corpus: str) -> list[str]:
+def read_lines(path: Path, dataset: str) -> list[str]:
     """Return the lines of a list file without line ends; blank lines at the end are dropped.
 
     Raises:
         DatasetError: the file is missing or is not UTF-8 text.
     """
     try:
-        text = require_file(path, corpus).read_text(encoding="utf-8")
+        text = require_file(path, dataset).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{corpus}: {path} is not a text file: {error}") from None
+        raise DatasetError(f"{dataset}: {path} is not a text file: {error}") from None
     return text.rstrip().splitlines()
 
 

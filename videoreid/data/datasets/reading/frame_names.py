@@ -12,12 +12,12 @@ __all__ = ["FrameNames"]
 class FrameNames(Sequence[str]):
     """File names without their folder, kept as bytes; an item is ``folder/name``.
 
-    A corpus of a million frames would cost hundreds of megabytes as strings; a view of one NumPy table costs
+    A dataset of a million frames would cost hundreds of megabytes as strings; a view of one NumPy table costs
     its bytes alone, and pickling a tracklet for a worker copies only its own names.
 
     Args:
         folder: what comes before every name.
-        names: ``(n,)`` array of dtype ``S``, a view of the corpus' table.
+        names: ``(n,)`` array of dtype ``S``, a view of the dataset' table.
 
     Example:
         >>> frames = FrameNames("data/0001", np.array([b"a.jpg", b"b.jpg"]))

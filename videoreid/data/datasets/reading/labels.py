@@ -1,4 +1,4 @@
-"""Person and camera numbers: from what a corpus writes to what a network and a metric count with."""
+"""Person and camera numbers: from what a dataset writes to what a network and a metric count with."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,11 +20,11 @@ def relabel_pids(tracklets: Iterable[Tracklet]) -> tuple[Tracklet, ...]:
 
 
 def camera_index(number: int, num_cameras: int, where: str) -> int:
-    """Return the 0-based camera of a corpus that counts its cameras from one.
+    """Return the 0-based camera of a dataset that counts its cameras from one.
 
     Args:
         number: 1-based camera.
-        num_cameras: how many the corpus has.
+        num_cameras: how many the dataset has.
         where: file or row, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Corpora that keep one folder of images per tracklet."""
+"""Datasets that keep one folder of images per tracklet."""
 
 from pathlib import Path
 
@@ -10,17 +10,19 @@ from videoreid.types import Tracklet
 __all__ = ["dense_tracklets", "folder_frames"]
 
 
-def folder_frames(folder: Path, corpus: str) -> FrameNames:
+def folder_frames(folder: Path, dataset: str) -> FrameNames:
     """Return the images of a folder in natural order, whatever order the file system lists them in.
 
     Raises:
         DatasetError: the folder is missing, unreadable, or holds no image.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{corpus}: no folder {folder}, though the corpus lists it; unpack the data again")
+        raise DatasetError(
+            f"{dataset}: no folder {folder}, though the dataset lists it; unpack the data again"
+        )
     names = list_images(folder)
     if not names:
-        raise DatasetError(f"{corpus}: {folder} holds no image; expected the frames of one tracklet")
+        raise DatasetError(f"{dataset}: {folder} holds no image; expected the frames of one tracklet")
     return FrameNames.of(str(folder), names)
 
 

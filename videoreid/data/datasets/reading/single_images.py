@@ -1,4 +1,4 @@
-"""Image corpora: every image is a tracklet of one frame."""
+"""Image datasets: every image is a tracklet of one frame."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,33 +27,33 @@ class ImageName(NamedTuple):
 
 
 def read_images(
-    folder: Path, parse: Callable[[str], ImageName | None], *, num_cameras: int, corpus: str
+    folder: Path, parse: Callable[[str], ImageName | None], *, num_cameras: int, dataset: str
 ) -> tuple[Tracklet, ...]:
     """Return one tracklet per image of a folder, junk (pid -1) left out.
 
     Args:
         folder: holds the images.
-        parse: reads a file name; None where it is not of the corpus' pattern.
-        num_cameras: cameras of the corpus.
-        corpus: name used in messages.
+        parse: reads a file name; None where it is not of the dataset' pattern.
+        num_cameras: cameras of the dataset.
+        dataset: name used in messages.
 
     Raises:
         DatasetError: the folder holds no image, a name does not fit the pattern, or its camera is out of range.
     """
-    tracklets = tuple(_tracklets(folder, parse, num_cameras, corpus))
+    tracklets = tuple(_tracklets(folder, parse, num_cameras, dataset))
     if not tracklets:
-        raise DatasetError(f"{corpus}: {folder} holds no image of a person; unpack the data again")
+        raise DatasetError(f"{dataset}: {folder} holds no image of a person; unpack the data again")
     return tracklets
 
 
 def _tracklets(
-    folder: Path, parse: Callable[[str], ImageName | None], num_cameras: int, corpus: str
+    folder: Path, parse: Callable[[str], ImageName | None], num_cameras: int, dataset: str
 ) -> Iterator[Tracklet]:
     place = str(folder)
     for name in list_images(folder):
         parsed = parse(name)
         if parsed is None:
-            raise DatasetError(f"{corpus}: {folder / name} is not named as the images of this corpus are")
-        camid = camera_index(parsed.camera, num_cameras, f"{corpus}: {folder / name}")
+            raise DatasetError(f"{dataset}: {folder / name} is not named as the images of this dataset are")
+        camid = camera_index(parsed.camera, num_cameras, f"{dataset}: {folder / name}")
         if parsed.pid != -1:
             yield Tracklet((f"{place}/{name}",), parsed.pid, camid, parsed.time, parsed.time)

@@ -1,4 +1,4 @@
-"""Score a corpus that comes in ten random splits on all of them."""
+"""Score a dataset that comes in ten random splits on all of them."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ class TenSplitsResult:
     """The scores of every split and what they come to.
 
     Args:
-        name: the corpus.
+        name: the dataset.
         lines: for every split, what the user's function returned.
         mean: of every numeric entry, over the splits.
         std: sample standard deviation (divided by n - 1); NaN of a single split.
@@ -56,15 +56,15 @@ def ten_splits(
     paper that quotes one split cannot be compared with one that quotes ten.
 
     Args:
-        name: a corpus with the option ``split_id`` ("prid2011", "ilidsvid").
+        name: a dataset with the option ``split_id`` ("prid2011", "ilidsvid").
         root: its folder.
         evaluate: takes a split, trains as it likes, and returns its scores by name, such as
             ``Ranking.summary()``; texts are kept in the lines and left out of the mean.
         num_splits: how many of the ten to use, from split 0.
-        **kwargs: further options of the corpus.
+        **kwargs: further options of the dataset.
 
     Raises:
-        ConfigError: the corpus has no splits, none are asked for, or two splits return different entries.
+        ConfigError: the dataset has no splits, none are asked for, or two splits return different entries.
 
     Example:
         >>> result = ten_splits("prid2011", "data", lambda splits: {"queries": len(splits.query)})  # doctest: +SKIP

@@ -19,7 +19,7 @@ def two_camera_splits(
     splits: Sequence[tuple[list[str], list[str]]],
     split_id: int,
     *,
-    corpus: str,
+    dataset: str,
     licence: str,
 ) -> Splits:
     """Return one split: both cameras of the training half; camera 0 of the other half asks, camera 1 is searched.
@@ -28,7 +28,7 @@ def two_camera_splits(
         cameras: the two folders that hold one folder per person.
         splits: (train, test) folder names of every split.
         split_id: which one, from 0.
-        corpus: name of the corpus, also of its protocol.
+        dataset: name of the dataset, also of its protocol.
         licence: conditions of use.
 
     Raises:
@@ -36,37 +36,37 @@ def two_camera_splits(
         DatasetError: a person of the split has no folder, or is in both halves.
     """
     if not 0 <= split_id < len(splits):
-        raise ConfigError(f"{corpus} has splits 0 to {len(splits) - 1}; there is no split_id {split_id}")
+        raise ConfigError(f"{dataset} has splits 0 to {len(splits) - 1}; there is no split_id {split_id}")
     train, test = splits[split_id]
     both = sorted(set(train) & set(test))
     if both or len(set(train)) < len(train) or len(set(test)) < len(test):
-        raise DatasetError(f"{corpus}: split {split_id} names a person twice, such as {(both or train)[0]}")
+        raise DatasetError(f"{dataset}: split {split_id} names a person twice, such as {(both or train)[0]}")
     known = [set(list_folders(camera)) for camera in cameras]
     for camera, names in zip(cameras, known, strict=True):
         missing = [name for name in (*train, *test) if name not in names]
         if missing:
             raise DatasetError(
-                f"{corpus}: split {split_id} lists {len(missing)} people without a folder in {camera}, "
+                f"{dataset}: split {split_id} lists {len(missing)} people without a folder in {camera}, "
                 f"the first is {missing[0]}"
             )
     read = [
         {
-            name: Tracklet(folder_frames(camera / name, corpus), person_number(name, corpus), camid)
+            name: Tracklet(folder_frames(camera / name, dataset), person_number(name, dataset), camid)
             for name in (*train, *test)
         }
         for camid, camera in enumerate(cameras)
     ]
     return Splits(
-        name=f"{corpus}/split{split_id}",
+        name=f"{dataset}/split{split_id}",
         train=relabel_pids(read[camid][name] for name in train for camid in (0, 1)),
         query=tuple(read[0][name] for name in test),
         gallery=tuple(read[1][name] for name in test),
-        protocol=corpus,
+        protocol=dataset,
         licence=licence,
     )
 
 
-def person_number(name: str, corpus: str) -> int:
+def person_number(name: str, dataset: str) -> int:
     """Return the number at the end of a person's folder name: 7 for "person_0007".
 
     Raises:
@@ -75,6 +75,6 @@ def person_number(name: str, corpus: str) -> int:
     digits = name[len(name.rstrip("0123456789")) :]
     if not digits:
         raise DatasetError(
-            f"{corpus}: folder {name!r} has no person number; expected a name such as person_0007"
+            f"{dataset}: folder {name!r} has no person number; expected a name such as person_0007"
         )
     return int(digits)

@@ -1,6 +1,6 @@
-"""Tiny corpora of five people in the published layouts, written by the tests.
+"""Tiny datasets of five people in the published layouts, written by the tests.
 
-Every writer takes an empty folder, writes the corpus into it, and returns the facts that its loader must find.
+Every writer takes an empty folder, writes the dataset into it, and returns the facts that its loader must find.
 """
 
 import json

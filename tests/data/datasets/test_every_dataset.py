@@ -1,4 +1,4 @@
-"""What holds for every registered corpus; one without an imitation of its layout fails here."""
+"""What holds for every registered dataset; one without an imitation of its layout fails here."""
 
 import inspect
 import math
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.datasets.corpus_imitations import IMITATIONS, OWN_TESTS, Facts
-from videoreid.data.datasets import DATASETS, build_dataset, corpus_card, list_cards, list_datasets
+from tests.data.datasets.dataset_imitations import IMITATIONS, OWN_TESTS, Facts
+from videoreid.data.datasets import DATASETS, build_dataset, dataset_info, list_datasets, list_infos
 from videoreid.errors import DatasetError
 from videoreid.metrics.protocols import PROTOCOLS
 from videoreid.types import Splits, Tracklet
@@ -17,11 +17,11 @@ from videoreid.types import Splits, Tracklet
 NAMES = sorted(IMITATIONS)
 # without what other tests may have registered
 OURS = [name for name in list_datasets() if DATASETS[name].__module__.startswith("videoreid.data.datasets.")]
-PAGES = Path(__file__).parents[3] / "docs" / "corpora"
+PAGES = Path(__file__).parents[3] / "docs" / "datasets"
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def corpus(
+def dataset(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path, Facts]:
     root = tmp_path_factory.mktemp(request.param)
@@ -29,8 +29,8 @@ def corpus(
 
 
 @pytest.fixture(scope="module")
-def splits(corpus: tuple[str, Path, Facts]) -> Splits:
-    name, root, facts = corpus
+def splits(dataset: tuple[str, Path, Facts]) -> Splits:
+    name, root, facts = dataset
     return build_dataset(name, root, **facts.options)
 
 
@@ -38,13 +38,13 @@ def figures(tracklets: tuple[Tracklet, ...]) -> tuple[int, int, int]:
     return len({t.pid for t in tracklets}), len(tracklets), sum(map(len, tracklets))
 
 
-def test_every_corpus_has_an_imitation_or_tests_of_its_own() -> None:
+def test_every_dataset_has_an_imitation_or_tests_of_its_own() -> None:
     assert set(OURS) == {*IMITATIONS, *OWN_TESTS}
     assert all((Path(__file__).parents[1] / path).is_file() for path in OWN_TESTS.values())
 
 
-def test_counts_are_those_that_were_written(corpus: tuple[str, Path, Facts], splits: Splits) -> None:
-    facts = corpus[2]
+def test_counts_are_those_that_were_written(dataset: tuple[str, Path, Facts], splits: Splits) -> None:
+    facts = dataset[2]
     assert figures(splits.train) == facts.train
     assert figures(splits.query) == facts.query
     assert figures(splits.gallery) == facts.gallery
@@ -57,26 +57,26 @@ def test_every_frame_exists_once_in_natural_order(splits: Splits) -> None:
         assert all(Path(path).is_file() for path in paths)
 
 
-def test_labels_cameras_and_times_keep_the_contract(corpus: tuple[str, Path, Facts], splits: Splits) -> None:
+def test_labels_cameras_and_times_keep_the_contract(dataset: tuple[str, Path, Facts], splits: Splits) -> None:
     assert {t.pid for t in splits.train} == set(range(splits.num_train_pids))
     everything = (*splits.train, *splits.query, *splits.gallery)
-    assert {t.camid for t in everything} <= corpus[2].cameras
+    assert {t.camid for t in everything} <= dataset[2].cameras
     assert all(t.pid != -1 for t in everything)
     assert all(math.isnan(t.time) == math.isnan(t.end_time) for t in everything)
     assert all(t.time <= t.end_time for t in everything if not math.isnan(t.time))
 
 
 def test_the_protocol_is_known_and_the_licence_stated(
-    corpus: tuple[str, Path, Facts], splits: Splits
+    dataset: tuple[str, Path, Facts], splits: Splits
 ) -> None:
-    assert splits.protocol == corpus[2].protocol
+    assert splits.protocol == dataset[2].protocol
     assert splits.protocol in PROTOCOLS
-    assert splits.licence == corpus_card(corpus[0]).licence != "unknown"
-    assert splits.name.split("/")[0] == corpus[0]
+    assert splits.licence == dataset_info(dataset[0]).licence != "unknown"
+    assert splits.name.split("/")[0] == dataset[0]
 
 
-def test_reading_twice_gives_the_same(corpus: tuple[str, Path, Facts], splits: Splits) -> None:
-    name, root, facts = corpus
+def test_reading_twice_gives_the_same(dataset: tuple[str, Path, Facts], splits: Splits) -> None:
+    name, root, facts = dataset
     again = build_dataset(name, str(root), **facts.options)
     for part in ("train", "query", "gallery"):
         for a, b in zip(getattr(splits, part), getattr(again, part), strict=True):
@@ -93,11 +93,11 @@ def test_tracklets_travel_to_workers(splits: Splits) -> None:
     assert [list(t.frames) for t in back] == [list(t.frames) for t in splits.train]
 
 
-def test_the_parent_folder_will_do(corpus: tuple[str, Path, Facts], tmp_path: Path) -> None:
-    name, root, facts = corpus
+def test_the_parent_folder_will_do(dataset: tuple[str, Path, Facts], tmp_path: Path) -> None:
+    name, root, facts = dataset
     if name == "folder":
         return  # your own data have no usual name
-    usual = corpus_card(name).layout.split("/")[0].strip()
+    usual = dataset_info(name).layout.split("/")[0].strip()
     shutil.copytree(root, tmp_path / usual)
     assert figures(build_dataset(name, tmp_path, **facts.options).train) == facts.train
 
@@ -120,9 +120,9 @@ def test_an_archive_must_be_unpacked(name: str, tmp_path: Path) -> None:
         build_dataset(name, tmp_path / f"{name}.zip")
 
 
-@pytest.mark.parametrize("name", list_cards())
+@pytest.mark.parametrize("name", list_infos())
 def test_cards_are_complete(name: str) -> None:
-    card = corpus_card(name)
+    card = dataset_info(name)
     assert card.name == name
     for text in (card.title, card.citation, card.provenance, card.licence, card.layout):
         assert text.strip()
@@ -140,7 +140,7 @@ def test_loaders_are_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dukemtmcreid", "dukemtmcvidreid"])
 def test_withdrawn_data_are_never_offered(name: str) -> None:
-    card = corpus_card(name)
+    card = dataset_info(name)
     assert card.withdrawn
     assert "withdrawn" in card.licence
     assert not any(
@@ -148,9 +148,9 @@ def test_withdrawn_data_are_never_offered(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(list_cards()) - OWN_TESTS.keys()))
-def test_every_corpus_has_a_page_that_repeats_its_card(name: str) -> None:
-    card, page = corpus_card(name), (PAGES / f"{name}.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", sorted(set(list_infos()) - OWN_TESTS.keys()))
+def test_every_dataset_has_a_page_that_repeats_its_card(name: str) -> None:
+    card, page = dataset_info(name), (PAGES / f"{name}.md").read_text(encoding="utf-8")
     for text in (card.title, card.layout.rstrip(), card.provenance, card.licence):
         assert text in page or text[0].upper() + text[1:] in page
     assert card.citation in page or name == "folder"

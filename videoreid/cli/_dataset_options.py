@@ -1,4 +1,4 @@
-"""Name, root and options of a corpus on the command line; shared by the verbs that read one."""
+"""Name, root and options of a dataset on the command line; shared by the verbs that read one."""
 
 import argparse
 import ast
@@ -7,19 +7,19 @@ from typing import Any
 
 from videoreid.errors import ConfigError
 
-__all__ = ["add_corpus_arguments", "parse_options"]
+__all__ = ["add_dataset_arguments", "parse_options"]
 
 
-def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
+def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare NAME, ROOT and ``--option``."""
-    parser.add_argument("name", metavar="NAME", help="corpus (videoreid data layout lists them)")
+    parser.add_argument("name", metavar="NAME", help="dataset (videoreid data layout lists them)")
     parser.add_argument("root", metavar="ROOT", type=Path, help="its folder, or the parent of it")
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an option of the corpus, such as split_id=3; may be repeated",
+        help="an option of the dataset, such as split_id=3; may be repeated",
     )
 
 

@@ -1,12 +1,11 @@
-"""What is known of a published corpus: whose it is, how much there is, how it lies on disk, who may use it."""
+"""What is known of a published dataset: whose it is, how much there is, how it lies on disk, who may use it."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.registry import Registry
 
-__all__ = ["Corpus", "Counts", "corpus_card", "list_cards", "record_card"]
+__all__ = ["Counts", "DatasetInfo", "INFOS", "dataset_info", "list_infos", "record_info"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class Counts:
 
     Args:
         ids: different person ids, junk and distractor labels included where the split has them.
-        tracklets: tracklets (images, in an image corpus).
+        tracklets: tracklets (images, in an image dataset).
         images: frames.
     """
 
@@ -25,8 +24,8 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The card of a corpus.
+class DatasetInfo:
+    """What is known of a published dataset.
 
     Args:
         name: registry key.
@@ -53,35 +52,27 @@ class Corpus:
     withdrawn: bool = False
 
 
-_CARDS: dict[str, Corpus] = {}
+INFOS: Registry[DatasetInfo] = Registry("dataset description")
 
 
-def record_card(card: Corpus) -> None:
-    """File a card under its name.
-
-    Raises:
-        ConfigError: the name has a card.
-    """
-    if card.name in _CARDS:
-        raise ConfigError(f"corpus {card.name!r} has a card already; choose another name")
-    _CARDS[card.name] = card
-
-
-def corpus_card(name: str) -> Corpus:
-    """Return the card of a corpus: citation, provenance, licence, layout, published counts.
+def record_info(info: DatasetInfo) -> None:
+    """File what is known of a dataset under its name.
 
     Raises:
-        UnknownNameError: no corpus of that name has a card.
+        ConfigError: the name is taken.
     """
-    if name not in _CARDS:
-        close = difflib.get_close_matches(name, _CARDS, n=3)
-        hint = (
-            f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(list_cards())}"
-        )
-        raise UnknownNameError(f"no card for corpus {name!r}; {hint}")
-    return _CARDS[name]
+    INFOS.register(info.name)(info)
 
 
-def list_cards() -> list[str]:
-    """Return the names of all corpora that have a card, sorted."""
-    return sorted(_CARDS)
+def dataset_info(name: str) -> DatasetInfo:
+    """Return what is known of a dataset: citation, provenance, licence, layout, published counts.
+
+    Raises:
+        UnknownNameError: nothing is recorded under that name; the message suggests close names.
+    """
+    return INFOS[name]
+
+
+def list_infos() -> list[str]:
+    """Return the names of all described datasets, sorted."""
+    return INFOS.names()
