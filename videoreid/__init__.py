@@ -26,7 +26,6 @@ if (
     from videoreid.visual import draw_ranking, write_ranking_html
 
 _ROOMS = (
-    "compat",
     "data",
     "engine",
     "errors",
@@ -37,6 +36,7 @@ _ROOMS = (
     "optim",
     "registry",
     "retrieval",
+    "torchreid",
     "types",
     "utils",
     "visual",

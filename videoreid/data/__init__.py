@@ -5,14 +5,7 @@ from videoreid.data.datasets import build_dataset, list_datasets
 from videoreid.data.footage import CutRules, Footage, import_footage
 from videoreid.data.frames import FrameReader
 from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
-from videoreid.data.manager import ImageDataManager, VideoDataManager
 from videoreid.data.packing import Encoding, pack_splits, use_store, verify_store
-from videoreid.data.registration import (
-    ImageDataset,
-    VideoDataset,
-    register_image_dataset,
-    register_video_dataset,
-)
 from videoreid.data.samplers import DomainSampler, PKSampler
 from videoreid.data.sampling import list_sampling_rules, sample_indices
 from videoreid.data.stores import packed_splits
@@ -44,8 +37,6 @@ __all__ = [
     "Footage",
     "FrameReader",
     "HorizontalFlip",
-    "ImageDataManager",
-    "ImageDataset",
     "LocalGrayscale",
     "PKSampler",
     "PadCrop",
@@ -54,8 +45,6 @@ __all__ = [
     "RandomTranslation2D",
     "Resize",
     "Tracks",
-    "VideoDataManager",
-    "VideoDataset",
     "build_dataset",
     "build_transform",
     "crop_tracklets",
@@ -67,8 +56,6 @@ __all__ = [
     "pack_splits",
     "packed_splits",
     "read_tracks",
-    "register_image_dataset",
-    "register_video_dataset",
     "sample_indices",
     "split_tracks",
     "tracks_from_arrays",

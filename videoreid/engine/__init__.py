@@ -6,7 +6,6 @@ from videoreid.engine.evaluation import evaluate
 from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.holdout import hold_out_identities
-from videoreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.progress import Event
@@ -20,7 +19,6 @@ from videoreid.engine.search import (
 )
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
-from videoreid.engine.video import VideoSoftmaxEngine, VideoTripletEngine
 
 __all__ = [
     "BAG_OF_TRICKS_SPACE",
@@ -28,13 +26,9 @@ __all__ = [
     "Engine",
     "Event",
     "FeatureExtractor",
-    "ImageSoftmaxEngine",
-    "ImageTripletEngine",
     "Range",
     "TensorBoardLogger",
     "TrainSettings",
-    "VideoSoftmaxEngine",
-    "VideoTripletEngine",
     "console_logger",
     "draw_study",
     "embed_frames",

@@ -39,7 +39,8 @@ class SpatialTemporalModel:
     networks: training and test must share cameras and clocks.
 
     Args:
-        histogram: ``(C, C, bins)`` float64, ``histogram[to, from, bin]``, every pair of cameras that was seen sums to 1.
+        histogram: ``(C, C, bins)`` float64, ``histogram[to, from, bin]``; every pair of
+            cameras that was seen sums to 1.
         interval: width of a bin, in the unit of the times.
         sigma: width of the smoothing, in bins.
         visits: the rule by which visits were made.

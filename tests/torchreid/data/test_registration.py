@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from videoreid.data.datasets import DATASETS, build_dataset
-from videoreid.data.registration import (
+from videoreid.errors import ConfigError, DatasetError
+from videoreid.torchreid.data.registration import (
     ImageDataset,
     VideoDataset,
     register_image_dataset,
     register_video_dataset,
 )
-from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 
 

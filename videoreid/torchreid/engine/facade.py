@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from videoreid.errors import ConfigError
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.types import Features, Ranking
 from videoreid.utils import get_logger, setup_logging
+from videoreid.visual import draw_ranking
 
 __all__ = ["DataManagerEngine", "Scoring"]
 
@@ -194,12 +194,9 @@ class DataManagerEngine:
         get_logger("engine").info(message, 100 * ranking.mean_average_precision, ranks, ranking.protocol_line)
 
     def _draw(self, name: str, loaders: Any, folder: Path, options: Scoring) -> None:
-        visual = import_module(
-            "videoreid.visual"
-        )  # the one place where an engine reaches for pictures, by name
         query, gallery = loaders["query"].dataset, loaders["gallery"].dataset
         folder.mkdir(parents=True, exist_ok=True)
-        visual.draw_ranking(
+        draw_ranking(
             self.rankings[name],
             query.tracklets,
             gallery.tracklets,

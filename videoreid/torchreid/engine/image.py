@@ -6,8 +6,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from videoreid.engine.facade import DataManagerEngine
 from videoreid.losses import SoftmaxCriterion, TripletCriterion
+from videoreid.torchreid.engine.facade import DataManagerEngine
 
 __all__ = ["ImageSoftmaxEngine", "ImageTripletEngine"]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from videoreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.errors import ConfigError
+from videoreid.torchreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 
 __all__ = ["VideoSoftmaxEngine", "VideoTripletEngine"]
 

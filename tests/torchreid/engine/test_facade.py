@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from videoreid.engine import (
+from videoreid.engine import extract_features
+from videoreid.errors import ConfigError
+from videoreid.functional import pairwise_distance
+from videoreid.metrics import evaluate_rank, re_ranking
+from videoreid.optim import build_lr_scheduler, build_optimizer
+from videoreid.torchreid.engine import (
     ImageSoftmaxEngine,
     ImageTripletEngine,
     VideoSoftmaxEngine,
     VideoTripletEngine,
-    extract_features,
 )
-from videoreid.engine.facade import Scoring
-from videoreid.errors import ConfigError
-from videoreid.functional import pairwise_distance
-from videoreid.metrics import evaluate_rank, re_ranking
-from videoreid.models import build_model
-from videoreid.optim import build_lr_scheduler, build_optimizer
+from videoreid.torchreid.engine.facade import Scoring
+from videoreid.torchreid.models import build_model
 
 
 def manager(world):

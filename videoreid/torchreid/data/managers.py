@@ -7,9 +7,14 @@ from videoreid.data.clips import ClipDataset
 from videoreid.data.combining import CombinedTrain, combine_train
 from videoreid.data.datasets import build_dataset
 from videoreid.data.loaders import ClipLoader, eval_loader
-from videoreid.data.manager_options import check_normalisation, dataset_options, make_sampler, make_transform
 from videoreid.data.transforms import ClipTransform
 from videoreid.errors import ConfigError
+from videoreid.torchreid.data.manager_options import (
+    check_normalisation,
+    dataset_options,
+    make_sampler,
+    make_transform,
+)
 from videoreid.types import Splits, Tracklet
 from videoreid.utils import get_logger
 

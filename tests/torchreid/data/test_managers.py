@@ -5,11 +5,11 @@ import torch
 
 from tests.data.datasets.dataset_imitations import write_market1501, write_mars, write_prid2011
 from videoreid.data.datasets import DATASETS
-from videoreid.data.manager import ImageDataManager, VideoDataManager
-from videoreid.data.manager_options import make_transform
-from videoreid.data.registration import register_video_dataset
 from videoreid.data.transforms import ClipTransform, HorizontalFlip, RandomTranslation2D, Resize
 from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.torchreid.data.manager_options import make_transform
+from videoreid.torchreid.data.managers import ImageDataManager, VideoDataManager
+from videoreid.torchreid.data.registration import register_video_dataset
 from videoreid.types import Clip
 
 

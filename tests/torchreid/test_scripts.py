@@ -13,7 +13,7 @@ from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.synthetic import write_market1501, write_mars
 
 IMAGE_SCRIPT = """
-import videoreid as torchreid
+from videoreid import torchreid
 
 datamanager = torchreid.data.ImageDataManager(
     root="reid-data", sources="market1501", targets="market1501", height=64, width=32,
@@ -32,7 +32,7 @@ engine.run(save_dir="log/net", test_only=True, visrank=True, visrank_topk=5, dis
 """
 
 VIDEO_SCRIPT = """
-import videoreid as torchreid
+from videoreid import torchreid
 
 datamanager = torchreid.data.VideoDataManager(
     root="reid-data", sources="{dataset}", targets="{dataset}", height=64, width=32, batch_size_train=4,

@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from videoreid.compat import torchreid_keywords
 from videoreid.errors import ConfigError
+from videoreid.torchreid.keywords import torchreid_keywords
 
 
 @torchreid_keywords(dist_metric="distance", use_gpu=None)
