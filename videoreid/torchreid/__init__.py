@@ -11,7 +11,9 @@ from videoreid._version import __version__
 
 _ROOMS = ("data", "engine", "losses", "metrics", "models", "optim", "utils")
 
-__all__ = ["__version__"]
+__all__ = [
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

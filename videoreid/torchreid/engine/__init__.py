@@ -3,4 +3,9 @@
 from videoreid.torchreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.torchreid.engine.video import VideoSoftmaxEngine, VideoTripletEngine
 
-__all__ = ["ImageSoftmaxEngine", "ImageTripletEngine", "VideoSoftmaxEngine", "VideoTripletEngine"]
+__all__ = [
+    "ImageSoftmaxEngine",
+    "ImageTripletEngine",
+    "VideoSoftmaxEngine",
+    "VideoTripletEngine",
+]

@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from videoreid.losses.center import CenterLoss
 from videoreid.losses.criterion import Criterion
+from videoreid.losses.cross_entropy import CrossEntropyLoss
 from videoreid.losses.heads import Reduction
-from videoreid.losses.terms import CenterTerm, FrameAttentionTerm, OSMCAATerm, SoftmaxTerm, TripletTerm
-from videoreid.losses.triplet import Distance
+from videoreid.losses.osm_caa import OSMCAALoss
+from videoreid.losses.terms import FeatureTerm, FrameAttentionTerm, LogitTerm
+from videoreid.losses.triplet import Distance, TripletLoss
 
 __all__ = ["BagOfTricksCriterion", "SoftmaxCriterion", "TripletCriterion"]
 
@@ -21,7 +24,7 @@ class SoftmaxCriterion(Criterion):
     """
 
     def __init__(self, label_smoothing: float = 0.1, *, heads: Reduction = "mean") -> None:
-        super().__init__({"softmax": (SoftmaxTerm(label_smoothing, heads=heads), 1.0)})
+        super().__init__({"softmax": (LogitTerm(CrossEntropyLoss(label_smoothing), heads=heads), 1.0)})
 
 
 class TripletCriterion(Criterion):
@@ -51,9 +54,9 @@ class TripletCriterion(Criterion):
     ) -> None:
         terms: dict[str, tuple[nn.Module, float]] = {}
         if softmax_weight:
-            terms["softmax"] = (SoftmaxTerm(label_smoothing, heads=heads), softmax_weight)
+            terms["softmax"] = (LogitTerm(CrossEntropyLoss(label_smoothing), heads=heads), softmax_weight)
         if triplet_weight:
-            terms["triplet"] = (TripletTerm(margin, distance=distance, heads=heads), triplet_weight)
+            terms["triplet"] = (FeatureTerm(TripletLoss(margin, distance), heads=heads), triplet_weight)
         super().__init__(terms)
 
 
@@ -90,15 +93,20 @@ class BagOfTricksCriterion(Criterion):
         frame_attention: bool = False,
         center_weight: float = 5e-4,
     ) -> None:
-        center = CenterTerm(num_classes, dim)
+        center = CenterLoss(num_classes, dim)
         terms: dict[str, tuple[nn.Module, float]] = {
-            "softmax": (SoftmaxTerm(), 1.0),
-            "triplet": (TripletTerm(margin, distance="cosine"), 1.0 if beta is None else 1.0 - beta),
-            "center": (center, center_weight),
+            "softmax": (LogitTerm(CrossEntropyLoss()), 1.0),
+            "triplet": (FeatureTerm(TripletLoss(margin, "cosine")), 1.0 if beta is None else 1.0 - beta),
+            "center": (FeatureTerm(center, which="first"), center_weight),
         }
         if beta is not None:
             vectors = classifier_weight or (lambda: center.centers)
-            terms["osm"] = (OSMCAATerm(vectors, **(osm or {})), beta)
+            mining = OSMCAALoss(**(osm or {}))
+            terms["osm"] = (
+                # what vectors() returns is learnt elsewhere: the closure keeps it out of this criterion's parameters
+                FeatureTerm(lambda features, pids: mining(features, pids, vectors()), which="first"),
+                beta,
+            )
         if frame_attention:
             terms["attention"] = (FrameAttentionTerm(), 1.0)
         super().__init__(terms)
