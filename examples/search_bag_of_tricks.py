@@ -16,20 +16,19 @@ import torch
 from recipe import backbone_of, open_dataset, parse, size_of
 
 from videoreid.data import build_transform, eval_loader, train_loader
-from videoreid.engine import (
+from videoreid.engine import Engine, TrainSettings
+from videoreid.losses import BagOfTricksCriterion
+from videoreid.metrics import KReciprocal
+from videoreid.models import build_model
+from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
+from videoreid.tuning import (
     BAG_OF_TRICKS_SPACE,
-    Engine,
-    TrainSettings,
     draw_study,
     hold_out_identities,
     pruning_callback,
     run_search,
     suggest,
 )
-from videoreid.losses import BagOfTricksCriterion
-from videoreid.metrics import KReciprocal
-from videoreid.models import build_model
-from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
 
 LEARNING_RATE, MILESTONES, WARMUP_EPOCHS = 3.5e-4, [40, 70], 10
 DISTANCE = "squared_euclidean"

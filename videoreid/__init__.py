@@ -37,6 +37,7 @@ _ROOMS = (
     "registry",
     "retrieval",
     "torchreid",
+    "tuning",
     "types",
     "utils",
     "visual",

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "optim"},
+    "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -5,44 +5,28 @@ from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import evaluate
 from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
-from videoreid.engine.holdout import hold_out_identities
 from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.progress import Event
-from videoreid.engine.search import (
-    BAG_OF_TRICKS_SPACE,
-    Range,
-    draw_study,
-    pruning_callback,
-    run_search,
-    suggest,
-)
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
 
 __all__ = [
-    "BAG_OF_TRICKS_SPACE",
     "CSVLogger",
     "Engine",
     "Event",
     "FeatureExtractor",
-    "Range",
     "TensorBoardLogger",
     "TrainSettings",
     "console_logger",
-    "draw_study",
     "embed_frames",
     "evaluate",
     "extract_features",
     "find_checkpoint",
-    "hold_out_identities",
     "load_checkpoint",
     "open_all_layers",
     "open_specified_layers",
-    "pruning_callback",
-    "run_search",
     "save_checkpoint",
     "step",
-    "suggest",
     "train_one_epoch",
 ]

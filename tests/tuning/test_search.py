@@ -3,16 +3,9 @@ import sys
 import cv2
 import pytest
 
-from videoreid.engine import (
-    BAG_OF_TRICKS_SPACE,
-    Event,
-    Range,
-    draw_study,
-    pruning_callback,
-    run_search,
-    suggest,
-)
+from videoreid.engine import Event
 from videoreid.errors import ConfigError, MissingExtraError, TrainingError
+from videoreid.tuning import BAG_OF_TRICKS_SPACE, Range, draw_study, pruning_callback, run_search, suggest
 
 SPACE = {"x": Range(-1.0, 1.0), "rate": Range(1e-6, 1.0, log=True)}
 

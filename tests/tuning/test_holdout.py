@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from videoreid.engine import hold_out_identities
 from videoreid.errors import ConfigError
+from videoreid.tuning import hold_out_identities
 from videoreid.types import Tracklet
 
 
