@@ -26,7 +26,9 @@ _ROOMS = (
     "visual",
 )
 
-__all__ = ["__version__"]
+__all__ = [
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

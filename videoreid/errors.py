@@ -32,7 +32,7 @@ class UnknownNameError(VideoReIDError, KeyError):
 
 
 class DatasetError(VideoReIDError):
-    """A corpus is missing, damaged, or not in the published layout."""
+    """A dataset is missing, damaged, or not in the published layout."""
 
 
 class FrameError(DatasetError):

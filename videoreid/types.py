@@ -24,8 +24,8 @@ class Tracklet:
 
     Args:
         frames: one key per frame: an image path, or a key that `videoreid.data.frames.FrameReader` resolves.
-        pid: person id; -1 is junk and 0 a distractor in the corpora that have them.
-        camid: camera number, 0-based; -1 where the corpus knows no cameras.
+        pid: person id; -1 is junk and 0 a distractor in the datasets that have them.
+        camid: camera number, 0-based; -1 where the dataset knows no cameras.
         time: first frame number, or seconds, on the clock of its camera; NaN where unknown.
         end_time: the same for the last frame; NaN where unknown.
 
@@ -51,16 +51,16 @@ class Tracklet:
 
 @dataclass(frozen=True)
 class Splits:
-    """A corpus: what to train on, what to ask, what to search.
+    """A dataset: what to train on, what to ask, what to search.
 
     Train pids are labels ``0 .. K-1`` in the sorted order of the original ids; query and gallery keep theirs.
 
     Args:
-        name: the corpus and, where it has several, the split ("mars", "prid2011/split0").
+        name: the dataset and, where it has several, the split ("mars", "prid2011/split0").
         train: training tracklets.
         query: tracklets to look for.
-        gallery: tracklets to look in, as published for this corpus.
-        protocol: name of the protocol by which the corpus is scored (see `videoreid.metrics.protocols`).
+        gallery: tracklets to look in, as published for this dataset.
+        protocol: name of the protocol by which the dataset is scored (see `videoreid.metrics.protocols`).
         licence: under which conditions the data may be used.
     """
 
@@ -82,7 +82,7 @@ class Splits:
         return len({tracklet.camid for tracklet in self.train})
 
     def with_protocol(self, protocol: str) -> "Splits":
-        """Return the same corpus, scored by another protocol."""
+        """Return the same dataset, scored by another protocol."""
         return replace(self, protocol=protocol)
 
 
@@ -239,7 +239,7 @@ class Ranking:
         top_distances: ``(Q, k)`` float32, NaN where padded.
         top_matches: ``(Q, k)`` bool, whether the row shows the same person.
         protocol: the rules.
-        protocol_line: the printed line: corpus, split, gallery rule, queries scored and skipped, distance, ...
+        protocol_line: the printed line: dataset, split, gallery rule, queries scored and skipped, distance, ...
         match_ranks: ``(P,)`` int64, 1-based ranks of all true matches, query by query, ascending in each; empty
             under a single gallery shot, where a query has one match a repetition.
         match_offsets: ``(Q + 1,)`` int64; query ``q`` owns ``match_ranks[match_offsets[q]:match_offsets[q + 1]]``.

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from videoreid.cli import main
-from videoreid.data.datasets import list_cards
+from videoreid.data.datasets import list_infos
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "datasets"))
-from corpus_imitations import write_folder, write_ilidsvid, write_lip, write_mars
+from tests.data.datasets.dataset_imitations import write_folder, write_ilidsvid, write_lip, write_mars
 
 
 @pytest.fixture
@@ -18,13 +18,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "own"
 
 
-def test_layout_lists_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+def test_layout_lists_every_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "layout"]) == 0
     printed = capsys.readouterr().out
-    assert [line.split()[0] for line in printed.splitlines()] == list_cards()
+    assert [line.split()[0] for line in printed.splitlines()] == list_infos()
 
 
-@pytest.mark.parametrize("name", list_cards())
+@pytest.mark.parametrize("name", list_infos())
 def test_layout_says_what_lies_where_and_whom_to_ask(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "layout", name]) == 0
     printed = capsys.readouterr().out
@@ -35,7 +35,7 @@ def test_layout_says_what_lies_where_and_whom_to_ask(name: str, capsys: pytest.C
         assert "Published: train: 625 ids, 8,298 tracklets, 509,914 images" in printed
 
 
-def test_verify_a_whole_corpus(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_a_whole_dataset(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "verify", "folder", str(root), "--all", "--json", str(tmp_path / "out.json")]) == 0
     printed = capsys.readouterr().out
     assert "OK      decoding: all 12 frames tried decode" in printed
@@ -72,7 +72,7 @@ def test_verify_samples(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "all 5 frames tried decode" in capsys.readouterr().out
 
 
-def test_verify_a_parsing_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_a_parsing_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_lip(tmp_path / "LIP")
     assert main(["data", "verify", "lip", str(tmp_path)]) == 1  # three pictures are not 30,462
     printed = capsys.readouterr().out

@@ -29,7 +29,7 @@ def world(seed=0, noise=1.5, people=25):
 def stored(tmp_path):
     path = tmp_path / "features.h5"
     write_features(
-        path, *world(), model="tiny", corpus="world", protocol="any_camera", details={"frames": "all"}
+        path, *world(), model="tiny", dataset="world", protocol="any_camera", details={"frames": "all"}
     )
     return path
 

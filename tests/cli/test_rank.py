@@ -45,10 +45,10 @@ def test_the_street_scene_gives_the_recorded_figures(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either --video and --tracks, or --corpus and --root"),
+        ([], "give either --video and --tracks, or --dataset and --root"),
         (["--video", "a.avi"], "--video needs --tracks"),
-        (["--video", "a.avi", "--corpus", "mars"], "give either"),
-        (["--corpus", "marz", "--root", "."], "did you mean 'mars'"),
+        (["--video", "a.avi", "--dataset", "mars"], "give either"),
+        (["--dataset", "marz", "--root", "."], "did you mean 'mars'"),
     ],
 )
 def test_bad_arguments(

@@ -14,19 +14,11 @@ import torch
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import Box, parse_key, video_key
 from videoreid.data.loaders import train_loader
-from videoreid.data.packing import (
-    Encoding,
-    PackedStore,
-    open_store,
-    pack_splits,
-    packed_splits,
-    read_packed,
-    use_store,
-    verify_store,
-)
-from videoreid.data.packing.layout import journal_path, spool_path
+from videoreid.data.packing import Encoding, pack_splits, use_store, verify_store
 from videoreid.data.packing.spool import Spool
 from videoreid.data.packing.writing import entry_names
+from videoreid.data.stores import PackedStore, open_store, packed_splits, read_packed
+from videoreid.data.stores.layout import journal_path, spool_path
 from videoreid.data.transforms import build_transform
 from videoreid.errors import ConfigError, DatasetError, FrameError
 from videoreid.types import Splits, Tracklet
@@ -40,7 +32,7 @@ def splits(make_tracklets) -> Splits:
     )
 
 
-def test_a_packed_corpus_is_the_corpus(splits: Splits, tmp_path: Path) -> None:
+def test_a_packed_dataset_is_the_dataset(splits: Splits, tmp_path: Path) -> None:
     packed = pack_splits(splits, tmp_path / "s.h5")
     assert repr(packed) == repr(packed_splits(tmp_path / "s.h5"))  # an unknown time is NaN, unequal to itself
     assert (packed.name, packed.protocol, packed.licence) == ("tiny", "p", "l")
@@ -152,14 +144,14 @@ def test_a_journal_cut_within_its_first_line_starts_anew(splits: Splits, tmp_pat
     assert verify_store(tmp_path / "s.h5") == 84
 
 
-def test_a_spool_of_another_corpus_is_refused(
+def test_a_spool_of_another_dataset_is_refused(
     splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         interrupt(patch, after=2)
         with pytest.raises(KeyboardInterrupt):
             pack_splits(splits, tmp_path / "s.h5")
-    with pytest.raises(DatasetError, match="half-written store of another corpus"):
+    with pytest.raises(DatasetError, match="half-written store of another dataset"):
         pack_splits(Splits("x", train=splits.train), tmp_path / "s.h5")
     with pytest.raises(DatasetError, match="or of other options"):
         pack_splits(splits, tmp_path / "s.h5", encoding=Encoding(quality=50))

@@ -30,12 +30,12 @@ def test_every_file_that_registers_a_model_is_imported() -> None:
             )
 
 
-def test_every_corpus_file_is_registered() -> None:
-    # other tests may register corpora of their own in this process
+def test_every_dataset_file_is_registered() -> None:
+    # other tests may register datasets of their own in this process
     known = {name for name in DATASETS if DATASETS[name].__module__.startswith("videoreid.data.datasets.")}
     for path in (PACKAGE / "data" / "datasets").glob("[!_]*.py"):
         text = path.read_text(encoding="utf-8")
-        if re.search(r"^@register_corpus\(", text, re.MULTILINE):
-            assert path.stem in known, f"{path.name} must register a corpus under its own name"
+        if re.search(r"^@register_dataset\(", text, re.MULTILINE):
+            assert path.stem in known, f"{path.name} must register a dataset under its own name"
             known.discard(path.stem)
     assert not known, f"registered in no file of their own name: {sorted(known)}"

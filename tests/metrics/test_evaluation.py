@@ -246,7 +246,7 @@ def test_published_mars_has_the_published_counts(protocol, gallery_rows, scored)
     generator = torch.Generator().manual_seed(0)
     query = Features(torch.randn(len(q_pids), 16, generator=generator), q_pids, q_camids)
     gallery = Features(torch.randn(len(g_pids), 16, generator=generator), g_pids, g_camids)
-    ranking = evaluate_features(query, gallery, protocol=protocol, corpus="mars", top_k=0)
+    ranking = evaluate_features(query, gallery, protocol=protocol, dataset="mars", top_k=0)
     assert ranking.scored.sum() == scored
     assert f"gallery {gallery_rows:,}" in ranking.protocol_line
     assert f"queries {scored:,} scored, {1980 - scored} without" in ranking.protocol_line

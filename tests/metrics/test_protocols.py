@@ -37,7 +37,7 @@ def test_the_line_says_what_decides():
         counts=(11310, 1980, 0),
         distance="cosine",
         refiners=["a", "b"],
-        corpus="mars",
+        dataset="mars",
         details={"frames": "all"},
     )
     assert line.startswith(
@@ -47,4 +47,4 @@ def test_the_line_says_what_decides():
     )
     plain = protocol_line(Protocol("p", junk="nothing", junk_pids=()), counts=(1, 1, 0), distance="given")
     assert "junk: none" in plain
-    assert plain.startswith("unnamed corpus | ")
+    assert plain.startswith("unnamed dataset | ")

@@ -51,7 +51,7 @@ def test_input_sizes_are_those_of_the_networks() -> None:
 def test_a_reported_result() -> None:
     row = find_weights("osnet_x0_25", "msmt17")
     (result,) = row.results
-    assert (result.corpus, result.rank1, result.mAP) == ("MSMT17", 61.4, 29.5)
+    assert (result.dataset, result.rank1, result.mAP) == ("MSMT17", 61.4, 29.5)
     assert row.training_data == "MSMT17"
 
 
@@ -155,5 +155,5 @@ def test_the_pages_repeat_the_table() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in docs.glob("*.md"))
     for row in list_weights():
         for result in row.results:
-            cells = (row.model, f"`{row.tag}`", row.training_data, result.corpus, result.rank1, result.mAP)
+            cells = (row.model, f"`{row.tag}`", row.training_data, result.dataset, result.rank1, result.mAP)
             assert f"| {' | '.join(map(str, cells))} |" in pages

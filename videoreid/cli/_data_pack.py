@@ -1,19 +1,19 @@
-"""``videoreid data pack``: a corpus into one file."""
+"""``videoreid data pack``: a dataset into one file."""
 
 import argparse
 from pathlib import Path
 
-from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
+from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "pack a corpus into one HDF5 file of encoded frames; run again after an interruption, it goes on"
+HELP = "pack a dataset into one HDF5 file of encoded frames; run again after an interruption, it goes on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_corpus_arguments(parser)
+    add_dataset_arguments(parser)
     parser.add_argument("store", type=Path, help="file to write, ending in .h5")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="re-encode every frame at this size"

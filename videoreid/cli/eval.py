@@ -102,7 +102,7 @@ def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) ->
             protocol=protocol,
             distance=args.distance,
             refiners=refiners,
-            corpus=stored.corpus,
+            dataset=stored.dataset,
             details=details,
             top_k=0,
         )

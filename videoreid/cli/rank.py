@@ -1,4 +1,4 @@
-"""``videoreid rank``: footage or a corpus in, a ranked and drawn answer out."""
+"""``videoreid rank``: footage or a dataset in, a ranked and drawn answer out."""
 
 import argparse
 import csv
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "rank the tracklets of a video or a corpus, and draw the answer"
+HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    source = parser.add_argument_group("what to search (a video with its tracks, or a corpus)")
+    source = parser.add_argument_group("what to search (a video with its tracks, or a dataset)")
     source.add_argument("--video", type=Path, help="video file")
     source.add_argument("--tracks", type=Path, help="track file in MOT format for that video")
     source.add_argument(
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
     )
-    source.add_argument("--corpus", help="name of a corpus (videoreid data layout lists them)")
-    source.add_argument("--root", type=Path, help="folder of the corpus, or its parent")
+    source.add_argument("--dataset", help="name of a dataset (videoreid data layout lists them)")
+    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     model = parser.add_argument_group("with what")
     model.add_argument("--model", required=True, help="network (videoreid models list)")
     model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
     )
     model.add_argument("--distance", default="cosine", choices=["cosine", "euclidean", "squared_euclidean"])
-    model.add_argument("--protocol", help="how to score (default: the corpus's own)")
+    model.add_argument("--protocol", help="how to score (default: the dataset's own)")
     model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
     model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
@@ -72,12 +72,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _load(args: argparse.Namespace) -> "Splits":
-    if (args.corpus is None) == (args.video is None):
-        raise ConfigError("give either --video and --tracks, or --corpus and --root")
-    if args.corpus is not None:
+    if (args.dataset is None) == (args.video is None):
+        raise ConfigError("give either --video and --tracks, or --dataset and --root")
+    if args.dataset is not None:
         from videoreid.data.datasets import build_dataset
 
-        return build_dataset(args.corpus, root=args.root)
+        return build_dataset(args.dataset, root=args.root)
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
     from videoreid.data import crop_tracklets, read_tracks, split_tracks
@@ -124,7 +124,7 @@ def _score(query: "Features", gallery: "Features", splits: "Splits", args: argpa
         protocol=args.protocol or splits.protocol,
         distance=args.distance,
         refiners=[KReciprocal()] if args.rerank else [],
-        corpus=splits.name,
+        dataset=splits.name,
         details={"frames": "all, mean", "flip": "no"},
         top_k=args.top,
     )

@@ -50,7 +50,7 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
     people = sorted({piece.pid for piece in pieces} - {0})
     if len(people) < 2:
         raise DatasetError(
-            f"{len(people)} people with tracklets: a corpus with a training and a test part needs two or more; are "
+            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; are "
             "min_length and the gaps too strict?"
         )
     if people[-1] > _MOST:
@@ -111,7 +111,7 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
 def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list[list[str]]]) -> None:
     import scipy.io
 
-    # under another name until it is complete: a folder "info" is the mark of a finished corpus
+    # under another name until it is complete: a folder "info" is the mark of a finished dataset
     unfinished = info.with_name(".info")
     unfinished.mkdir(parents=True, exist_ok=True)
     times = io.StringIO(newline="")

@@ -78,7 +78,7 @@ class FrameReader:
             return decode_frame(read_bytes(key), key)
         parsed = parse_key(key)
         if parsed.entry:
-            from videoreid.data.packing import read_packed
+            from videoreid.data.stores import read_packed
 
             return decode_frame(read_packed(parsed.path, parsed.entry), key)
         if parsed.frame >= 0:
@@ -115,7 +115,7 @@ def _prefetch(frames: Sequence[str]) -> None:
     parsed = [parse_key(key) for key in frames if "::" in key]
     entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
     if entries:
-        from videoreid.data.packing import open_store
+        from videoreid.data.stores import open_store
 
         open_store(parsed[0].path).prefetch(entries)
 

@@ -5,12 +5,15 @@ from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import evaluate
 from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
-from videoreid.engine.holdout import hold_out_identities
-from videoreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.progress import Event
-from videoreid.engine.search import (
+from videoreid.engine.settings import TrainSettings
+from videoreid.engine.training import step, train_one_epoch
+from videoreid.torchreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
+from videoreid.torchreid.engine.video import VideoSoftmaxEngine, VideoTripletEngine
+from videoreid.tuning.holdout import hold_out_identities
+from videoreid.tuning.search import (
     BAG_OF_TRICKS_SPACE,
     Range,
     draw_study,
@@ -18,9 +21,6 @@ from videoreid.engine.search import (
     run_search,
     suggest,
 )
-from videoreid.engine.settings import TrainSettings
-from videoreid.engine.training import step, train_one_epoch
-from videoreid.engine.video import VideoSoftmaxEngine, VideoTripletEngine
 
 __all__ = [
     "BAG_OF_TRICKS_SPACE",

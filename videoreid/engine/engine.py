@@ -26,7 +26,7 @@ __all__ = ["Engine"]
 class Engine:
     """Train and score one model, on one process or on several.
 
-    The engine is handed modules and loaders and knows nothing of corpora. Override `step` to train differently.
+    The engine is handed modules and loaders and knows nothing of datasets. Override `step` to train differently.
 
     Args:
         model: the network; moved to the device.

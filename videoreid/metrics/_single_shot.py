@@ -2,13 +2,12 @@
 
 import numpy as np
 
+from videoreid.metrics._counting import ranks_of_matches
+from videoreid.metrics._pairs import SamePersonPairs
+from videoreid.metrics._scores import Scores
+from videoreid.metrics.precision import cumulative_matching
 from videoreid.types import Protocol
 from videoreid.utils import generator_from
-
-from ._counting import ranks_of_matches
-from ._pairs import SamePersonPairs
-from ._scores import Scores
-from .precision import cumulative_matching
 
 __all__ = ["single_shot_scores"]
 

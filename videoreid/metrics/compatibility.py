@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from videoreid.functional import pairwise_distance
+from videoreid.metrics.evaluation import evaluate_distances
 from videoreid.types import Protocol
-
-from .evaluation import evaluate_distances
 
 __all__ = ["compute_distance_matrix", "evaluate_rank"]
 

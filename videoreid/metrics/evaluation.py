@@ -9,15 +9,14 @@ from torch import Tensor
 
 from videoreid.errors import ProtocolError
 from videoreid.functional import pairwise_distance_chunks
+from videoreid.metrics._counting import ranks_of_matches
+from videoreid.metrics._pairs import SamePersonPairs, check_ids, same_person_pairs
+from videoreid.metrics._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
+from videoreid.metrics._single_shot import single_shot_scores
+from videoreid.metrics._top import TopRows
+from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
+from videoreid.metrics.protocols import get_protocol, protocol_line
 from videoreid.types import Features, Protocol, Ranking
-
-from ._counting import ranks_of_matches
-from ._pairs import SamePersonPairs, check_ids, same_person_pairs
-from ._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
-from ._single_shot import single_shot_scores
-from ._top import TopRows
-from .precision import average_precision, cumulative_matching, inverse_negative_penalty
-from .protocols import get_protocol, protocol_line
 
 __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 
@@ -40,7 +39,7 @@ def evaluate_features(
     protocol: str | Protocol = "cross_camera",
     distance: str = "cosine",
     refiners: Sequence[Refiner] = (),
-    corpus: str = "",
+    dataset: str = "",
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
 ) -> Ranking:
@@ -52,11 +51,11 @@ def evaluate_features(
 
     Args:
         query: Q tracklets.
-        gallery: G tracklets, as the corpus publishes them; a protocol with the queries in the gallery appends them.
+        gallery: G tracklets, as the dataset publishes them; a protocol with the queries in the gallery appends them.
         protocol: a record or its name, see `list_protocols`.
         distance: "cosine", "euclidean" or "squared_euclidean".
         refiners: applied in order to the distances, each named in the protocol line.
-        corpus: corpus and split, for the protocol line.
+        dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line ("frames": "all", "flip": "no").
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
 
@@ -80,7 +79,7 @@ def evaluate_features(
     line_parts = {
         "distance": distance,
         "refiners": [_name(refiner) for refiner in refiners],
-        "corpus": corpus,
+        "dataset": dataset,
     }
     return _score(scores, pairs, gallery.pids, rules, top_k, {**line_parts, "details": details})
 
@@ -95,7 +94,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     protocol: str | Protocol = "cross_camera",
     distance: str = "given",
     refiners: Sequence[str] = (),
-    corpus: str = "",
+    dataset: str = "",
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
 ) -> Ranking:
@@ -112,7 +111,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
         protocol: a record or its name.
         distance: what the matrix holds, for the protocol line.
         refiners: names of what changed the matrix, for the protocol line.
-        corpus: corpus and split, for the protocol line.
+        dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line.
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
 
@@ -133,7 +132,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     scores: Scores = MatrixScores(matrix)
     if rules.same_camera_penalty:
         scores = _penalised(scores, *cameras, pairs)
-    line_parts = {"distance": distance, "refiners": refiners, "corpus": corpus, "details": details}
+    line_parts = {"distance": distance, "refiners": refiners, "dataset": dataset, "details": details}
     return _score(scores, pairs, people[1], rules, top_k, line_parts)
 
 
@@ -145,7 +144,7 @@ def _score(
     if len(unmatched) == pairs.num_queries:
         raise ProtocolError(
             f"no query has a true match in the gallery under protocol {rules.name!r}; "
-            "do query and gallery come from one corpus, and are camera numbers right?"
+            "do query and gallery come from one dataset, and are camera numbers right?"
         )
     if len(unmatched) and rules.unmatched == "error":
         raise ProtocolError(
@@ -237,7 +236,7 @@ def _refuse_queries_twice(query: Features, gallery: Features, rules: Protocol) -
         if count and same_ids and torch.equal(gallery.embeddings[rows], query.embeddings):
             raise ProtocolError(
                 f"the gallery holds the {count} queries already, and protocol {rules.name!r} would append them again; "
-                "give the gallery as the corpus publishes it"
+                "give the gallery as the dataset publishes it"
             )
 
 

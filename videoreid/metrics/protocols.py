@@ -32,7 +32,7 @@ _RECORDS = (
         "mars_torchreid",
         note="queries left out of the gallery (9,330 rows, 140 queries drop out); not comparable with 'mars_official'",
     ),
-    Protocol("no_cameras", junk="nothing", note="a corpus without camera numbers"),
+    Protocol("no_cameras", junk="nothing", note="a dataset without camera numbers"),
     Protocol("prid2011", note="one of ten splits; report their mean and spread"),
     Protocol(
         "single_gallery_shot",
@@ -71,7 +71,7 @@ def protocol_line(
     counts: tuple[int, int, int],
     distance: str,
     refiners: Sequence[str] = (),
-    corpus: str = "",
+    dataset: str = "",
     details: Mapping[str, str] | None = None,
 ) -> str:
     """Return everything that decides whether two scores can be compared, in one line.
@@ -81,7 +81,7 @@ def protocol_line(
         counts: gallery rows after junk is removed for all, queries scored, queries not scored.
         distance: name of the distance.
         refiners: names of what changed the distances, in order.
-        corpus: corpus and split.
+        dataset: dataset and split.
         details: how the features were made ("frames", "flip", "weights", ...).
     """
     gallery, scored, skipped = counts
@@ -90,7 +90,7 @@ def protocol_line(
         junk.append("pids " + ", ".join(map(str, protocol.junk_pids)))
     fate = "scored 0" if protocol.unmatched == "zero" else "skipped"
     parts = [
-        corpus or "unnamed corpus",
+        dataset or "unnamed dataset",
         f"protocol {protocol.name}",
         f"gallery {gallery:,}" + (" with the queries" if protocol.queries_in_gallery else ""),
         f"queries {scored:,} scored, {skipped:,} without a match {fate}",

@@ -24,17 +24,17 @@ from videoreid.models import (
     tracklet_vit,
 )
 from videoreid.models.base import ReIDModel
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.models.factory import MODELS, build_model, list_models
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.loading import LoadReport, load_weights
 from videoreid.models.reported import ReportedResult, list_results
 from videoreid.models.saving import from_pretrained, save_pretrained
 from videoreid.models.weights import list_weights
 
 __all__ = [
-    "ClipModel",
-    "ClipOptions",
+    "FrameNetwork",
+    "FrameOptions",
     "LoadReport",
     "MODELS",
     "ReIDModel",

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from videoreid.compat import torchreid_keywords
 from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
 from videoreid.models.weights import resolve_weights
 from videoreid.registry import Registry
+from videoreid.torchreid.keywords import torchreid_keywords
 
 __all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
 

@@ -14,7 +14,7 @@ class ReportedResult:
 
     Args:
         model: name of the network.
-        corpus: the test corpus.
+        dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
         protocol: named as in `videoreid.metrics.protocols`, or "not stated".
@@ -24,7 +24,7 @@ class ReportedResult:
     """
 
     model: str
-    corpus: str
+    dataset: str
     rank1: float
     mAP: float  # noqa: N815 - its name everywhere
     protocol: str

@@ -26,14 +26,14 @@ class PublishedResult:
     """A score as its authors report it; none of them was measured here.
 
     Args:
-        corpus: the test corpus.
+        dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
         protocol: named as in `videoreid.metrics.protocols`.
         distance: by which the gallery was ranked.
     """
 
-    corpus: str
+    dataset: str
     rank1: float
     mAP: float  # noqa: N815 - its name everywhere
     protocol: str

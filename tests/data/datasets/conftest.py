@@ -13,7 +13,7 @@ def mars_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import lzma
     import shutil
 
-    from corpus_imitations import SHARED
+    from tests.data.datasets.dataset_imitations import SHARED
 
     source = SHARED / "data" / "mars_info"
     if not source.is_dir():

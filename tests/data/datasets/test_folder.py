@@ -2,8 +2,8 @@ import math
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, pictures, write_folder
 
+from tests.data.datasets.dataset_imitations import picture, pictures, write_folder
 from videoreid.data.datasets.folder import folder
 from videoreid.errors import ConfigError, DatasetError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import MARS_TEST, mars_tables, savemat, write_mars
 
+from tests.data.datasets.dataset_imitations import MARS_TEST, mars_tables, savemat, write_mars
 from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.mars import MARS, mars
 from videoreid.errors import ConfigError, DatasetError

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.own_tables import read_frame_table
-from videoreid.data.datasets.own_trees import read_trees
-from videoreid.data.datasets.split_maker import make_splits
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import DatasetInfo
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.folder_csv import read_frame_table
+from videoreid.data.datasets.reading.folder_tree import read_trees
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -16,7 +16,7 @@ __all__ = ["FOLDER", "folder"]
 
 _SPLITS = ("train", "query", "gallery")
 
-FOLDER = Corpus(
+FOLDER = DatasetInfo(
     name="folder",
     title="your own data",
     citation="none",
@@ -34,7 +34,7 @@ or root/frames.csv with the columns
 )
 
 
-@register_corpus(FOLDER)
+@register_dataset(FOLDER)
 def folder(
     root: str | Path | None = None,
     *,

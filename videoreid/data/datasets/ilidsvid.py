@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, list_folders
-from videoreid.data.datasets.mat import read_mat
-from videoreid.data.datasets.two_cameras import two_camera_splits
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.mat import read_mat
+from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 
@@ -16,7 +16,7 @@ __all__ = ["ILIDS_VID", "ilidsvid"]
 
 _SPLITS = "train-test people splits/train_test_splits_ilidsvid.mat"
 
-ILIDS_VID = Corpus(
+ILIDS_VID = DatasetInfo(
     name="ilidsvid",
     title="iLIDS-VID",
     citation='Wang, Gong, Zhu and Wang, "Person Re-Identification by Video Ranking", ECCV 2014',
@@ -37,7 +37,7 @@ iLIDS-VID/
 )
 
 
-@register_corpus(ILIDS_VID)
+@register_dataset(ILIDS_VID)
 def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     """Read one of the ten splits of iLIDS-VID.
 
@@ -73,4 +73,4 @@ def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
             )
         test, train = sorted(row[:half]), sorted(row[half:])
         splits.append(([people[place] for place in train], [people[place] for place in test]))
-    return two_camera_splits(cameras, splits, split_id, corpus="ilidsvid", licence=ILIDS_VID.licence)
+    return two_camera_splits(cameras, splits, split_id, dataset="ilidsvid", licence=ILIDS_VID.licence)

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import check_inside, find_root, list_images, read_lines
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import camera_index, relabel_pids
-from videoreid.data.datasets.mat import read_mat
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import check_inside, find_root, list_images, read_lines
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import camera_index, relabel_pids
+from videoreid.data.datasets.reading.mat import read_mat
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -19,7 +19,7 @@ __all__ = ["LSVID", "lsvid"]
 
 _NUM_CAMERAS = 15
 
-LSVID = Corpus(
+LSVID = DatasetInfo(
     name="lsvid",
     title="LS-VID",
     citation="Li, Wang, Tian, Gao and Zhang, "
@@ -44,7 +44,7 @@ LS-VID/
 )
 
 
-@register_corpus(LSVID)
+@register_dataset(LSVID)
 def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "test") -> Splits:
     """Read LS-VID from its lists and tables.
 

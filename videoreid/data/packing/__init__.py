@@ -1,9 +1,9 @@
-"""A corpus in one file: encoded frames, an index and checksums."""
+"""A dataset in one file: encoded frames, an index and checksums."""
 
 from videoreid.data.packing.encoding import Encoding
-from videoreid.data.packing.reading import PackedStore, open_store, packed_splits, read_packed
 from videoreid.data.packing.verifying import verify_store
 from videoreid.data.packing.writing import pack_splits, use_store
+from videoreid.data.stores.reading import PackedStore, open_store, packed_splits, read_packed
 
 __all__ = [
     "Encoding",

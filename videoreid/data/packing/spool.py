@@ -10,10 +10,9 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from videoreid.data.stores.layout import journal_path, spool_path
 from videoreid.errors import DatasetError
 from videoreid.utils import get_logger
-
-from .layout import journal_path, spool_path
 
 __all__ = ["Spool"]
 
@@ -86,7 +85,7 @@ class Spool:
             return
         if lines[0].get("plan") != plan:
             raise DatasetError(
-                f"{self.spool} is the half-written store of another corpus, or of other options: delete it and "
+                f"{self.spool} is the half-written store of another dataset, or of other options: delete it and "
                 f"{self.journal.name} to start {Path(store).name} anew"
             )
         for line in lines[1:]:

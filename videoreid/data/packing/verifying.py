@@ -3,9 +3,8 @@
 import hashlib
 import os
 
+from videoreid.data.stores.reading import PackedStore
 from videoreid.errors import DatasetError
-
-from .reading import PackedStore
 
 __all__ = ["verify_store"]
 
@@ -28,11 +27,13 @@ def verify_store(path: str | os.PathLike[str], *, progress: bool = False) -> int
     store = PackedStore(path)
     try:
         if not store.index_is_sound():
-            raise DatasetError(f"{path}: the index is damaged; pack the corpus again")
+            raise DatasetError(f"{path}: the index is damaged; pack the dataset again")
         first = 0
         for block, last in enumerate(tqdm(store.block_ends.tolist(), unit="block", disable=not progress)):
             if hashlib.sha256(store.read_block(block)).hexdigest() != store.block_sha256[block]:
-                raise DatasetError(f"{path}: frames {first} to {last - 1} are damaged; pack the corpus again")
+                raise DatasetError(
+                    f"{path}: frames {first} to {last - 1} are damaged; pack the dataset again"
+                )
             first = last
         return len(store)
     finally:

@@ -1,4 +1,4 @@
-"""Packing a corpus: frames into a spool, the spool into one HDF5 file, the file read back."""
+"""Packing a dataset: frames into a spool, the spool into one HDF5 file, the file read back."""
 
 import hashlib
 import json
@@ -15,14 +15,13 @@ import numpy as np
 from videoreid.data.decoding import read_bytes
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import packed_key, parse_key
+from videoreid.data.packing.encoding import Encoding, encode_frame
+from videoreid.data.packing.spool import Spool
+from videoreid.data.packing.verifying import verify_store
+from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, index_checksum
+from videoreid.data.stores.reading import open_store, packed_splits, read_packed
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
-
-from .encoding import Encoding, encode_frame
-from .layout import FORMAT, VERSION, hash_entries, index_checksum
-from .reading import open_store, packed_splits, read_packed
-from .spool import Spool
-from .verifying import verify_store
 
 __all__ = ["entry_names", "pack_splits", "use_store"]
 
@@ -39,7 +38,7 @@ def pack_splits(
     encoding: Encoding | None = None,
     progress: bool = False,
 ) -> Splits:
-    """Write a corpus into one HDF5 file and read it back.
+    """Write a dataset into one HDF5 file and read it back.
 
     An interrupted run leaves ``<store>.partial`` and ``<store>.journal``; the same call goes on from there. The
     store itself appears whole or not at all, once every block has been read back and its checksum compared. Packing
@@ -53,7 +52,7 @@ def pack_splits(
         progress: show a bar.
 
     Returns:
-        The corpus, its frames now keys of the store.
+        The dataset, its frames now keys of the store.
 
     Raises:
         ConfigError: ``store`` does not end in .h5, or exists.
@@ -67,7 +66,7 @@ def pack_splits(
         raise ConfigError(f"{store} exists: delete it, or choose another name")
     keys = list(dict.fromkeys(key for part in _PARTS for t in getattr(splits, part) for key in t.frames))
     if not keys:
-        raise ConfigError("nothing to pack: the corpus has no frame")
+        raise ConfigError("nothing to pack: the dataset has no frame")
     entries = entry_names(keys, root)
     with Spool(store, _fingerprint(entries, encoding)) as spool:
         _fill(spool, keys, encoding, progress=progress)
@@ -80,10 +79,10 @@ def pack_splits(
 
 
 def use_store(splits: Splits, store: str | os.PathLike[str], *, root: str | os.PathLike[str]) -> Splits:
-    """Return a corpus read from folders, its frames taken from a store: another split or protocol of a packed corpus.
+    """Return a dataset read from folders, its frames taken from a store: another split or protocol of a packed dataset.
 
     Args:
-        splits: the corpus; each of its frames must be in the store.
+        splits: the dataset; each of its frames must be in the store.
         store: the ``.h5`` file.
         root: the folder that was given to `pack_splits`.
 
@@ -96,7 +95,7 @@ def use_store(splits: Splits, store: str | os.PathLike[str], *, root: str | os.P
         entries = entry_names(tracklet.frames, root)
         missing = [entry for entry in entries if entry not in packed]
         if missing:
-            raise DatasetError(f"{store} lacks {missing[0]}: was the corpus packed with the same root?")
+            raise DatasetError(f"{store} lacks {missing[0]}: was the dataset packed with the same root?")
         return replace(tracklet, frames=tuple(packed_key(store, entry) for entry in entries))
 
     train, query, gallery = (tuple(map(repoint, getattr(splits, part))) for part in _PARTS)

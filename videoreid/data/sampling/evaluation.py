@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .padding import loop_pad, tail_pad
-from .registry import SAMPLING
+from videoreid.data.sampling.padding import loop_pad, tail_pad
+from videoreid.data.sampling.registry import SAMPLING
 
 __all__ = [
     "all_continuous",

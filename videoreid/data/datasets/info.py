@@ -1,0 +1,87 @@
+"""What is known of a published dataset: whose it is, how much there is, how it lies on disk, who may use it."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from videoreid.errors import ConfigError, UnknownNameError
+
+__all__ = ["DatasetInfo", "Counts", "dataset_info", "list_infos", "record_info"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much a split holds, as published; None where the authors do not say.
+
+    Args:
+        ids: different person ids, junk and distractor labels included where the split has them.
+        tracklets: tracklets (images, in an image dataset).
+        images: frames.
+    """
+
+    ids: int | None = None
+    tracklets: int | None = None
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """The card of a dataset.
+
+    Args:
+        name: registry key.
+        title: how the authors write it.
+        citation: authors, title, venue and year.
+        provenance: where the data come from and whom to ask; never a download link to withdrawn data.
+        licence: conditions of use, in one line.
+        layout: the tree that the loader expects, as text.
+        counts: published statistics by split ("train", "query", "gallery"); empty where every split differs.
+        num_cameras: cameras; None where it depends on the data.
+        image_size: published ``(height, width)`` of every frame; None where crops differ in size.
+        withdrawn: the authors took the data back; old copies load, none is offered.
+    """
+
+    name: str
+    title: str
+    citation: str
+    provenance: str
+    licence: str
+    layout: str
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    num_cameras: int | None = None
+    image_size: tuple[int, int] | None = None
+    withdrawn: bool = False
+
+
+_CARDS: dict[str, DatasetInfo] = {}
+
+
+def record_info(card: DatasetInfo) -> None:
+    """File a card under its name.
+
+    Raises:
+        ConfigError: the name has a card.
+    """
+    if card.name in _CARDS:
+        raise ConfigError(f"dataset {card.name!r} has a card already; choose another name")
+    _CARDS[card.name] = card
+
+
+def dataset_info(name: str) -> DatasetInfo:
+    """Return the card of a dataset: citation, provenance, licence, layout, published counts.
+
+    Raises:
+        UnknownNameError: no dataset of that name has a card.
+    """
+    if name not in _CARDS:
+        close = difflib.get_close_matches(name, _CARDS, n=3)
+        hint = (
+            f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(list_infos())}"
+        )
+        raise UnknownNameError(f"no card for dataset {name!r}; {hint}")
+    return _CARDS[name]
+
+
+def list_infos() -> list[str]:
+    """Return the names of all datasets that have a card, sorted."""
+    return sorted(_CARDS)

@@ -1,0 +1,214 @@
+"""What torchreid's four engines have in common: a data manager in, `run` and `test` with torchreid's keywords."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from videoreid.engine.engine import Engine
+from videoreid.engine.inference import extract_features
+from videoreid.engine.logs import CSVLogger, console_logger
+from videoreid.engine.settings import TrainSettings
+from videoreid.errors import ConfigError
+from videoreid.metrics import KReciprocal, evaluate_features
+from videoreid.types import Features, Ranking
+from videoreid.utils import get_logger, setup_logging
+
+__all__ = ["DataManagerEngine", "Scoring"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """How `DataManagerEngine.test` scores, in torchreid's words."""
+
+    dist_metric: str = "euclidean"
+    normalize_feature: bool = False
+    visrank: bool = False
+    visrank_topk: int = 10
+    use_metric_cuhk03: bool = False
+    ranks: Sequence[int] = (1, 5, 10, 20)
+    rerank: bool = False
+
+
+class DataManagerEngine:
+    """Train and test with a data manager, the way torchreid's engines do.
+
+    Args:
+        datamanager: has ``train_loader`` and ``test_loader[name]["query" | "gallery"]``, and may have
+            ``test_splits[name].protocol``, by which the target is scored.
+        model: the network; a `DataParallel` around it is taken off.
+        optimizer: over the model's parameters.
+        criterion: see `videoreid.losses`.
+        scheduler: stepped once an epoch.
+        use_gpu: use CUDA where there is one.
+    """
+
+    def __init__(
+        self,
+        datamanager: Any,
+        model: nn.Module,
+        optimizer: Optimizer,
+        *,
+        criterion: nn.Module,
+        scheduler: LRScheduler | None,
+        use_gpu: bool,
+    ) -> None:
+        self.datamanager = datamanager
+        self.model: nn.Module = model.module if isinstance(model, nn.DataParallel) else model
+        self.optimizer = optimizer
+        self.criterion = criterion
+        self.scheduler = scheduler
+        self.device = torch.device("cuda" if use_gpu and torch.cuda.is_available() else "cpu")
+        self.rankings: dict[str, Ranking] = {}
+
+    def run(  # noqa: PLR0913 - torchreid's signature
+        self,
+        save_dir: str | Path = "log",
+        max_epoch: int = 0,
+        start_epoch: int = 0,
+        print_freq: int = 10,
+        fixbase_epoch: int = 0,
+        open_layers: str | Sequence[str] | None = None,
+        start_eval: int = 0,
+        eval_freq: int = -1,
+        test_only: bool = False,  # noqa: FBT001, FBT002
+        **scoring: Any,
+    ) -> dict[str, Ranking]:
+        """Train, test now and then, and test at the end.
+
+        Args:
+            save_dir: where checkpoints, ``log.csv`` and pictures go.
+            max_epoch: epochs in all.
+            start_epoch: epochs that are done already.
+            print_freq: updates between two lines.
+            fixbase_epoch: epochs in which only ``open_layers`` train.
+            open_layers: names of direct children of the model.
+            start_eval: first epoch after which it is tested.
+            eval_freq: epochs between two tests; -1 tests at the end only.
+            test_only: test at once and do not train.
+            scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
+                in torchreid.
+
+        Returns:
+            The ranking of every target at the end.
+
+        Raises:
+            ConfigError: no epoch to train, or a picture of ranks asked for in training.
+        """
+        setup_logging()
+        try:
+            options = Scoring(**scoring)
+        except TypeError as error:
+            raise ConfigError(f"run() does not know a keyword: {error}") from error
+        if test_only:
+            return self.test(save_dir, options)
+        if options.visrank:
+            raise ConfigError("visrank draws the ranks of a finished model: set test_only=True as well")
+        if max_epoch <= start_epoch:
+            raise ConfigError(
+                f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
+                "max_epoch, or test_only=True"
+            )
+        settings = TrainSettings(
+            fixbase_epochs=fixbase_epoch if open_layers is not None else 0,
+            open_layers=(open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ()),
+            validate_every=eval_freq if eval_freq > 0 else max_epoch,
+            validate_from=max(start_eval, 1),
+            metric="rank1",
+        )
+        self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options)
+        return self.rankings
+
+    def _train(
+        self,
+        settings: TrainSettings,
+        save_dir: Path,
+        epochs: tuple[int, int],
+        print_freq: int,
+        options: Scoring,
+    ) -> None:
+        engine = Engine(
+            self.model, self.criterion, self.optimizer, self.scheduler, settings=settings, device=self.device
+        )
+        engine.progress.epoch, last = epochs
+        loader = self.datamanager.train_loader
+        lines = console_logger(print_freq, total_steps=(last - epochs[0]) * len(loader))
+        engine.fit(
+            loader,
+            last,
+            validate=lambda: self._scores(save_dir, options),
+            output_dir=save_dir,
+            callbacks=[lines, CSVLogger(save_dir / "log.csv")],
+            progress=False,
+        )
+
+    def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
+        """Score the model on every target and print the scores with their protocol."""
+        options = options or Scoring()
+        self.model.to(self.device)
+        for name, loaders in self.datamanager.test_loader.items():
+            self.rankings[name] = self._rank(name, loaders, options)
+            self._print(self.rankings[name], options)
+            if options.visrank:
+                self._draw(name, loaders, Path(save_dir), options)
+        return self.rankings
+
+    def _rank(self, name: str, loaders: Any, options: Scoring) -> Ranking:
+        features = [extract_features(self.model, loaders[part]) for part in ("query", "gallery")]
+        if options.normalize_feature:
+            features = [_normalised(part) for part in features]
+        splits = getattr(self.datamanager, "test_splits", {}).get(name)
+        protocol = "cross_camera" if splits is None else splits.protocol
+        # what torchreid calls "euclidean" is squared
+        distance = "squared_euclidean" if options.dist_metric == "euclidean" else options.dist_metric
+        refiners: list[Any] = [KReciprocal(metric=distance)] if options.rerank else []
+        return evaluate_features(
+            *features,
+            protocol="single_gallery_shot" if options.use_metric_cuhk03 else protocol,
+            distance=distance,
+            refiners=refiners,
+            dataset=name,
+            details={"features": "normalised"} if options.normalize_feature else None,
+            top_k=max(options.visrank_topk, 1),
+        )
+
+    def _scores(self, save_dir: str | Path, options: Scoring) -> dict[str, float]:
+        """Return the headline numbers of the last target, as torchreid does, and of every target by its name."""
+        numbers: dict[str, float] = {}
+        for name, ranking in self.test(save_dir, options).items():
+            summary = {key: value for key, value in ranking.summary().items() if not isinstance(value, str)}
+            numbers |= summary
+            numbers |= {f"{name}/{key}": value for key, value in summary.items()}
+        return numbers
+
+    def _print(self, ranking: Ranking, options: Scoring) -> None:
+        ranks = "  ".join(f"Rank-{k} {ranking.rank(k):.1%}" for k in options.ranks)
+        message = "mAP %.1f%%  %s\n  %s"
+        get_logger("engine").info(message, 100 * ranking.mean_average_precision, ranks, ranking.protocol_line)
+
+    def _draw(self, name: str, loaders: Any, folder: Path, options: Scoring) -> None:
+        visual = import_module(
+            "videoreid.visual"
+        )  # the one place where an engine reaches for pictures, by name
+        query, gallery = loaders["query"].dataset, loaders["gallery"].dataset
+        folder.mkdir(parents=True, exist_ok=True)
+        visual.draw_ranking(
+            self.rankings[name],
+            query.tracklets,
+            gallery.tracklets,
+            folder / f"visrank_{name}.png",
+            read_frames=query.reader.read,
+            top_k=options.visrank_topk,
+        )
+
+
+def _normalised(features: Features) -> Features:
+    embeddings = F.normalize(features.embeddings, dim=1)
+    return Features(embeddings, features.pids, features.camids, features.times, features.end_times)
