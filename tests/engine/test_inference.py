@@ -250,7 +250,7 @@ def test_a_traced_network_says_how_it_normalises(world):
     torch.manual_seed(0)
     model, data = world.Net().eval(), world.loader()
     traced = torch.jit.trace(model, torch.rand(6, 2, 3, 8, 4))
-    with pytest.raises(ConfigError, match="traced.pixel_mean = model.pixel_mean"):
+    with pytest.raises(ConfigError, match=r"traced\.pixel_mean = model\.pixel_mean"):
         extract_features(traced, data, progress=False)
     traced.pixel_mean, traced.pixel_std = model.pixel_mean, model.pixel_std
     expected = extract_features(model, data, progress=False).embeddings

@@ -83,9 +83,7 @@ def test_frames_take_the_type_of_the_parameters(dtype: torch.dtype) -> None:
 
 
 def test_frames_of_other_types() -> None:
-    with pytest.raises(
-        ConfigError, match=r"expected uint8 frames, or float frames that are normalised, got torch.int64"
-    ):
+    with pytest.raises(ConfigError, match=r"expected uint8 frames, or float .* got torch\.int64"):
         Toy()(torch.zeros(2, 4, 3, 8, 4, dtype=torch.int64))
 
 

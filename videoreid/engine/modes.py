@@ -36,7 +36,7 @@ def eval_copy(model: nn.Module, device: torch.device | str | None = None) -> nn.
     shared |= {id(parameter): _on_device(parameter, device) for parameter in network.parameters()}
     shared |= {id(hook): hook for hook in _hooks_of_others(network)}
     if isinstance(network, torch.jit.ScriptModule):
-        copied = _copy_of_program(network)
+        copied: nn.Module = _copy_of_program(network)
     else:
         copied = copy.deepcopy(network, shared)
     copied.eval()
