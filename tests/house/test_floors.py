@@ -16,7 +16,7 @@ MAY_IMPORT = {
     **dict.fromkeys(("data", "models", "losses", "metrics", "optim"), FLOOR_1),
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
-    "engine": FLOOR_1 | {"losses", "metrics", "optim"},
+    "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}
