@@ -99,7 +99,7 @@ def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
     assert torch.equal(first["weights"], second["weights"])
     assert first["history"] == second["history"]
     names = sorted(path.name for path in (ranks["folder"] / "run").iterdir())
-    assert names == ["best.pt", "checkpoint-00000008.pt", "checkpoint-00000012.pt"]
+    assert names == ["best.pt", "checkpoint-00000008.pt", "checkpoint-00000012.pt", "run.json"]
     state = torch.load(ranks["folder"] / "run" / "checkpoint-00000012.pt")
     assert len(state["streams"]) == 2
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from videoreid.engine.accelerator import new_accelerator
 from videoreid.engine.evaluation import evaluate
-from videoreid.engine.fitting import Fit
+from videoreid.engine.fitting import Fit, Position
 from videoreid.engine.gathering import gather_output, process_count
 from videoreid.engine.progress import Callback, Progress
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
-from videoreid.errors import CheckpointError
+from videoreid.errors import CheckpointError, TrainingError
+from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, Ranking, ReIDOutput
 
 __all__ = ["Engine"]
@@ -32,7 +34,8 @@ class Engine:
         model: the network; moved to the device.
         criterion: ``(output, clip) -> losses``, see `videoreid.losses.Criterion`; moved to the device.
         optimizer: one, or several that are stepped in order (the second one for class centres).
-        scheduler: stepped once an epoch, or once a step (see `TrainSettings`).
+        scheduler: stepped once an epoch, or once a step (see `TrainSettings`). `ReduceLROnPlateau` follows
+            ``settings.metric`` at each validation with mode "max", and the mean loss of each epoch with mode "min".
         settings: everything else.
         device: None takes the best there is.
 
@@ -60,6 +63,8 @@ class Engine:
         self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         self.scheduler = scheduler
         self.progress = Progress()
+        self.run_id = uuid4().hex
+        self.position: Position | None = None  # where the last `fit` was stopped
         if self.settings.channels_last:
             _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model
@@ -113,20 +118,23 @@ class Engine:
             epochs: to train in all, those before a resume included.
             validate: called between epochs; returns numbers by name, such as
                 ``lambda: engine.evaluate(queries, gallery).summary()``.
-            output_dir: where checkpoints go; None saves none.
+            output_dir: where checkpoints go; None saves none. A folder belongs to one run: where a new run begins, the
+                files of an older one are moved to ``run-<n>`` inside it.
             resume: "auto" goes on from the newest readable checkpoint in ``output_dir``, if there is one; a path
                 names it.
             callbacks: told of each step, epoch and validation on the main process; an exception from one ends
                 the run.
-            max_steps: stop after so many updates.
+            max_steps: stop after so many updates; where that is inside an epoch, a resume goes on with its next batch.
             progress: show one bar with loss, rate, clips per second and the time that is left.
 
         Returns:
-            One row per finished epoch: mean losses, lr, and what ``validate`` returned.
+            One row per finished epoch: mean losses, lr, and what ``validate`` returned; and one of the epoch inside
+            which ``max_steps`` stopped.
 
         Raises:
-            TrainingError: a loss is NaN or infinite; the batch is named.
+            TrainingError: a loss is NaN or infinite; the batch is named, and has changed nothing.
             CheckpointError: no checkpoint can be read, or it belongs to another run.
+            ConfigError: it was saved by fewer or more processes, or a schedule waits for what will not come.
             KeyboardInterrupt: Ctrl-C; a checkpoint has been saved (SIGTERM likewise ends with SystemExit).
         """
         fit = Fit(self, loader, epochs, output_dir=None if output_dir is None else Path(output_dir))
@@ -152,7 +160,11 @@ class Engine:
             for optimizer in self.optimizers:
                 scaler.unscale_(optimizer)
         if self.settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+            if scaler is None and not bool(torch.isfinite(norm)):
+                raise TrainingError(
+                    "the gradient is not finite although the loss is: look for a square root or a logarithm of 0"
+                )
         for optimizer in self.optimizers:
             optimizer.step() if scaler is None else scaler.step(optimizer)
         if scaler is not None:
@@ -175,26 +187,47 @@ class Engine:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned.
+        """Take over what `state_dict` returned; the rate comes from the schedule of this engine.
 
         Raises:
             CheckpointError: it is of another model, criterion, or set of optimisers.
         """
-        parts: list[tuple[str, Any]] = [("state_dict", self.model), ("criterion", self.criterion)]
-        parts += [("scheduler", self.scheduler), ("scaler", self.accelerator.scaler), ("ema", self.ema)]
+        self.refuse_misfit(state)
         try:
-            for name, part in parts:
-                if (part is None) != (state[name] is None):
-                    raise ValueError(
-                        f"{name} is missing in {'this run' if part is None else 'the checkpoint'}"
-                    )
-                if part is not None:
-                    part.load_state_dict(state[name])
+            self.model.load_state_dict(state["state_dict"])
+            self.criterion.load_state_dict(state["criterion"])
+            groups = None if self.scheduler is None else resume_schedule(self.scheduler, state["scheduler"])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
+            for part, name in ((self.accelerator.scaler, "scaler"), (self.ema, "ema")):
+                if part is not None:
+                    part.load_state_dict(state[name])
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"the checkpoint belongs to another run: {error}") from error
+        if self.scheduler is not None and groups is not None:
+            for group, values in zip(self.scheduler.optimizer.param_groups, groups, strict=True):
+                group.update(values)
         self.progress.load_state_dict(state["progress"])
+
+    def refuse_misfit(self, state: Mapping[str, Any]) -> None:
+        """Refuse the state of another run before any part of it is taken over.
+
+        Raises:
+            CheckpointError: names what is missing or does not fit.
+        """
+        parts = {"state_dict": self.model, "criterion": self.criterion, "ema": self.ema}
+        others = {"scheduler": self.scheduler, "scaler": self.accelerator.scaler}
+        wrong = []
+        for name, part in {**parts, **others}.items():
+            if (part is None) != (state.get(name) is None):
+                wrong.append(f"{name} is missing in {'this run' if part is None else 'the checkpoint'}")
+        for name, module in parts.items():
+            if module is not None and state.get(name) is not None:
+                wrong += _misfits(name, module.state_dict(), state[name])
+        if len(state.get("optimizers", ())) != len(self.optimizers):
+            wrong.append(f"it has {len(state.get('optimizers', ()))} optimisers, not {len(self.optimizers)}")
+        if wrong:
+            raise CheckpointError(f"the checkpoint belongs to another run: {'; '.join(wrong[:5])}")
 
     def _wrap(self) -> nn.Module:
         """Wrap the model for several processes, without accelerate's patch of its forward: `forward` autocasts."""
@@ -215,3 +248,16 @@ def _use_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _misfits(part: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> list[str]:
+    """Return what keeps a module from taking over a saved state."""
+    shapes = [
+        {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+        for state in (own, saved)
+    ]
+    return [
+        f"{part}.{name} is {shapes[1].get(name, 'absent')} in the checkpoint and {shapes[0].get(name, 'absent')} here"
+        for name in dict.fromkeys([*shapes[0], *shapes[1]])
+        if shapes[0].get(name) != shapes[1].get(name)
+    ]
