@@ -112,7 +112,9 @@ class DataManager:
 
     def _make_test_loader(self, tracklets: Sequence[Tracklet], name: str, part: str) -> ClipLoader:
         if not tracklets:
-            raise ConfigError(f"target {name!r} has no {part}; choose another target")
+            raise ConfigError(
+                f"target {name!r} has no {part}; choose another target, or targets=[] to train without tests"
+            )
         return eval_loader(
             tracklets,
             batch_size=self._options["batch_size_test"],
@@ -138,7 +140,7 @@ class VideoDataManager(DataManager):
     Args:
         root: folder that holds the corpora; "" means ``VIDEOREID_DATA``.
         sources: corpora to train on, a name or several.
-        targets: corpora to test on; None means the sources.
+        targets: corpora to test on; None means the sources, an empty list none.
         height: of a frame in pixels.
         width: of a frame in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.
@@ -202,7 +204,7 @@ class ImageDataManager(DataManager):
     Args:
         root: folder that holds the corpora; "" means ``VIDEOREID_DATA``.
         sources: corpora to train on, a name or several.
-        targets: corpora to test on; None means the sources.
+        targets: corpora to test on; None means the sources, an empty list none.
         height: of an image in pixels.
         width: of an image in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.

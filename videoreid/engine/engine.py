@@ -12,13 +12,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from videoreid.engine.accelerator import new_accelerator
-from videoreid.engine.evaluation import evaluate
+from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.fitting import Fit, Position
 from videoreid.engine.gathering import gather_output, process_count
 from videoreid.engine.progress import Callback, Progress
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
-from videoreid.errors import CheckpointError, TrainingError
+from videoreid.errors import CheckpointError, ConfigError, TrainingError
 from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, Ranking, ReIDOutput
 
@@ -60,6 +60,13 @@ class Engine:
         self.device: torch.device = self.accelerator.device
         self.model = model.to(self.device)
         self.criterion = criterion.to(self.device)
+        if any(parameter.dtype == torch.float64 for parameter in model.parameters()):
+            if self.settings.precision != "float32":
+                raise ConfigError(
+                    f"precision={self.settings.precision!r} runs a float32 network in half precision, and this one is "
+                    "float64: call model.float(), or use precision='float32', which leaves it in float64"
+                )
+            self.criterion.double()
         self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         self.scheduler = scheduler
         self.progress = Progress()
@@ -82,14 +89,14 @@ class Engine:
         return self.losses(self.forward(clip), clip)
 
     def forward(self, clip: Clip) -> ReIDOutput:
-        """Run the model on a batch in the chosen precision and return its output in float32."""
+        """Run the model on a batch in the chosen precision and return its output in float32 (float64 stays)."""
         with self.accelerator.autocast():
             output = forward(self.parallel, clip.frames, clip.camid)
         return ReIDOutput(
-            output.embedding.float(),
-            tuple(logits.float() for logits in output.logits),
-            tuple(features.float() for features in output.features),
-            {name: value.float() for name, value in output.extras.items()},
+            _at_least_float32(output.embedding),
+            tuple(_at_least_float32(logits) for logits in output.logits),
+            tuple(_at_least_float32(features) for features in output.features),
+            {name: _at_least_float32(value) for name, value in output.extras.items()},
         )
 
     def losses(self, output: ReIDOutput, clip: Clip) -> Losses:
@@ -146,6 +153,29 @@ class Engine:
     ) -> Ranking:
         """Score the model (its moving average, if there is one); see `videoreid.engine.evaluate` for the options."""
         return evaluate(self.scored_model, query_loader, gallery_loader, **options)
+
+    def validation(
+        self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
+    ) -> Callable[[], dict[str, Any]]:
+        """Return a ``validate`` for `fit`: `evaluate` on these loaders, as numbers by name.
+
+        That some query can be found in the gallery is looked at here, before anything is trained.
+
+        Args:
+            query_loader: clips of the query tracklets.
+            gallery_loader: clips of the gallery tracklets.
+            options: of `evaluate`.
+
+        Raises:
+            ProtocolError: no query can have a match, whatever the network learns.
+        """
+        query, gallery = (
+            getattr(getattr(loader, "dataset", None), "tracklets", None)
+            for loader in (query_loader, gallery_loader)
+        )
+        if query is not None and gallery is not None:
+            check_matches(query, gallery, protocol=options.get("protocol", "cross_camera"))
+        return lambda: self.evaluate(query_loader, gallery_loader, **options).summary()
 
     @property
     def scored_model(self) -> nn.Module:
@@ -241,6 +271,10 @@ class Engine:
             gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
             for gradient in gradients:
                 gradient.copy_(self.accelerator.reduce(gradient, "mean"))
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _use_channels_last(model: nn.Module) -> None:

@@ -21,8 +21,9 @@ from videoreid.engine.checkpointing import (
     save_checkpoint,
 )
 from videoreid.engine.epoch_batches import EpochBatches
-from videoreid.engine.freezing import layers_held_in_eval, open_all_layers, open_specified_layers
+from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.gathering import any_process, gather_objects, process_count, process_rank
+from videoreid.engine.held_layers import hold_in_eval, layers_held_in_eval
 from videoreid.engine.interrupts import Interrupt, catch_interrupts
 from videoreid.engine.progress import Callback, Event, RunWatcher
 from videoreid.engine.random_state import set_random_state
@@ -246,8 +247,7 @@ class Fit:
             open_all_layers(model)
         else:
             model.train()
-        for module in self.held_in_eval:
-            module.eval()
+        hold_in_eval(self.held_in_eval)
 
     def _position(self) -> Position:
         """Return where each process is in the epoch, with its random state."""

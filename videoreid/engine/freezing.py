@@ -7,7 +7,7 @@ from torch.nn import Parameter
 
 from videoreid.errors import ConfigError
 
-__all__ = ["layers_held_in_eval", "open_all_layers", "open_specified_layers"]
+__all__ = ["open_all_layers", "open_specified_layers"]
 
 _CLOSED = "closed_for_a_while"  # on a parameter that `open_specified_layers` closed, as opposed to the user
 
@@ -56,24 +56,6 @@ def open_specified_layers(model: nn.Module, open_layers: str | Sequence[str]) ->
     for parameter in model.parameters(recurse=False):
         _close(parameter)
     _close_again(model)
-
-
-def layers_held_in_eval(model: nn.Module) -> list[nn.Module]:
-    """Return the sub-modules that the user put in eval mode and whose parameters are all fixed.
-
-    `nn.Module.train` would wake them. Nothing is found in a network that is in eval mode as a whole.
-    """
-    if not model.training:
-        return []
-    return [
-        module
-        for module in model.modules()
-        if not module.training
-        and any(True for _ in module.parameters())
-        and not any(
-            parameter.requires_grad or hasattr(parameter, _CLOSED) for parameter in module.parameters()
-        )
-    ]
 
 
 def _frozen_modules(model: nn.Module) -> Iterator[nn.Module]:

@@ -55,7 +55,8 @@ def forward(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> R
     mean = getattr(inner, "pixel_mean", IMAGENET_MEAN)
     std = getattr(inner, "pixel_std", IMAGENET_STD)
     cameras = () if camids is None or not getattr(inner, "uses_cameras", False) else (camids,)
-    output = model(normalise_frames(frames, mean, std), *cameras)
+    dtype = next((p.dtype for p in inner.parameters() if p.is_floating_point()), torch.float32)
+    output = model(normalise_frames(frames, mean, std, dtype), *cameras)
     if not isinstance(output, ReIDOutput):
         raise ConfigError(
             f"{type(inner).__name__} returned {type(output).__name__}, not ReIDOutput: call model.train() before "
