@@ -87,8 +87,7 @@ class DataManagerEngine:
         """Train, test now and then, and test at the end; without a target to test on, train only.
 
         Args:
-            save_dir: where checkpoints, ``log.csv`` and pictures go. Files of an older run there are moved to
-                ``run-<n>`` inside it.
+            save_dir: where checkpoints, ``log.csv`` and pictures go; an older run there is moved to ``run-<n>`` in it.
             max_epoch: epochs in all.
             start_epoch: epochs that are done already.
             print_freq: updates between two lines.
@@ -105,15 +104,12 @@ class DataManagerEngine:
             The ranking of every target at the end.
 
         Raises:
-            ConfigError: no epoch to train, nothing to test on with ``test_only``, or a picture of ranks asked for in
-                training.
-            ProtocolError: a target has no query that could be found in its gallery; said before any training.
+            ConfigError: no epoch to train, nothing to test on, or a picture of ranks asked for in training.
+            ProtocolError: said before any training: no query of a target can be found in its gallery.
         """
         setup_logging()
         options = _scoring(scoring)
         if test_only:
-            if not self._targets():
-                raise ConfigError("test_only=True, but no target has both queries and a gallery")
             return self.test(save_dir, options)
         if options.visrank:
             raise ConfigError("visrank draws the ranks of a finished model: set test_only=True as well")
@@ -122,6 +118,7 @@ class DataManagerEngine:
                 f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
                 "max_epoch, or test_only=True"
             )
+        self._check_targets(options)
         layers = (open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ())
         settings = TrainSettings(
             fixbase_epochs=fixbase_epoch if layers else 0,
@@ -130,7 +127,6 @@ class DataManagerEngine:
             validate_from=max(start_eval, 1),
             metric="rank1",
         )
-        self._check_targets(options)
         self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options, resume)
         return self.rankings
 
@@ -160,8 +156,14 @@ class DataManagerEngine:
         )
 
     def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
-        """Score the model on every target and print the scores with their protocol."""
+        """Score the model on every target and print the scores with their protocol.
+
+        Raises:
+            ConfigError: no target has both queries and a gallery.
+        """
         options = options or Scoring()
+        if not self._targets():
+            raise ConfigError("there is nothing to test on: no target has both queries and a gallery")
         self.model.to(self.device)
         for name, loaders in self._targets().items():
             self.rankings[name] = self._rank(name, loaders, options)
