@@ -109,6 +109,20 @@ def test_two_processes_resume_to_the_same_bits(ranks):
         assert torch.equal(result["resumed"], result["straight"])
 
 
+def test_a_loss_that_is_infinite_on_one_process_stops_all_and_changes_none(ranks):
+    first, second = (result["error"] for result in ranks["results"])
+    assert "not finite on another process" in first
+    assert "batch: pids" in second
+    assert all(result["kept"] for result in ranks["results"])
+
+
+def test_one_process_moves_an_older_run_aside(ranks):
+    folder = ranks["folder"] / "twice"
+    names = ["checkpoint-00000004.pt", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [names[0], "run-1", names[1]]
+    assert sorted(path.name for path in (folder / "run-1").iterdir()) == names
+
+
 def test_pk_batches_are_whole_and_disjoint(ranks):
     first, second = (result["plan"] for result in ranks["results"])
     assert len(first) == len(second) > 0
