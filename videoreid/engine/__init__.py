@@ -2,7 +2,7 @@
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
-from videoreid.engine.evaluation import evaluate
+from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.inference import embed_frames, extract_features
@@ -35,6 +35,7 @@ __all__ = [
     "TrainSettings",
     "VideoSoftmaxEngine",
     "VideoTripletEngine",
+    "check_matches",
     "console_logger",
     "draw_study",
     "embed_frames",
