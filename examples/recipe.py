@@ -78,7 +78,7 @@ def train(
     engine.fit(
         loader,
         args.epochs,
-        validate=lambda: engine.evaluate(query, gallery, **scoring).summary(),
+        validate=engine.validation(query, gallery, **scoring),
         output_dir=args.output,
         resume="auto",
         callbacks=[CSVLogger(args.output / "log.csv")],

@@ -99,7 +99,7 @@ def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
     assert torch.equal(first["weights"], second["weights"])
     assert first["history"] == second["history"]
     names = sorted(path.name for path in (ranks["folder"] / "run").iterdir())
-    assert names == ["best.pt", "checkpoint-00000008.pt", "checkpoint-00000012.pt"]
+    assert names == ["best.pt", "checkpoint-00000008.pt", "checkpoint-00000012.pt", "run.json"]
     state = torch.load(ranks["folder"] / "run" / "checkpoint-00000012.pt")
     assert len(state["streams"]) == 2
 
@@ -107,6 +107,20 @@ def test_weights_and_scores_stay_equal_and_one_process_saves(ranks):
 def test_two_processes_resume_to_the_same_bits(ranks):
     for result in ranks["results"]:
         assert torch.equal(result["resumed"], result["straight"])
+
+
+def test_a_loss_that_is_infinite_on_one_process_stops_all_and_changes_none(ranks):
+    first, second = (result["error"] for result in ranks["results"])
+    assert "not finite on another process" in first
+    assert "batch: pids" in second
+    assert all(result["kept"] for result in ranks["results"])
+
+
+def test_one_process_moves_an_older_run_aside(ranks):
+    folder = ranks["folder"] / "twice"
+    names = ["checkpoint-00000004.pt", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [names[0], "run-1", names[1]]
+    assert sorted(path.name for path in (folder / "run-1").iterdir()) == names
 
 
 def test_pk_batches_are_whole_and_disjoint(ranks):

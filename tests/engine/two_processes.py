@@ -12,6 +12,7 @@ from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.samplers import PKSampler
 from videoreid.engine import Engine, TrainSettings, extract_features
 from videoreid.engine.gathering import shard_loader
+from videoreid.errors import TrainingError
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion
 from videoreid.optim import build_optimizer
 from videoreid.types import Clip, Tracklet
@@ -39,6 +40,19 @@ def gradients(engine, clip):
 
 def part_of(clip, rank, count):
     return Clip(*(values.chunk(count)[rank] for values in clip))
+
+
+def one_process_fails(data, rank):
+    """Train on a loss that is infinite on one process; return the error and whether the weights are as before."""
+    engine = build("softmax")
+    before = [parameter.detach().clone() for parameter in engine.model.parameters()]
+    if rank == 1:
+        engine.criterion.register_forward_hook(lambda m, a, out: {**out, "loss": out["loss"] + torch.inf})
+    try:
+        engine.fit(data, 1, progress=False)
+    except TrainingError as error:
+        pairs = zip(before, engine.model.parameters(), strict=True)
+        return str(error), all(torch.equal(a, b) for a, b in pairs)
 
 
 def main(folder):
@@ -75,6 +89,9 @@ def main(folder):
         engine = build("softmax", ema_decay=0.5)
         engine.fit(train, 3, progress=False, **options)
         results[name] = torch.cat([p.detach().flatten() for p in engine.scored_model.parameters()])
+    results["error"], results["kept"] = one_process_fails(train, rank)
+    for _ in range(2):  # the second run begins in a folder that is used
+        build("softmax").fit(train, 1, output_dir=folder / "twice", progress=False)
     results["plan"] = [
         key.tracklet for key in PKSampler(Clips().tracklets, batch_size=4, instances=2, seed=1)
     ]

@@ -77,6 +77,41 @@ def test_a_killed_trial_does_not_count_and_a_failed_one_fails_alone(optuna, tmp_
     assert "FAIL" in states
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_a_crashed_trial_is_done_again(optuna, tmp_path, error):
+    def crash(trial):
+        if trial.number == 2:
+            raise error
+        return objective(trial)
+
+    with pytest.raises(error):
+        run_search(crash, 4, storage=tmp_path / "study.db")
+    study = run_search(objective, 4, storage=tmp_path / "study.db")
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert len({trial.params["x"] for trial in study.trials if trial.params}) == 4
+
+
+@pytest.mark.parametrize("failure", [TrainingError("the loss is not finite"), float("nan")])
+def test_a_trial_that_failed_by_its_numbers_is_done(optuna, tmp_path, failure):
+    def fail(trial):
+        if trial.number == 1 and isinstance(failure, Exception):
+            raise failure
+        return failure if trial.number == 1 else objective(trial)
+
+    for _ in range(2):
+        study = run_search(fail, 3, storage=tmp_path / "study.db")
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+@pytest.mark.parametrize("name", ["a study?.db", "50%20#x.db", "mode=ro&ü.db", "folder?x=1/the study.db"])
+def test_any_characters_may_be_in_the_path(optuna, tmp_path, name):
+    for trials in (1, 2):
+        study = run_search(objective, trials, storage=tmp_path / name)
+    assert len(study.trials) == 2
+    assert [path.name for path in (tmp_path / name).parent.iterdir()] == [(tmp_path / name).name]
+
+
 def test_hopeless_trials_are_pruned(optuna, tmp_path):
     def prunable(trial):
         report = pruning_callback(trial, "mAP")
@@ -103,6 +138,8 @@ def test_the_plot_shows_every_parameter(optuna, tmp_path):
 def test_errors(optuna, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="trials must be 1"):
         run_search(objective, 0, storage=tmp_path / "study.db")
+    with pytest.raises(ConfigError, match="path of an SQLite file"):
+        run_search(objective, 1, storage="sqlite:///study.db")
     with pytest.raises(ConfigError, match="nothing to draw"):
         draw_study(optuna.create_study(), tmp_path / "study.png")
     monkeypatch.setitem(sys.modules, "optuna", None)

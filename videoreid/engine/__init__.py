@@ -2,7 +2,7 @@
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
-from videoreid.engine.evaluation import evaluate
+from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.inference import embed_frames, extract_features
@@ -18,6 +18,7 @@ __all__ = [
     "FeatureExtractor",
     "TensorBoardLogger",
     "TrainSettings",
+    "check_matches",
     "console_logger",
     "embed_frames",
     "evaluate",

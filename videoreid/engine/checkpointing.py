@@ -1,5 +1,6 @@
 """Training checkpoints: written whole, read without running code from the file, recognised when damaged."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -12,9 +13,50 @@ import torch
 from videoreid.errors import CheckpointError
 from videoreid.utils import atomic_path, get_logger
 
-__all__ = ["find_checkpoint", "list_checkpoints", "load_checkpoint", "prune_checkpoints", "save_checkpoint"]
+__all__ = [
+    "RECORD",
+    "checkpoint_path",
+    "find_checkpoint",
+    "list_checkpoints",
+    "load_checkpoint",
+    "prune_checkpoints",
+    "read_run",
+    "save_checkpoint",
+    "step_of",
+]
 
+RECORD = "run.json"
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
+
+
+def checkpoint_path(folder: str | os.PathLike[str], step: int) -> Path:
+    """Return the file in which the state after ``step`` updates is saved."""
+    return Path(folder) / f"checkpoint-{step:08d}.pt"
+
+
+def step_of(path: Path) -> int:
+    """Return the updates after which a ``checkpoint-<step>.pt`` was saved, by its name."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise CheckpointError(f"{path} is not named as a checkpoint, checkpoint-<step>.pt")
+    return int(match[1])
+
+
+def read_run(folder: str | os.PathLike[str]) -> str | None:
+    """Return the name of the run that a folder belongs to; None where it has no ``run.json``.
+
+    Raises:
+        CheckpointError: ``run.json`` cannot be read.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["run"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} names no run ({type(error).__name__}); move it away if the checkpoints beside it are of one run"
+        ) from error
 
 
 def save_checkpoint(state: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
@@ -58,31 +100,33 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def list_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     """Return the ``checkpoint-<step>.pt`` files of a folder, oldest first."""
-    found = [
-        (int(match[1]), path)
-        for path in Path(folder).glob("checkpoint-*.pt")
-        if (match := _NAME.fullmatch(path.name))
-    ]
-    return [path for _, path in sorted(found)]
+    return sorted(
+        (path for path in Path(folder).glob("checkpoint-*.pt") if _NAME.fullmatch(path.name)), key=step_of
+    )
 
 
 def find_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]] | None:
     """Return the newest checkpoint of a folder that can be read, with its content; None where there is none.
 
-    A damaged one is passed over with a warning, in favour of the one before.
+    A damaged one is passed over with a warning, in favour of the one before; likewise one that was put there from
+    another run than the folder's (see ``run.json``).
 
     Raises:
         CheckpointError: there are checkpoints, and none of them can be read.
     """
-    paths = list_checkpoints(folder)
+    paths, run = list_checkpoints(folder), read_run(folder)
     for path in reversed(paths):
         try:
-            return path, load_checkpoint(path)
+            state = load_checkpoint(path)
         except CheckpointError as error:
             get_logger("engine").warning("%s", error)
+            continue
+        if run is None or state.get("run", {}).get("run", run) == run:
+            return path, state
+        get_logger("engine").warning("%s belongs to another run than %s; it is passed over", path, folder)
     if paths:
         raise CheckpointError(
-            f"none of the {len(paths)} checkpoints in {folder} can be read; start anew elsewhere"
+            f"none of the {len(paths)} checkpoints in {folder} can be read; begin a new run with resume=None"
         )
     return None
 

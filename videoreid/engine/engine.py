@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,14 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from videoreid.engine.accelerator import new_accelerator
-from videoreid.engine.evaluation import evaluate
-from videoreid.engine.fitting import Fit
+from videoreid.engine.evaluation import check_matches, evaluate
+from videoreid.engine.fitting import Fit, Position
 from videoreid.engine.gathering import gather_output, process_count
 from videoreid.engine.progress import Callback, Progress
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
-from videoreid.errors import CheckpointError
+from videoreid.errors import CheckpointError, ConfigError, TrainingError
+from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, Ranking, ReIDOutput
 
 __all__ = ["Engine"]
@@ -32,7 +34,8 @@ class Engine:
         model: the network; moved to the device.
         criterion: ``(output, clip) -> losses``, see `videoreid.losses.Criterion`; moved to the device.
         optimizer: one, or several that are stepped in order (the second one for class centres).
-        scheduler: stepped once an epoch, or once a step (see `TrainSettings`).
+        scheduler: stepped once an epoch, or once a step (see `TrainSettings`). `ReduceLROnPlateau` follows
+            ``settings.metric`` at each validation with mode "max", and the mean loss of each epoch with mode "min".
         settings: everything else.
         device: None takes the best there is.
 
@@ -57,9 +60,18 @@ class Engine:
         self.device: torch.device = self.accelerator.device
         self.model = model.to(self.device)
         self.criterion = criterion.to(self.device)
+        if any(parameter.dtype == torch.float64 for parameter in model.parameters()):
+            if self.settings.precision != "float32":
+                raise ConfigError(
+                    f"precision={self.settings.precision!r} runs a float32 network in half precision, and this one is "
+                    "float64: call model.float(), or use precision='float32', which leaves it in float64"
+                )
+            self.criterion.double()
         self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         self.scheduler = scheduler
         self.progress = Progress()
+        self.run_id = uuid4().hex
+        self.position: Position | None = None  # where the last `fit` was stopped
         if self.settings.channels_last:
             _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model
@@ -77,14 +89,14 @@ class Engine:
         return self.losses(self.forward(clip), clip)
 
     def forward(self, clip: Clip) -> ReIDOutput:
-        """Run the model on a batch in the chosen precision and return its output in float32."""
+        """Run the model on a batch in the chosen precision and return its output in float32 (float64 stays)."""
         with self.accelerator.autocast():
             output = forward(self.parallel, clip.frames, clip.camid)
         return ReIDOutput(
-            output.embedding.float(),
-            tuple(logits.float() for logits in output.logits),
-            tuple(features.float() for features in output.features),
-            {name: value.float() for name, value in output.extras.items()},
+            _at_least_float32(output.embedding),
+            tuple(_at_least_float32(logits) for logits in output.logits),
+            tuple(_at_least_float32(features) for features in output.features),
+            {name: _at_least_float32(value) for name, value in output.extras.items()},
         )
 
     def losses(self, output: ReIDOutput, clip: Clip) -> Losses:
@@ -113,20 +125,23 @@ class Engine:
             epochs: to train in all, those before a resume included.
             validate: called between epochs; returns numbers by name, such as
                 ``lambda: engine.evaluate(queries, gallery).summary()``.
-            output_dir: where checkpoints go; None saves none.
+            output_dir: where checkpoints go; None saves none. A folder belongs to one run: where a new run begins, the
+                files of an older one are moved to ``run-<n>`` inside it.
             resume: "auto" goes on from the newest readable checkpoint in ``output_dir``, if there is one; a path
                 names it.
             callbacks: told of each step, epoch and validation on the main process; an exception from one ends
                 the run.
-            max_steps: stop after so many updates.
+            max_steps: stop after so many updates; where that is inside an epoch, a resume goes on with its next batch.
             progress: show one bar with loss, rate, clips per second and the time that is left.
 
         Returns:
-            One row per finished epoch: mean losses, lr, and what ``validate`` returned.
+            One row per finished epoch: mean losses, lr, and what ``validate`` returned; and one of the epoch inside
+            which ``max_steps`` stopped.
 
         Raises:
-            TrainingError: a loss is NaN or infinite; the batch is named.
+            TrainingError: a loss is NaN or infinite; the batch is named, and has changed nothing.
             CheckpointError: no checkpoint can be read, or it belongs to another run.
+            ConfigError: it was saved by fewer or more processes, or a schedule waits for what will not come.
             KeyboardInterrupt: Ctrl-C; a checkpoint has been saved (SIGTERM likewise ends with SystemExit).
         """
         fit = Fit(self, loader, epochs, output_dir=None if output_dir is None else Path(output_dir))
@@ -138,6 +153,29 @@ class Engine:
     ) -> Ranking:
         """Score the model (its moving average, if there is one); see `videoreid.engine.evaluate` for the options."""
         return evaluate(self.scored_model, query_loader, gallery_loader, **options)
+
+    def validation(
+        self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
+    ) -> Callable[[], dict[str, Any]]:
+        """Return a ``validate`` for `fit`: `evaluate` on these loaders, as numbers by name.
+
+        That some query can be found in the gallery is looked at here, before anything is trained.
+
+        Args:
+            query_loader: clips of the query tracklets.
+            gallery_loader: clips of the gallery tracklets.
+            options: of `evaluate`.
+
+        Raises:
+            ProtocolError: no query can have a match, whatever the network learns.
+        """
+        query, gallery = (
+            getattr(getattr(loader, "dataset", None), "tracklets", None)
+            for loader in (query_loader, gallery_loader)
+        )
+        if query is not None and gallery is not None:
+            check_matches(query, gallery, protocol=options.get("protocol", "cross_camera"))
+        return lambda: self.evaluate(query_loader, gallery_loader, **options).summary()
 
     @property
     def scored_model(self) -> nn.Module:
@@ -152,7 +190,11 @@ class Engine:
             for optimizer in self.optimizers:
                 scaler.unscale_(optimizer)
         if self.settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+            if scaler is None and not bool(torch.isfinite(norm)):
+                raise TrainingError(
+                    "the gradient is not finite although the loss is: look for a square root or a logarithm of 0"
+                )
         for optimizer in self.optimizers:
             optimizer.step() if scaler is None else scaler.step(optimizer)
         if scaler is not None:
@@ -175,26 +217,47 @@ class Engine:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned.
+        """Take over what `state_dict` returned; the rate comes from the schedule of this engine.
 
         Raises:
             CheckpointError: it is of another model, criterion, or set of optimisers.
         """
-        parts: list[tuple[str, Any]] = [("state_dict", self.model), ("criterion", self.criterion)]
-        parts += [("scheduler", self.scheduler), ("scaler", self.accelerator.scaler), ("ema", self.ema)]
+        self.refuse_misfit(state)
         try:
-            for name, part in parts:
-                if (part is None) != (state[name] is None):
-                    raise ValueError(
-                        f"{name} is missing in {'this run' if part is None else 'the checkpoint'}"
-                    )
-                if part is not None:
-                    part.load_state_dict(state[name])
+            self.model.load_state_dict(state["state_dict"])
+            self.criterion.load_state_dict(state["criterion"])
+            groups = None if self.scheduler is None else resume_schedule(self.scheduler, state["scheduler"])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
+            for part, name in ((self.accelerator.scaler, "scaler"), (self.ema, "ema")):
+                if part is not None:
+                    part.load_state_dict(state[name])
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"the checkpoint belongs to another run: {error}") from error
+        if self.scheduler is not None and groups is not None:
+            for group, values in zip(self.scheduler.optimizer.param_groups, groups, strict=True):
+                group.update(values)
         self.progress.load_state_dict(state["progress"])
+
+    def refuse_misfit(self, state: Mapping[str, Any]) -> None:
+        """Refuse the state of another run before any part of it is taken over.
+
+        Raises:
+            CheckpointError: names what is missing or does not fit.
+        """
+        parts = {"state_dict": self.model, "criterion": self.criterion, "ema": self.ema}
+        others = {"scheduler": self.scheduler, "scaler": self.accelerator.scaler}
+        wrong = []
+        for name, part in {**parts, **others}.items():
+            if (part is None) != (state.get(name) is None):
+                wrong.append(f"{name} is missing in {'this run' if part is None else 'the checkpoint'}")
+        for name, module in parts.items():
+            if module is not None and state.get(name) is not None:
+                wrong += _misfits(name, module.state_dict(), state[name])
+        if len(state.get("optimizers", ())) != len(self.optimizers):
+            wrong.append(f"it has {len(state.get('optimizers', ()))} optimisers, not {len(self.optimizers)}")
+        if wrong:
+            raise CheckpointError(f"the checkpoint belongs to another run: {'; '.join(wrong[:5])}")
 
     def _wrap(self) -> nn.Module:
         """Wrap the model for several processes, without accelerate's patch of its forward: `forward` autocasts."""
@@ -210,8 +273,25 @@ class Engine:
                 gradient.copy_(self.accelerator.reduce(gradient, "mean"))
 
 
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _use_channels_last(model: nn.Module) -> None:
     """Lay convolution weights out channels last; those over space and time (five axes) stay as they are."""
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _misfits(part: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> list[str]:
+    """Return what keeps a module from taking over a saved state."""
+    shapes = [
+        {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+        for state in (own, saved)
+    ]
+    return [
+        f"{part}.{name} is {shapes[1].get(name, 'absent')} in the checkpoint and {shapes[0].get(name, 'absent')} here"
+        for name in dict.fromkeys([*shapes[0], *shapes[1]])
+        if shapes[0].get(name) != shapes[1].get(name)
+    ]

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import Any
 
 from videoreid.engine.random_state import get_random_state, set_random_state
-from videoreid.errors import ConfigError
+from videoreid.errors import CheckpointError, ConfigError
 from videoreid.types import Clip
 
 __all__ = ["EpochBatches", "set_epoch"]
@@ -54,7 +54,12 @@ class EpochBatches:
                 loader_state = self.loader.state_dict()
             except ConfigError:
                 loader_state = None  # its sampler cannot say where it is; it will be played again
-        return {"start": self.random_at_start, "now": get_random_state(), "loader": loader_state}
+        return {
+            "start": self.random_at_start,
+            "now": get_random_state(),
+            "loader": loader_state,
+            "count": self.count,
+        }
 
     def __iter__(self) -> Iterator[Clip]:
         iterator = self._fresh() if self._resume is None else self._resumed(self._resume)
@@ -75,6 +80,11 @@ class EpochBatches:
         self.random_at_start = state["start"]
         set_random_state(state["start"])
         self._set_epoch()
+        if state.get("count", self.count) != self.count:
+            raise CheckpointError(
+                f"the run was stopped inside an epoch of {state['count']} batches, and this loader has {self.count}: "
+                "resume with the data and the batch size of that run"
+            )
         if state["loader"] is not None and hasattr(self.loader, "load_state_dict"):
             self.loader.load_state_dict(state["loader"])
             iterator = iter(self.loader)

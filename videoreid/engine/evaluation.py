@@ -1,16 +1,18 @@
 """Score a model: extract query and gallery, rank, and say under which protocol."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from videoreid.engine.inference import Precision, extract_features
+from videoreid.errors import ProtocolError
 from videoreid.metrics import evaluate_features
-from videoreid.types import Clip, Ranking
+from videoreid.types import Clip, Features, Protocol, Ranking, Tracklet
 
-__all__ = ["evaluate"]
+__all__ = ["check_matches", "evaluate"]
 
 
 def evaluate(
@@ -42,6 +44,42 @@ def evaluate(
     ]
     details = {**_frames_detail(query_loader), "flip": "yes" if flip else "no", **scoring.pop("details", {})}
     return evaluate_features(features[0], features[1], details=details, **scoring)
+
+
+def check_matches(
+    query: Sequence[Tracklet], gallery: Sequence[Tracklet], *, protocol: str | Protocol = "cross_camera"
+) -> None:
+    """Refuse queries of which none can be found, before a network is trained that could not be scored.
+
+    Whether a query has a match depends on people and cameras alone. So one query and one gallery row of each person
+    and camera are scored, by the rules of the protocol and without looking at a picture.
+
+    Args:
+        query: tracklets to look for.
+        gallery: tracklets to look in, as published for the dataset.
+        protocol: a record or its name, see `videoreid.metrics.list_protocols`.
+
+    Raises:
+        ProtocolError: no query can have a match, or the ids do not suit the protocol.
+    """
+    people = [sorted({(tracklet.pid, tracklet.camid) for tracklet in part}) for part in (query, gallery)]
+    rows = [np.array(part, dtype=np.int64).reshape(-1, 2) for part in people]
+    places = (
+        torch.arange(len(rows[0]) + len(rows[1]), dtype=torch.float32)
+        .unsqueeze(1)
+        .split([len(r) for r in rows])
+    )
+    asked, searched = (Features(place, ids[:, 0], ids[:, 1]) for place, ids in zip(places, rows, strict=True))
+    try:
+        evaluate_features(asked, searched, protocol=protocol, distance="euclidean", top_k=0)
+    except ProtocolError as error:
+        shared = {pid for pid, _ in people[0]} & {pid for pid, _ in people[1]}
+        cameras = {camid for part in people for _, camid in part}
+        raise ProtocolError(
+            f"no training could be scored: {error} ({len(query)} queries and {len(gallery)} gallery tracklets share "
+            f"{len(shared)} people and are of {len(cameras)} camera(s). Of one camera alone, score by protocol "
+            "'any_camera', or train without validation)"
+        ) from error
 
 
 def _frames_detail(loader: Iterable[Clip]) -> dict[str, str]:

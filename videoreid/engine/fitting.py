@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from videoreid.engine.checkpointing import (
+    checkpoint_path,
     find_checkpoint,
     load_checkpoint,
     prune_checkpoints,
@@ -17,12 +22,14 @@ from videoreid.engine.checkpointing import (
 )
 from videoreid.engine.epoch_batches import EpochBatches
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
-from videoreid.engine.gathering import any_process, gather_objects, process_rank
+from videoreid.engine.gathering import any_process, gather_objects, process_count, process_rank
+from videoreid.engine.held_layers import hold_in_eval, layers_held_in_eval
 from videoreid.engine.interrupts import Interrupt, catch_interrupts
-from videoreid.engine.progress import Callback, Event
+from videoreid.engine.progress import Callback, Event, RunWatcher
 from videoreid.engine.random_state import set_random_state
-from videoreid.engine.training import check_finite, move_clip
-from videoreid.errors import ConfigError
+from videoreid.engine.run_folder import RunRecord, claim_folder, describe_run, home_of, refuse_other_run
+from videoreid.engine.training import check_finite, move_clip, undone_on_error
+from videoreid.errors import ConfigError, TrainingError
 from videoreid.types import Clip
 from videoreid.utils import get_logger
 
@@ -30,6 +37,9 @@ if TYPE_CHECKING:
     from videoreid.engine.engine import Engine
 
 __all__ = ["Fit"]
+
+# epochs that are finished, batches of the present one, and the state of each process's generators and loader
+Position = tuple[int, int, list[dict[str, Any]]]
 
 
 class Fit:
@@ -54,13 +64,16 @@ class Fit:
         self.max_steps: int | None = None
         self.batches_per_epoch = _count_batches(loader)  # of the first; for what is shown and fetched ahead
         self.batches = EpochBatches(loader, 0)
+        self.held_in_eval = layers_held_in_eval(engine.model)
+        self.record = self._describe()
         self.bar: Any = None
 
     def run(self, resume: str | Path | None, *, progress: bool) -> list[dict[str, float]]:
         """Train until an end is reached; return one row of numbers per epoch."""
         from tqdm import tqdm
 
-        start = self._restore(resume)
+        self._check_schedule()
+        start = self._begin(resume)
         state = self.engine.progress
         show = progress and process_rank() == 0
         total = self.epochs * self.batches_per_epoch
@@ -74,7 +87,10 @@ class Fit:
             tqdm(total=total, initial=done, unit="batch", disable=not show) as bar,
         ):
             self.bar = bar
+            if state.unvalidated and (state.batch == 0 or self._is_over()):
+                self._validate_saved()
             while state.epoch < self.epochs and not self._is_over():
+                state.go_on()
                 self.batches = EpochBatches(self.loader, state.epoch)
                 if start is not None and state.batch:
                     self.batches.resume_from(start, state.batch)
@@ -82,7 +98,7 @@ class Fit:
                 self._epoch(interrupt)
                 if any_process(interrupt.signal is not None):  # it came during validation; the epoch is saved
                     interrupt.raise_again()
-        return state.history
+        return state.rows()
 
     def _epoch(self, interrupt: Interrupt) -> None:
         state, settings = self.engine.progress, self.engine.settings
@@ -90,50 +106,99 @@ class Fit:
         began, clips, seen = time.perf_counter(), 0, state.batch
         for clip in self.batches:
             seen += 1
-            self._batch(clip, update=seen % settings.accumulation == 0 or seen == self.batches.count)
+            group = settings.accumulation
+            if seen > self.batches.count - self.batches.count % group:
+                group = self.batches.count % group  # the last group of an epoch may be smaller
+            closes = seen % settings.accumulation == 0 or seen == self.batches.count
+            self._batch(clip, group=group, update=closes)
             clips += len(clip.pid)
             seconds = time.perf_counter() - began
             self._show(clips / seconds)
+            if not closes:
+                continue  # gradients are pending, and no checkpoint holds them
             if any_process(interrupt.signal is not None):
-                self._save()
+                self._save(self._position())
                 interrupt.raise_again()
-            if settings.save_every and state.step % settings.save_every == 0 and seen < self.batches.count:
-                self._save()
+            if seen < self.batches.count and settings.save_every and state.step % settings.save_every == 0:
+                self._save(self._position())
             if self._is_over():
                 break
+        if seen < self.batches.count:
+            self._stop_inside_epoch()
+            return
         seconds = max(time.perf_counter() - began, 1e-9)
         self._finish_epoch({"clips_per_second": clips / seconds, "data_wait": self.batches.waited / seconds})
 
-    def _batch(self, clip: Clip, *, update: bool) -> None:
-        """Forward and backward; with ``update``, the step that closes a group of accumulated batches."""
+    def _batch(self, clip: Clip, *, group: int, update: bool) -> None:
+        """Forward and backward; with ``update``, the step that closes a group of ``group`` accumulated batches."""
         engine = self.engine
-        with nullcontext() if update else engine.accelerator.no_sync(engine.parallel):
-            losses = engine.step(move_clip(clip, engine.device))
-            engine.accelerator.backward(losses["loss"] / engine.settings.accumulation)
-        # looked at after the backward pass is queued, so that the device does not wait, and before weights change
-        check_finite(losses, clip, self.loader)
-        values = {name: float(value.detach()) for name, value in losses.items()}
+        with undone_on_error(engine.model, engine.criterion):
+            with nullcontext() if update else engine.accelerator.no_sync(engine.parallel):
+                losses = engine.step(move_clip(clip, engine.device))
+                engine.accelerator.backward(losses["loss"] / group)
+            # looked at after the backward pass is queued, so that the device does not wait, and before weights change
+            self._check_losses(losses, clip)
+            values = {name: float(value.detach()) for name, value in losses.items()}
+            if update:
+                engine.update()
         engine.progress.add(values)
         if not update:
             return
-        engine.update()
         engine.progress.step += 1
-        self._tell("step", {**values, "lr": self._lr()})
+        lr = self._lr()
         if engine.scheduler is not None and engine.settings.schedule == "step":
             engine.scheduler.step()
+        self._tell("step", {**values, "lr": lr})
+
+    def _check_losses(self, losses: Mapping[str, torch.Tensor], clip: Clip) -> None:
+        """Stop all processes where the loss of one is not finite."""
+        bad = not bool(torch.isfinite(losses["loss"]).all())
+        if any_process(bad):
+            check_finite(losses, clip, self.loader)
+            raise TrainingError("the loss is not finite on another process, whose message names the batch")
 
     def _finish_epoch(self, speed: dict[str, float]) -> None:
+        """Close the epoch, and save it before anything else can fail."""
         engine, state = self.engine, self.engine.progress
         row = {"epoch": float(state.epoch + 1), **self._means(), "lr": self._lr()}
         if engine.scheduler is not None and engine.settings.schedule == "epoch":
-            engine.scheduler.step()
+            if not isinstance(engine.scheduler, ReduceLROnPlateau):
+                engine.scheduler.step()
+            elif engine.scheduler.mode == "min":
+                engine.scheduler.step(row["loss"])
+        state.finish_epoch(row)
+        last = state.epoch >= self.epochs or self._is_over()
+        state.unvalidated = self.validate is not None and (last or self._is_due(state.epoch))
+        self._save(self._position())
         self._tell("epoch", {**row, **speed})
-        last = state.epoch + 1 >= self.epochs or self._is_over()
-        validated = {}
-        if self.validate is not None and (last or self._is_due(state.epoch + 1)):
-            validated = self._validate()
-        state.finish_epoch({**row, **validated})
-        self._save()
+        if state.unvalidated:
+            self._validate_saved()
+
+    def _stop_inside_epoch(self) -> None:
+        """Save the place where ``max_steps`` is reached; the epoch goes on there when the run is resumed."""
+        state = self.engine.progress
+        state.stopped = {"epoch": float(state.epoch + 1), **self._means(), "lr": self._lr()}
+        state.unvalidated = self.validate is not None
+        self._save(self._position())
+        if state.unvalidated:
+            self._validate_saved()
+
+    def _validate_saved(self) -> None:
+        """Validate the weights that were saved last, and save what came of it."""
+        state = self.engine.progress
+        if self.validate is None:
+            return
+        # a run that goes on inside the epoch must not notice that it was validated there
+        position = self.engine.position if state.stopped else None
+        values = self._validate()
+        if state.stopped:
+            state.stopped |= values
+        else:
+            state.history[-1] |= values
+            if isinstance(self.engine.scheduler, ReduceLROnPlateau) and self.engine.scheduler.mode == "max":
+                self.engine.scheduler.step(values[self.engine.settings.metric])
+        state.unvalidated = False
+        self._save(position or self._position())
 
     def _is_due(self, epoch: int) -> bool:
         settings = self.engine.settings
@@ -151,13 +216,17 @@ class Fit:
                 "set settings.metric to one of them"
             )
         self._tell("validation", values)
-        get_logger("engine").info("epoch %d: %s %.4f", engine.progress.epoch + 1, metric, values[metric])
-        if engine.progress.judge(values[metric]) and self.output_dir is not None and process_rank() == 0:
+        if values[metric] != values[metric]:
+            get_logger("engine").warning("%s is NaN; it counts as no improvement", metric)
+        get_logger("engine").info("epoch %d: %s %.4f", engine.progress.epoch, metric, values[metric])
+        is_best = engine.progress.judge(values[metric], patient=not engine.progress.stopped)
+        if is_best and self.output_dir is not None and process_rank() == 0:
             weights = {
                 "state_dict": engine.scored_model.state_dict(),
                 "progress": engine.progress.state_dict(),
+                "run": asdict(self.record),
             }
-            save_checkpoint(weights, self.output_dir / "best.pt")
+            save_checkpoint(weights, home_of(self.output_dir, self.record) / "best.pt")
         return values
 
     def _means(self) -> dict[str, float]:
@@ -178,38 +247,96 @@ class Fit:
             open_all_layers(model)
         else:
             model.train()
+        hold_in_eval(self.held_in_eval)
 
-    def _save(self) -> None:
+    def _position(self) -> Position:
+        """Return where each process is in the epoch, with its random state."""
+        state = self.engine.progress
+        position = (state.epoch, state.batch, gather_objects(self.batches.state_dict()))
+        self.engine.position = position
+        return position
+
+    def _save(self, position: Position) -> None:
         """Write a checkpoint that holds the random state of every process."""
-        if self.output_dir is None:
+        if self.output_dir is None or process_rank() != 0:
             return
-        streams = gather_objects(self.batches.state_dict())
-        if process_rank() == 0:
-            state = {**self.engine.state_dict(), "streams": streams}
-            save_checkpoint(state, self.output_dir / f"checkpoint-{self.engine.progress.step:08d}.pt")
-            prune_checkpoints(self.output_dir, self.engine.settings.keep)
+        home, streams = home_of(self.output_dir, self.record), position[2]
+        state = {**self.engine.state_dict(), "streams": streams, "run": asdict(self.record)}
+        save_checkpoint(state, checkpoint_path(home, self.engine.progress.step))
+        prune_checkpoints(home, self.engine.settings.keep)
 
-    def _restore(self, resume: str | Path | None) -> dict[str, Any] | None:
-        """Load a checkpoint if asked to and set the generators; return where this process's loader was."""
+    def _begin(self, resume: str | Path | None) -> dict[str, Any] | None:
+        """Resume if asked to, make the folder this run's own, and return where this process's loader was."""
+        engine, state = self.engine, self.engine.progress
+        found = self._find(resume)
+        if found is not None:
+            path, saved = found
+            self._restore(path, saved)
+        elif engine.position is None or engine.position[:2] != (state.epoch, state.batch):
+            state.begin_epoch()  # an error broke it off, and nobody knows where its loader was
+        is_new = state.step == 0
+        self.record = self._describe()
+        gather_objects(None)  # every process has read before anything is moved
+        if self.output_dir is not None and process_rank() == 0:
+            here = found is not None and found[0].resolve().parent == self.output_dir.resolve()
+            if claim_folder(self.output_dir, self.record, step=state.step, resumed_here=here):
+                state.best = None
+        if is_new and process_rank() == 0:
+            for callback in self.callbacks:
+                if isinstance(callback, RunWatcher):
+                    callback.begin_run()
+        if engine.position is None:
+            return None
+        stream: dict[str, Any] = engine.position[2][process_rank()]
+        if state.batch:
+            set_random_state(stream["now"])
+        return stream
+
+    def _find(self, resume: str | Path | None) -> tuple[Path, dict[str, Any]] | None:
+        """Return the checkpoint to go on from."""
         if resume is None:
             return None
-        if resume == "auto":
-            if self.output_dir is None:
-                raise ConfigError("resume='auto' looks for checkpoints in output_dir, which is not given")
-            found = find_checkpoint(self.output_dir)
-            if found is None:
-                return None
-            path, state = found
-        else:
-            path, state = Path(resume), load_checkpoint(resume)
-        self.engine.load_state_dict(state)
-        streams = state["streams"]
-        if len(streams) <= process_rank():
-            raise ConfigError(f"{path} was saved by {len(streams)} processes; resume with as many")
-        stream: dict[str, Any] = streams[process_rank()]
-        set_random_state(stream["now"])
-        get_logger("engine").info("resumed from %s, step %d", path, self.engine.progress.step)
-        return stream
+        if resume != "auto":
+            return Path(resume), load_checkpoint(resume)
+        if self.output_dir is None:
+            raise ConfigError("resume='auto' looks for checkpoints in output_dir, which is not given")
+        return find_checkpoint(self.output_dir)
+
+    def _restore(self, path: Path, saved: dict[str, Any]) -> None:
+        """Take over a checkpoint, after it was looked at whole: a refused one changes nothing."""
+        engine, streams = self.engine, saved["streams"]
+        if len(streams) != process_count():
+            raise ConfigError(
+                f"{path} was saved by {len(streams)} processes and this run has {process_count()}: resume with as many"
+            )
+        engine.refuse_misfit(saved)
+        if "run" in saved:
+            engine.run_id = saved["run"]["run"]
+            refuse_other_run(self._describe(), saved["run"], path)
+        engine.load_state_dict(saved)
+        engine.position = (engine.progress.epoch, engine.progress.batch, streams)
+        set_random_state(streams[process_rank()]["now"])
+        get_logger("engine").info("resumed from %s, step %d", path, engine.progress.step)
+
+    def _describe(self) -> RunRecord:
+        engine = self.engine
+        modules, processes = (engine.model, engine.criterion), process_count()
+        return describe_run(engine.run_id, modules, engine.optimizers, engine.settings, processes=processes)
+
+    def _check_schedule(self) -> None:
+        """Refuse a schedule that waits for numbers which will not come."""
+        scheduler, settings = self.engine.scheduler, self.engine.settings
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            return
+        if settings.schedule == "step":
+            raise ConfigError(
+                "ReduceLROnPlateau looks at epochs: use TrainSettings(schedule='epoch'), which is the default"
+            )
+        if scheduler.mode == "max" and self.validate is None:
+            raise ConfigError(
+                f"ReduceLROnPlateau with mode='max' follows settings.metric ({settings.metric!r}), and there is no "
+                "validate; give one, or mode='min' to follow the loss"
+            )
 
     def _lr(self) -> float:
         return float(self.engine.optimizers[0].param_groups[-1]["lr"])
@@ -224,9 +351,8 @@ class Fit:
     def _tell(self, kind: Any, values: Mapping[str, float]) -> None:
         if process_rank() == 0:
             state = self.engine.progress
-            finished = state.epoch + (kind != "step")
             for callback in self.callbacks:
-                callback(Event(kind, finished, state.step, values))
+                callback(Event(kind, state.epoch, state.step, values))
 
 
 def _count_batches(loader: Any) -> int:

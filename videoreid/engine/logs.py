@@ -42,6 +42,7 @@ class CSVLogger:
     """Append ``kind, epoch, step, name, value`` rows of every epoch and validation (and step, if asked) to a file.
 
     One row per number, so that columns never change; after a resume, the last row of a step is the one that counts.
+    A file holds one run: where a new run begins, the file of an older one is renamed to ``<name>-1.csv``.
 
     Args:
         path: the file; created with a header where it is absent.
@@ -51,6 +52,15 @@ class CSVLogger:
     def __init__(self, path: str | Path, *, steps: bool = False) -> None:
         self.path = Path(path)
         self.steps = steps
+
+    def begin_run(self) -> None:
+        """Give the file of an older run a name of its own."""
+        number = 1
+        while (aside := self.path.with_stem(f"{self.path.stem}-{number}")).exists():
+            number += 1
+        if self.path.exists():
+            self.path.rename(aside)
+            get_logger("engine").warning("%s is of another run; it was renamed to %s", self.path, aside.name)
 
     def __call__(self, event: Event) -> None:
         """Write one event."""

@@ -1,10 +1,11 @@
 """How far a run has come, and what is told about it on the way."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
-__all__ = ["Callback", "Event", "Progress"]
+__all__ = ["Callback", "Event", "Progress", "RunWatcher"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,14 @@ class Event:
 Callback = Callable[[Event], None]
 
 
+@runtime_checkable
+class RunWatcher(Protocol):
+    """A callback that is also told when a new run begins, before its first step; not when one is resumed."""
+
+    def begin_run(self) -> None:
+        """Prepare for a new run."""
+
+
 @dataclass
 class Progress:
     """The counters of a run, which a checkpoint holds.
@@ -39,6 +48,8 @@ class Progress:
         best: the best metric so far.
         stale: validations since then.
         history: one row of numbers per finished epoch.
+        stopped: the row of the present epoch, where the run was stopped inside it.
+        unvalidated: the weights are saved, and their validation is still to come.
     """
 
     epoch: int = 0
@@ -48,6 +59,8 @@ class Progress:
     best: float | None = None
     stale: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    stopped: dict[str, float] = field(default_factory=dict)
+    unvalidated: bool = False
 
     def add(self, losses: Mapping[str, float]) -> None:
         """Count one batch."""
@@ -59,15 +72,35 @@ class Progress:
         """Return the mean of each loss over the present epoch."""
         return {name: value / max(self.batch, 1) for name, value in self.sums.items()}
 
+    def begin_epoch(self) -> None:
+        """Forget the batches of an epoch that was broken off; it is trained again from its first batch."""
+        self.batch, self.sums = 0, {}
+
+    def go_on(self) -> None:
+        """Take up training: what was noted about a stop no longer holds."""
+        self.stopped, self.unvalidated = {}, False
+
     def finish_epoch(self, row: Mapping[str, float]) -> None:
         """Close the present epoch with its row of numbers."""
         self.epoch, self.batch, self.sums = self.epoch + 1, 0, {}
         self.history.append(dict(row))
 
-    def judge(self, metric: float) -> bool:
-        """Return whether a metric is the best so far, and remember it."""
-        is_best = self.best is None or metric > self.best
-        self.best, self.stale = (metric, 0) if is_best else (self.best, self.stale + 1)
+    def rows(self) -> list[dict[str, float]]:
+        """Return a row per finished epoch, and one of the epoch inside which the run was stopped."""
+        return [*self.history, *([self.stopped] if self.stopped else [])]
+
+    def judge(self, metric: float, *, patient: bool = True) -> bool:
+        """Return whether a metric is the best so far, and remember it; NaN never is.
+
+        Args:
+            metric: larger is better.
+            patient: count a metric that is not the best towards `TrainSettings.patience`.
+        """
+        is_best = not math.isnan(metric) and (self.best is None or metric > self.best)
+        if is_best:
+            self.best, self.stale = metric, 0
+        elif patient:
+            self.stale += 1
         return is_best
 
     def state_dict(self) -> dict[str, Any]:

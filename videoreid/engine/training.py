@@ -1,6 +1,7 @@
 """One training step and one epoch, as plain functions for a loop of one's own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +13,16 @@ from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
 from videoreid.utils.wrappers import unwrap_model
 
-__all__ = ["Losses", "check_finite", "forward", "move_clip", "name_batch", "step", "train_one_epoch"]
+__all__ = [
+    "Losses",
+    "check_finite",
+    "forward",
+    "move_clip",
+    "name_batch",
+    "step",
+    "train_one_epoch",
+    "undone_on_error",
+]
 
 Losses = dict[str, Tensor]
 
@@ -81,8 +91,9 @@ def train_one_epoch(
     batches = 0
     model.train()
     for clip in tqdm(loader, desc="train", unit="batch", disable=not progress, leave=False):
-        losses = step(model, criterion, move_clip(clip, device))
-        check_finite(losses, clip, loader)
+        with undone_on_error(model, criterion):
+            losses = step(model, criterion, move_clip(clip, device))
+            check_finite(losses, clip, loader)
         optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
         optimizer.step()
@@ -95,6 +106,29 @@ def train_one_epoch(
 def move_clip(clip: Clip, device: torch.device) -> Clip:
     """Return the clip with its tensors on a device, without waiting where the memory is pinned."""
     return Clip(*(tensor.to(device, non_blocking=True) for tensor in clip))
+
+
+@contextmanager
+def undone_on_error(*parts: Any) -> Iterator[None]:
+    """Put the buffers of modules back and drop their gradients where the block raises.
+
+    A forward pass moves the statistics of batch norms before anybody has seen its loss; a batch that cannot be used
+    must leave no trace.
+
+    Args:
+        parts: model and criterion; what is no module is left alone.
+    """
+    modules = [part for part in parts if isinstance(part, nn.Module)]
+    before = [(buffer, buffer.detach().clone()) for module in modules for buffer in module.buffers()]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for buffer, values in before:
+                buffer.copy_(values)
+        for module in modules:
+            module.zero_grad(set_to_none=True)
+        raise
 
 
 def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -> None:

@@ -1,5 +1,7 @@
 """Hyper-parameter search with Optuna: spaces as records, studies that resume from a file, a plot."""
 
+import math
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from videoreid.errors import ConfigError, MissingExtraError, TrainingError
 from videoreid.utils import get_logger
 
 __all__ = ["BAG_OF_TRICKS_SPACE", "Range", "draw_study", "pruning_callback", "run_search", "suggest"]
+
+
+_JUDGED = "failed"  # on a trial that failed by what it tried, not by a crash
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,10 @@ def run_search(
 
     Args:
         objective: ``(trial) -> value``; see `suggest` and `pruning_callback`. A `TrainingError` (a loss that is
-            not finite) fails that trial alone.
-        trials: to finish in all, pruned ones included.
-        storage: SQLite file.
+            not finite) or a value that is NaN fails that trial alone.
+        trials: to finish in all, pruned and failed ones included. One that was killed, or whose objective crashed with
+            another error, does not count and is done again.
+        storage: SQLite file; any characters may be in its path.
         name: of the study in that file.
         seed: of the sampler.
         startup_trials: random draws before the sampler models the objective, and before anything is pruned.
@@ -88,27 +94,36 @@ def run_search(
 
     Raises:
         MissingExtraError: Optuna is not installed.
-        ConfigError: no trial to do.
+        ConfigError: no trial to do, or an address instead of a file.
     """
     optuna = _optuna()
     if trials < 1:
         raise ConfigError(f"trials must be 1 or more, got {trials}")
-    path = Path(storage)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    address = f"sqlite:///{path.absolute()}"
-    done = _finished(optuna, address, name)
+    records = _open_storage(optuna, storage)
+    begun, done = _count_trials(optuna, records, name)
     study = optuna.create_study(
         study_name=name,
-        storage=address,
+        storage=records,
         load_if_exists=True,
         direction="maximize",
         # a resumed study must not draw its first numbers again
-        sampler=optuna.samplers.TPESampler(seed=seed + done, n_startup_trials=startup_trials),
+        sampler=optuna.samplers.TPESampler(seed=seed + begun, n_startup_trials=startup_trials),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=startup_trials),
     )
-    if done:
-        get_logger("engine").info("study %s goes on after %d trials", name, done)
-    study.optimize(objective, n_trials=max(trials - done, 0), catch=(TrainingError,))
+    if begun:
+        get_logger("engine").info("study %s goes on after %d trials, %d of them done", name, begun, done)
+
+    def judged(trial: Any) -> float:
+        try:
+            value = float(objective(trial))
+        except TrainingError as error:
+            trial.set_user_attr(_JUDGED, str(error))
+            raise
+        if math.isnan(value):
+            trial.set_user_attr(_JUDGED, "the objective is NaN")
+        return value
+
+    study.optimize(judged, n_trials=max(trials - done, 0), catch=(TrainingError,))
     return study
 
 
@@ -155,13 +170,29 @@ def _is_log(trials: list[Any], name: str) -> bool:
     return any(getattr(trial.distributions.get(name), "log", False) for trial in trials)
 
 
-def _finished(optuna: Any, address: str, name: str) -> int:
-    """Return how many trials of a study ended, well or not; one that was killed will be done again."""
+def _open_storage(optuna: Any, storage: str | Path) -> Any:
+    """Return the storage of an SQLite file, which is opened by its path: in an address, "?" would end it."""
+    from sqlalchemy.pool import QueuePool  # comes with Optuna
+
+    if "://" in str(storage):
+        raise ConfigError(f"storage must be the path of an SQLite file, got the address {storage}")
+    path = Path(storage).expanduser().absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"creator": lambda: sqlite3.connect(path, check_same_thread=False), "poolclass": QueuePool}
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs=options)
+
+
+def _count_trials(optuna: Any, storage: Any, name: str) -> tuple[int, int]:
+    """Return how many trials of a study began, and how many came to an end of their own.
+
+    Optuna notes a trial whose objective crashed (an error in the script, memory) as one that failed.
+    """
     try:
-        study = optuna.load_study(study_name=name, storage=address)
+        study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        return 0
-    return sum(trial.state.is_finished() for trial in study.trials)
+        return 0, 0
+    done = [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED") or _JUDGED in t.user_attrs]
+    return len(study.trials), len(done)
 
 
 def _optuna() -> Any:

@@ -174,6 +174,9 @@ def test_a_target_without_queries_is_refused(root: str, forget_names: None) -> N
     register_video_dataset("train_only", lambda root: Splits("x", build_dataset("mars", root).train))
     with pytest.raises(ConfigError, match="target 'train_only' has no query"):
         video(root, sources="train_only")
+    manager = video(root, sources="train_only", targets=[])
+    assert (manager.test_loader, manager.targets) == ({}, [])
+    assert len(manager.train_loader) > 0
 
 
 def test_transforms_by_word_preset_and_hand() -> None:

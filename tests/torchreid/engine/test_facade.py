@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from videoreid.engine import extract_features
-from videoreid.errors import ConfigError
+from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance
 from videoreid.metrics import evaluate_rank, re_ranking
 from videoreid.optim import build_lr_scheduler, build_optimizer
@@ -119,6 +119,63 @@ def test_start_epoch_skips_what_is_done(world, tmp_path):
     subject = make(world)
     subject.run(tmp_path, max_epoch=3, start_epoch=2)
     assert [path.name for path in tmp_path.glob("checkpoint*")] == ["checkpoint-00000002.pt"]
+
+
+def test_nothing_is_lost_where_the_default_folder_is_used_twice(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(world).run(max_epoch=4, eval_freq=1)
+    old = {path.name: path.read_bytes() for path in (tmp_path / "log").iterdir()}
+    make(world).run(max_epoch=1)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "log" / "run-1").iterdir()} == old
+    assert set(old) == {"best.pt", "checkpoint-00000006.pt", "checkpoint-00000008.pt", "log.csv", "run.json"}
+    make(world).run(max_epoch=3, start_epoch=2)  # continued by hand: a run of its own
+    assert [path.name for path in (tmp_path / "log").glob("checkpoint*")] == ["checkpoint-00000002.pt"]
+
+
+def test_run_resumes(world, tmp_path):
+    whole, first, second = make(world), make(world), make(world)
+    whole.run(tmp_path / "whole", max_epoch=3)
+    first.run(tmp_path / "parts", max_epoch=2)
+    second.run(tmp_path / "parts", max_epoch=3, resume="auto")
+    assert torch.equal(second.model.body.weight, whole.model.body.weight)
+    assert not torch.equal(first.model.body.weight, whole.model.body.weight)
+
+
+def test_one_camera_is_refused_before_training(world, tmp_path):
+    subject = make(world)
+    data = world.Clips(5, 4)
+    data.tracklets = [replace(tracklet, camid=0) for tracklet in data.tracklets]
+    one_camera = world.loader(data)
+    subject.datamanager.test_loader["tiny"] = {"query": one_camera, "gallery": one_camera}
+    before = subject.model.body.weight.detach().clone()
+    with pytest.raises(
+        ProtocolError, match=r"target 'tiny'.*share 5 people and are of 1 camera.*'any_camera'"
+    ):
+        subject.run(tmp_path, max_epoch=1)
+    assert torch.equal(subject.model.body.weight, before)
+    assert not list(tmp_path.iterdir())
+    subject.datamanager.test_splits = {"tiny": SimpleNamespace(protocol="any_camera")}
+    assert subject.run(tmp_path, max_epoch=1)["tiny"].mean_average_precision > 0
+
+
+@pytest.mark.parametrize("targets", [{}, {"tiny": {"query": [], "gallery": []}}, None])
+def test_training_without_query_or_gallery(world, tmp_path, targets, caplog):
+    subject = make(world)
+    subject.datamanager.test_loader = targets
+    with caplog.at_level(logging.WARNING, "videoreid"):
+        assert subject.run(tmp_path, max_epoch=1, eval_freq=1) == {}
+    assert "the model is trained and not tested" in caplog.text
+    assert (tmp_path / "checkpoint-00000002.pt").exists()
+    with pytest.raises(ConfigError, match="nothing to test on"):
+        subject.run(tmp_path, test_only=True)
+
+
+def test_a_target_without_queries_is_left_out(world, tmp_path, caplog):
+    subject = make(world)
+    subject.datamanager.test_loader["empty"] = {"query": [], "gallery": world.loader()}
+    with caplog.at_level(logging.WARNING, "videoreid"):
+        assert list(subject.run(tmp_path, max_epoch=1)) == ["tiny"]
+    assert "in empty: the other targets are tested" in caplog.text
 
 
 def test_a_parallel_wrapper_is_taken_off(world):

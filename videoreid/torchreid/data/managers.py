@@ -117,7 +117,9 @@ class DataManager:
 
     def _make_test_loader(self, tracklets: Sequence[Tracklet], name: str, part: str) -> ClipLoader:
         if not tracklets:
-            raise ConfigError(f"target {name!r} has no {part}; choose another target")
+            raise ConfigError(
+                f"target {name!r} has no {part}; choose another target, or targets=[] to train without tests"
+            )
         return eval_loader(
             tracklets,
             batch_size=self._options["batch_size_test"],
@@ -143,7 +145,7 @@ class VideoDataManager(DataManager):
     Args:
         root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
         sources: datasets to train on, a name or several.
-        targets: datasets to test on; None means the sources.
+        targets: datasets to test on; None means the sources, an empty list none.
         height: of a frame in pixels.
         width: of a frame in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.
@@ -207,7 +209,7 @@ class ImageDataManager(DataManager):
     Args:
         root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
         sources: datasets to train on, a name or several.
-        targets: datasets to test on; None means the sources.
+        targets: datasets to test on; None means the sources, an empty list none.
         height: of an image in pixels.
         width: of an image in pixels.
         transforms: torchreid's words, a preset, or a `ClipTransform`.

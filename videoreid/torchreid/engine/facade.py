@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -12,10 +12,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.engine.engine import Engine
+from videoreid.engine.evaluation import check_matches
 from videoreid.engine.inference import extract_features
 from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
-from videoreid.errors import ConfigError
+from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.types import Features, Ranking
 from videoreid.utils import get_logger, setup_logging
@@ -79,12 +80,14 @@ class DataManagerEngine:
         start_eval: int = 0,
         eval_freq: int = -1,
         test_only: bool = False,  # noqa: FBT001, FBT002
+        *,
+        resume: Literal["auto"] | Path | None = None,
         **scoring: Any,
     ) -> dict[str, Ranking]:
-        """Train, test now and then, and test at the end.
+        """Train, test now and then, and test at the end; without a target to test on, train only.
 
         Args:
-            save_dir: where checkpoints, ``log.csv`` and pictures go.
+            save_dir: where checkpoints, ``log.csv`` and pictures go; an older run there is moved to ``run-<n>`` in it.
             max_epoch: epochs in all.
             start_epoch: epochs that are done already.
             print_freq: updates between two lines.
@@ -93,6 +96,7 @@ class DataManagerEngine:
             start_eval: first epoch after which it is tested.
             eval_freq: epochs between two tests; -1 tests at the end only.
             test_only: test at once and do not train.
+            resume: "auto" goes on from the newest checkpoint in ``save_dir``, if there is one; a path names it.
             scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
                 in torchreid.
 
@@ -100,13 +104,11 @@ class DataManagerEngine:
             The ranking of every target at the end.
 
         Raises:
-            ConfigError: no epoch to train, or a picture of ranks asked for in training.
+            ConfigError: no epoch to train, nothing to test on, or a picture of ranks asked for in training.
+            ProtocolError: said before any training: no query of a target can be found in its gallery.
         """
         setup_logging()
-        try:
-            options = Scoring(**scoring)
-        except TypeError as error:
-            raise ConfigError(f"run() does not know a keyword: {error}") from error
+        options = _scoring(scoring)
         if test_only:
             return self.test(save_dir, options)
         if options.visrank:
@@ -116,14 +118,16 @@ class DataManagerEngine:
                 f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
                 "max_epoch, or test_only=True"
             )
+        self._check_targets(options)
+        layers = (open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ())
         settings = TrainSettings(
-            fixbase_epochs=fixbase_epoch if open_layers is not None else 0,
-            open_layers=(open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ()),
+            fixbase_epochs=fixbase_epoch if layers else 0,
+            open_layers=layers,
             validate_every=eval_freq if eval_freq > 0 else max_epoch,
             validate_from=max(start_eval, 1),
             metric="rank1",
         )
-        self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options)
+        self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options, resume)
         return self.rankings
 
     def _train(
@@ -133,6 +137,7 @@ class DataManagerEngine:
         epochs: tuple[int, int],
         print_freq: int,
         options: Scoring,
+        resume: Literal["auto"] | Path | None,
     ) -> None:
         engine = Engine(
             self.model, self.criterion, self.optimizer, self.scheduler, settings=settings, device=self.device
@@ -143,35 +148,75 @@ class DataManagerEngine:
         engine.fit(
             loader,
             last,
-            validate=lambda: self._scores(save_dir, options),
+            validate=(lambda: self._scores(save_dir, options)) if self._targets() else None,
             output_dir=save_dir,
+            resume=resume,
             callbacks=[lines, CSVLogger(save_dir / "log.csv")],
             progress=False,
         )
 
     def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
-        """Score the model on every target and print the scores with their protocol."""
+        """Score the model on every target and print the scores with their protocol.
+
+        Raises:
+            ConfigError: no target has both queries and a gallery.
+        """
         options = options or Scoring()
+        if not self._targets():
+            raise ConfigError("there is nothing to test on: no target has both queries and a gallery")
         self.model.to(self.device)
-        for name, loaders in self.datamanager.test_loader.items():
+        for name, loaders in self._targets().items():
             self.rankings[name] = self._rank(name, loaders, options)
             self._print(self.rankings[name], options)
             if options.visrank:
                 self._draw(name, loaders, Path(save_dir), options)
         return self.rankings
 
+    def _targets(self) -> dict[str, Any]:
+        """Return the loaders of every target that has queries and a gallery."""
+        return {
+            name: loaders
+            for name, loaders in (self.datamanager.test_loader or {}).items()
+            if all(loaders.get(part) is not None and len(loaders[part]) for part in ("query", "gallery"))
+        }
+
+    def _check_targets(self, options: Scoring) -> None:
+        """Say before training which targets cannot be scored."""
+        targets = self._targets()
+        left_out = [name for name in self.datamanager.test_loader or {} if name not in targets]
+        if left_out or not targets:
+            get_logger("engine").warning(
+                "no queries or no gallery%s: %s",
+                f" in {', '.join(left_out)}" if left_out else "",
+                "the other targets are tested" if targets else "the model is trained and not tested",
+            )
+        for name, loaders in targets.items():
+            parts = [
+                getattr(getattr(loaders[part], "dataset", None), "tracklets", None)
+                for part in ("query", "gallery")
+            ]
+            if parts[0] is None or parts[1] is None:
+                continue
+            try:
+                check_matches(parts[0], parts[1], protocol=self._protocol(name, options))
+            except ProtocolError as error:
+                raise ProtocolError(f"target {name!r}: {error}") from error
+
+    def _protocol(self, name: str, options: Scoring) -> str:
+        splits = getattr(self.datamanager, "test_splits", {}).get(name)
+        own = "cross_camera" if splits is None else splits.protocol
+        return "single_gallery_shot" if options.use_metric_cuhk03 else own
+
     def _rank(self, name: str, loaders: Any, options: Scoring) -> Ranking:
         features = [extract_features(self.model, loaders[part]) for part in ("query", "gallery")]
         if options.normalize_feature:
             features = [_normalised(part) for part in features]
-        splits = getattr(self.datamanager, "test_splits", {}).get(name)
-        protocol = "cross_camera" if splits is None else splits.protocol
         # what torchreid calls "euclidean" is squared
         distance = "squared_euclidean" if options.dist_metric == "euclidean" else options.dist_metric
         refiners: list[Any] = [KReciprocal(metric=distance)] if options.rerank else []
         return evaluate_features(
             *features,
-            protocol="single_gallery_shot" if options.use_metric_cuhk03 else protocol,
+            protocol=self._protocol(name, options),
             distance=distance,
             refiners=refiners,
             dataset=name,
@@ -204,6 +249,13 @@ class DataManagerEngine:
             read_frames=query.reader.read,
             top_k=options.visrank_topk,
         )
+
+
+def _scoring(keywords: dict[str, Any]) -> Scoring:
+    try:
+        return Scoring(**keywords)
+    except TypeError as error:
+        raise ConfigError(f"run() does not know a keyword: {error}") from error
 
 
 def _normalised(features: Features) -> Features:
