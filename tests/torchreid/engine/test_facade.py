@@ -75,7 +75,7 @@ def test_run_trains_tests_and_saves(world, engine, tmp_path, caplog):
 def test_weights_of_the_terms_and_smoothing(world):
     engine = make(world, VideoTripletEngine, margin=0.5, weight_t=0.25, weight_x=2.0, label_smooth=False)
     assert engine.criterion.weights == {"softmax": 2.0, "triplet": 0.25}
-    assert engine.criterion.terms["softmax"].label_smoothing == 0.0
+    assert engine.criterion.terms["softmax"].loss.label_smoothing == 0.0
     assert engine.criterion.terms["triplet"].loss.margin == 0.5
     assert list(make(world, ImageTripletEngine, weight_x=0).criterion.weights) == ["triplet"]
 
