@@ -10,6 +10,7 @@ def test_the_published_rules():
     more = "market1501_toolkit mars_official mars_torchreid no_cameras prid2011 single_gallery_shot xmars"
     assert set(list_protocols()) == {*names.split(), *more.split()}
     assert {name for name, record in PROTOCOLS.items() if record.queries_in_gallery} == {
+        "camera_aware",
         "mars_official",
         "lsvid",
         "xmars",

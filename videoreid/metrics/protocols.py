@@ -12,8 +12,9 @@ _RECORDS = (
     Protocol("any_camera", junk="nothing", note="matches in the query's own camera count"),
     Protocol(
         "camera_aware",
+        queries_in_gallery=True,
         same_camera_penalty=True,
-        note="NOT comparable with the literature: every same-camera pair is moved behind all others",
+        note="VPReID's 're Results', NOT comparable with the literature: same-camera pairs are moved behind all others",
     ),
     Protocol("cross_camera"),
     Protocol("dukemtmcvidreid", note="the published gallery holds the queries already; nothing is appended"),
@@ -37,7 +38,7 @@ _RECORDS = (
     Protocol(
         "single_gallery_shot",
         gallery_shot="single",
-        note="CUHK03: one random gallery row per person, mean over ten draws",
+        note="CUHK03: the CMC is the mean over ten galleries of one random row per person; AP is over all rows",
     ),
     Protocol("xmars", queries_in_gallery=True, note="X-MARS, a re-split of MARS, scored as MARS is"),
 )
@@ -99,7 +100,7 @@ def protocol_line(
         f"AP {protocol.average_precision}",
     ]
     if protocol.gallery_shot == "single":
-        parts.append("single gallery shot")
+        parts.append("CMC by single gallery shot")
     parts.append(f"refiners {' + '.join(refiners) or 'none'}")
     parts.extend(f"{key} {value}" for key, value in (details or {}).items())
     if protocol.note:
