@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.metrics.rerank_oracle import dense_oracle
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance
 from videoreid.metrics._rerank_neighbours import nearest_neighbours
@@ -21,8 +22,6 @@ from videoreid.metrics.rerank import (
     re_ranking,
 )
 from videoreid.types import Features
-
-from .rerank_oracle import dense_oracle
 
 FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "rerank.npz"
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.metrics.rerank_oracle import square_oracle
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
 from videoreid.functional import pairwise_distance
 from videoreid.metrics import (
@@ -21,8 +22,6 @@ from videoreid.metrics import (
 )
 from videoreid.metrics._st_histogram import cluster_visits, smooth_histogram
 from videoreid.types import Features
-
-from .rerank_oracle import square_oracle
 
 FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "spatial_temporal.npz"
 

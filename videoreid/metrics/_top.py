@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._pairs import SamePersonPairs
-from ._scores import Scores
+from videoreid.metrics._pairs import SamePersonPairs
+from videoreid.metrics._scores import Scores
 
 __all__ = ["TopRows"]
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
-
-from .verification import PairDistances
+from videoreid.metrics.verification import PairDistances
 
 __all__ = [
     "IsotonicCalibration",

@@ -6,11 +6,10 @@ import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance_chunks
+from videoreid.metrics._pairs import same_person_pairs
+from videoreid.metrics.protocols import get_protocol
 from videoreid.types import Features, Protocol
 from videoreid.utils import generator_from
-
-from ._pairs import same_person_pairs
-from .protocols import get_protocol
 
 __all__ = [
     "PairDistances",
