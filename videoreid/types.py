@@ -62,7 +62,7 @@ class Splits:
         train: training tracklets.
         query: tracklets to look for.
         gallery: tracklets to look in, as published for this corpus.
-        protocol: name of the protocol by which the corpus is scored (see `videoreid.metrics.protocols`).
+        protocol: name of the protocol by which the corpus is scored (see `videoreid.metrics.list_protocols`).
         licence: under which conditions the data may be used.
     """
 

@@ -11,7 +11,6 @@ from videoreid.metrics.calibration import (
 )
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.ensembles import ensemble_distances, ensemble_features
-from videoreid.metrics.evaluation import Refiner, evaluate_distances, evaluate_features
 from videoreid.metrics.open_set import OpenSetScore, detection_identification_rate
 from videoreid.metrics.precision import (
     average_precision,
@@ -19,8 +18,16 @@ from videoreid.metrics.precision import (
     inverse_negative_penalty,
     precision_recall,
 )
-from videoreid.metrics.protocols import PROTOCOLS, get_protocol, list_protocols, protocol_line
 from videoreid.metrics.query_expansion import augment_database, expand_queries
+from videoreid.metrics.ranking import (
+    PROTOCOLS,
+    Refiner,
+    evaluate_distances,
+    evaluate_features,
+    get_protocol,
+    list_protocols,
+    protocol_line,
+)
 from videoreid.metrics.rerank import (
     KReciprocal,
     k_reciprocal_rerank,

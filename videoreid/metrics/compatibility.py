@@ -4,7 +4,7 @@ import numpy as np
 from torch import Tensor
 
 from videoreid.functional import pairwise_distance
-from videoreid.metrics.evaluation import evaluate_distances
+from videoreid.metrics.ranking.evaluation import evaluate_distances
 from videoreid.types import Protocol
 
 __all__ = ["compute_distance_matrix", "evaluate_rank"]

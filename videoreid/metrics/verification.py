@@ -6,8 +6,8 @@ import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance_chunks
-from videoreid.metrics._pairs import same_person_pairs
-from videoreid.metrics.protocols import get_protocol
+from videoreid.metrics.ranking.pairs import same_person_pairs
+from videoreid.metrics.ranking.protocols import get_protocol
 from videoreid.types import Features, Protocol
 from videoreid.utils import generator_from
 

@@ -11,7 +11,7 @@ from corpus_imitations import IMITATIONS, OWN_TESTS, Facts
 
 from videoreid.data.datasets import DATASETS, build_dataset, corpus_card, list_cards, list_datasets
 from videoreid.errors import DatasetError
-from videoreid.metrics.protocols import PROTOCOLS
+from videoreid.metrics import PROTOCOLS
 from videoreid.types import Splits, Tracklet
 
 NAMES = sorted(IMITATIONS)

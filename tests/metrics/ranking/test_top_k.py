@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.conftest import exact_distances
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import same_person_pairs
-from videoreid.metrics._scores import FeatureScores, MatrixScores
-from videoreid.metrics._top import TopRows
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores
+from videoreid.metrics.ranking.pairs import same_person_pairs
+from videoreid.metrics.ranking.top_k import TopRows
 from videoreid.types import Protocol
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import SamePersonPairs
-from videoreid.metrics._scores import Scores
 from videoreid.metrics.precision import cumulative_matching
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import Scores
+from videoreid.metrics.ranking.pairs import SamePersonPairs
 from videoreid.types import Protocol
 from videoreid.utils import generator_from
 

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from videoreid.errors import ProtocolError
 from videoreid.functional import pairwise_distance_chunks
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import SamePersonPairs, check_ids, same_person_pairs
-from videoreid.metrics._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
-from videoreid.metrics._single_shot import single_shot_cmc
-from videoreid.metrics._top import TopRows
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
-from videoreid.metrics.protocols import get_protocol, protocol_line
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores, SameCameraPenalty, Scores
+from videoreid.metrics.ranking.pairs import SamePersonPairs, check_ids, same_person_pairs
+from videoreid.metrics.ranking.protocols import get_protocol, protocol_line
+from videoreid.metrics.ranking.single_shot import single_shot_cmc
+from videoreid.metrics.ranking.top_k import TopRows
 from videoreid.types import Features, Protocol, RankedGallery, Ranking
 from videoreid.utils.arrays import as_tensor
 

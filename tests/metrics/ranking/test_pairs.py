@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from videoreid.errors import ProtocolError
-from videoreid.metrics._pairs import check_ids, same_person_pairs
+from videoreid.metrics.ranking.pairs import check_ids, same_person_pairs
 from videoreid.types import Protocol
 
 

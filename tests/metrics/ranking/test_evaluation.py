@@ -11,7 +11,7 @@ from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import evaluate_distances, evaluate_features
 from videoreid.types import Features, Protocol
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 REFERENCE = SHARED / "reference" / "numeric" / "ranking.npz"
 MARS = SHARED / "data" / "mars_info"
 
