@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.metrics.rerank_oracle import square_oracle
+from tests.metrics.reranking.oracle import square_oracle
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
 from videoreid.functional import pairwise_distance
 from videoreid.metrics import (

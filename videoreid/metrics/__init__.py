@@ -28,7 +28,7 @@ from videoreid.metrics.ranking import (
     list_protocols,
     protocol_line,
 )
-from videoreid.metrics.rerank import (
+from videoreid.metrics.reranking import (
     KReciprocal,
     k_reciprocal_rerank,
     k_reciprocal_rerank_blocks,

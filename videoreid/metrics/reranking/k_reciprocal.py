@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError
-from videoreid.metrics._rerank_jaccard import rerank_blocks
-from videoreid.metrics._rerank_sources import DistanceSource, FeatureDistances, MatrixDistances
+from videoreid.metrics.reranking.jaccard import rerank_blocks
+from videoreid.metrics.reranking.sources import DistanceSource, FeatureDistances, MatrixDistances
 from videoreid.types import Features
 from videoreid.utils import get_logger
 from videoreid.utils.arrays import as_tensor

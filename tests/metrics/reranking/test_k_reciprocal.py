@@ -8,22 +8,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.metrics.rerank_oracle import dense_oracle
+from tests.metrics.reranking.oracle import dense_oracle
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance
-from videoreid.metrics._rerank_neighbours import nearest_neighbours
-from videoreid.metrics._rerank_sets import average_rows, encode_rows, reciprocal_mask
-from videoreid.metrics._rerank_sources import FeatureDistances, MatrixDistances
-from videoreid.metrics.rerank import (
+from videoreid.metrics.reranking.encoding import average_rows, encode_rows, reciprocal_mask
+from videoreid.metrics.reranking.k_reciprocal import (
     KReciprocal,
     k_reciprocal_rerank,
     k_reciprocal_rerank_blocks,
     k_reciprocal_rerank_distances,
     re_ranking,
 )
+from videoreid.metrics.reranking.neighbours import nearest_neighbours
+from videoreid.metrics.reranking.sources import FeatureDistances, MatrixDistances
 from videoreid.types import Features
 
-FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "rerank.npz"
+FIGURES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "numeric" / "rerank.npz"
 
 
 def feature_oracle(query, gallery, k1=20, k2=6, lambda_value=0.3, metric="cosine", exponent=2.0):

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ProtocolError
-from videoreid.metrics._rerank_neighbours import nearest_neighbours
-from videoreid.metrics._rerank_sets import (
+from videoreid.metrics.reranking.encoding import (
     CHUNK_ELEMENTS,
     SparseRows,
     average_rows,
@@ -15,7 +14,8 @@ from videoreid.metrics._rerank_sets import (
     expand_ranges,
     row_scale,
 )
-from videoreid.metrics._rerank_sources import DistanceSource
+from videoreid.metrics.reranking.neighbours import nearest_neighbours
+from videoreid.metrics.reranking.sources import DistanceSource
 
 __all__ = ["rerank_blocks"]
 
