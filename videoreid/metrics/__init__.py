@@ -1,7 +1,5 @@
 """Scores of retrieval and of verification, each with the rules it was made by."""
 
-from videoreid.metrics._st_rerank import JointKReciprocal
-from videoreid.metrics._st_rules import JointRules
 from videoreid.metrics.calibration import (
     IsotonicCalibration,
     LogisticCalibration,
@@ -42,7 +40,7 @@ from videoreid.metrics.significance import (
     mean_and_spread,
     paired_test,
 )
-from videoreid.metrics.spatial_temporal import SpatialTemporalModel
+from videoreid.metrics.spatial_temporal import JointKReciprocal, JointRules, SpatialTemporalModel
 from videoreid.metrics.verification import (
     PairDistances,
     Roc,

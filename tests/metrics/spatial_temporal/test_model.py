@@ -20,10 +20,10 @@ from videoreid.metrics import (
     SpatialTemporalModel,
     evaluate_features,
 )
-from videoreid.metrics._st_histogram import cluster_visits, smooth_histogram
+from videoreid.metrics.spatial_temporal.histogram import cluster_visits, smooth_histogram
 from videoreid.types import Features
 
-FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "spatial_temporal.npz"
+FIGURES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "numeric" / "spatial_temporal.npz"
 
 
 def mean_oracle(pids, camids, times, cameras, bins, interval, epsilon=1e-7):
@@ -392,7 +392,7 @@ def test_tensors_give_tensors_and_blocks_change_nothing(monkeypatch):
     kept = similarity.clone()
     whole = model.joint(similarity, **options)
     assert isinstance(whole, torch.Tensor)
-    monkeypatch.setattr("videoreid.metrics.spatial_temporal.CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("videoreid.metrics.spatial_temporal.model.CHUNK_ELEMENTS", 100)
     torch.testing.assert_close(model.joint(similarity, **options), whole, rtol=0, atol=1e-12)
     assert torch.equal(similarity, kept)
 

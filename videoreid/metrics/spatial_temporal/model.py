@@ -16,9 +16,13 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
-from videoreid.metrics._st_histogram import smooth_histogram, training_visits, transition_histogram
-from videoreid.metrics._st_joint import Sightings, factor_table, look_up, sightings
-from videoreid.metrics._st_rules import JointRules
+from videoreid.metrics.spatial_temporal.histogram import (
+    smooth_histogram,
+    training_visits,
+    transition_histogram,
+)
+from videoreid.metrics.spatial_temporal.lookup import Sightings, factor_table, look_up, sightings
+from videoreid.metrics.spatial_temporal.rules import JointRules
 from videoreid.types import Features
 from videoreid.utils import atomic_path
 from videoreid.utils.arrays import as_tensor
