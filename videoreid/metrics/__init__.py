@@ -1,15 +1,7 @@
 """Scores of retrieval and of verification, each with the rules it was made by."""
 
-from videoreid.metrics.calibration import (
-    IsotonicCalibration,
-    LogisticCalibration,
-    expected_calibration_error,
-    fit_isotonic,
-    fit_logistic,
-)
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.ensembles import ensemble_distances, ensemble_features
-from videoreid.metrics.open_set import OpenSetScore, detection_identification_rate
 from videoreid.metrics.precision import (
     average_precision,
     cumulative_matching,
@@ -42,11 +34,18 @@ from videoreid.metrics.significance import (
 )
 from videoreid.metrics.spatial_temporal import JointKReciprocal, JointRules, SpatialTemporalModel
 from videoreid.metrics.verification import (
+    IsotonicCalibration,
+    LogisticCalibration,
+    OpenSetScore,
     PairDistances,
     Roc,
     ThresholdCheck,
     check_threshold,
+    detection_identification_rate,
     equal_error_rate,
+    expected_calibration_error,
+    fit_isotonic,
+    fit_logistic,
     pair_distances,
     roc_curve,
     score_histograms,
