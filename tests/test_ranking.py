@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from videoreid.errors import ProtocolError
-from videoreid.types import Protocol, RankedGallery, Ranking, Tracklet
+from videoreid.types import EvaluationProtocol, RankedGallery, Ranking, Tracklet
 
 
 def tracklets(*ids: tuple[int, int]) -> list[Tracklet]:
@@ -19,7 +19,7 @@ def ranked(items: list[Tracklet], query_start: int | None) -> RankedGallery:
     return RankedGallery(np.array([t.pid for t in items]), np.array([t.camid for t in items]), query_start, 2)
 
 
-def ranking(gallery: RankedGallery | None, protocol: Protocol | None = None) -> Ranking:
+def ranking(gallery: RankedGallery | None, protocol: EvaluationProtocol | None = None) -> Ranking:
     return Ranking(
         average_precision=np.array([1.0, 0.5]),
         inverse_negative_penalty=np.array([1.0, 0.5]),
@@ -28,7 +28,7 @@ def ranking(gallery: RankedGallery | None, protocol: Protocol | None = None) -> 
         top_indices=np.array([[4, 0, 2], [1, 3, -1]]),
         top_distances=np.zeros((2, 3), np.float32),
         top_matches=np.zeros((2, 3), bool),
-        protocol=protocol or Protocol("test"),
+        protocol=protocol or EvaluationProtocol("test"),
         protocol_line="line",
         gallery=gallery,
     )
@@ -80,9 +80,9 @@ def test_a_ranking_made_by_hand_cannot_hide_appended_queries() -> None:
     with pytest.raises(ProtocolError, match="does not say which gallery was searched"):
         ranking(None).searched(QUERY, GALLERY)
     with pytest.raises(ProtocolError, match="does not say which gallery was searched"):
-        ranking(None, Protocol("test", queries_in_gallery=True)).searched(QUERY, five)
+        ranking(None, EvaluationProtocol("test", queries_in_gallery=True)).searched(QUERY, five)
 
 
 def test_a_query_cannot_find_itself() -> None:
     with pytest.raises(ProtocolError, match="every query would find itself first"):
-        Protocol("test", queries_in_gallery=True, junk="nothing")
+        EvaluationProtocol("test", queries_in_gallery=True, junk="nothing")

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
-from typing import Protocol as Interface
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from videoreid.errors import ProtocolError
 
-__all__ = ["Protocol", "RankedGallery", "Ranking"]
+__all__ = ["EvaluationProtocol", "RankedGallery", "Ranking"]
 
 
-class _Identified(Interface):
+class _Identified(Protocol):
     """Whatever shows one person in one camera, as a tracklet does."""
 
     @property
@@ -26,7 +25,7 @@ Item = TypeVar("Item", bound=_Identified)
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """The rules by which a ranking is scored.
 
     Args:
@@ -166,7 +165,7 @@ class Ranking:
     top_indices: np.ndarray
     top_distances: np.ndarray
     top_matches: np.ndarray
-    protocol: Protocol
+    protocol: EvaluationProtocol
     protocol_line: str
     match_ranks: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     match_offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))

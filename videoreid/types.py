@@ -14,10 +14,19 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import DatasetError, ProtocolError
-from videoreid.ranking import Protocol, RankedGallery, Ranking
+from videoreid.ranking import EvaluationProtocol, RankedGallery, Ranking
 from videoreid.utils.arrays import as_ids, as_tensor, as_times
 
-__all__ = ["Clip", "Features", "Protocol", "RankedGallery", "Ranking", "ReIDOutput", "Splits", "Tracklet"]
+__all__ = [
+    "Clip",
+    "Features",
+    "EvaluationProtocol",
+    "RankedGallery",
+    "Ranking",
+    "ReIDOutput",
+    "Splits",
+    "Tracklet",
+]
 
 
 @dataclass(frozen=True)

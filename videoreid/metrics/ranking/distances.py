@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol as Interface
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 16 << 20
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
 
 
-class Scores(Interface):
+class Scores(Protocol):
     """Distances of Q queries to G gallery rows.
 
     A *position* is a float64 number that orders gallery rows; `block` gives positions in working precision, each

@@ -1,7 +1,7 @@
 """Score a ranking by a named protocol: CMC, AP and mINP of every query, and the line that says how."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol as Interface
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,13 +16,13 @@ from videoreid.metrics.ranking.pairs import SamePersonPairs, check_ids, same_per
 from videoreid.metrics.ranking.protocols import get_protocol, protocol_line
 from videoreid.metrics.ranking.single_shot import single_shot_cmc
 from videoreid.metrics.ranking.top_k import TopRows
-from videoreid.types import Features, Protocol, RankedGallery, Ranking
+from videoreid.types import EvaluationProtocol, Features, RankedGallery, Ranking
 from videoreid.utils.arrays import as_tensor
 
 __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 
 
-class Refiner(Interface):
+class Refiner(Protocol):
     """What changes distances after they are computed: re-ranking, the spatial-temporal metric, ..."""
 
     @property
@@ -37,7 +37,7 @@ def evaluate_features(
     query: Features,
     gallery: Features,
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "cosine",
     refiners: Sequence[Refiner] = (),
     corpus: str = "",
@@ -95,7 +95,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     q_camids: np.ndarray | Sequence[int],
     g_camids: np.ndarray | Sequence[int],
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "given",
     refiners: Sequence[str] = (),
     corpus: str = "",
@@ -144,7 +144,7 @@ def _score(
     scores: Scores,
     pairs: SamePersonPairs,
     gallery: RankedGallery,
-    rules: Protocol,
+    rules: EvaluationProtocol,
     top_k: int,
     line_parts: dict,
 ) -> Ranking:
@@ -233,7 +233,7 @@ def _name(refiner: Refiner) -> str:
     return str(getattr(refiner, "name", getattr(refiner, "__name__", type(refiner).__name__)))
 
 
-def _refuse_queries_twice(query: Features, gallery: Features, rules: Protocol) -> None:
+def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationProtocol) -> None:
     """Raise ProtocolError if every query is a gallery row already, wherever it stands."""
     if len(query) == 0 or len(gallery) < len(query):
         return
@@ -265,7 +265,7 @@ def _as_bytes(rows: Tensor) -> np.ndarray:
 
 
 def _find_queries(
-    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: Protocol
+    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: EvaluationProtocol
 ) -> int | None:
     """Return the first of the queries' columns: they are the first or the last; None if they may be either."""
     count, columns = len(people[0]), len(people[1])

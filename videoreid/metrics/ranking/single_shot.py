@@ -6,7 +6,7 @@ from videoreid.metrics.precision import cumulative_matching
 from videoreid.metrics.ranking.counting import ranks_of_matches
 from videoreid.metrics.ranking.distances import Scores
 from videoreid.metrics.ranking.pairs import SamePersonPairs
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 from videoreid.utils import generator_from
 
 __all__ = ["single_shot_cmc"]
@@ -15,7 +15,7 @@ _DRAWS = 10
 
 
 def single_shot_cmc(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: Protocol, *, seed: int = 0
+    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: EvaluationProtocol, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the first rank of every query and the CMC, averaged over ten random galleries of one row per person.
 
