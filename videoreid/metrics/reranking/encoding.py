@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoreid.metrics._rerank_neighbours import Neighbours
-from videoreid.metrics._rerank_sources import DistanceSource
+from videoreid.metrics.reranking.neighbours import Neighbours
+from videoreid.metrics.reranking.sources import DistanceSource
 
 __all__ = ["SparseRows", "average_rows", "encode_rows", "expand_ranges", "reciprocal_mask"]
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError, ProtocolError
+from videoreid.utils.arrays import as_times
 
 __all__ = ["Sightings", "factor_table", "look_up", "sightings"]
 
@@ -53,11 +54,12 @@ def sightings(
         offsets: ``(C,)`` what is added to the clock of each camera.
 
     Raises:
-        ProtocolError: lengths differ, a camera is unknown to the model, or a time ends before it starts.
+        ProtocolError: lengths differ, times are not numbers, a camera is unknown to the model, or a time ends before it
+            starts.
         ConfigError: camera numbers are not integers.
     """
-    camids, starts = np.asarray(camids), np.asarray(times, dtype=np.float64)
-    ends = starts if end_times is None else np.asarray(end_times, dtype=np.float64)
+    camids, starts = np.asarray(camids), as_times(f"{side} times", times)
+    ends = starts if end_times is None else as_times(f"{side} end_times", end_times)
     for name, values in (("camids", camids), ("times", starts), ("end_times", ends)):
         if values.shape != (length,):
             raise ProtocolError(f"{length} {side} rows, but {name} of shape {values.shape}")

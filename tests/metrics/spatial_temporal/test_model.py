@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.metrics.reranking.oracle import square_oracle
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
 from videoreid.functional import pairwise_distance
 from videoreid.metrics import (
@@ -19,12 +20,10 @@ from videoreid.metrics import (
     SpatialTemporalModel,
     evaluate_features,
 )
-from videoreid.metrics._st_histogram import cluster_visits, smooth_histogram
+from videoreid.metrics.spatial_temporal.histogram import cluster_visits, smooth_histogram
 from videoreid.types import Features
 
-from .rerank_oracle import square_oracle
-
-FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "spatial_temporal.npz"
+FIGURES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "numeric" / "spatial_temporal.npz"
 
 
 def mean_oracle(pids, camids, times, cameras, bins, interval, epsilon=1e-7):
@@ -393,7 +392,7 @@ def test_tensors_give_tensors_and_blocks_change_nothing(monkeypatch):
     kept = similarity.clone()
     whole = model.joint(similarity, **options)
     assert isinstance(whole, torch.Tensor)
-    monkeypatch.setattr("videoreid.metrics.spatial_temporal.CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("videoreid.metrics.spatial_temporal.model.CHUNK_ELEMENTS", 100)
     torch.testing.assert_close(model.joint(similarity, **options), whole, rtol=0, atol=1e-12)
     assert torch.equal(similarity, kept)
 
@@ -480,6 +479,7 @@ def test_bad_settings(options, message):
         ({"times": np.zeros(299)}, "300 training rows, but times"),
         ({"times": np.full(300, np.nan)}, "nothing to fit"),
         ({"end_times": np.full(300, -5.0)}, "end before they start"),
+        ({"times": np.full(300, "noon")}, "training times must be numbers, NaN where unknown, got <U4"),
         ({"camids": np.zeros(300, dtype=int)}, "nothing to fit: 1 cameras"),
         ({"pids": np.arange(300)}, "nothing to learn"),
         ({"num_cameras": 3}, r"cameras \[3, 4\] are outside the model"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from videoreid.metrics._rerank_sources import DistanceSource
+from videoreid.metrics.reranking.sources import DistanceSource
 
 __all__ = ["Neighbours", "nearest_neighbours"]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.errors import ProtocolError
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
+from videoreid.utils.arrays import as_ids
 
 __all__ = ["SamePersonPairs", "check_ids", "same_person_pairs"]
 
@@ -43,20 +44,22 @@ def check_ids(name: str, values: object, length: int) -> np.ndarray:
     """Return ids as an int64 array of the expected length.
 
     Raises:
-        ProtocolError: they are not integers, or not as many.
+        ProtocolError: they are not integers of 64 bits, or not as many.
     """
-    array = np.asarray(values)
-    if array.ndim != 1 or len(array) != length:
+    array = as_ids(name, values)
+    if array.shape != (length,):
         raise ProtocolError(
             f"{name} has shape {array.shape}, expected ({length},): one id per row of the distances"
         )
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise ProtocolError(f"{name} must be integers, got {array.dtype}; map the ids to integers first")
-    return array.astype(np.int64)
+    return array
 
 
 def same_person_pairs(
-    q_pids: np.ndarray, g_pids: np.ndarray, q_camids: np.ndarray, g_camids: np.ndarray, protocol: Protocol
+    q_pids: np.ndarray,
+    g_pids: np.ndarray,
+    q_camids: np.ndarray,
+    g_camids: np.ndarray,
+    protocol: EvaluationProtocol,
 ) -> SamePersonPairs:
     """Join queries and gallery on the person, in time and memory linear in the number of pairs.
 

@@ -1,7 +1,7 @@
 """Score a ranking by a named protocol: CMC, AP and mINP of every query, and the line that says how."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol as Interface
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,19 +9,20 @@ from torch import Tensor
 
 from videoreid.errors import ProtocolError
 from videoreid.functional import pairwise_distance_chunks
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import SamePersonPairs, check_ids, same_person_pairs
-from videoreid.metrics._scores import FeatureScores, MatrixScores, SameCameraPenalty, Scores
-from videoreid.metrics._single_shot import single_shot_scores
-from videoreid.metrics._top import TopRows
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
-from videoreid.metrics.protocols import get_protocol, protocol_line
-from videoreid.types import Features, Protocol, Ranking
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores, SameCameraPenalty, Scores
+from videoreid.metrics.ranking.pairs import SamePersonPairs, check_ids, same_person_pairs
+from videoreid.metrics.ranking.protocols import get_protocol, protocol_line
+from videoreid.metrics.ranking.single_shot import single_shot_cmc
+from videoreid.metrics.ranking.top_k import TopRows
+from videoreid.types import EvaluationProtocol, Features, RankedGallery, Ranking
+from videoreid.utils.arrays import as_tensor
 
 __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 
 
-class Refiner(Interface):
+class Refiner(Protocol):
     """What changes distances after they are computed: re-ranking, the spatial-temporal metric, ..."""
 
     @property
@@ -36,7 +37,7 @@ def evaluate_features(
     query: Features,
     gallery: Features,
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "cosine",
     refiners: Sequence[Refiner] = (),
     dataset: str = "",
@@ -60,15 +61,18 @@ def evaluate_features(
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
 
     Returns:
-        The scored ranking; its gallery rows count from the first row of ``gallery``, then of the appended queries.
+        The scored ranking. Its gallery rows are those of ``gallery``, then of the appended queries;
+        `Ranking.searched` turns them into tracklets.
 
     Raises:
         ProtocolError: the features do not fit each other or the protocol, or no query has a match.
     """
-    rules = get_protocol(protocol)
+    rules, published = get_protocol(protocol), len(gallery)
     if rules.queries_in_gallery:
         _refuse_queries_twice(query, gallery, rules)
         gallery = gallery.concat(query)
+    start = published if rules.queries_in_gallery else None
+    searched = RankedGallery(gallery.pids, gallery.camids, start, len(query))
     scores: Scores
     scores = FeatureScores(query.embeddings, gallery.embeddings, distance)
     pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules)
@@ -81,7 +85,7 @@ def evaluate_features(
         "refiners": [_name(refiner) for refiner in refiners],
         "dataset": dataset,
     }
-    return _score(scores, pairs, gallery.pids, rules, top_k, {**line_parts, "details": details})
+    return _score(scores, pairs, searched, rules, top_k, {**line_parts, "details": details})
 
 
 def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the protocol line must say
@@ -91,7 +95,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     q_camids: np.ndarray | Sequence[int],
     g_camids: np.ndarray | Sequence[int],
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "given",
     refiners: Sequence[str] = (),
     dataset: str = "",
@@ -126,18 +130,23 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     queries, gallery = matrix.shape
     people = check_ids("q_pids", q_pids, queries), check_ids("g_pids", g_pids, gallery)
     cameras = check_ids("q_camids", q_camids, queries), check_ids("g_camids", g_camids, gallery)
-    if rules.queries_in_gallery:
-        _require_queries_inside(people, cameras, rules)
+    start = _find_queries(people, cameras, rules) if rules.queries_in_gallery else None
+    searched = RankedGallery(people[1], cameras[1], start, queries)
     pairs = same_person_pairs(*people, *cameras, rules)
     scores: Scores = MatrixScores(matrix)
     if rules.same_camera_penalty:
         scores = _penalised(scores, *cameras, pairs)
     line_parts = {"distance": distance, "refiners": refiners, "dataset": dataset, "details": details}
-    return _score(scores, pairs, people[1], rules, top_k, line_parts)
+    return _score(scores, pairs, searched, rules, top_k, line_parts)
 
 
 def _score(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: Protocol, top_k: int, line_parts: dict
+    scores: Scores,
+    pairs: SamePersonPairs,
+    gallery: RankedGallery,
+    rules: EvaluationProtocol,
+    top_k: int,
+    line_parts: dict,
 ) -> Ranking:
     offsets = pairs.match_offsets
     unmatched = np.flatnonzero(np.diff(offsets) == 0)
@@ -152,16 +161,12 @@ def _score(
             f"protocol {rules.name!r} requires one for each"
         )
     top = TopRows(scores, pairs, top_k)
-    watch = top.see if top_k else None
+    ranks = ranks_of_matches(scores, pairs, watch=top.see if top_k else None)
+    precision = average_precision(ranks, offsets, rules.average_precision)
+    penalty = inverse_negative_penalty(ranks, offsets)
     if rules.gallery_shot == "single":
-        if top_k:
-            ranks_of_matches(scores, pairs, watch=watch)
-        ranks, ranks_offsets = np.empty(0, np.int64), np.zeros(len(offsets), np.int64)
-        precision, penalty, first, cmc = single_shot_scores(scores, pairs, g_pids, rules)
+        first, cmc = single_shot_cmc(scores, pairs, gallery.pids, rules)
     else:
-        ranks, ranks_offsets = ranks_of_matches(scores, pairs, watch=watch), offsets
-        precision = average_precision(ranks, offsets, rules.average_precision)
-        penalty = inverse_negative_penalty(ranks, offsets)
         first = np.zeros(pairs.num_queries, dtype=np.int64)
         first[np.diff(offsets) > 0] = ranks[offsets[:-1][np.diff(offsets) > 0]]
         scored = pairs.num_queries if rules.unmatched == "zero" else pairs.num_queries - len(unmatched)
@@ -183,12 +188,13 @@ def _score(
         rules,
         line,
         ranks,
-        ranks_offsets,
+        offsets,
+        gallery,
     )
 
 
 def _checked_matrix(distances: Tensor | np.ndarray) -> Tensor:
-    matrix = torch.as_tensor(distances).detach()
+    matrix = as_tensor("distances", distances).detach()
     if matrix.ndim != 2:
         raise ProtocolError(f"distances must be (Q, G), got shape {tuple(matrix.shape)}")
     if not matrix.is_floating_point() or matrix.dtype in (torch.float16, torch.bfloat16):
@@ -227,27 +233,51 @@ def _name(refiner: Refiner) -> str:
     return str(getattr(refiner, "name", getattr(refiner, "__name__", type(refiner).__name__)))
 
 
-def _refuse_queries_twice(query: Features, gallery: Features, rules: Protocol) -> None:
-    count = len(query)
-    for rows in (slice(0, count), slice(len(gallery) - count, None)) if len(gallery) >= count else ():
-        same_ids = np.array_equal(gallery.pids[rows], query.pids) and np.array_equal(
-            gallery.camids[rows], query.camids
+def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationProtocol) -> None:
+    """Raise ProtocolError if every query is a gallery row already, wherever it stands."""
+    if len(query) == 0 or len(gallery) < len(query):
+        return
+    same = np.isin(_pairs_of(gallery.pids, gallery.camids), _pairs_of(query.pids, query.camids))
+    inside = {
+        (pid, camid, row.tobytes())
+        for pid, camid, row in zip(
+            gallery.pids[same].tolist(),
+            gallery.camids[same].tolist(),
+            _as_bytes(gallery.embeddings[torch.from_numpy(same)]),
+            strict=True,
         )
-        if count and same_ids and torch.equal(gallery.embeddings[rows], query.embeddings):
-            raise ProtocolError(
-                f"the gallery holds the {count} queries already, and protocol {rules.name!r} would append them again; "
-                "give the gallery as the dataset publishes it"
-            )
+    }
+    rows = zip(query.pids.tolist(), query.camids.tolist(), _as_bytes(query.embeddings), strict=True)
+    if all((pid, camid, row.tobytes()) in inside for pid, camid, row in rows):
+        raise ProtocolError(
+            f"the gallery holds the {len(query)} queries already, and protocol {rules.name!r} would append them again; "
+            "give the gallery without them, or a protocol with queries_in_gallery=False"
+        )
 
 
-def _require_queries_inside(
-    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: Protocol
-) -> None:
-    count = len(people[0])
-    for rows in (slice(0, count), slice(max(0, len(people[1]) - count), None)):
-        if np.array_equal(people[1][rows], people[0]) and np.array_equal(cameras[1][rows], cameras[0]):
-            return
-    raise ProtocolError(
-        f"protocol {rules.name!r} has the queries in the gallery, but neither the first nor the last {count} "
-        "columns are theirs; append the queries to the gallery before computing distances"
-    )
+def _pairs_of(pids: np.ndarray, camids: np.ndarray) -> np.ndarray:
+    """Return one value for each person in a camera, equal where both are."""
+    return np.stack([pids, camids], axis=1).view("i8,i8").ravel()
+
+
+def _as_bytes(rows: Tensor) -> np.ndarray:
+    return rows.detach().cpu().contiguous().view(torch.uint8).numpy()
+
+
+def _find_queries(
+    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: EvaluationProtocol
+) -> int | None:
+    """Return the first of the queries' columns: they are the first or the last; None if they may be either."""
+    count, columns = len(people[0]), len(people[1])
+    starts = [
+        start
+        for start in sorted({0, max(0, columns - count)})
+        if np.array_equal(people[1][start : start + count], people[0])
+        and np.array_equal(cameras[1][start : start + count], cameras[0])
+    ]
+    if not starts:
+        raise ProtocolError(
+            f"protocol {rules.name!r} has the queries in the gallery, but neither the first nor the last {count} "
+            "columns are theirs; append the queries to the gallery before computing distances"
+        )
+    return starts[0] if len(starts) == 1 else None

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoreid.metrics._pairs import SamePersonPairs
-from videoreid.metrics._scores import Scores
+from videoreid.metrics.ranking.distances import Scores
+from videoreid.metrics.ranking.pairs import SamePersonPairs
 
 __all__ = ["BLOCK_ELEMENTS", "ranks_of_matches"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol as Interface
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,11 +14,12 @@ from videoreid.errors import ConfigError, ProtocolError
 __all__ = ["FeatureScores", "MatrixScores", "SameCameraPenalty", "Scores"]
 
 _UNIT = 2.0**-24  # half the spacing of float32 at one
+_LONGEST = 1e18  # of a feature: four times its square is within the range of float32
 _BLOCK_BYTES = 16 << 20
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
 
 
-class Scores(Interface):
+class Scores(Protocol):
     """Distances of Q queries to G gallery rows.
 
     A *position* is a float64 number that orders gallery rows; `block` gives positions in working precision, each
@@ -57,7 +58,7 @@ class FeatureScores:
         distance: "cosine", "euclidean" or "squared_euclidean".
 
     Raises:
-        ProtocolError: the two do not fit each other.
+        ProtocolError: the two do not fit each other, or are too long to be compared in float32.
         ConfigError: unknown distance.
     """
 
@@ -81,6 +82,7 @@ class FeatureScores:
         self.distance = distance
         self._query, self._gallery = query, gallery.to(query.device)
         self._q_norms, self._g_norms = _norms(self._query), _norms(self._gallery)
+        _check_lengths(self._q_norms, self._g_norms)
         if distance == "cosine":
             self._weights = (-1.0 / self._g_norms.clamp_min(1e-12)).float()
         else:
@@ -251,6 +253,15 @@ class SameCameraPenalty:
         block = self._scores.dense(rows)
         same = torch.from_numpy(self._q_camids[rows, None] == self._g_camids)
         return block + same.to(block.device, block.dtype) * float(self.keys(np.array([self._penalty]))[0])
+
+
+def _check_lengths(*norms: Tensor) -> None:
+    largest = max((float(part.max()) for part in norms if len(part)), default=0.0)
+    if not largest <= _LONGEST:
+        raise ProtocolError(
+            f"a feature of length {largest:.3g} has squares beyond the range of float32; scale the features, or "
+            f"normalise them, to lengths of at most {_LONGEST:g}"
+        )
 
 
 def _norms(features: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.metrics.verification import PairDistances
+from videoreid.metrics.verification.curves import PairDistances
 
 __all__ = [
     "IsotonicCalibration",

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError
-from videoreid.metrics._rerank_jaccard import rerank_blocks
-from videoreid.metrics._rerank_sources import DistanceSource, FeatureDistances, MatrixDistances
+from videoreid.metrics.reranking.jaccard import rerank_blocks
+from videoreid.metrics.reranking.sources import DistanceSource, FeatureDistances, MatrixDistances
 from videoreid.types import Features
 from videoreid.utils import get_logger
+from videoreid.utils.arrays import as_tensor
 
 __all__ = [
     "KReciprocal",
@@ -158,7 +159,7 @@ def k_reciprocal_rerank(
     Reference: Zhong et al., CVPR 2017, eq. 12.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
-    source = FeatureDistances(torch.as_tensor(query), torch.as_tensor(gallery), metric)
+    source = FeatureDistances(as_tensor("query", query), as_tensor("gallery", gallery), metric)
     return collect_blocks(source, settings.blocks(source))
 
 
@@ -178,7 +179,7 @@ def k_reciprocal_rerank_blocks(
     Args, Raises and Reference: those of `k_reciprocal_rerank`; ``chunk_size`` also limits the rows of a block.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
-    return settings.blocks(FeatureDistances(torch.as_tensor(query), torch.as_tensor(gallery), metric))
+    return settings.blocks(FeatureDistances(as_tensor("query", query), as_tensor("gallery", gallery), metric))
 
 
 def k_reciprocal_rerank_distances(
@@ -212,7 +213,7 @@ def k_reciprocal_rerank_distances(
         ProtocolError: a set is empty, or a distance is NaN, infinite or negative.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, chunk_size=chunk_size)
-    source = MatrixDistances(torch.as_tensor(q_g), torch.as_tensor(q_q), torch.as_tensor(g_g))
+    source = MatrixDistances(as_tensor("q_g", q_g), as_tensor("q_q", q_q), as_tensor("g_g", g_g))
     return collect_blocks(source, settings.blocks(source))
 
 
@@ -225,10 +226,10 @@ def re_ranking(
     lambda_value: float = 0.3,
 ) -> np.ndarray:
     """Return `k_reciprocal_rerank_distances` of NumPy arrays, under the name and signature of torchreid."""
-    q_g, q_q, g_g = (
-        torch.as_tensor(np.ascontiguousarray(matrix)) for matrix in (q_g_dist, q_q_dist, g_g_dist)
-    )
-    return k_reciprocal_rerank_distances(q_g, q_q, g_g, k1, k2, lambda_value).numpy()
+    names = ("q_g_dist", "q_q_dist", "g_g_dist")
+    matrices = zip(names, (q_g_dist, q_q_dist, g_g_dist), strict=True)
+    q_g, q_q, g_g = (as_tensor(name, matrix) for name, matrix in matrices)
+    return k_reciprocal_rerank_distances(q_g, q_q, g_g, k1, k2, lambda_value).cpu().numpy()
 
 
 def collect_blocks(source: DistanceSource, blocks: Iterator[tuple[slice, Tensor]]) -> Tensor:

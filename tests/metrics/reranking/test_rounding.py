@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from videoreid.metrics._rerank_neighbours import nearest_neighbours, undecided
-from videoreid.metrics._rerank_sources import FeatureDistances, product_rounding
+from videoreid.metrics.reranking.neighbours import nearest_neighbours, undecided
+from videoreid.metrics.reranking.sources import FeatureDistances, product_rounding
 
 
 def close_directions(num_rows, width, spread, seed=0):

@@ -2,25 +2,25 @@
 
 import numpy as np
 
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import SamePersonPairs
-from videoreid.metrics._scores import Scores
 from videoreid.metrics.precision import cumulative_matching
-from videoreid.types import Protocol
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import Scores
+from videoreid.metrics.ranking.pairs import SamePersonPairs
+from videoreid.types import EvaluationProtocol
 from videoreid.utils import generator_from
 
-__all__ = ["single_shot_scores"]
+__all__ = ["single_shot_cmc"]
 
 _DRAWS = 10
 
 
-def single_shot_scores(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: Protocol, *, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return AP, mINP's term, first rank and CMC, averaged over ten random galleries of one row per person.
+def single_shot_cmc(
+    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: EvaluationProtocol, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first rank of every query and the CMC, averaged over ten random galleries of one row per person.
 
-    A draw is one gallery for all queries, and for each query one of its own true matches. With a single match
-    AP and mINP's term are both ``1 / rank``; the first rank is the median over the draws, rounded up.
+    A draw is one gallery for all queries, and for each query one of its own true matches. Published code (torchreid's
+    ``eval_cuhk03`` among it) draws for the CMC alone, so AP has no place here.
 
     Args:
         scores: the distances.
@@ -30,20 +30,16 @@ def single_shot_scores(
         seed: of the draws.
 
     Returns:
-        ``(Q,)`` float64, ``(Q,)`` float64, ``(Q,)`` int64, ``(max_rank,)`` float64.
+        ``(Q,)`` int64, the median over the draws, rounded up, 0 without a match; ``(max_rank,)`` float64.
     """
-    offsets = pairs.match_offsets
-    has_match = np.diff(offsets) > 0
+    has_match = np.diff(pairs.match_offsets) > 0
     ranks = np.zeros((_DRAWS, pairs.num_queries), dtype=np.int64)
     for draw in range(_DRAWS):
         generator = generator_from(seed, draw)
         ranks[draw, has_match] = ranks_of_matches(scores, _draw(pairs, g_pids, generator))
-    reciprocal = np.full(pairs.num_queries, np.nan)
-    reciprocal[has_match] = (1.0 / ranks[:, has_match]).mean(axis=0)
-    first = np.ceil(np.median(ranks, axis=0)).astype(np.int64)
     scored = pairs.num_queries if rules.unmatched == "zero" else int(has_match.sum())
     cmc = np.mean([cumulative_matching(row, scored, rules.max_rank) for row in ranks], axis=0)
-    return reciprocal, reciprocal.copy(), first, cmc
+    return np.ceil(np.median(ranks, axis=0)).astype(np.int64), cmc
 
 
 def _draw(pairs: SamePersonPairs, g_pids: np.ndarray, generator: np.random.Generator) -> SamePersonPairs:

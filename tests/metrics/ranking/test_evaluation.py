@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.metrics.conftest import exact_distances, score
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import evaluate_distances, evaluate_features
-from videoreid.types import Features, Protocol
+from videoreid.types import EvaluationProtocol, Features
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 REFERENCE = SHARED / "reference" / "numeric" / "ranking.npz"
 MARS = SHARED / "data" / "mars_info"
 
@@ -64,7 +64,7 @@ def test_equals_the_recorded_figures(source):
 )
 def test_agrees_with_sorting_ties_included(seed, levels, distance, junk, kind):
     query, gallery = make_world(seed, levels=levels)
-    rules = Protocol("test", junk=junk, average_precision=kind)
+    rules = EvaluationProtocol("test", junk=junk, average_precision=kind)
     ranking = evaluate_features(query, gallery, protocol=rules, distance=distance, top_k=5)
     matrix = exact_distances(query.embeddings, gallery.embeddings, distance)
     ids = query.pids, gallery.pids, query.camids, gallery.camids
@@ -110,7 +110,9 @@ def test_perfect_features_score_one():
     pids = np.arange(20)
     query = Features(torch.eye(20), pids, np.zeros(20, int))
     gallery = Features(torch.eye(20).repeat(3, 1), np.tile(pids, 3), np.ones(60, int))
-    ranking = evaluate_features(query, gallery, protocol=Protocol("test", average_precision="trapezoidal"))
+    ranking = evaluate_features(
+        query, gallery, protocol=EvaluationProtocol("test", average_precision="trapezoidal")
+    )
     assert ranking.mean_average_precision == ranking.mean_inverse_negative_penalty == ranking.rank(1) == 1.0
     assert ranking.top_matches[:, :3].all()
 
@@ -140,24 +142,25 @@ def test_short_list_is_padded():
 @pytest.mark.parametrize(("unmatched", "expected"), [("skip", 1.0), ("zero", 0.5)])
 def test_query_without_a_match(unmatched, expected):
     distances = np.array([[1.0, 2.0], [1.0, 2.0]])
-    rules = Protocol("test", unmatched=unmatched)
+    rules = EvaluationProtocol("test", unmatched=unmatched)
     ranking = evaluate_distances(distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=rules)
     assert ranking.mean_average_precision == ranking.rank(1) == expected
     assert "1 scored, 1 without a match" in ranking.protocol_line
     with pytest.raises(ProtocolError, match="1 queries have no true match"):
         evaluate_distances(
-            distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=Protocol("test", unmatched="error")
+            distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=EvaluationProtocol("test", unmatched="error")
         )
 
 
 def test_camera_aware_moves_same_camera_pairs_back():
-    query, gallery = make_world(3, queries=20, gallery=60)
+    query, published = make_world(3, queries=20, gallery=60)
+    gallery = published.concat(query)  # the published rule has the queries in the gallery
     matrix = exact_distances(query.embeddings, gallery.embeddings)
     visible = gallery.pids != -1
     moved = matrix + (query.camids[:, None] == gallery.camids) * matrix[:, visible].max()
     ids = query.pids, gallery.pids, query.camids, gallery.camids
     expected = score(moved, *ids)
-    ranking = evaluate_features(query, gallery, protocol="camera_aware")
+    ranking = evaluate_features(query, published, protocol="camera_aware")
     assert_agrees(ranking, expected)
     assert_agrees(evaluate_distances(matrix, *ids, protocol="camera_aware"), expected)
     assert "NOT comparable" in ranking.protocol_line
@@ -176,6 +179,9 @@ def test_queries_join_the_gallery():
     ids = query.pids, joined.pids, query.camids, joined.camids
     given_matrix = evaluate_distances(matrix, *ids, protocol="mars_official")
     np.testing.assert_array_equal(given_matrix.average_precision, official.average_precision)
+    mixed = joined.select(np.random.default_rng(0).permutation(len(joined)))
+    with pytest.raises(ProtocolError, match="holds the 12 queries already"):
+        evaluate_features(query, mixed, protocol="mars_official")
     with pytest.raises(ProtocolError, match="neither the first nor the last"):
         evaluate_distances(matrix[:, :30], ids[0], gallery.pids, ids[2], gallery.camids, protocol="lsvid")
 
@@ -210,22 +216,29 @@ def test_single_gallery_shot_of_one_row_per_person_is_the_plain_score():
     np.testing.assert_array_equal(single.first_match, plain.first_match)
 
 
-def test_single_gallery_shot_is_the_expected_score_over_random_galleries():
+def test_single_gallery_shot_draws_for_the_cmc_alone():
+    """As published code does: the CMC is the expectation over random galleries, AP is over all kept rows."""
     query, gallery = make_world(11, queries=30, gallery=80, people=6)
     single = evaluate_features(query, gallery, protocol="single_gallery_shot", top_k=0)
     matrix = exact_distances(query.embeddings, gallery.embeddings)
     rng = np.random.default_rng(1)
-    total = []
+    ranks = []
     for _ in range(300):
         for q in np.flatnonzero(single.scored):
             ids = gallery.pids
             own = (ids == query.pids[q]) & (gallery.camids != query.camids[q])
             rows = [rng.choice(np.flatnonzero(ids == pid)) for pid in range(6) if pid != query.pids[q]]
             match = rng.choice(np.flatnonzero(own))
-            total.append(1 / (1 + (matrix[q, rows] < matrix[q, match]).sum()))
-    assert single.mean_average_precision == pytest.approx(np.mean(total), abs=0.05)
-    multi = evaluate_features(query, gallery, top_k=0)
-    assert single.mean_average_precision != multi.mean_average_precision
+            ranks.append(1 + (matrix[q, rows] < matrix[q, match]).sum())
+    expected = [(np.array(ranks) <= rank).mean() for rank in range(1, 7)]
+    np.testing.assert_allclose(single.cmc[:6], expected, atol=0.05)
+    ids = query.pids, gallery.pids, query.camids, gallery.camids
+    plain = score(matrix, *ids)
+    np.testing.assert_allclose(single.average_precision, [row[0] for row in plain], atol=1e-12)
+    np.testing.assert_allclose(single.inverse_negative_penalty, [row[1] for row in plain], atol=1e-12)
+    assert single.match_ranks.tolist() == [rank for row in plain for rank in row[3]]
+    assert single.rank(1) != evaluate_features(query, gallery, top_k=0).rank(1)
+    assert "CMC by single gallery shot" in single.protocol_line
 
 
 def mars_ids():
@@ -239,7 +252,8 @@ def mars_ids():
 
 @pytest.mark.skipif(not MARS.exists(), reason="../shared/data/mars_info is not here")
 @pytest.mark.parametrize(
-    ("protocol", "gallery_rows", "scored"), [("mars_official", 11310, 1980), ("mars_torchreid", 9330, 1840)]
+    ("protocol", "gallery_rows", "scored"),
+    [("mars_official", 11310, 1980), ("camera_aware", 11310, 1980), ("mars_torchreid", 9330, 1840)],
 )
 def test_published_mars_has_the_published_counts(protocol, gallery_rows, scored):
     q_pids, g_pids, q_camids, g_camids = mars_ids()
@@ -268,6 +282,13 @@ def test_bad_input():
         call((4, [1, 1]))
     with pytest.raises(ProtocolError, match="g_pids must be integers, got float64"):
         call((2, [1.0, 2.0, 3.0]))
+    for place, name in ((1, "q_pids"), (2, "g_pids"), (3, "q_camids"), (4, "g_camids")):
+        with pytest.raises(ProtocolError, match=f"{name} must be integers, got <U2; map the ids"):
+            call((place, np.array([f"p{i}" for i in good[place]])))
+        with pytest.raises(ProtocolError, match=f"{name} holds 18446744073709551615, which is beyond"):
+            call((place, np.full(len(good[place]), 2**64 - 1, np.uint64)))
+    with pytest.raises(ProtocolError, match="distances must be a tensor or an array of numbers, got <U1"):
+        call((0, [["a", "b", "c"]] * 2))
     with pytest.raises(ProtocolError, match="1 queries are NaN or infinite, the first at rows \\[1\\]"):
         call((0, np.array([[1, 2, 3], [1, np.nan, 3]])))
     with pytest.raises(ProtocolError, match="nothing to score: 2 queries and 0 gallery rows"):
@@ -289,6 +310,10 @@ def test_bad_features():
         evaluate_features(Features(query.embeddings[:, :2], query.pids, query.camids), gallery)
     with pytest.raises(ProtocolError, match="float64"):
         evaluate_features(Features(query.embeddings.double(), query.pids, query.camids), gallery)
+    for distance in ("cosine", "euclidean"):
+        long = Features(query.embeddings * 1e20, query.pids, query.camids)
+        with pytest.raises(ProtocolError, match="squares beyond the range of float32"):
+            evaluate_features(long, gallery, distance=distance)
     with pytest.raises(ConfigError, match="unknown distance 'manhattan'"):
         evaluate_features(query, gallery, distance="manhattan")
 

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.conftest import exact_distances, score
-from videoreid.metrics import _counting
-from videoreid.metrics._counting import ranks_of_matches
-from videoreid.metrics._pairs import same_person_pairs
-from videoreid.metrics._scores import FeatureScores, MatrixScores
-from videoreid.types import Protocol
+from videoreid.metrics.ranking import counting
+from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores
+from videoreid.metrics.ranking.pairs import same_person_pairs
+from videoreid.types import EvaluationProtocol
 
 
 def make_case(seed, queries=11, gallery=40, width=6, levels=None, spread=1.0):
@@ -23,7 +23,7 @@ def make_case(seed, queries=11, gallery=40, width=6, levels=None, spread=1.0):
     pids, camids = rng.integers(-1, 5, queries + gallery), rng.integers(0, 3, queries + gallery)
     ids = pids[:queries], pids[queries:], camids[:queries], camids[queries:]
     features = torch.from_numpy(values[:queries]), torch.from_numpy(values[queries:])
-    return features, ids, same_person_pairs(*ids, Protocol("test"))
+    return features, ids, same_person_pairs(*ids, EvaluationProtocol("test"))
 
 
 def expected_ranks(matrix, ids):
@@ -43,7 +43,7 @@ def test_block_size_and_device_path_change_nothing(seed, levels, elements, on_de
     scores = FeatureScores(*features, distance)
     with pytest.MonkeyPatch.context() as patch:
         if on_device:
-            patch.setattr(_counting, "_count_on_cpu", _counting._count_on_device)
+            patch.setattr(counting, "_count_on_cpu", counting._count_on_device)
         ranks = ranks_of_matches(scores, pairs, block_elements=elements)
     assert ranks.tolist() == expected_ranks(exact_distances(*features, distance), ids)
 
@@ -53,7 +53,7 @@ def test_block_size_and_device_path_change_nothing(seed, levels, elements, on_de
 @pytest.mark.parametrize("on_device", [False, True])
 def test_collapsed_features_are_settled_in_float64(spread, distance, on_device, monkeypatch):
     if on_device:
-        monkeypatch.setattr(_counting, "_count_on_cpu", _counting._count_on_device)
+        monkeypatch.setattr(counting, "_count_on_cpu", counting._count_on_device)
     features, ids, pairs = make_case(3, queries=20, gallery=300, width=64, spread=spread)
     ranks = ranks_of_matches(FeatureScores(*features, distance), pairs)
     assert ranks.tolist() == expected_ranks(exact_distances(*features, distance), ids)
@@ -76,7 +76,7 @@ def test_given_matrix_with_ties(seed, on_device, levels):
     matrix = np.random.default_rng(seed).integers(0, levels, (11, 40)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
         if on_device:
-            patch.setattr(_counting, "_count_exact", _counting._count_exact_on_device)
+            patch.setattr(counting, "_count_exact", counting._count_exact_on_device)
         ranks = ranks_of_matches(MatrixScores(torch.from_numpy(matrix)), pairs)
     assert ranks.tolist() == expected_ranks(matrix, ids)
 
@@ -89,7 +89,7 @@ def test_duplicates_are_ties_wherever_they_stand():
     query = torch.rand(30, 257, generator=generator)
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 5, 30), rng.integers(0, 5, 450), np.zeros(30, int), np.ones(450, int)
-    pairs = same_person_pairs(*ids, Protocol("test"))
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     ranks = ranks_of_matches(FeatureScores(query, gallery, "cosine"), pairs, block_elements=3000)
     assert ranks.tolist() == expected_ranks(exact_distances(query, gallery), ids)
 

@@ -8,23 +8,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.metrics.reranking.oracle import dense_oracle
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance
-from videoreid.metrics._rerank_neighbours import nearest_neighbours
-from videoreid.metrics._rerank_sets import average_rows, encode_rows, reciprocal_mask
-from videoreid.metrics._rerank_sources import FeatureDistances, MatrixDistances
-from videoreid.metrics.rerank import (
+from videoreid.metrics.reranking.encoding import average_rows, encode_rows, reciprocal_mask
+from videoreid.metrics.reranking.k_reciprocal import (
     KReciprocal,
     k_reciprocal_rerank,
     k_reciprocal_rerank_blocks,
     k_reciprocal_rerank_distances,
     re_ranking,
 )
+from videoreid.metrics.reranking.neighbours import nearest_neighbours
+from videoreid.metrics.reranking.sources import FeatureDistances, MatrixDistances
 from videoreid.types import Features
 
-from .rerank_oracle import dense_oracle
-
-FIGURES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "numeric" / "rerank.npz"
+FIGURES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "numeric" / "rerank.npz"
 
 
 def feature_oracle(query, gallery, k1=20, k2=6, lambda_value=0.3, metric="cosine", exponent=2.0):
@@ -339,3 +338,21 @@ def test_device_changes_nothing(metric):
     expected = k_reciprocal_rerank(rows[:300].double(), rows[300:].double(), metric=metric)
     found = k_reciprocal_rerank(rows[:300].double().cuda(), rows[300:].double().cuda(), metric=metric)
     torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-6)
+
+
+def test_powers_beyond_float32_are_refused():
+    features = 1e12 * torch.eye(6)
+    with pytest.raises(
+        ProtocolError, match=r"distances of up to 2e\+24, raised to the power 2, leave the range"
+    ):
+        k_reciprocal_rerank(features[:2], features, k1=3, k2=2, metric="squared_euclidean")
+    assert k_reciprocal_rerank(features[:2], features, k1=3, k2=2, metric="euclidean").isfinite().all()
+
+
+def test_half_features_are_reranked_in_float32():
+    generator = torch.Generator().manual_seed(0)
+    half = (200 * torch.randn(12, 64, generator=generator)).half()
+    for metric in ("cosine", "euclidean", "squared_euclidean"):
+        found = k_reciprocal_rerank(half[:4], half[4:], k1=4, k2=2, metric=metric)
+        expected = k_reciprocal_rerank(half[:4].float(), half[4:].float(), k1=4, k2=2, metric=metric)
+        assert torch.equal(found, expected) and found.isfinite().all()

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError
-from videoreid.metrics._rerank_sources import FeatureDistances
-from videoreid.metrics.rerank import KReciprocal, collect_blocks
-from videoreid.metrics.spatial_temporal import SpatialTemporalModel
+from videoreid.metrics.reranking.k_reciprocal import KReciprocal, collect_blocks
+from videoreid.metrics.reranking.sources import FeatureDistances
+from videoreid.metrics.spatial_temporal.model import SpatialTemporalModel
 from videoreid.types import Features
 
 __all__ = ["JointKReciprocal"]

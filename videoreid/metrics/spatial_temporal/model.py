@@ -16,11 +16,16 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
-from videoreid.metrics._st_histogram import smooth_histogram, training_visits, transition_histogram
-from videoreid.metrics._st_joint import Sightings, factor_table, look_up, sightings
-from videoreid.metrics._st_rules import JointRules
+from videoreid.metrics.spatial_temporal.histogram import (
+    smooth_histogram,
+    training_visits,
+    transition_histogram,
+)
+from videoreid.metrics.spatial_temporal.lookup import Sightings, factor_table, look_up, sightings
+from videoreid.metrics.spatial_temporal.rules import JointRules
 from videoreid.types import Features
 from videoreid.utils import atomic_path
+from videoreid.utils.arrays import as_tensor
 
 __all__ = ["JointRules", "SpatialTemporalModel"]
 
@@ -216,7 +221,7 @@ class SpatialTemporalModel:
 
         Reference: st-ReID (AAAI 2019), eq. 7.
         """
-        given = torch.as_tensor(similarity)
+        given = as_tensor("similarity", similarity)
         if given.ndim != 2 or not given.is_floating_point():
             raise ConfigError(f"expected (Q, G) float similarities, got {tuple(given.shape)} {given.dtype}")
         bad = given.sum(1).isnan().nonzero().flatten().tolist()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from videoreid.metrics._rerank_neighbours import nearest_neighbours
-from videoreid.metrics._rerank_sets import (
+from videoreid.errors import ProtocolError
+from videoreid.metrics.reranking.encoding import (
     CHUNK_ELEMENTS,
     SparseRows,
     average_rows,
@@ -14,7 +14,8 @@ from videoreid.metrics._rerank_sets import (
     expand_ranges,
     row_scale,
 )
-from videoreid.metrics._rerank_sources import DistanceSource
+from videoreid.metrics.reranking.neighbours import nearest_neighbours
+from videoreid.metrics.reranking.sources import DistanceSource
 
 __all__ = ["rerank_blocks"]
 
@@ -40,9 +41,18 @@ def rerank_blocks(
         lambda_value: weight of the original distance, 0..1.
         exponent: power the original distances are raised to.
         chunk_size: rows and columns of a tile, and at most so many rows of a yielded block.
+
+    Raises:
+        ProtocolError: the powers of the distances are beyond their floating type.
     """
     kept = min(max(k1 + 1, k2), source.num_rows)
     neighbours = nearest_neighbours(source, kept, chunk_size)
+    largest = neighbours.maxima.max()
+    if not torch.isfinite(largest**exponent):
+        raise ProtocolError(
+            f"distances of up to {float(largest):.3g}, raised to the power {exponent:g}, leave the range of "
+            f"{neighbours.maxima.dtype}; scale or normalise the features"
+        )
     encoded = encode_rows(source, neighbours, k1, exponent)
     if k2 > 1:
         encoded = average_rows(encoded, neighbours.indices[:, :k2])
