@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from videoreid.errors import DatasetError, ProtocolError
-from videoreid.types import Features, Protocol, Ranking, Splits, Tracklet
+from videoreid.types import EvaluationProtocol, Features, Ranking, Splits, Tracklet
 
 
 def test_an_empty_tracklet_is_refused() -> None:
@@ -67,7 +67,7 @@ def test_a_ranking_averages_over_the_scored_queries_only() -> None:
         top_indices=np.zeros((3, 0), int),
         top_distances=np.zeros((3, 0), np.float32),
         top_matches=np.zeros((3, 0), bool),
-        protocol=Protocol("cross_camera"),
+        protocol=EvaluationProtocol("cross_camera"),
         protocol_line="line",
     )
     summary = ranking.summary()

@@ -9,7 +9,7 @@ from videoreid.metrics import _counting
 from videoreid.metrics._counting import ranks_of_matches
 from videoreid.metrics._pairs import same_person_pairs
 from videoreid.metrics._scores import FeatureScores, MatrixScores
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 
 def make_case(seed, queries=11, gallery=40, width=6, levels=None, spread=1.0):
@@ -23,7 +23,7 @@ def make_case(seed, queries=11, gallery=40, width=6, levels=None, spread=1.0):
     pids, camids = rng.integers(-1, 5, queries + gallery), rng.integers(0, 3, queries + gallery)
     ids = pids[:queries], pids[queries:], camids[:queries], camids[queries:]
     features = torch.from_numpy(values[:queries]), torch.from_numpy(values[queries:])
-    return features, ids, same_person_pairs(*ids, Protocol("test"))
+    return features, ids, same_person_pairs(*ids, EvaluationProtocol("test"))
 
 
 def expected_ranks(matrix, ids):
@@ -89,7 +89,7 @@ def test_duplicates_are_ties_wherever_they_stand():
     query = torch.rand(30, 257, generator=generator)
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 5, 30), rng.integers(0, 5, 450), np.zeros(30, int), np.ones(450, int)
-    pairs = same_person_pairs(*ids, Protocol("test"))
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     ranks = ranks_of_matches(FeatureScores(query, gallery, "cosine"), pairs, block_elements=3000)
     assert ranks.tolist() == expected_ranks(exact_distances(query, gallery), ids)
 

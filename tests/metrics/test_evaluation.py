@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.metrics.conftest import exact_distances, score
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import evaluate_distances, evaluate_features
-from videoreid.types import Features, Protocol
+from videoreid.types import EvaluationProtocol, Features
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REFERENCE = SHARED / "reference" / "numeric" / "ranking.npz"
@@ -64,7 +64,7 @@ def test_equals_the_recorded_figures(source):
 )
 def test_agrees_with_sorting_ties_included(seed, levels, distance, junk, kind):
     query, gallery = make_world(seed, levels=levels)
-    rules = Protocol("test", junk=junk, average_precision=kind)
+    rules = EvaluationProtocol("test", junk=junk, average_precision=kind)
     ranking = evaluate_features(query, gallery, protocol=rules, distance=distance, top_k=5)
     matrix = exact_distances(query.embeddings, gallery.embeddings, distance)
     ids = query.pids, gallery.pids, query.camids, gallery.camids
@@ -110,7 +110,9 @@ def test_perfect_features_score_one():
     pids = np.arange(20)
     query = Features(torch.eye(20), pids, np.zeros(20, int))
     gallery = Features(torch.eye(20).repeat(3, 1), np.tile(pids, 3), np.ones(60, int))
-    ranking = evaluate_features(query, gallery, protocol=Protocol("test", average_precision="trapezoidal"))
+    ranking = evaluate_features(
+        query, gallery, protocol=EvaluationProtocol("test", average_precision="trapezoidal")
+    )
     assert ranking.mean_average_precision == ranking.mean_inverse_negative_penalty == ranking.rank(1) == 1.0
     assert ranking.top_matches[:, :3].all()
 
@@ -140,13 +142,13 @@ def test_short_list_is_padded():
 @pytest.mark.parametrize(("unmatched", "expected"), [("skip", 1.0), ("zero", 0.5)])
 def test_query_without_a_match(unmatched, expected):
     distances = np.array([[1.0, 2.0], [1.0, 2.0]])
-    rules = Protocol("test", unmatched=unmatched)
+    rules = EvaluationProtocol("test", unmatched=unmatched)
     ranking = evaluate_distances(distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=rules)
     assert ranking.mean_average_precision == ranking.rank(1) == expected
     assert "1 scored, 1 without a match" in ranking.protocol_line
     with pytest.raises(ProtocolError, match="1 queries have no true match"):
         evaluate_distances(
-            distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=Protocol("test", unmatched="error")
+            distances, [1, 9], [1, 2], [0, 0], [1, 1], protocol=EvaluationProtocol("test", unmatched="error")
         )
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from videoreid.errors import ProtocolError
 from videoreid.metrics._pairs import check_ids, same_person_pairs
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 
 @pytest.mark.parametrize("junk", ["same_camera", "nothing"])
@@ -11,7 +11,7 @@ def test_equals_the_nested_loop(junk):
     rng = np.random.default_rng(0)
     q_pids, g_pids = rng.integers(-1, 6, 15), rng.integers(-1, 6, 40)
     q_camids, g_camids = rng.integers(0, 3, 15), rng.integers(0, 3, 40)
-    pairs = same_person_pairs(q_pids, g_pids, q_camids, g_camids, Protocol("p", junk=junk))
+    pairs = same_person_pairs(q_pids, g_pids, q_camids, g_camids, EvaluationProtocol("p", junk=junk))
     expected = [
         (q, g, junk == "nothing" or q_camids[q] != g_camids[g])
         for q in range(15)
@@ -28,7 +28,7 @@ def test_equals_the_nested_loop(junk):
 
 def test_junk_rows_need_no_camera():
     pairs = same_person_pairs(
-        np.array([1]), np.array([1, -1]), np.array([0]), np.array([1, -1]), Protocol("p")
+        np.array([1]), np.array([1, -1]), np.array([0]), np.array([1, -1]), EvaluationProtocol("p")
     )
     assert pairs.rows.tolist() == [0]
 

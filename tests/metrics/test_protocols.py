@@ -2,7 +2,7 @@ import pytest
 
 from videoreid.errors import UnknownNameError
 from videoreid.metrics import PROTOCOLS, get_protocol, list_protocols, protocol_line
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 
 def test_the_published_rules():
@@ -23,7 +23,7 @@ def test_the_published_rules():
 
 
 def test_a_record_passes_through_and_a_typo_gets_a_suggestion():
-    own = Protocol("mine")
+    own = EvaluationProtocol("mine")
     assert get_protocol(own) is own
     with pytest.raises(UnknownNameError, match="did you mean 'mars_official'"):
         get_protocol("mars_oficial")
@@ -45,6 +45,8 @@ def test_the_line_says_what_decides():
         "skipped | junk: same person in the same camera; pids -1 | distance cosine | AP standard | "
         "refiners a + b | frames all | "
     )
-    plain = protocol_line(Protocol("p", junk="nothing", junk_pids=()), counts=(1, 1, 0), distance="given")
+    plain = protocol_line(
+        EvaluationProtocol("p", junk="nothing", junk_pids=()), counts=(1, 1, 0), distance="given"
+    )
     assert "junk: none" in plain
     assert plain.startswith("unnamed dataset | ")

@@ -9,7 +9,7 @@ from videoreid.metrics._counting import ranks_of_matches
 from videoreid.metrics._pairs import same_person_pairs
 from videoreid.metrics._scores import FeatureScores, MatrixScores
 from videoreid.metrics._top import TopRows
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 
 def expected_rows(matrix, pairs, top_k):
@@ -35,7 +35,7 @@ def test_equals_sorting_whole_rows(seed, levels, elements, top_k, distance):
     values = rng.integers(0, levels, (41, 4)) if levels else rng.normal(size=(41, 4))
     query, gallery = torch.from_numpy(values.astype(np.float32)).split([9, 32])
     ids = rng.integers(0, 4, 9), rng.integers(-1, 4, 32), rng.integers(0, 2, 9), rng.integers(0, 2, 32)
-    pairs = same_person_pairs(*ids, Protocol("test"))
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     matrix = exact_distances(query, gallery, "cosine" if distance == "given" else distance)
     scores = (
         MatrixScores(torch.from_numpy(matrix))
@@ -58,7 +58,7 @@ def test_crowded_rows_are_sorted_whole(levels):
     values = torch.from_numpy(rng.integers(0, levels, (1005, 2)).astype(np.float32)) + 1
     query, gallery = values.split([5, 1000])
     ids = rng.integers(0, 4, 5), rng.integers(-1, 4, 1000), rng.integers(0, 2, 5), rng.integers(0, 2, 1000)
-    pairs = same_person_pairs(*ids, Protocol("test"))
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     scores = FeatureScores(query, gallery, "cosine")
     top = TopRows(scores, pairs, 3)
     ranks_of_matches(scores, pairs, watch=top.see)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.errors import ProtocolError
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 __all__ = ["SamePersonPairs", "check_ids", "same_person_pairs"]
 
@@ -56,7 +56,11 @@ def check_ids(name: str, values: object, length: int) -> np.ndarray:
 
 
 def same_person_pairs(
-    q_pids: np.ndarray, g_pids: np.ndarray, q_camids: np.ndarray, g_camids: np.ndarray, protocol: Protocol
+    q_pids: np.ndarray,
+    g_pids: np.ndarray,
+    q_camids: np.ndarray,
+    g_camids: np.ndarray,
+    protocol: EvaluationProtocol,
 ) -> SamePersonPairs:
     """Join queries and gallery on the person, in time and memory linear in the number of pairs.
 

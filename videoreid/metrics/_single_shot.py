@@ -6,7 +6,7 @@ from videoreid.metrics._counting import ranks_of_matches
 from videoreid.metrics._pairs import SamePersonPairs
 from videoreid.metrics._scores import Scores
 from videoreid.metrics.precision import cumulative_matching
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 from videoreid.utils import generator_from
 
 __all__ = ["single_shot_scores"]
@@ -15,7 +15,7 @@ _DRAWS = 10
 
 
 def single_shot_scores(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: Protocol, *, seed: int = 0
+    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: EvaluationProtocol, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return AP, mINP's term, first rank and CMC, averaged over ten random galleries of one row per person.
 

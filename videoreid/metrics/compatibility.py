@@ -6,7 +6,7 @@ from torch import Tensor
 
 from videoreid.functional import pairwise_distance
 from videoreid.metrics.evaluation import evaluate_distances
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 __all__ = ["compute_distance_matrix", "evaluate_rank"]
 
@@ -62,7 +62,7 @@ def evaluate_rank(
         ProtocolError: as `evaluate_distances`.
     """
     del use_cython
-    rules = Protocol(
+    rules = EvaluationProtocol(
         "torchreid",
         junk_pids=(),
         gallery_shot="single" if use_metric_cuhk03 else "multi",

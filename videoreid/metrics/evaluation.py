@@ -1,7 +1,7 @@
 """Score a ranking by a named protocol: CMC, AP and mINP of every query, and the line that says how."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol as Interface
+from typing import EvaluationProtocol as Interface
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from videoreid.metrics._single_shot import single_shot_scores
 from videoreid.metrics._top import TopRows
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
 from videoreid.metrics.protocols import get_protocol, protocol_line
-from videoreid.types import Features, Protocol, Ranking
+from videoreid.types import EvaluationProtocol, Features, Ranking
 
 __all__ = ["Refiner", "evaluate_distances", "evaluate_features"]
 
@@ -36,7 +36,7 @@ def evaluate_features(
     query: Features,
     gallery: Features,
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "cosine",
     refiners: Sequence[Refiner] = (),
     dataset: str = "",
@@ -91,7 +91,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     q_camids: np.ndarray | Sequence[int],
     g_camids: np.ndarray | Sequence[int],
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "given",
     refiners: Sequence[str] = (),
     dataset: str = "",
@@ -137,7 +137,12 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
 
 
 def _score(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: Protocol, top_k: int, line_parts: dict
+    scores: Scores,
+    pairs: SamePersonPairs,
+    g_pids: np.ndarray,
+    rules: EvaluationProtocol,
+    top_k: int,
+    line_parts: dict,
 ) -> Ranking:
     offsets = pairs.match_offsets
     unmatched = np.flatnonzero(np.diff(offsets) == 0)
@@ -227,7 +232,7 @@ def _name(refiner: Refiner) -> str:
     return str(getattr(refiner, "name", getattr(refiner, "__name__", type(refiner).__name__)))
 
 
-def _refuse_queries_twice(query: Features, gallery: Features, rules: Protocol) -> None:
+def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationProtocol) -> None:
     count = len(query)
     for rows in (slice(0, count), slice(len(gallery) - count, None)) if len(gallery) >= count else ():
         same_ids = np.array_equal(gallery.pids[rows], query.pids) and np.array_equal(
@@ -241,7 +246,7 @@ def _refuse_queries_twice(query: Features, gallery: Features, rules: Protocol) -
 
 
 def _require_queries_inside(
-    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: Protocol
+    people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: EvaluationProtocol
 ) -> None:
     count = len(people[0])
     for rows in (slice(0, count), slice(max(0, len(people[1]) - count), None)):

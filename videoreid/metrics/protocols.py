@@ -4,45 +4,55 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from videoreid.errors import UnknownNameError
-from videoreid.types import Protocol
+from videoreid.types import EvaluationProtocol
 
 __all__ = ["PROTOCOLS", "get_protocol", "list_protocols", "protocol_line"]
 
 _RECORDS = (
-    Protocol("any_camera", junk="nothing", note="matches in the query's own camera count"),
-    Protocol(
+    EvaluationProtocol("any_camera", junk="nothing", note="matches in the query's own camera count"),
+    EvaluationProtocol(
         "camera_aware",
         same_camera_penalty=True,
         note="NOT comparable with the literature: every same-camera pair is moved behind all others",
     ),
-    Protocol("cross_camera"),
-    Protocol("dukemtmcvidreid", note="the published gallery holds the queries already; nothing is appended"),
-    Protocol("ilidsvid", note="one of ten splits; report their mean and spread"),
-    Protocol("lsvid", queries_in_gallery=True, note="queries in the gallery"),
-    Protocol("lsvid_queries_out", note="queries left out of the gallery; not comparable with 'lsvid'"),
-    Protocol("market1501", note="AP as in most published code; the toolkit's own is 'market1501_toolkit'"),
-    Protocol(
+    EvaluationProtocol("cross_camera"),
+    EvaluationProtocol(
+        "dukemtmcvidreid", note="the published gallery holds the queries already; nothing is appended"
+    ),
+    EvaluationProtocol("ilidsvid", note="one of ten splits; report their mean and spread"),
+    EvaluationProtocol("lsvid", queries_in_gallery=True, note="queries in the gallery"),
+    EvaluationProtocol(
+        "lsvid_queries_out", note="queries left out of the gallery; not comparable with 'lsvid'"
+    ),
+    EvaluationProtocol(
+        "market1501", note="AP as in most published code; the toolkit's own is 'market1501_toolkit'"
+    ),
+    EvaluationProtocol(
         "market1501_toolkit",
         average_precision="trapezoidal",
         unmatched="zero",
         note="the Market-1501 toolkit and st-ReID: trapezoidal AP, unmatched queries score zero",
     ),
-    Protocol("mars_official", queries_in_gallery=True, note="Zheng et al., ECCV 2016; 11,310 gallery rows"),
-    Protocol(
+    EvaluationProtocol(
+        "mars_official", queries_in_gallery=True, note="Zheng et al., ECCV 2016; 11,310 gallery rows"
+    ),
+    EvaluationProtocol(
         "mars_torchreid",
         note="queries left out of the gallery (9,330 rows, 140 queries drop out); not comparable with 'mars_official'",
     ),
-    Protocol("no_cameras", junk="nothing", note="a dataset without camera numbers"),
-    Protocol("prid2011", note="one of ten splits; report their mean and spread"),
-    Protocol(
+    EvaluationProtocol("no_cameras", junk="nothing", note="a dataset without camera numbers"),
+    EvaluationProtocol("prid2011", note="one of ten splits; report their mean and spread"),
+    EvaluationProtocol(
         "single_gallery_shot",
         gallery_shot="single",
         note="CUHK03: one random gallery row per person, mean over ten draws",
     ),
-    Protocol("xmars", queries_in_gallery=True, note="X-MARS, a re-split of MARS, scored as MARS is"),
+    EvaluationProtocol(
+        "xmars", queries_in_gallery=True, note="X-MARS, a re-split of MARS, scored as MARS is"
+    ),
 )
 
-PROTOCOLS: dict[str, Protocol] = {record.name: record for record in _RECORDS}
+PROTOCOLS: dict[str, EvaluationProtocol] = {record.name: record for record in _RECORDS}
 
 
 def list_protocols() -> list[str]:
@@ -50,13 +60,13 @@ def list_protocols() -> list[str]:
     return sorted(PROTOCOLS)
 
 
-def get_protocol(name: str | Protocol) -> Protocol:
+def get_protocol(name: str | EvaluationProtocol) -> EvaluationProtocol:
     """Return the protocol of this name; a record is returned as it is.
 
     Raises:
         UnknownNameError: there is none of that name; the message suggests one.
     """
-    if isinstance(name, Protocol):
+    if isinstance(name, EvaluationProtocol):
         return name
     if name not in PROTOCOLS:
         close = difflib.get_close_matches(str(name), PROTOCOLS, n=3)
@@ -66,7 +76,7 @@ def get_protocol(name: str | Protocol) -> Protocol:
 
 
 def protocol_line(
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     *,
     counts: tuple[int, int, int],
     distance: str,

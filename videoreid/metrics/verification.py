@@ -8,7 +8,7 @@ from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import pairwise_distance_chunks
 from videoreid.metrics._pairs import same_person_pairs
 from videoreid.metrics.protocols import get_protocol
-from videoreid.types import Features, Protocol
+from videoreid.types import EvaluationProtocol, Features
 from videoreid.utils import generator_from
 
 __all__ = [
@@ -85,7 +85,7 @@ def pair_distances(
     query: Features,
     gallery: Features,
     *,
-    protocol: str | Protocol = "cross_camera",
+    protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "cosine",
     impostor_share: float = 1.0,
     seed: int = 0,
