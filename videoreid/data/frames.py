@@ -29,15 +29,19 @@ class FrameReader:
         on_bad_frame: what to do with a frame that cannot be read: "raise" a `FrameError` that names it, or
             "skip" it: the nearest readable frame of the same call takes its place, a warning names it, and
             `skipped` counts it, across the workers of a loader as well.
+        sixteen_bits: bits that a picture of 16 bits a channel uses, 8 to 16; see `videoreid.data.decoding`.
 
     Raises:
-        ConfigError: another word for ``on_bad_frame``.
+        ConfigError: another word for ``on_bad_frame``, or another number of bits.
     """
 
-    def __init__(self, on_bad_frame: Literal["raise", "skip"] = "raise") -> None:
+    def __init__(self, on_bad_frame: Literal["raise", "skip"] = "raise", *, sixteen_bits: int = 16) -> None:
         if on_bad_frame not in ("raise", "skip"):
             raise ConfigError(f"on_bad_frame must be 'raise' or 'skip', not {on_bad_frame!r}")
+        if not 8 <= sixteen_bits <= 16:
+            raise ConfigError(f"sixteen_bits must be 8 to 16, the bits in use, not {sixteen_bits!r}")
         self.on_bad_frame = on_bad_frame
+        self.sixteen_bits = sixteen_bits
         # one slot a worker, in shared memory: no lock, and no lost count
         self._skipped = torch.zeros(_MAX_WORKERS, dtype=torch.int64).share_memory_()
         self._open_in = -1
@@ -75,15 +79,15 @@ class FrameReader:
 
     def _read_one(self, key: str) -> np.ndarray:
         if "::" not in key:  # the common case, without the cost of parsing
-            return decode_frame(read_bytes(key), key)
+            return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
         parsed = parse_key(key)
         if parsed.entry:
             from videoreid.data.packing import read_packed
 
-            return decode_frame(read_packed(parsed.path, parsed.entry), key)
+            return decode_frame(read_packed(parsed.path, parsed.entry), key, sixteen_bits=self.sixteen_bits)
         if parsed.frame >= 0:
             return self._read_video(parsed, key)
-        return decode_frame(read_bytes(key), key)
+        return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
 
     def _read_video(self, parsed: FrameKey, key: str) -> np.ndarray:
         if self._open_in != os.getpid():  # a forked child shares the parent's file offset: open anew
