@@ -63,7 +63,7 @@ def decode_frame(data: np.ndarray, name: str, *, sixteen_bits: int = 16) -> np.n
     if image is None:
         raise FrameError(f"cannot decode frame {name}: it is damaged, or no image of a known format")
     if image.dtype == np.uint16:
-        image = np.minimum(image >> (sixteen_bits - 8), 255).astype(np.uint8)
+        image = np.minimum(np.right_shift(image, sixteen_bits - 8), 255).astype(np.uint8)
     return image if rgb is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

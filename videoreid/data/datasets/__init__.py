@@ -25,6 +25,7 @@ from videoreid.data.datasets.parsing import (
     list_parsing_datasets,
     read_pair,
 )
+from videoreid.data.datasets.remarks import collect_remarks
 from videoreid.data.datasets.sequences import dense_tracklets
 from videoreid.data.datasets.split_maker import make_splits
 from videoreid.data.datasets.split_statistics import (
@@ -51,6 +52,7 @@ __all__ = [
     "VerifyReport",
     "build_dataset",
     "build_parsing_dataset",
+    "collect_remarks",
     "corpus_card",
     "corpus_statistics",
     "dense_tracklets",
