@@ -61,7 +61,7 @@ class PackedStore:
 
         Args:
             entry: name of the frame.
-            check: compare its checksum, which takes about a hundredth of the time of decoding.
+            check: compare its checksum, which takes one to three hundredths of the time of decoding.
 
         Raises:
             FrameError: the store has no such entry, or the frame is not what was packed.
