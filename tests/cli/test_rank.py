@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from videoreid.cli import main
+from videoreid.errors import ConfigError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 VIDEO, TRACKS = DATA / "pets_s2l1" / "video.avi", DATA / "pets_s2l1" / "tracks.txt"
@@ -49,6 +50,8 @@ def test_the_street_scene_gives_the_recorded_figures(
         (["--video", "a.avi"], "--video needs --tracks"),
         (["--video", "a.avi", "--dataset", "mars"], "give either"),
         (["--dataset", "marz", "--root", "."], "did you mean 'mars'"),
+        (["--dataset", "folder", "--root", ".", "--option", "sead=1"], "its options are csv, cameras"),
+        (["--video", "a.avi", "--tracks", "t.txt", "--option", "seed=1"], "--option belongs to --dataset"),
     ],
 )
 def test_bad_arguments(
@@ -57,3 +60,17 @@ def test_bad_arguments(
     rest = ["--model", "osnet_x0_25", "--weights", "w.pth", "--output", str(tmp_path / "out")]
     assert main(["rank", *arguments, *rest]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_options_reach_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def build(name: str, root: Path, **options: object) -> None:
+        asked.update(options, name=name)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("videoreid.data.datasets.build_dataset", build)
+    rest = ["--model", "osnet_x0_25", "--weights", "w.pth", "--output", str(tmp_path / "out")]
+    options = ["--option", "split_id=3", "--option", "clock=sequence"]
+    assert main(["rank", "--dataset", "prid2011", "--root", ".", *options, *rest]) == 2
+    assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}

@@ -37,6 +37,7 @@ from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.datasets.reading.sequences import dense_tracklets
 from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.data.datasets.reading.ten_splits import TenSplitsResult, ten_splits
+from videoreid.data.datasets.remarks import collect_remarks
 
 __all__ = [
     "Counts",
@@ -51,6 +52,7 @@ __all__ = [
     "VerifyReport",
     "build_dataset",
     "build_parsing_dataset",
+    "collect_remarks",
     "dataset_info",
     "dataset_statistics",
     "dense_tracklets",
