@@ -9,6 +9,7 @@ import torch
 
 from tests.data.datasets.dataset_imitations import IMITATIONS
 from videoreid.cli import main
+from videoreid.errors import ConfigError
 from videoreid.metrics import get_protocol
 from videoreid.models import build_model
 
@@ -53,6 +54,8 @@ def test_the_street_scene_gives_the_recorded_figures(
         (["--video", "a.avi"], "--video needs --tracks"),
         (["--video", "a.avi", "--dataset", "mars"], "give either"),
         (["--dataset", "marz", "--root", "."], "did you mean 'mars'"),
+        (["--dataset", "folder", "--root", ".", "--option", "sead=1"], "its options are csv, cameras"),
+        (["--video", "a.avi", "--tracks", "t.txt", "--option", "seed=1"], "--option belongs to --dataset"),
     ],
 )
 def test_bad_arguments(
@@ -96,3 +99,17 @@ def test_datasets_are_ranked_by_their_own_protocol(
     appended = get_protocol(facts.protocol).queries_in_gallery
     assert {row["found_in"] for row in rows} == ({"gallery", "query"} if appended else {"gallery"})
     assert protocol in capsys.readouterr().out
+
+
+def test_options_reach_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def build(name: str, root: Path, **options: object) -> None:
+        asked.update(options, name=name)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("videoreid.data.datasets.build_dataset", build)
+    rest = ["--model", "osnet_x0_25", "--weights", "w.pth", "--output", str(tmp_path / "out")]
+    options = ["--option", "split_id=3", "--option", "clock=sequence"]
+    assert main(["rank", "--dataset", "prid2011", "--root", ".", *options, *rest]) == 2
+    assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}

@@ -134,7 +134,7 @@ def test_a_world_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("videoreid.synthetic_world.layouts._write", fail)
+    monkeypatch.setattr("videoreid.synthetic_world.layouts.write_picture", fail)
     with pytest.raises(OSError, match="disk full"):
         write_mars(tmp_path / "mars", identities=2, frames=2)
     assert list(tmp_path.iterdir()) == []

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     encoding = None
     if size is not None or args.quality is not None:
         encoding = Encoding(size, 95 if args.quality is None else args.quality)
-    packed = pack_splits(splits, args.store, root=args.root, encoding=encoding, progress=True)
+    packed = pack_splits(splits, args.store, root=_entry_root(args.root), encoding=encoding, progress=True)
     frames = verify_store(args.store, progress=True)
     tracklets = sum(len(part) for part in (packed.train, packed.query, packed.gallery))
     print(
@@ -45,3 +45,8 @@ def run(args: argparse.Namespace) -> int:
         f"read back without damage: {args.store}"
     )
     return 0
+
+
+def _entry_root(root: Path) -> Path:
+    """Return the folder that entry names are relative to: a table is named as the root of its own folder."""
+    return root.parent if root.is_file() else root

@@ -58,6 +58,7 @@ def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
     from videoreid.data.datasets import (
         build_dataset,
         build_parsing_dataset,
+        collect_remarks,
         dataset_info,
         list_infos,
         list_parsing_datasets,
@@ -71,7 +72,8 @@ def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
         return verify_parsing(
             dataset, dataset_info(args.name), sample=sample, seed=args.seed, progress=bar.update
         )
-    splits = build_dataset(args.name, args.root, **options)
+    with collect_remarks() as remarks:
+        splits = build_dataset(args.name, args.root, **options)
     frames = sum(len(tracklet) for part in (splits.train, splits.query, splits.gallery) for tracklet in part)
     bar.reset(total=frames if sample is None else min(sample, frames))
     return verify_splits(
@@ -82,4 +84,5 @@ def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
         workers=args.workers,
         seed=args.seed,
         progress=bar.update,
+        remarks=remarks,
     )

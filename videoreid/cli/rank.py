@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset", "--corpus", dest="dataset", help="name of a dataset (videoreid data layout lists them)"
     )
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
+    add_option_argument(source)
     model = parser.add_argument_group("with what")
     model.add_argument("--model", required=True, help="network (videoreid models list)")
     model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
@@ -80,7 +82,9 @@ def _load(args: argparse.Namespace) -> "Splits":
     if args.dataset is not None:
         from videoreid.data.datasets import build_dataset
 
-        return build_dataset(args.dataset, root=args.root)
+        return build_dataset(args.dataset, root=args.root, **parse_options(args.option))
+    if args.option:
+        raise ConfigError("--option belongs to --dataset; a video has none")
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
     from videoreid.data import crop_tracklets, read_tracks, split_tracks

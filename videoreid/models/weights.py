@@ -111,7 +111,8 @@ def fetch_weights(row: PublishedWeights, *, offline: bool | None = None, progres
     """
     if row.source.startswith("torchvision:"):
         url, digits = _torchvision_address(row.source.removeprefix("torchvision:"))
-        return fetch(url, sha256=digits, offline=offline, progress=progress)
+        # torchvision's names hold digits of the checksum, so that a name is one file
+        return fetch(url, name=url.rpartition("/")[2], sha256=digits, offline=offline, progress=progress)
     name = None if row.source.startswith("https:") else f"{row.model}_{row.tag}.pth"
     return fetch(row.source, name=name, sha256=row.sha256, offline=offline, progress=progress)
 
@@ -140,7 +141,7 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
     row = find_weights(model, text)
     if backbone is not None and row.source.startswith("torchvision:"):
         url, digits = _torchvision_address(_imagenet_enum(backbone))
-        return fetch(url, sha256=digits)
+        return fetch(url, name=url.rpartition("/")[2], sha256=digits)
     return fetch_weights(row)
 
 

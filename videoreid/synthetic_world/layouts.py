@@ -12,7 +12,7 @@ from videoreid.errors import DatasetError
 from videoreid.synthetic_world.footage import Frame, film
 from videoreid.synthetic_world.population import Population, Sighting
 
-__all__ = ["lay_out_lip", "lay_out_market1501", "lay_out_mars"]
+__all__ = ["lay_out_lip", "lay_out_market1501", "lay_out_mars", "write_all", "write_jpeg", "write_picture"]
 
 
 def lay_out_mars(population: Population, folder: Path) -> None:
@@ -36,15 +36,22 @@ def lay_out_mars(population: Population, folder: Path) -> None:
             queries.append(len(tables["test"]))
         (folder / f"bbox_{split}" / person).mkdir(parents=True, exist_ok=True)
         jobs.append((sighting, [folder / f"bbox_{split}" / person / name for name in own]))
-    _run(lambda job: _write_tracklet(population, *job), jobs)
+    write_all(lambda job: _write_tracklet(population, *job), jobs)
     info = folder / "info"
     info.mkdir(parents=True, exist_ok=True)
     for split, listed in names.items():
         (info / f"{split}_name.txt").write_text("".join(f"{name}\n" for name in listed), newline="\n")
-        table = np.array(tables[split], dtype=np.float64)
+        table = np.array(tables[split], dtype=np.int32)  # the published type
         scipy.io.savemat(info / f"tracks_{split}_info.mat", {f"track_{split}_info": table})
-    scipy.io.savemat(info / "query_IDX.mat", {"query_IDX": np.array([queries], dtype=np.float64)})
+    scipy.io.savemat(
+        info / "query_IDX.mat", {"query_IDX": np.array([queries], dtype=_small(len(tables["test"])))}
+    )
     (info / "tracks_time.csv").write_text("".join(f"{line}\n" for line in clock), newline="\n")
+
+
+def _small(largest: int) -> type[np.generic]:
+    """Return uint16, of which the published query rows are, unless a row does not fit."""
+    return np.uint16 if largest < 1 << 16 else np.int32
 
 
 def lay_out_market1501(population: Population, folder: Path, images: int) -> None:
@@ -62,10 +69,10 @@ def lay_out_market1501(population: Population, folder: Path, images: int) -> Non
             name = (
                 f"{person}_c{camera}s1_{frame.number:06d}_{1 + _twin[sighting.number, frame.number]:02d}.jpg"
             )
-            _write_jpeg(folder / places[sighting.split] / name, frame.rgb, population, sighting)
+            write_jpeg(folder / places[sighting.split] / name, frame.rgb, population, sighting)
 
     _twin = _count_twins(population)
-    _run(write, population.sightings)
+    write_all(write, population.sightings)
 
 
 def lay_out_lip(population: Population, folder: Path, images: int) -> None:
@@ -84,13 +91,13 @@ def lay_out_lip(population: Population, folder: Path, images: int) -> None:
         names = []
         for frame in _spread(list(film(population, sighting)), images):
             name = f"{sighting.number:05d}_{frame.number:06d}"
-            _write_jpeg(folder / f"{part}_images" / f"{name}.jpg", frame.rgb, population, sighting)
-            _write(folder / f"{part}_segmentations" / f"{name}.png", ".png", frame.labels, [])
+            write_jpeg(folder / f"{part}_images" / f"{name}.jpg", frame.rgb, population, sighting)
+            write_picture(folder / f"{part}_segmentations" / f"{name}.png", ".png", frame.labels, [])
             names.append(name)
         return part, names
 
     listed: dict[str, list[str]] = {part: [] for part in parts}
-    for part, names in _run(write, known):
+    for part, names in write_all(write, known):
         listed[part] += names
     for part, names in listed.items():
         (folder / f"{part}_id.txt").write_text("".join(f"{name}\n" for name in sorted(names)), newline="\n")
@@ -134,22 +141,28 @@ def _spread(frames: list[Frame], count: int) -> list[Frame]:
 
 def _write_tracklet(population: Population, sighting: Sighting, paths: list[Path]) -> None:
     for path, frame in zip(paths, film(population, sighting), strict=True):
-        _write_jpeg(path, frame.rgb, population, sighting)
+        write_jpeg(path, frame.rgb, population, sighting)
 
 
-def _write_jpeg(path: Path, rgb: np.ndarray, population: Population, sighting: Sighting) -> None:
+def write_jpeg(path: Path, rgb: np.ndarray, population: Population, sighting: Sighting) -> None:
+    """Write ``(H, W, 3)`` RGB as a JPEG of the quality of the sighting's camera."""
     quality = population.cameras[sighting.visit.camera].quality
-    _write(path, ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    write_picture(path, ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def _write(path: Path, suffix: str, pixels: np.ndarray, settings: list[int]) -> None:
+def write_picture(path: Path, suffix: str, pixels: np.ndarray, settings: list[int]) -> None:
+    """Write pixels, BGR or grey, in the format of a suffix.
+
+    Raises:
+        DatasetError: OpenCV cannot encode it.
+    """
     done, data = cv2.imencode(suffix, pixels, settings)
     if not done:
         raise DatasetError(f"OpenCV cannot encode {path.name}; it was built without {suffix} support")
     path.write_bytes(data.tobytes())  # not imwrite, which fails in silence and on some names on Windows
 
 
-def _run(write: Callable, jobs: Iterable) -> list:
+def write_all(write: Callable, jobs: Iterable) -> list:
     """Write every job, drawing some while others wait for the disk; the order of the results is that of the jobs."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(write, jobs))

@@ -4,11 +4,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.datasets.dataset_imitations import picture, write_folder, write_mars, write_prid2011
-from videoreid.data.checks import verify_splits
+from tests.data.datasets.dataset_imitations import (
+    picture,
+    write_folder,
+    write_lip,
+    write_mars,
+    write_prid2011,
+)
+from videoreid.data.checks import verify_parsing, verify_splits
 from videoreid.data.checks.findings import VerifyReport
 from videoreid.data.checks.frame_checks import look_at_frames, missing_frames, sample_frames
-from videoreid.data.datasets import Counts, DatasetInfo, build_dataset, dataset_info
+from videoreid.data.datasets import (
+    Counts,
+    DatasetInfo,
+    build_dataset,
+    build_parsing_dataset,
+    collect_remarks,
+    dataset_info,
+)
 from videoreid.types import Splits, Tracklet
 
 CARD = DatasetInfo(
@@ -205,3 +218,55 @@ def test_the_published_lists_with_tiny_images(mars_metadata: Path, tmp_path: Pat
     assert [level for level, _ in found(report, "counts")] == ["ok"] * 9
     assert found(report, "files") == [("ok", f"all {1_191_003 - 23_380:,} frames are there")]
     assert np.sum([s.frames for s in report.statistics.values()]) == 509_914 + 114_493 + 543_216
+
+
+def test_own_data_are_told_more_than_no_damage(tmp_path: Path) -> None:
+    """Copies across the sides, an image in no split, a crop of a scene, one tracklet a person, times of some."""
+    for seed, (split, person, camera) in enumerate(
+        [
+            ("train", "1", "a"),
+            ("train", "1", "b"),
+            ("train", "2", "a"),
+            ("query", "3", "a"),
+            ("gallery", "3", "b"),
+        ]
+    ):
+        picture(tmp_path / split / person / camera / "t" / "1.png", seed)
+    picture(tmp_path / "gallery" / "4" / "b" / "t" / "1.png", 9, height=8, width=20)
+    shutil.copyfile(tmp_path / "train/2/a/t/1.png", tmp_path / "gallery/4/b/t/2.png")
+    with collect_remarks() as remarks:
+        splits = build_dataset("folder", tmp_path)
+    kept = Tracklet(splits.gallery[1].frames[1:], 4, 1, 5.0, 4.0)
+    changed = Splits("own", splits.train, splits.query, (splits.gallery[0], kept))
+    report = verify_splits(changed, remarks=[*remarks, "a remark of the loader"])
+    assert ("note", "a remark of the loader") in found(report, "reading")
+    assert found(report, "unlisted")[0][1].startswith(
+        "1 images lie in folders of the dataset and are in no split"
+    )
+    assert [message[:60] for _, message in found(report, "copies")] == [
+        "1 of 6 frames tried are copies of another, byte for byte, su",
+        "1 of these are trained on under one name and tested under an",
+    ]
+    assert found(report, "people") == [
+        ("note", "1 of 2 training people have one tracklet: a batch can only repeat it")
+    ]
+    assert found(report, "times") == [("damage", "1 tracklets end before they begin")]
+    wide = verify_splits(splits)
+    assert found(wide, "sizes")[1] == (
+        "note",
+        "1 of 7 frames tried are wider than high: are they crops of people?",
+    )
+    assert found(wide, "times") == [("ok", "no tracklet has a time")]
+    assert str(wide).endswith("no counts were published, so nothing here says that it is complete")
+
+
+def test_a_parsing_dataset_reports_names_on_two_lists_and_on_none(tmp_path: Path) -> None:
+    write_lip(tmp_path)
+    shutil.copyfile(tmp_path / "train_images" / "0_train.jpg", tmp_path / "val_images" / "0_train.jpg")
+    shutil.copyfile(tmp_path / "train_segmentations/0_train.png", tmp_path / "val_segmentations/0_train.png")
+    picture(tmp_path / "val_images" / "other.jpg")
+    with (tmp_path / "val_id.txt").open("a") as file:
+        file.write("0_train\n")
+    report = verify_parsing(build_parsing_dataset("lip", tmp_path), dataset_info("lip"))
+    assert found(report, "duplicates") == [("note", "1 names are in train and in val, such as 0_train.jpg")]
+    assert found(report, "unlisted")[0][1].startswith("1 images in")

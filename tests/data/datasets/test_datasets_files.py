@@ -139,5 +139,5 @@ def test_paths_below_the_root_pass() -> None:
 
 def test_a_binary_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DatasetError, match="is not a text file"):
+    with pytest.raises(DatasetError, match="line 1: byte 0x00 is not UTF-16"):
         read_lines(tmp_path / "list.txt", "lsvid")

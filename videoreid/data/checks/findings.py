@@ -42,12 +42,22 @@ class VerifyReport:
     statistics: Mapping[str, SplitStatistics] = field(default_factory=dict)
 
     @property
+    def compared(self) -> bool:
+        """Whether the counts were compared with published ones."""
+        return any(finding.check == "counts" and finding.level != "note" for finding in self.findings)
+
+    @property
     def damaged(self) -> bool:
         """Whether any check found damage."""
         return any(finding.level == "damage" for finding in self.findings)
 
     def __str__(self) -> str:
         damage = sum(finding.level == "damage" for finding in self.findings)
+        notes = sum(finding.level == "note" for finding in self.findings)
         verdict = f"{damage} checks found damage" if damage else "no damage found"
+        if notes:
+            verdict += f", {notes} notes above to read"
+        if not self.compared:
+            verdict += "; no counts were published, so nothing here says that it is complete"
         table = [statistics_table(self.statistics), ""] if self.statistics else []
         return "\n".join([self.name, *table, *map(str, self.findings), f"{self.name}: {verdict}"])

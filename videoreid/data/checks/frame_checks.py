@@ -19,10 +19,11 @@ from videoreid.errors import DatasetError, FrameError
 from videoreid.types import Tracklet
 from videoreid.utils import generator_from
 
-__all__ = ["FrameLook", "look_at_frames", "missing_frames", "sample_frames"]
+__all__ = ["FrameLook", "look_at_frames", "missing_frames", "sample_frames", "unlisted_images"]
 
 _CHUNK = 4096
 _FOLDERS = 64
+_MOST_COPIES = 10_000
 
 
 @dataclass
@@ -34,12 +35,16 @@ class FrameLook:
         unreadable: messages of those that failed, each naming its file.
         sizes: how many frames are of each ``(height, width)``.
         copies: frames with the same bytes as an earlier one.
+        copied: (earlier frame, copy) of the first ten thousand of these.
+        wide: frames that are wider than high, as crops of standing people are not.
     """
 
     frames: int = 0
     unreadable: list[str] = field(default_factory=list)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     copies: int = 0
+    copied: list[tuple[str, str]] = field(default_factory=list)
+    wide: int = 0
 
 
 def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
@@ -61,6 +66,25 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
             if name not in present[folder]:
                 missing.append(path)
     return missing
+
+
+def unlisted_images(tracklets: Iterable[Tracklet]) -> tuple[int, str]:
+    """Return how many images lie in the folders of these frames and are none of them, and the first of them."""
+    listed: dict[str, set[int]] = {}
+    for tracklet in tracklets:
+        for path in tracklet.frames:
+            if "::" not in path:
+                folder, name = os.path.split(path)
+                listed.setdefault(folder, set()).add(hash(name))  # a million names as text would be much
+    count, example = 0, ""
+    for folder, names in listed.items():
+        try:
+            others = [name for name in list_images(Path(folder or ".")) if hash(name) not in names]
+        except DatasetError:  # the folder is gone, which `missing_frames` reports
+            continue
+        count += len(others)
+        example = example or (f"{folder}/{others[0]}" if others else "")
+    return count, example
 
 
 def sample_frames(tracklets: Sequence[Tracklet], count: int | None, seed: int = 0) -> Iterator[str]:
@@ -98,19 +122,24 @@ def look_at_frames(
         The counts.
     """
     look = FrameLook()
-    seen: set[bytes] = set()
+    seen: dict[bytes, str] = {}
     reader, lock = FrameReader(), threading.Lock()
     remaining = iter(frames)
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         while chunk := list(islice(remaining, _CHUNK)):
-            for size, digest, error in pool.map(lambda key: _look_at(key, reader, lock), chunk):
+            looked = pool.map(lambda key: _look_at(key, reader, lock), chunk)
+            for key, (size, digest, error) in zip(chunk, looked, strict=True):
                 look.frames += 1
                 if error:
                     look.unreadable.append(error)
                     continue
                 look.sizes[size] += 1
-                look.copies += digest in seen
-                seen.add(digest)
+                look.wide += size[1] > size[0]
+                first = seen.setdefault(digest, key)
+                if first != key:
+                    look.copies += 1
+                    if len(look.copied) < _MOST_COPIES:
+                        look.copied.append((first, key))
             if progress is not None:
                 progress(len(chunk))
     return look

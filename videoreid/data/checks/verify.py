@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from videoreid.data.checks.findings import Finding, VerifyReport
-from videoreid.data.checks.frame_checks import FrameLook, look_at_frames, missing_frames, sample_frames
+from videoreid.data.checks.frame_checks import (
+    FrameLook,
+    look_at_frames,
+    missing_frames,
+    sample_frames,
+    unlisted_images,
+)
 from videoreid.data.checks.split_statistics import SplitStatistics, dataset_statistics
+from videoreid.data.checks.use_checks import check_copies, check_people, check_times
 from videoreid.data.datasets.info import DatasetInfo
 from videoreid.types import Splits, Tracklet
 
@@ -25,8 +32,9 @@ def verify_splits(
     workers: int = 2,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    remarks: Sequence[str] = (),
 ) -> VerifyReport:
-    """Check a dataset: counts, files, duplicates, a sample of frames, short tracklets, cameras, matches.
+    """Check a dataset: counts, files, duplicates, a sample of frames, short tracklets, cameras, times, matches.
 
     Args:
         splits: as its loader gives it.
@@ -36,6 +44,7 @@ def verify_splits(
         workers: threads that decode.
         seed: names the sample.
         progress: called with the number of frames decoded since the last call.
+        remarks: what its loader noticed (`collect_remarks`); each becomes a note.
 
     Returns:
         The findings; ``damaged`` says whether anything is wrong.
@@ -45,12 +54,16 @@ def verify_splits(
     look = look_at_frames(sample_frames(everything, sample, seed), workers=workers, progress=progress)
     findings = [
         *(_check_counts(statistics, info) if info is not None else []),
-        _check_files(everything),
+        *(Finding("note", "reading", text) for text in remarks),
+        *_check_files(everything),
         *_check_duplicates(splits),
         *_check_decoding(look),
-        _check_sizes(look, info),
+        *check_copies(look, splits.train),
+        *_check_sizes(look, info),
         _check_lengths(splits, num_frames),
         *_check_cameras(statistics, info),
+        *check_people(splits),
+        check_times(everything),
         _check_matches(splits),
     ]
     return VerifyReport(splits.name, tuple(findings), statistics)
@@ -74,14 +87,18 @@ def _check_counts(statistics: dict[str, SplitStatistics], info: DatasetInfo) -> 
     return findings or [Finding("note", "counts", f"{info.title} has no published counts to compare with")]
 
 
-def _check_files(tracklets: Sequence[Tracklet]) -> Finding:
+def _check_files(tracklets: Sequence[Tracklet]) -> list[Finding]:
     missing = missing_frames(tracklets)
     total = sum(map(len, tracklets))
+    findings = [Finding("ok", "files", f"all {total:,} frames are there")]
     if missing:
-        return Finding(
-            "damage", "files", f"{len(missing):,} of {total:,} frames are missing, such as {missing[0]}"
-        )
-    return Finding("ok", "files", f"all {total:,} frames are there")
+        message = f"{len(missing):,} of {total:,} frames are missing, such as {missing[0]}"
+        findings = [Finding("damage", "files", message)]
+    others, example = unlisted_images(tracklets)
+    if others:
+        message = f"{others:,} images lie in folders of the dataset and are in no split, such as {example}"
+        findings.append(Finding("note", "unlisted", message))
+    return findings
 
 
 def _check_duplicates(splits: Splits) -> list[Finding]:
@@ -115,30 +132,31 @@ def _paths(splits: Splits, part: str) -> Iterator[str]:
 
 
 def _check_decoding(look: FrameLook) -> list[Finding]:
-    findings = [Finding("ok", "decoding", f"all {look.frames:,} frames tried decode")]
-    if look.unreadable:
-        named = "; ".join(look.unreadable[:3])
-        message = f"{len(look.unreadable):,} of {look.frames:,} frames tried do not decode: {named}"
-        findings = [Finding("damage", "decoding", message)]
-    if look.copies:
-        message = f"{look.copies:,} of {look.frames:,} frames tried are copies of another, byte for byte"
-        findings.append(Finding("note", "copies", message))
-    return findings
+    if not look.unreadable:
+        return [Finding("ok", "decoding", f"all {look.frames:,} frames tried decode")]
+    named = "; ".join(look.unreadable[:3])
+    message = f"{len(look.unreadable):,} of {look.frames:,} frames tried do not decode: {named}"
+    return [Finding("damage", "decoding", message)]
 
 
-def _check_sizes(look: FrameLook, info: DatasetInfo | None) -> Finding:
+def _check_sizes(look: FrameLook, info: DatasetInfo | None) -> list[Finding]:
     published = info.image_size if info is not None else None
     sizes = [f"{height}x{width} ({count:,})" for (height, width), count in look.sizes.most_common(5)]
     listed = ", ".join(sizes) + (f" and {len(look.sizes) - 5} more" if len(look.sizes) > 5 else "")
     if published is None:
-        return Finding("ok", "sizes", f"{len(look.sizes):,} sizes (height x width): {listed}")
+        message = f"{len(look.sizes):,} sizes (height x width): {listed}"
+        findings = [Finding("ok", "sizes", message)]
+        if look.wide:
+            message = f"{look.wide:,} of {look.frames:,} frames tried are wider than high: are they crops of people?"
+            findings.append(Finding("note", "sizes", message))
+        return findings
     if len(look.sizes) > 1:
         message = f"mixed image sizes: {listed}; every frame was published as {published[0]}x{published[1]}"
-        return Finding("damage", "sizes", message)
+        return [Finding("damage", "sizes", message)]
     if look.sizes and published not in look.sizes:
         message = f"all are {listed}; published as {published[0]}x{published[1]}: were they resized?"
-        return Finding("note", "sizes", message)
-    return Finding("ok", "sizes", f"all are {published[0]}x{published[1]}, as published")
+        return [Finding("note", "sizes", message)]
+    return [Finding("ok", "sizes", f"all are {published[0]}x{published[1]}, as published")]
 
 
 def _check_lengths(splits: Splits, num_frames: int) -> Finding:

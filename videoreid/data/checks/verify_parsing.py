@@ -1,6 +1,7 @@
 """Is a parsing dataset whole? Counts, files, and pairs that fit together."""
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from videoreid.data.checks.findings import Finding, VerifyReport
 from videoreid.data.datasets.info import DatasetInfo
 from videoreid.data.datasets.parsing import ParsingPair, ParsingSplits, read_pair
+from videoreid.data.datasets.reading.files import list_images
 from videoreid.errors import DatasetError
 from videoreid.utils import generator_from
 
@@ -53,8 +55,28 @@ def verify_parsing(
         findings.append(Finding("damage", "files", message))
     else:
         findings.append(Finding("ok", "files", f"the pictures of all {len(pairs):,} entries are there"))
+    findings += _check_names(dataset)
     findings.append(_check_pairs(dataset, sample, seed, progress))
     return VerifyReport(dataset.name, tuple(findings))
+
+
+def _check_names(dataset: ParsingSplits) -> list[Finding]:
+    names = {
+        part: {Path(pair.image).name for pair in getattr(dataset, part)} for part in ("train", "val", "test")
+    }
+    findings = []
+    for first, second in combinations(names, 2):
+        both = sorted(names[first] & names[second])
+        if both:
+            message = f"{len(both):,} names are in {first} and in {second}, such as {both[0]}"
+            findings.append(Finding("note", "duplicates", message))
+    for part, listed in names.items():
+        for folder in sorted({Path(pair.image).parent for pair in getattr(dataset, part)}):
+            others = sorted(set(list_images(folder)) - listed) if folder.is_dir() else []
+            if others:
+                message = f"{len(others):,} images in {folder} are on no list, such as {others[0]}"
+                findings.append(Finding("note", "unlisted", message))
+    return findings
 
 
 def _check_pairs(

@@ -27,6 +27,7 @@ from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.datasets.reading.sequences import dense_tracklets
 from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.data.datasets.reading.ten_splits import TenSplitsResult, ten_splits
+from videoreid.data.datasets.remarks import collect_remarks
 
 __all__ = [
     "Counts",
@@ -38,6 +39,7 @@ __all__ = [
     "TenSplitsResult",
     "build_dataset",
     "build_parsing_dataset",
+    "collect_remarks",
     "dataset_info",
     "dense_tracklets",
     "list_datasets",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from videoreid.data.datasets.info import DatasetInfo, record_info
+from videoreid.data.datasets.remarks import with_remarks
 from videoreid.errors import ConfigError
 from videoreid.registry import Registry
 from videoreid.types import Splits
@@ -20,6 +21,8 @@ DATASETS: Registry[Loader] = Registry("dataset")
 def register_dataset(info: DatasetInfo) -> Callable[[Loader], Loader]:
     """Return a decorator that files a loader in `DATASETS` together with the description of its dataset.
 
+    The loader then says, in one warning a kind, how many files it left out.
+
     Args:
         info: what is known of the dataset; its ``name`` is the key.
 
@@ -28,9 +31,10 @@ def register_dataset(info: DatasetInfo) -> Callable[[Loader], Loader]:
     """
 
     def decorate(loader: Loader) -> Loader:
-        DATASETS.register(info.name)(loader)
+        read = with_remarks(info.name)(loader)
+        DATASETS.register(info.name)(read)
         record_info(info)
-        return loader
+        return read
 
     return decorate
 

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from videoreid.data.datasets.base import register_dataset
 from videoreid.data.datasets.info import Counts, DatasetInfo
 from videoreid.data.datasets.reading.files import find_root, list_folders
-from videoreid.data.datasets.reading.mat import read_mat
+from videoreid.data.datasets.reading.mat import read_whole_numbers
 from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
@@ -62,7 +60,7 @@ def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     if people != others:
         odd = sorted(set(people) ^ set(others))
         raise DatasetError(f"ilidsvid: {len(odd)} people are in one camera only, the first is {odd[0]}")
-    order = read_mat(folder / _SPLITS, "ls_set", "ilidsvid").astype(np.int64) - 1
+    order = read_whole_numbers(folder / _SPLITS, "ls_set", "ilidsvid") - 1
     half = len(people) // 2
     splits = []
     for number, row in enumerate(order.tolist()):

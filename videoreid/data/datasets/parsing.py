@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from videoreid.data.decoding import decode_frame, read_bytes
+from videoreid.data.decoding import check_picture, decode_frame, read_bytes
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.registry import Registry
 
@@ -122,8 +122,13 @@ def read_label(path: str) -> np.ndarray:
     """
     import cv2
 
-    # as stored: a conversion to grey would turn a palette of colours into other numbers
-    label = cv2.imdecode(read_bytes(path), cv2.IMREAD_UNCHANGED)
+    data = read_bytes(path)
+    check_picture(data, path)
+    try:
+        # as stored: a conversion to grey would turn a palette of colours into other numbers
+        label = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        label = None
     if label is None or label.ndim != 2 or label.dtype != np.uint8:
         raise DatasetError(f"{path} is no grey picture of 8 bits with one class number a pixel")
     return label

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ from videoreid.types import Splits
 from videoreid.utils import cache_home
 
 if TYPE_CHECKING:
-    from videoreid.synthetic_world.population import WorldOptions
+    from videoreid.synthetic_world.population import Population, WorldOptions
 
-__all__ = ["SYNTHETIC", "synthetic", "write_lip", "write_market1501", "write_mars"]
+__all__ = ["SYNTHETIC", "synthetic", "write_layout", "write_lip", "write_market1501", "write_mars"]
 
 _VERSION = 1  # of the drawing; a world of another version is drawn anew
 _CARD = "info/world.json"
@@ -96,11 +97,10 @@ def write_market1501(
         DatasetError: the folder is not empty.
     """
     from videoreid.synthetic_world.layouts import lay_out_market1501
-    from videoreid.synthetic_world.population import make_population
 
-    chosen = _options(identities=identities, seed=seed, **options)
     _check_images(images)
-    return _make(Path(root), lambda folder: lay_out_market1501(make_population(chosen), folder, images))
+    lay_out = partial(lay_out_market1501, images=images)
+    return write_layout(root, lay_out, identities=identities, seed=seed, **options)
 
 
 def write_lip(
@@ -126,11 +126,41 @@ def write_lip(
         DatasetError: the folder is not empty.
     """
     from videoreid.synthetic_world.layouts import lay_out_lip
+
+    _check_images(images)
+    return write_layout(
+        root, partial(lay_out_lip, images=images), identities=identities, seed=seed, **options
+    )
+
+
+def write_layout(
+    root: str | Path,
+    lay_out: "Callable[[Population, Path], None]",
+    *,
+    identities: int,
+    seed: int,
+    **options: Any,
+) -> Path:
+    """Write a world in any layout.
+
+    Args:
+        root: folder to make; it must not exist, or be empty.
+        lay_out: takes the world and an empty folder, and fills the folder.
+        identities: people in all.
+        seed: names the world.
+        **options: as for `write_mars`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: an option that does not exist or is out of range.
+        DatasetError: the folder is not empty.
+    """
     from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
-    _check_images(images)
-    return _make(Path(root), lambda folder: lay_out_lip(make_population(chosen), folder, images))
+    return _make(Path(root), lambda folder: lay_out(make_population(chosen), folder))
 
 
 @register_dataset(SYNTHETIC)

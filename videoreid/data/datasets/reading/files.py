@@ -1,10 +1,12 @@
 """Folders and files of a dataset: find its root, list in natural order, refuse what leaves it."""
 
+import codecs
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from videoreid.data.datasets.remarks import note_left_out
 from videoreid.errors import DatasetError
 
 __all__ = [
@@ -15,12 +17,14 @@ __all__ = [
     "list_images",
     "natural_key",
     "read_lines",
+    "read_text",
     "require_file",
 ]
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _ARCHIVES = (".7z", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 _DIGITS = re.compile(r"(\d+)")
+_MOST_DIGITS = 1000
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -31,7 +35,14 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
         ['f9.jpg', 'f10.jpg']
     """
     # (0, number, "") and (1, 0, text) can always be compared; the text at the end settles "01" against "1"
-    parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name) if part]
+    # (numbers of more digits than Python converts are compared as text, by their length first)
+    parts = [
+        ((0, int(part), "") if len(part) < _MOST_DIGITS else (1, len(part), part))
+        if part.isdecimal()
+        else (1, 0, part)
+        for part in _DIGITS.split(name)
+        if part
+    ]
     return (*parts, (2, 0, name))
 
 
@@ -85,11 +96,19 @@ def list_folders(folder: Path) -> list[str]:
 def list_images(folder: Path) -> list[str]:
     """Return the names of the image files in ``folder``, in natural order; hidden ones are left out.
 
+    Other files are counted, and the loader that is running says how many there were.
+
     Raises:
         DatasetError: the folder is missing or cannot be read, or an entry is a loop of symbolic links.
     """
-    found = (entry for entry in _scan(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES))
-    return sorted((entry.name for entry in found if _is_file(entry)), key=natural_key)
+    names = []
+    for entry in _scan(folder):
+        if entry.name.lower().endswith(IMAGE_SUFFIXES):
+            if _is_file(entry):
+                names.append(entry.name)
+        elif entry.is_file():
+            note_left_out("files are left out, as they do not end in " + " ".join(IMAGE_SUFFIXES), entry.path)
+    return sorted(names, key=natural_key)
 
 
 def check_inside(name: str, where: str) -> str:
@@ -131,13 +150,32 @@ def read_lines(path: Path, dataset: str) -> list[str]:
     """Return the lines of a list file without line ends; blank lines at the end are dropped.
 
     Raises:
-        DatasetError: the file is missing or is not UTF-8 text.
+        DatasetError: the file is missing or is not UTF-8 text; the message names the line.
     """
+    text = read_text(path, dataset).rstrip()
+    return text.split("\n") if text else []
+
+
+def read_text(path: Path, dataset: str) -> str:
+    """Return a text file: UTF-8 with or without a byte order mark, or UTF-16 with one; every line ends alike.
+
+    Raises:
+        DatasetError: the file is missing, or a line is in another encoding; the message names the line.
+    """
+    data = require_file(path, dataset).read_bytes()
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = require_file(path, dataset).read_text(encoding="utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{dataset}: {path} is not a text file: {error}") from None
-    return text.rstrip().splitlines()
+        line = data[: error.start].count(b"\n") + 1
+        raise DatasetError(
+            f"{dataset}: {path}, line {line}: byte 0x{data[error.start] if error.start < len(data) else 0:02x} is not "
+            f"{encoding.removesuffix('-sig').upper()}; save the file as UTF-8"
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DatasetError(f"{dataset}: {path}, line {line}: a zero byte; expected a text file in UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:

@@ -1,19 +1,22 @@
 """A user's CSV of frames, read row by row into tracklets."""
 
-import csv
 import math
+import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from videoreid.data.datasets.reading.files import check_inside, natural_key, require_file
+from videoreid.data.datasets.reading.files import check_inside, natural_key
+from videoreid.data.datasets.text_tables import read_table, table_number
 from videoreid.errors import DatasetError
 from videoreid.types import Tracklet
 
 __all__ = ["read_frame_table"]
 
 _SPLITS = ("train", "query", "gallery", "")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class _Row(NamedTuple):
@@ -29,9 +32,10 @@ def read_frame_table(
 
     Columns: path, pid, tracklet, and, where there are cameras, camid; optional: time, split. Rows of one
     (split, pid, camid, tracklet) are one tracklet, ordered by time where it is given, else by path in natural order.
+    How the table is written does not matter (`read_table`): commas, semicolons or tabs, a byte order mark, comments.
 
     Args:
-        path: the CSV, UTF-8, with a header.
+        path: the table, with a header.
         base: paths of frames are relative to it.
         cameras: False means that there are none: camid becomes -1.
         check_files: check that every frame exists.
@@ -44,19 +48,15 @@ def read_frame_table(
     seen: dict[tuple[str, str], int] = {}
     for number, row in _read_rows(path, cameras=cameras):
         where = f"folder: {path}, line {number}"
-        if None in row or None in row.values():
-            raise DatasetError(f"{where}: more or fewer fields than in the header")
-        split = row.get("split", "").strip()
+        split = row.get("split", "").lower()
         if split not in _SPLITS:
             raise DatasetError(f"{where}: split {split!r} is not train, query or gallery")
-        frame = check_inside(row["path"].strip(), where)
+        frame = _frame(row["path"], base, where, check_files=check_files)
         if (split, frame) in seen:
             raise DatasetError(f"{where}: {frame} is listed on line {seen[split, frame]} already")
         seen[split, frame] = number
-        if check_files and not (base / frame).is_file():
-            raise DatasetError(f"{where}: missing frame {base / frame}")
         camid = _integer(row["camid"], "camid", where, least=0) if cameras else -1
-        key = (split, _integer(row["pid"], "pid", where, least=-1), camid, row["tracklet"].strip())
+        key = (split, _integer(row["pid"], "pid", where, least=-1), camid, row["tracklet"])
         groups[key].append(_Row(_time(row.get("time", ""), where), frame, number))
     if not groups:
         raise DatasetError(f"folder: {path} has a header and no rows")
@@ -67,13 +67,9 @@ def read_frame_table(
 
 
 def _read_rows(path: Path, *, cameras: bool) -> Iterator[tuple[int, dict[str, str]]]:
-    with require_file(path, "folder").open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        try:
-            _check_columns(path, list(reader.fieldnames or ()), cameras=cameras)
-            yield from enumerate(reader, 2)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(f"folder: {path} is not a CSV in UTF-8: {error}") from None
+    rows = read_table(path, "folder")
+    _check_columns(path, list(next(rows)[1]), cameras=cameras)
+    yield from rows
 
 
 def _check_columns(path: Path, names: list[str], *, cameras: bool) -> None:
@@ -86,26 +82,31 @@ def _check_columns(path: Path, names: list[str], *, cameras: bool) -> None:
         )
 
 
+def _frame(text: str, base: Path, where: str, *, check_files: bool) -> str:
+    """Return a path in one spelling, so that ``./a.jpg`` and ``a.jpg`` are one file."""
+    frame = posixpath.normpath(check_inside(text, where))
+    if not check_files or (base / frame).is_file():
+        return frame
+    turned = posixpath.normpath(text.replace("\\", "/"))  # as Windows writes it
+    if not (base / turned).is_file():
+        raise DatasetError(f"{where}: missing frame {base / frame}")
+    return turned
+
+
 def _integer(text: str, column: str, where: str, *, least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
+    # the pattern refuses what int() takes: 1_0, digits of other scripts, more figures than 64 bits hold
+    if not _INTEGER.fullmatch(text) or int(text) < least:
         raise DatasetError(f"{where}: {column} {text!r} is not a whole number from {least}")
-    return value
+    return int(text)
 
 
 def _time(text: str, where: str) -> float:
-    if not text.strip():
+    if not text:
         return math.nan
     try:
-        value = float(text)
+        return table_number(text)
     except ValueError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise DatasetError(f"{where}: time {text!r} is not a number")
-    return value
+        raise DatasetError(f"{where}: time {text!r} is not a number") from None
 
 
 def _tracklet(rows: list[_Row], base: Path, pid: int, camid: int, path: Path) -> Tracklet:

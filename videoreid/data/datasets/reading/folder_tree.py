@@ -1,19 +1,18 @@
 """A user's tree of folders, one per person, camera and tracklet, read into tracklets."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from videoreid.data.datasets.reading.files import list_folders, list_images, natural_key
+from videoreid.data.datasets.own_names import number_cameras, number_people
+from videoreid.data.datasets.reading.files import list_folders, list_images
 from videoreid.data.datasets.reading.frame_names import FrameNames
 from videoreid.data.datasets.reading.sequences import folder_frames
+from videoreid.data.datasets.remarks import note_left_out
 from videoreid.errors import DatasetError
 from videoreid.types import Tracklet
 
 __all__ = ["read_trees"]
-
-_NUMBER = re.compile(r"-1|\d+")
 
 
 class _Found(NamedTuple):
@@ -25,8 +24,9 @@ class _Found(NamedTuple):
 def read_trees(trees: Mapping[str, Path], *, cameras: bool = True) -> dict[str, list[Tracklet]]:
     """Return the tracklets of several trees, with one numbering of people and cameras for all of them.
 
-    People whose folders are all numbers keep them (-1 junk, 0 distractor); otherwise they are counted from 1 in natural
-    order. Cameras are counted from 0 in the natural order of their names.
+    People whose folders are numbers keep them (-1 junk, 0 distractor); the others are counted after the largest of
+    these (`number_people`). Cameras are counted from 0 in the natural order of their names (`number_cameras`).
+    Images beside the folders of tracklets, and folders within them, are left out and counted.
 
     Args:
         trees: by split, a folder ``<pid>/<camera>/<tracklet>/frame.jpg``.
@@ -37,9 +37,8 @@ def read_trees(trees: Mapping[str, Path], *, cameras: bool = True) -> dict[str, 
     """
     found = {split: _walk(tree, cameras=cameras) for split, tree in trees.items()}
     everyone = [item for items in found.values() for item in items]
-    people = _number_people({item.person for item in everyone})
-    names = sorted({item.camera for item in everyone}, key=natural_key)
-    camids = {name: number for number, name in enumerate(names)} if cameras else {"": -1}
+    people = number_people(item.person for item in everyone)
+    camids = number_cameras(item.camera for item in everyone) if cameras else {"": -1}
     return {
         split: [Tracklet(item.frames, people[item.person], camids[item.camera]) for item in items]
         for split, items in found.items()
@@ -58,9 +57,13 @@ def _walk(tree: Path, *, cameras: bool) -> list[_Found]:
 
 def _folders(folder: Path, what: str, *, cameras: bool = True) -> list[str]:
     names = list_folders(folder)
-    if names:
-        return names
     images = list_images(folder)
+    if names:
+        for image in images:
+            note_left_out(
+                f"images are left out, as they lie beside the folders of {what}", f"{folder}/{image}"
+            )
+        return names
     hint = ""
     if images and cameras:
         hint = ": pass cameras=False for a tree <pid>/<tracklet>/frame.jpg"
@@ -75,14 +78,7 @@ def _frames(folder: Path, *, cameras: bool) -> FrameNames:
             f"folder: {folder} holds folders such as {deeper[0]!r}; expected frames of one tracklet: "
             "pass cameras=True for a tree <pid>/<camera>/<tracklet>/frame.jpg"
         )
-    return folder_frames(folder, "folder")
-
-
-def _number_people(names: set[str]) -> dict[str, int]:
-    if not all(_NUMBER.fullmatch(name) for name in names):
-        return {name: number for number, name in enumerate(sorted(names, key=natural_key), 1)}
-    numbers = {name: int(name) for name in names}
-    if len(set(numbers.values())) < len(numbers):
-        twice = sorted(name for name in names if list(numbers.values()).count(numbers[name]) > 1)
-        raise DatasetError(f"folder: people {', '.join(twice[:4])} are one number; rename the folders")
-    return numbers
+    frames = folder_frames(folder, "folder")
+    for deeper_folder in list_folders(folder) if cameras else ():
+        note_left_out("folders are left out, as they lie within a tracklet", f"{folder}/{deeper_folder}")
+    return frames

@@ -1,6 +1,6 @@
 """The files of MARS and of its re-splits: name lists, track tables, and the tracklets they describe."""
 
-import csv
+import codecs
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +9,8 @@ import numpy as np
 
 from videoreid.data.datasets.reading.files import list_images, require_file
 from videoreid.data.datasets.reading.frame_names import FrameNames
-from videoreid.data.datasets.reading.mat import read_mat
+from videoreid.data.datasets.reading.mat import read_whole_numbers
+from videoreid.data.datasets.text_tables import read_table, table_number
 from videoreid.errors import DatasetError
 from videoreid.types import Tracklet
 
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _NUM_CAMERAS = 6
+_LONGEST_NAME = 255
 _PREFIX = 6  # "0001C1": what every frame of a tracklet shares
 
 
@@ -33,7 +35,7 @@ def read_names(path: Path, dataset: str) -> np.ndarray:
     Raises:
         DatasetError: the list is missing, or a name is too short or holds a path separator.
     """
-    names = _split_lines(require_file(path, dataset).read_bytes())
+    names = _split_lines(path, require_file(path, dataset).read_bytes(), dataset)
     if not len(names):
         raise DatasetError(f"{dataset}: {path} is empty; expected one image name per line")
     if names.dtype.itemsize < _PREFIX:
@@ -45,20 +47,33 @@ def read_names(path: Path, dataset: str) -> np.ndarray:
     if bad.any():
         line = int(bad.argmax())
         raise DatasetError(
-            f"{dataset}: {path}, line {line + 1}: name {names[line].decode(errors='replace')!r} "
+            f"{dataset}: {path}, line {line + 1}: name {_shown(names[line])!r} "
             "leaves the root of the dataset; expected a bare file name"
         )
     return names
 
 
-def _split_lines(text: bytes) -> np.ndarray:
+def _split_lines(path: Path, text: bytes, dataset: str) -> np.ndarray:
+    text = text.removeprefix(codecs.BOM_UTF8)
     width = text.find(b"\n") + 1
     if width > 1 and len(text) % width == 0:
         # names of one length, as published: cut the text in place instead of making half a million objects
         table = np.frombuffer(text, np.uint8).reshape(-1, width)
         if (table[:, -1] == ord("\n")).all() and (table[:, :-1] > ord(" ")).all():
             return np.ascontiguousarray(table[:, :-1]).view(f"S{width - 1}").ravel()
-    return np.array(text.split(), dtype=np.bytes_)
+    lines = [line.strip() for line in text.rstrip().split(b"\n")] if text.strip() else []
+    for number, line in enumerate(lines, 1):
+        # a line that vanished would move every later tracklet by one name, and a long one makes every row as wide
+        if not line or len(line) > _LONGEST_NAME or b" " in line:
+            raise DatasetError(
+                f"{dataset}: {path}, line {number}: {_shown(line[:40])!r} ({len(line)} letters) is no file name; "
+                "expected one image name per line"
+            )
+    return np.array(lines, dtype=np.bytes_)
+
+
+def _shown(name: bytes) -> str:
+    return name.decode(errors="replace")
 
 
 def read_tracks(path: Path, variable: str, num_names: int, dataset: str) -> np.ndarray:
@@ -68,10 +83,10 @@ def read_tracks(path: Path, variable: str, num_names: int, dataset: str) -> np.n
         DatasetError: the file, the variable or its shape is wrong, a row is empty or outside the name list,
             or a camera is out of range.
     """
-    table = read_mat(path, variable, dataset)
+    table = read_whole_numbers(path, variable, dataset)
     if table.ndim != 2 or table.shape[1] != 4 or not len(table):
         raise DatasetError(f"{dataset}: {variable} in {path} has shape {table.shape}; expected (N, 4)")
-    table = table.astype(np.int64)
+    table = table
     table[:, 0] -= 1  # MATLAB counts from one and includes the end
     start, end, camera = table[:, 0], table[:, 1], table[:, 3]
     _refuse(
@@ -95,7 +110,7 @@ def read_query_rows(path: Path, num_tracks: int, dataset: str) -> np.ndarray:
     Raises:
         DatasetError: the file or variable is missing, or a row is outside the table or given twice.
     """
-    rows = read_mat(path, "query_IDX", dataset).ravel().astype(np.int64) - 1
+    rows = read_whole_numbers(path, "query_IDX", dataset).ravel() - 1
     if not len(rows) or rows.min() < 0 or rows.max() >= num_tracks or len(np.unique(rows)) != len(rows):
         raise DatasetError(
             f"{dataset}: query_IDX in {path} must be different rows in 1..{num_tracks} of the test table; "
@@ -116,20 +131,31 @@ def read_times(path: Path, split: str, num_tracks: int, dataset: str) -> np.ndar
     if not path.is_file():
         return None
     times = np.full((num_tracks, 2), math.nan)
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
+    rows = read_table(path, dataset)
+    lacking = {"split", "row", "start", "end"} - set(next(rows)[1])
+    if lacking:
+        raise DatasetError(f"{dataset}: {path} lacks the columns {', '.join(sorted(lacking))}")
+    for number, line in rows:
+        if line["split"] != split:
+            continue
         try:
-            for line in reader:
-                if line["split"] == split:
-                    row = int(line["row"])
-                    if not 0 <= row < num_tracks:
-                        raise ValueError(f"row {row} is outside the {num_tracks} tracklets of {split}")
-                    times[row] = float(line["start"]), float(line["end"])
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            row = _row_number(line["row"], num_tracks)
+            if not np.isnan(times[row, 0]):
+                raise ValueError(f"row {row} of {split} is listed already")
+            times[row] = table_number(line["start"]), table_number(line["end"])
+            if times[row, 1] < times[row, 0]:
+                raise ValueError(f"row {row} of {split} ends before it starts")
+        except ValueError as error:
             raise DatasetError(
-                f"{dataset}: {path}, line {reader.line_num}: {error!r}; expected columns split,row,start,end"
+                f"{dataset}: {path}, line {number}: {error}; expected columns split,row,start,end"
             ) from None
     return times
+
+
+def _row_number(text: str, num_tracks: int) -> int:
+    if not text.isdecimal() or len(text) > 12 or int(text) >= num_tracks:
+        raise ValueError(f"row {text!r} is none of the {num_tracks} tracklets")
+    return int(text)
 
 
 def make_tracklets(
@@ -192,14 +218,14 @@ def _check_rows(names: np.ndarray, tracks: np.ndarray, dataset: str) -> None:
         at = int(wrong.argmax())
         raise DatasetError(
             f"{dataset}: row {rows[at] + 1} of the track table is person {pid[rows[at]]}, camera {camera[rows[at]]}, "
-            f"but line {lines[at] + 1} of the name list is {names[lines[at]].decode()}; "
+            f"but line {lines[at] + 1} of the name list is {_shown(names[lines[at]])}; "
             "the files do not belong together"
         )
     falls = (names[lines[1:]] <= names[lines[:-1]]) & (rows[1:] == rows[:-1])
     if falls.any():
         at = int(falls.argmax())
         raise DatasetError(
-            f"{dataset}: unsorted frames: {names[lines[at + 1]].decode()} follows {names[lines[at]].decode()} "
+            f"{dataset}: unsorted frames: {_shown(names[lines[at + 1]])} follows {_shown(names[lines[at]])} "
             f"in row {rows[at] + 1} of the track table; expected ascending names"
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 from videoreid.data.datasets.reading.files import require_file
 from videoreid.errors import DatasetError
 
-__all__ = ["read_mat"]
+__all__ = ["read_mat", "read_whole_numbers"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -43,6 +43,28 @@ def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
     if variable not in content:
         raise _missing(path, variable, names, dataset)
     return np.asarray(content[variable])
+
+
+def read_whole_numbers(path: Path, variable: str, dataset: str) -> np.ndarray:
+    """Return a variable of a ``.mat`` file as int64; MATLAB stores whole numbers as doubles as a rule.
+
+    Raises:
+        DatasetError: as `read_mat`, or a value is a fraction, NaN, infinite, or no number at all.
+    """
+    values = read_mat(path, variable, dataset)
+    if values.dtype.kind not in "iuf":
+        raise DatasetError(f"{dataset}: {variable} in {path} is of type {values.dtype}; expected numbers")
+    odd = (
+        ~(np.abs(values) < 2**53) | (values != np.floor(values))
+        if values.dtype.kind == "f"
+        else values > 2**53
+    )
+    if odd.any():
+        raise DatasetError(
+            f"{dataset}: {variable} in {path} holds {values[odd][0]}, number {int(odd.ravel().argmax()) + 1} of "
+            f"{odd.size}; expected whole numbers"
+        )
+    return values.astype(np.int64)
 
 
 def _is_hdf5(path: Path) -> bool:
