@@ -2,6 +2,7 @@
 
 from videoreid.models import (
     ame,
+    ap3d,
     bag_of_tricks,
     gcm,
     hacnn,
@@ -40,6 +41,7 @@ __all__ = [
     "ReIDModel",
     "ReportedResult",
     "ame",
+    "ap3d",
     "bag_of_tricks",
     "build_model",
     "count_parameters",
