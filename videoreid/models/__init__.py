@@ -21,6 +21,7 @@ from videoreid.models import (
     resnet50mid,
     resnet_ibn,
     senet,
+    sinet,
     timm_models,
     tracklet_vit,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "resnet_ibn",
     "save_pretrained",
     "senet",
+    "sinet",
     "timm_models",
     "tracklet_vit",
 ]
