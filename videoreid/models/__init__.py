@@ -22,6 +22,7 @@ from videoreid.models import (
     resnet_ibn,
     senet,
     sinet,
+    tclnet,
     timm_models,
     tracklet_vit,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "save_pretrained",
     "senet",
     "sinet",
+    "tclnet",
     "timm_models",
     "tracklet_vit",
 ]
