@@ -80,9 +80,7 @@ class BiCnet(ReIDModel):
             raise ConfigError(f"clip_length must be a multiple of {GROUP}, got {clip_length}")
         self.frames = clip_length
         self.input_size = (height, width)
-        self.backbone = ResNet3DTrunk(
-            TrunkPlan(), backbone, gradient_checkpointing=gradient_checkpointing
-        )
+        self.backbone = ResNet3DTrunk(TrunkPlan(), backbone, gradient_checkpointing=gradient_checkpointing)
         dim = self.backbone.out_channels
         self.embedding_dim = dim
         self.tell = nn.ModuleDict(

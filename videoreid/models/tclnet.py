@@ -129,7 +129,9 @@ class TCLNet(ReIDModel):
         for stage in (1, 2, 3):
             maps = self.backbone.run_stage(stage, maps)
         # each pair by itself, as published: batch normalisation sees one frame of every clip at a time
-        shown = [self._run_pair(maps[:, :, start : start + _PAIR]) for start in range(0, maps.shape[2], _PAIR)]
+        shown = [
+            self._run_pair(maps[:, :, start : start + _PAIR]) for start in range(0, maps.shape[2], _PAIR)
+        ]
         return [torch.stack(vectors).mean(0) for vectors in zip(*shown, strict=True)]
 
     def _run_pair(self, maps: Tensor) -> list[Tensor]:

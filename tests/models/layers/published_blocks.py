@@ -35,7 +35,9 @@ def assert_block_agrees(name: str, block: nn.Module, rules: Iterable[tuple[str, 
     block.eval()
     with torch.inference_mode():
         answer = block(*inputs)
-    for mine, figures in zip([answer] if isinstance(answer, Tensor) else answer, record["outputs"], strict=False):
+    for mine, figures in zip(
+        [answer] if isinstance(answer, Tensor) else answer, record["outputs"], strict=False
+    ):
         _compare(mine, figures)
 
 

@@ -74,7 +74,9 @@ def test_without_the_gate() -> None:
     assert_block_agrees(
         "apm_no_contrast", AppearancePreserving(64, gated=False), [("semantic_mapping.", "semantic.")]
     )
-    rules = [(theirs.removeprefix("APM."), mine.removeprefix("apm.")) for theirs, mine in TEMPORAL_CONV_KEY_RULES]
+    rules = [
+        (theirs.removeprefix("APM."), mine.removeprefix("apm.")) for theirs, mine in TEMPORAL_CONV_KEY_RULES
+    ]
     assert_block_agrees("apm", AppearancePreserving(64), rules)
 
 

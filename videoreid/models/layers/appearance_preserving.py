@@ -57,9 +57,7 @@ class AppearancePreserving(nn.Module):
         earlier = scaled_dot_product_attention(
             keys[:, 1:], keys[:, :-1], values[:, :-1], scale=self.temperature
         )
-        later = scaled_dot_product_attention(
-            keys[:, :-1], keys[:, 1:], values[:, 1:], scale=self.temperature
-        )
+        later = scaled_dot_product_attention(keys[:, :-1], keys[:, 1:], values[:, 1:], scale=self.temperature)
         nothing = torch.zeros_like(earlier[:, :1])
         return (
             _maps(torch.cat([nothing, earlier], 1), maps),

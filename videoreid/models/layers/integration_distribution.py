@@ -54,7 +54,7 @@ class IntegrationDistribution(nn.Module):
         for conv in (self.narrow, self.integrate, self.distribute):
             init_from_fan_out(conv)
         nn.init.zeros_(self.widen.weight)
-        nn.init.zeros_(self.widen.bias)
+        nn.init.zeros_(self.widen.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the maps ``(B, C, T, h, w)``, every position informed of all others."""

@@ -102,8 +102,8 @@ class Bottleneck3D(ResidualBlock3D):
     def branch(self, maps: Tensor) -> Tensor:
         """Return what is added to the shortcut."""
         hidden = torch.relu(self.bn1(self.conv1(maps)))
-        hidden = self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
-        return hidden
+        out: Tensor = self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
+        return out
 
 
 def block_of(backbone: str) -> type[ResidualBlock3D]:
@@ -127,6 +127,4 @@ def inflate(kernel: Tensor, frames: int) -> Tensor:
 
 
 def _conv3x3(channels: int, width: int, steps: tuple[int, int, int], frames: int, *, bias: bool) -> nn.Conv3d:
-    return nn.Conv3d(
-        channels, width, (frames, 3, 3), stride=steps, padding=(frames // 2, 1, 1), bias=bias
-    )
+    return nn.Conv3d(channels, width, (frames, 3, 3), stride=steps, padding=(frames // 2, 1, 1), bias=bias)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 from videoreid.models.layers.recomputed import recomputed
-from videoreid.models.layers.residual3d import RESNET3D_DEPTHS, ResidualBlock3D, block_of, inflate
+from videoreid.models.layers.residual3d import RESNET3D_DEPTHS, block_of, inflate
 from videoreid.models.layers.temporal_convs import (
     TEMPORAL_CONV_KEY_RULES,
     ConvKind,
@@ -60,6 +60,11 @@ class ResNet3DTrunk(nn.Module):
         ConfigError: unknown backbone or kind of convolution.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(
         self, plan: TrunkPlan, backbone: str = "resnet50", *, gradient_checkpointing: bool = False
     ) -> None:
@@ -71,9 +76,7 @@ class ResNet3DTrunk(nn.Module):
         self.gradient_checkpointing = gradient_checkpointing
         block = block_of(backbone)
         channels = first = 32 if backbone == "resnet18_half" else 64
-        self.conv1 = nn.Conv3d(
-            3, first, (1, 7, 7), stride=(1, 2, 2), padding=(0, 3, 3), bias=plan.conv_bias
-        )
+        self.conv1 = nn.Conv3d(3, first, (1, 7, 7), stride=(1, 2, 2), padding=(0, 3, 3), bias=plan.conv_bias)
         self.bn1 = nn.BatchNorm3d(first)
         self.maxpool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, plan.pool_padding, plan.pool_padding))
         for index, blocks in enumerate(RESNET3D_DEPTHS[backbone]):
@@ -121,12 +124,15 @@ class ResNet3DTrunk(nn.Module):
 
     def run_stage(self, stage: int, maps: Tensor) -> Tensor:
         """Return the maps after one stage (1..4) and what stands between its blocks."""
-        plugins = self.plugins[str(stage)] if str(stage) in self.plugins else {}
+        plugins = self._plugins_of(str(stage))
         for index, block in enumerate(getattr(self, f"layer{stage}")):
             maps = recomputed(block, maps) if self.gradient_checkpointing and self.training else block(maps)
             if str(index) in plugins:
-                maps = plugins[str(index)](maps)  # type: ignore[index]
+                maps = plugins[str(index)](maps)
         return maps
+
+    def _plugins_of(self, stage: str) -> dict[str, nn.Module]:
+        return dict(self.plugins[stage].items()) if stage in self.plugins else {}  # type: ignore[operator]
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return a checkpoint with the entries of a trunk under our names; other entries pass unchanged.
@@ -162,7 +168,7 @@ class ResNet3DTrunk(nn.Module):
         if not found:
             return key
         stage, number, rest = found[1], int(found[2]), found[3]
-        after = self.plugins[stage] if stage in self.plugins else {}
+        after = self._plugins_of(stage)
         members = []
         for index in range(len(getattr(self, f"layer{stage}"))):
             members += [f"layer{stage}.{index}."]

@@ -25,7 +25,8 @@ class SalientToBroad(nn.Module):
 
     Of every four consecutive frames the first ``split + 1`` are salient. They give one 3 x 3 kernel of the clip's most
     telling regions; where it responds in the broad frames, these are damped; each part receives a tenth of
-    the mean of the other.
+    the mean of the other. Channels that are stronger at the border of the map than inside it are left out of the
+    comparison; a map narrower than 3 has no inside, and keeps all.
 
     Args:
         channels: C.
@@ -76,6 +77,8 @@ class SalientToBroad(nn.Module):
     def _channel_gate(self, maps: Tensor) -> Tensor:
         pooled = maps.mean((2, 3, 4), keepdim=True)
         gate = torch.sigmoid(self.excite(torch.relu(self.squeeze(pooled))))
+        if min(maps.shape[3:]) < 3:
+            return gate
         inside = maps[:, :, :, 1:-1, 1:-1].mean((2, 3, 4), keepdim=True)
         central = (inside / (pooled + 1e-8)).detach() > 1
         return gate * central
@@ -94,7 +97,7 @@ class SalientToBroad(nn.Module):
         response = sum(
             taps[:, 3 * i + j, :, i : i + height, j : j + width] for i in range(3) for j in range(3)
         )
-        response = (response / 9).flatten(2).softmax(2).clamp_min(_SMALLEST_RESPONSE)  # type: ignore[union-attr]
+        response = (response / 9).flatten(2).softmax(2).clamp_min(_SMALLEST_RESPONSE)
         weight = 1.0 / (response * (height * width))
         damped = weight.detach() < 1
         weight = torch.where(damped, torch.exp(self.sharpness * (weight - 1.0)), torch.ones_like(weight))

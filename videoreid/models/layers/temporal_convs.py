@@ -71,7 +71,10 @@ class PseudoConv(nn.Module):
             channels,
             spatial.out_channels,
             (3, 1, 1),
-            stride=(3 if preserving else 1, *(spatial.stride[1:] if form == "b" else (1, 1))),
+            stride=(
+                3 if preserving else 1,
+                *((spatial.stride[1], spatial.stride[2]) if form == "b" else (1, 1)),
+            ),
             padding=(0 if preserving else 1, 0, 0),
             bias=False,
         )
@@ -121,8 +124,8 @@ def _in_time(spatial: nn.Conv3d, frames: int, *, triples: bool) -> nn.Conv3d:
     return nn.Conv3d(
         spatial.in_channels,
         spatial.out_channels,
-        (frames, *spatial.kernel_size[1:]),
-        stride=(frames if triples else 1, *spatial.stride[1:]),
-        padding=(0 if triples else frames // 2, *spatial.padding[1:]),  # type: ignore[misc]
+        (frames, spatial.kernel_size[1], spatial.kernel_size[2]),
+        stride=(frames if triples else 1, spatial.stride[1], spatial.stride[2]),
+        padding=(0 if triples else frames // 2, *spatial.padding[1:]),
         bias=False,
     )

@@ -38,7 +38,7 @@ DIVERGED_ATTENTION_KEY_RULES: tuple[tuple[str, str], ...] = (
 
 
 def in_time_order(detail: Tensor, context: Tensor) -> Tensor:
-    """Return one map per frame, ``(B, C, T, h, w)``, of detail ``(B, C, T/4, h, w)`` and context ``(B, C, 3T/4, h, w)``."""
+    """Return maps ``(B, C, T, h, w)`` of detail ``(B, C, T/4, h, w)`` and context ``(B, C, 3T/4, h, w)``."""
     groups = context.unflatten(2, (-1, GROUP - 1))
     return torch.cat([detail[:, :, :, None], groups], 3).flatten(2, 3)
 
@@ -66,9 +66,7 @@ class KernelSelection(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.near = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0), bias=False)
-        self.far = nn.Conv3d(
-            channels, channels, (3, 1, 1), padding=(2, 0, 0), dilation=(2, 1, 1), bias=False
-        )
+        self.far = nn.Conv3d(channels, channels, (3, 1, 1), padding=(2, 0, 0), dilation=(2, 1, 1), bias=False)
         reduced = max(channels // 16, 1)
         self.squeeze = nn.Conv3d(channels, reduced, 1, bias=False)
         self.squeeze_bn = nn.BatchNorm3d(reduced)
@@ -78,7 +76,7 @@ class KernelSelection(nn.Module):
 
     def forward(self, detail: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return both streams, ``(B, C, T/4, h, w)`` and ``(B, C, 3T/4, h', w')``, with what changes over time."""
-        cells = in_time_order(*(adaptive_avg_pool3d(stream, (None, 4, 2)) for stream in (detail, context)))
+        cells = in_time_order(*(_cells(stream, 4, 2) for stream in (detail, context)))
         near, far = self.near(cells), self.far(cells)
         pooled = (near + far).mean((2, 3, 4), keepdim=True)
         hidden = torch.relu(self.squeeze_bn(self.squeeze(pooled)))
@@ -113,13 +111,14 @@ class DivergedAttention(nn.Module):
         self.score = nn.ModuleList(nn.Conv3d(channels, 1, 1) for _ in range(learnt))
         self.mix = nn.ModuleList(nn.Conv3d(self.strips, self.strips, 1) for _ in range(learnt))
         self.mix_bn = nn.ModuleList(nn.BatchNorm3d(self.strips) for _ in range(learnt))
-        self.norms = nn.ModuleList(nn.BatchNorm3d(channels) for _ in range(GROUP))
-        for norm in self.norms:
+        norms = [nn.BatchNorm3d(channels) for _ in range(GROUP)]
+        for norm in norms:
             nn.init.zeros_(norm.weight)
+        self.norms = nn.ModuleList(norms)
 
     def forward(self, detail: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return both streams, and the attention of the frames after those in detail, ``(B, T/4, 3, 8)``."""
-        pooled = [adaptive_avg_pool3d(stream, (None, self.strips, 1)) for stream in (detail, context)]
+        pooled = [_cells(stream, self.strips, 1) for stream in (detail, context)]
         kinds = [pooled[0], *pooled[1].unflatten(2, (-1, GROUP - 1)).unbind(3)]  # each (B, C, T/4, 8, 1)
         shares = [kinds[kind].mean(1, keepdim=True).softmax(3) for kind in (0, 1)]
         for learnt, kind in enumerate(kinds[2:]):
@@ -131,3 +130,17 @@ class DivergedAttention(nn.Module):
         ]
         masks = torch.stack([share[:, 0, :, :, 0] for share in shares[1:]], 2)
         return detail + read[0], context + torch.stack(read[1:], 3).flatten(2, 3), masks
+
+
+def _cells(maps: Tensor, height: int, width: int) -> Tensor:
+    """Return the means over ``height x width`` cells, as adaptive pooling does, in operations that ONNX has."""
+    for axis, cells in ((3, height), (4, width)):
+        size = maps.shape[axis]
+        if size % cells == 0:
+            maps = maps.unflatten(axis, (cells, -1)).mean(axis + 1)
+        elif cells % size == 0:
+            maps = maps.repeat_interleave(cells // size, axis)
+        else:
+            shape = [None, cells, None] if axis == 3 else [None, None, cells]
+            maps = adaptive_avg_pool3d(maps, shape)  # type: ignore[arg-type]
+    return maps
