@@ -2,10 +2,13 @@
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss
+from videoreid.losses.clip_terms import DivergenceTerm, FrameInfoNCETerm
 from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
+from videoreid.losses.divergence import DivergenceLoss, divergence_loss
 from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
+from videoreid.losses.frame_info_nce import FrameInfoNCELoss, frame_info_nce_loss
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
 from videoreid.losses.terms import (
@@ -26,8 +29,12 @@ __all__ = [
     "CircleTerm",
     "Criterion",
     "CrossEntropyLoss",
+    "DivergenceLoss",
+    "DivergenceTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
+    "FrameInfoNCELoss",
+    "FrameInfoNCETerm",
     "OSMCAALoss",
     "OSMCAATerm",
     "SoftmaxCriterion",
@@ -38,7 +45,9 @@ __all__ = [
     "center_loss",
     "circle_loss",
     "cross_entropy_loss",
+    "divergence_loss",
     "frame_attention_loss",
+    "frame_info_nce_loss",
     "osm_caa_loss",
     "over_heads",
     "triplet_loss",
