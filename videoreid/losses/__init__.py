@@ -2,13 +2,12 @@
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss
-from videoreid.losses.clip_terms import DivergenceTerm, FrameInfoNCETerm
 from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
-from videoreid.losses.divergence import DivergenceLoss, divergence_loss
+from videoreid.losses.divergence import DivergenceLoss, DivergenceTerm, divergence_loss
 from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
-from videoreid.losses.frame_info_nce import FrameInfoNCELoss, frame_info_nce_loss
+from videoreid.losses.frame_info_nce import FrameInfoNCETerm, frame_info_nce_loss
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
 from videoreid.losses.terms import (
@@ -33,7 +32,6 @@ __all__ = [
     "DivergenceTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
-    "FrameInfoNCELoss",
     "FrameInfoNCETerm",
     "OSMCAALoss",
     "OSMCAATerm",

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 from videoreid.losses._labels import safe_sqrt
+from videoreid.types import Clip, ReIDOutput
 
-__all__ = ["DivergenceLoss", "divergence_loss"]
+__all__ = ["DivergenceLoss", "DivergenceTerm", "divergence_loss"]
 
 
 def divergence_loss(attention: Tensor) -> Tensor:
@@ -47,3 +48,17 @@ class DivergenceLoss(nn.Module):
     def forward(self, attention: Tensor) -> Tensor:
         """Return the loss of ``attention (..., M, S)``."""
         return divergence_loss(attention)
+
+
+class DivergenceTerm(nn.Module):
+    """Divergence of ``extras["strip_attention"]`` (BiCnet-TKS)."""
+
+    def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
+        """Return the loss of the named extra.
+
+        Raises:
+            ConfigError: the model does not return it.
+        """
+        if "strip_attention" not in output.extras:
+            raise ConfigError("output.extras lacks strip_attention: train bicnet_tks")
+        return divergence_loss(output.extras["strip_attention"])

@@ -1,71 +1,96 @@
-"""Contrast between the frames of one person: frames of the same place in a clip belong together, others do not."""
+"""InfoNCE over the frames of one person: what is seen at one moment, against what is seen at the others."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn import functional as F
 
 from videoreid.errors import ConfigError
-from videoreid.losses._labels import positive_and_negative_pairs, same_identity
+from videoreid.types import Clip, ReIDOutput
 
-__all__ = ["FrameInfoNCELoss", "frame_info_nce_loss"]
+__all__ = ["FrameInfoNCETerm", "frame_info_nce_loss"]
+
+_FRAMES = 4
 
 
-def frame_info_nce_loss(frames: Tensor, pids: Tensor, temperature: float = 0.07, *, group: int = 4) -> Tensor:
-    """Return the InfoNCE loss that makes later frames of a clip say something else than earlier ones.
+def frame_info_nce_loss(
+    frames: Tensor, pids: Tensor, temperature: float = 0.07, *, instances: int = 4
+) -> Tensor:
+    """Return the InfoNCE loss of the frames of each identity, summed over the identities of the batch.
 
-    Only clips of one person are compared. A frame and that of the same number in another clip are a positive pair,
-    frames of other numbers, of the same clip too, its negatives; other positives are left out of the denominator.
-    The loss is the mean over the pairs of a person, **summed** over the persons of the batch: so published.
+    Frames with the same place in different clips of a person are positives, frames with another place, in the same or
+    another clip, are negatives; other positives stay out of the denominator. The mean is over ordered positive pairs.
+    Clips of eight frames are cut in two of four first, as published, so that a group holds half as many clips.
 
     Args:
-        frames: ``(B, T, D)`` float; compared by their cosine.
-        pids: ``(B,)`` int64.
-        temperature: by which cosines are divided.
-        group: a longer clip is cut in groups of so many frames, each a clip of its own; T must be a multiple, or less.
+        frames: ``(B, T, D)`` float, one vector a frame.
+        pids: ``(B,)`` int64; the clips of an identity stand together, ``instances`` of each.
+        temperature: by which cosine similarities are divided.
+        instances: clips per identity K of the P x K batch.
 
     Returns:
-        A scalar; 0 where no person has two clips.
+        A scalar.
 
     Raises:
-        ConfigError: another shape, or a length that is not a multiple of the group.
+        ConfigError: other shapes; fewer than two clips or frames; clips of an identity that do not stand together.
 
     Reference:
-        Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022.
+        Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022 (there with weight 0.001).
     """
-    if frames.ndim != 3 or pids.shape != frames.shape[:1] or not len(pids):
+    if frames.ndim != 3 or pids.shape != frames.shape[:1] or frames.shape[1] < 2:
         raise ConfigError(
-            f"expected frames (B, T, D) and pids (B,), got {tuple(frames.shape)} and {tuple(pids.shape)}"
+            f"expected frames (B, T, D) of two frames or more and pids (B,), got {tuple(frames.shape)} and "
+            f"{tuple(pids.shape)}"
         )
-    length = min(group, frames.shape[1])
-    if frames.shape[1] % length:
-        raise ConfigError(f"clips of {frames.shape[1]} frames cannot be cut in groups of {length}")
-    clips = normalize(frames.float(), dim=2).unflatten(1, (-1, length))  # (B, T / t, t, D)
-    pids = pids.repeat_interleave(clips.shape[1])
-    numbers = torch.arange(length, device=pids.device).repeat(len(pids))
-    logits = (rows := clips.flatten(0, 2)) @ rows.t() / temperature  # (N t, N t)
-    pids = pids.repeat_interleave(length)
-    related = same_identity(pids)
-    same_number = same_identity(numbers)
-    negatives = logits.masked_fill(~(related & ~same_number), -torch.inf).logsumexp(1, keepdim=True)
-    positive = positive_and_negative_pairs(pids)[0] & same_number
-    terms = torch.logaddexp(logits, negatives) - logits
-    pairs = (positive & related).sum(1)  # of each frame; equal for the frames of one person
-    total = torch.where(positive, terms, torch.zeros_like(terms)).sum(1)
-    per_person = (related * pairs[:, None]).sum(0).clamp_min(1)  # pairs of the person that a row shows
-    return (total / per_person).sum()
+    if instances < 2 or len(frames) == 0 or len(frames) % instances:
+        raise ConfigError(
+            f"a batch of {len(frames)} clips is no multiple of {instances} clips an identity (two or more): sample "
+            "P x K batches and give K as instances"
+        )
+    if pids.device.type == "cpu" and bool(
+        (pids.view(-1, instances) != pids.view(-1, instances)[:, :1]).any()
+    ):
+        raise ConfigError(
+            f"the clips of an identity must stand together, {instances} of each, got {pids.tolist()}"
+        )
+    if frames.shape[1] == 2 * _FRAMES:
+        frames = frames.unflatten(1, (2, _FRAMES)).flatten(0, 1)
+    rows = F.normalize(frames, dim=2).unflatten(0, (-1, instances)).transpose(1, 2)  # (P, T, K, D)
+    length = rows.shape[1]
+    rows = rows.flatten(1, 2)
+    logits = rows @ rows.transpose(1, 2) / temperature  # (P, T * K, T * K)
+    place = torch.arange(length, device=frames.device).repeat_interleave(instances)
+    same = place[:, None] == place[None]
+    others = logits.masked_fill(same, -torch.inf).logsumexp(2, keepdim=True)
+    log_probabilities = logits - torch.logaddexp(others, logits)
+    positive = same & ~torch.eye(len(place), dtype=torch.bool, device=frames.device)
+    return -torch.where(positive, log_probabilities, 0.0).sum() / positive.sum()
 
 
-class FrameInfoNCELoss(nn.Module):
-    """Module twin of `frame_info_nce_loss`.
+class FrameInfoNCETerm(nn.Module):
+    """Frame InfoNCE of one of a model's extras.
 
     Args:
-        temperature: by which cosines are divided.
+        extra: key of ``output.extras`` that holds ``(B, T, D)``.
+        temperature: by which cosine similarities are divided.
+        instances: clips per identity K of the P x K batch.
     """
 
-    def __init__(self, temperature: float = 0.07) -> None:
+    def __init__(
+        self, extra: str = "projected_frames", temperature: float = 0.07, *, instances: int = 4
+    ) -> None:
         super().__init__()
-        self.temperature = temperature
+        self.extra, self.temperature, self.instances = extra, temperature, instances
 
-    def forward(self, frames: Tensor, pids: Tensor) -> Tensor:
-        """Return the loss of ``frames (B, T, D)`` with ``pids (B,)``."""
-        return frame_info_nce_loss(frames, pids, self.temperature)
+    def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
+        """Return the loss of the named extra.
+
+        Raises:
+            ConfigError: the model does not return it.
+        """
+        if self.extra not in output.extras:
+            raise ConfigError(
+                f"output.extras lacks {self.extra!r}: train a network that returns a vector for each frame"
+            )
+        return frame_info_nce_loss(
+            output.extras[self.extra], clip.pid, self.temperature, instances=self.instances
+        )
