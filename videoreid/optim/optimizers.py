@@ -75,31 +75,40 @@ def build_optimizer(  # noqa: PLR0913 - torchreid's keywords, and those by name
     """
     if optim not in OPTIMIZERS:
         raise UnknownNameError(f"unknown optimiser {optim!r}; choose one of {', '.join(OPTIMIZERS)}")
-    groups: list[dict[str, Any]]
-    by_name = {
-        "staged_lr": staged_lr,
-        "layer_decay": layer_decay is not None,
-        "multipliers": bool(multipliers),
-    }
-    if any(by_name.values()) and not isinstance(model, nn.Module):
-        asked = " and ".join(name for name, given in by_name.items() if given)
-        raise ConfigError(f"{asked} needs the model itself, not its parameters: they are found by name")
-    if staged_lr:
-        assert isinstance(model, nn.Module)
-        names = [new_layers] if isinstance(new_layers, str) else list(new_layers)
-        groups = split_by_layer(model, names, lr=lr, base_lr=lr * base_lr_mult)
-    else:
-        groups = [{"params": list(model.parameters() if isinstance(model, nn.Module) else model)}]
-    if isinstance(model, nn.Module) and layer_decay is not None:
-        groups = split_by_factor(groups, depth_factors(model, layer_decay), lr=lr)
-    if isinstance(model, nn.Module) and multipliers:
-        groups = split_by_factor(groups, name_factors(model, multipliers), lr=lr)
+    stages = (new_layers, base_lr_mult) if staged_lr else None
+    groups = _groups(model, lr, stages, layer_decay=layer_decay, multipliers=multipliers)
     if not decay_norms:
         groups = without_decay_on_norms(groups)
     try:
         return OPTIMIZERS[optim](groups, lr=lr, weight_decay=weight_decay, **_native_options(optim, options))
     except TypeError as error:
         raise ConfigError(f"optimiser {optim!r} does not take an option that was given: {error}") from error
+
+
+def _groups(
+    model: nn.Module | Iterable[Parameter],
+    lr: float,
+    stages: tuple[str | Sequence[str], float] | None,
+    *,
+    layer_decay: float | None,
+    multipliers: Mapping[str, float] | None,
+) -> list[dict[str, Any]]:
+    """Return the parameters in groups of one rate each."""
+    if not isinstance(model, nn.Module):
+        by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers}
+        asked = " and ".join(name for name, given in by_name.items() if given)
+        if asked:
+            raise ConfigError(f"{asked} needs the model itself, not its parameters: they are found by name")
+        return [{"params": list(model)}]
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    if stages is not None:
+        names = [stages[0]] if isinstance(stages[0], str) else list(stages[0])
+        groups = split_by_layer(model, names, lr=lr, base_lr=lr * stages[1])
+    if layer_decay is not None:
+        groups = split_by_factor(groups, depth_factors(model, layer_decay), lr=lr)
+    if multipliers:
+        groups = split_by_factor(groups, name_factors(model, multipliers), lr=lr)
+    return groups
 
 
 def _native_options(optim: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Learning-rate schedules by name: a decay, and a warm-up before it."""
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -110,32 +112,38 @@ def build_lr_scheduler(  # noqa: PLR0913 - torchreid's keywords, and the warm-up
     Reference:
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019, section 2.1.
     """
+    _check_names(lr_scheduler, warmup, stepsize)
+    steps = [stepsize] if isinstance(stepsize, int) else list(stepsize)
+    options: dict[str, Any] = {"gamma": gamma, "max_epoch": max_epoch, "warmup_epochs": warmup_epochs}
+    options |= {"warmup_factor": warmup_factor, "first_epoch": first_epoch}
+    _check_numbers(lr_scheduler, steps, options)
+    return LambdaLR(
+        optimizer,
+        functools.partial(
+            learning_rate_factor, lr_scheduler=lr_scheduler, stepsize=steps, warmup=warmup, **options
+        ),
+    )
+
+
+def _check_names(lr_scheduler: str, warmup: str, stepsize: int | Sequence[int]) -> None:
     if lr_scheduler not in DECAYS:
         raise UnknownNameError(f"unknown lr_scheduler {lr_scheduler!r}; choose one of {', '.join(DECAYS)}")
     if warmup not in WARMUPS:
         raise UnknownNameError(f"unknown warmup {warmup!r}; choose one of {', '.join(WARMUPS)}")
     if lr_scheduler == "multi_step" and isinstance(stepsize, int):
         raise ConfigError(f"multi_step needs a list of epochs as stepsize, got {stepsize}")
-    steps = [stepsize] if isinstance(stepsize, int) else list(stepsize)
-    counts = min(*steps, max_epoch, warmup_epochs + 1, first_epoch + 1) if steps else 0
-    if counts < 1 or not 0 < warmup_factor <= 1:
+
+
+def _check_numbers(lr_scheduler: str, steps: Sequence[int], options: Mapping[str, float]) -> None:
+    lowest = min(steps, default=0), options["max_epoch"]
+    if min(lowest) < 1 or min(options["warmup_epochs"], options["first_epoch"]) < 0:
         raise ConfigError(
-            "stepsize and max_epoch must be 1 or more, warmup_epochs and first_epoch 0 or more and warmup_factor in "
-            f"(0, 1]; got {stepsize}, {max_epoch}, {warmup_epochs}, {first_epoch}, {warmup_factor}"
+            "stepsize and max_epoch must be 1 or more, warmup_epochs and first_epoch 0 or more; got "
+            f"{list(steps)}, {options['max_epoch']}, {options['warmup_epochs']}, {options['first_epoch']}"
         )
-    if lr_scheduler == "cosine_floor" and not 0 <= gamma <= 1:
-        raise ConfigError(f"cosine_floor ends at the share gamma of the rate, in 0..1; got {gamma}")
-    return LambdaLR(
-        optimizer,
-        lambda epoch: learning_rate_factor(
-            epoch,
-            lr_scheduler,
-            stepsize=steps,
-            gamma=gamma,
-            max_epoch=max_epoch,
-            warmup=warmup,
-            warmup_epochs=warmup_epochs,
-            warmup_factor=warmup_factor,
-            first_epoch=first_epoch,
-        ),
-    )
+    if not 0 < options["warmup_factor"] <= 1:
+        raise ConfigError(f"warmup_factor must be in (0, 1], got {options['warmup_factor']}")
+    if lr_scheduler == "cosine_floor" and not 0 <= options["gamma"] <= 1:
+        raise ConfigError(
+            f"cosine_floor ends at the share gamma of the rate, in 0..1; got {options['gamma']}"
+        )
