@@ -5,7 +5,9 @@ from videoreid.losses.circle import CircleLoss, circle_loss
 from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
+from videoreid.losses.divergence import DivergenceLoss, DivergenceTerm, divergence_loss
 from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
+from videoreid.losses.frame_info_nce import FrameInfoNCETerm, frame_info_nce_loss
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
 from videoreid.losses.terms import (
@@ -26,8 +28,11 @@ __all__ = [
     "CircleTerm",
     "Criterion",
     "CrossEntropyLoss",
+    "DivergenceLoss",
+    "DivergenceTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
+    "FrameInfoNCETerm",
     "OSMCAALoss",
     "OSMCAATerm",
     "SoftmaxCriterion",
@@ -38,7 +43,9 @@ __all__ = [
     "center_loss",
     "circle_loss",
     "cross_entropy_loss",
+    "divergence_loss",
     "frame_attention_loss",
+    "frame_info_nce_loss",
     "osm_caa_loss",
     "over_heads",
     "triplet_loss",

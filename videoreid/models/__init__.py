@@ -2,7 +2,9 @@
 
 from videoreid.models import (
     ame,
+    ap3d,
     bag_of_tricks,
+    bicnet_tks,
     gcm,
     hacnn,
     mlfn,
@@ -20,6 +22,8 @@ from videoreid.models import (
     resnet50mid,
     resnet_ibn,
     senet,
+    sinet,
+    tclnet,
     timm_models,
     tracklet_vit,
 )
@@ -40,7 +44,9 @@ __all__ = [
     "ReIDModel",
     "ReportedResult",
     "ame",
+    "ap3d",
     "bag_of_tricks",
+    "bicnet_tks",
     "build_model",
     "count_parameters",
     "flops_per_clip",
@@ -67,6 +73,8 @@ __all__ = [
     "resnet_ibn",
     "save_pretrained",
     "senet",
+    "sinet",
+    "tclnet",
     "timm_models",
     "tracklet_vit",
 ]
