@@ -2,7 +2,9 @@
 
 from videoreid.models import (
     ame,
+    ap3d,
     bag_of_tricks,
+    bicnet_tks,
     gcm,
     hacnn,
     mlfn,
@@ -20,6 +22,8 @@ from videoreid.models import (
     resnet50mid,
     resnet_ibn,
     senet,
+    sinet,
+    tclnet,
     timm_models,
     tracklet_vit,
 )

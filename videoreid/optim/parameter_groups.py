@@ -1,14 +1,15 @@
 """Parameter groups: a smaller rate for pretrained layers, no weight decay on norms and biases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
+from torch.nn import Parameter
 
 from videoreid.errors import ConfigError
 from videoreid.utils.wrappers import unwrap_model
 
-__all__ = ["split_by_layer", "without_decay_on_norms"]
+__all__ = ["split_by_factor", "split_by_layer", "without_decay_on_norms"]
 
 
 def split_by_layer(
@@ -39,6 +40,28 @@ def split_by_layer(
         {"params": [p for p in every if id(p) not in new], "lr": base_lr},
         {"params": [p for p in every if id(p) in new], "lr": lr},
     ]
+
+
+def split_by_factor(
+    groups: Sequence[dict[str, Any]], factors: Mapping[Parameter, float], *, lr: float
+) -> list[dict[str, Any]]:
+    """Split each group by the factors of its parameters, which multiply its rate.
+
+    Args:
+        groups: parameter groups; one without a rate of its own has ``lr``.
+        factors: of the parameters; one that is absent counts as 1.
+        lr: rate of groups without one.
+    """
+    split = []
+    for group in groups:
+        alike: dict[float, list[Parameter]] = {}
+        for parameter in group["params"]:
+            alike.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+        split += [
+            {**group, "params": parameters, "lr": group.get("lr", lr) * factor}
+            for factor, parameters in alike.items()
+        ]
+    return split
 
 
 def without_decay_on_norms(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
