@@ -22,6 +22,7 @@ from videoreid.models import (
     senet,
     timm_models,
     tracklet_vit,
+    transreid,
 )
 from videoreid.models.base import ReIDModel
 from videoreid.models.clip_model import ClipModel, ClipOptions
@@ -69,4 +70,5 @@ __all__ = [
     "senet",
     "timm_models",
     "tracklet_vit",
+    "transreid",
 ]
