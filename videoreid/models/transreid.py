@@ -29,7 +29,10 @@ VIT_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (r"^(?:backbone|base)\.(?:head|fc)\.", None),
     (r"(^|\.)mask_token$|^dist_token$", None),
     (r"^(?:module\.)?(?:base|backbone)\.", "backbone."),
-    (r"^(cls_token|pos_embed|sie_embed|patch_embed\.|blocks\.|norm\.|part_token|part\d_pos|cls_pos)", r"backbone.\1"),
+    (
+        r"^(cls_token|pos_embed|sie_embed|patch_embed\.|blocks\.|norm\.|part_token|part\d_pos|cls_pos)",
+        r"backbone.\1",
+    ),
 )
 """Names of timm, of DINO checkpoints (TransReID-SSL, PASS, PersonViT) and of TransReID's own, behind ``backbone.``."""
 
