@@ -62,8 +62,9 @@ class _Stream(nn.Module):
     def forward(self, images: Tensor, motion: Tensor, frames: int, *, recompute: bool) -> Tensor:
         """Return tokens ``(B * T, N, D)`` of images and motion ``(B * T, 3, H, W)``."""
         tokens = self.patch_embed(images) + self.pos_embed + self.motion_embed(motion).softmax(2)
-        for block in self.blocks:
-            block.attn.frames = frames
+        for module in self.modules():
+            if isinstance(module, NextFrameAttention):
+                module.frames = frames
         return run_blocks(self.blocks, tokens, recompute=recompute)
 
 

@@ -29,8 +29,8 @@ class CLIPReID(CameraModel):
         num_classes: number of training identities K.
         encoder: the image encoder.
         num_cameras: cameras with a learnt vector on the class token (ViT only); 0 for none.
-        normalisation: of the pixels: as published "half" for the ViT and "imagenet" for RN50; "clip" is what CLIP itself
-            was trained with.
+        normalisation: of the pixels: as published "half" for the ViT and "imagenet" for RN50; "clip" is what CLIP
+            itself was trained with.
 
     Reference:
         Li, Sun and Li, CLIP-ReID: Exploiting Vision-Language Model for Image Re-identification without Concrete Text

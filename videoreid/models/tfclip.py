@@ -21,11 +21,10 @@ __all__ = ["TFCLIP", "tfclip_vit_b16"]
 
 
 class TFCLIP(CameraModel):
-    """CLIP's image encoder on the frames of a clip, temporal memory diffusion (TMD), and the CLIP-memory with its
-    sequence-specific prompt (SSP), which only training needs.
+    """CLIP's image encoder on frames, temporal memory diffusion (TMD), and the CLIP-memory with its prompt (SSP).
 
-    The embedding is the clip's feature, its projected feature and the TMD vector side by side, before the necks. Fill
-    the memory before training with `set_memory` (`videoreid.engine.build_clip_memory` makes it of a loader): without
+    The memory and its sequence-specific prompt only serve training. The embedding is the clip's feature, its projected
+    feature and the TMD vector side by side, before the necks. Fill the memory before training with `set_memory` (`videoreid.engine.build_clip_memory` makes it of a loader): without
     it there are no memory logits. Weights of OpenAI, open_clip, timm and TF-CLIP load.
 
     Args:

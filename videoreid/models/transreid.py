@@ -15,7 +15,7 @@ from videoreid.models.normalisation import find_normalisation
 from videoreid.models.transformers.blocks import LAYER_NORM_EPS, drop_rates, run_blocks, vit_block
 from videoreid.models.transformers.cameras import CameraModel, camera_offsets
 from videoreid.models.transformers.positions import fit_positions
-from videoreid.models.transformers.vit import ViTOptions, VisionTransformer
+from videoreid.models.transformers.vit import VisionTransformer, ViTOptions
 from videoreid.types import ReIDOutput
 
 __all__ = ["VIT_KEY_RULES", "TransReID", "split_options", "transreid_vit_b16"]

@@ -102,6 +102,7 @@ def _without_text(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _from_timm(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    rules: tuple[tuple[str, str], ...]
     if "norm_pre.weight" in state:
         rules = _FROM_TIMM_VIT
     elif "stem.conv1.conv.weight" in state:
