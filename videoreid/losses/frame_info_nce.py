@@ -22,7 +22,7 @@ def frame_info_nce_loss(
     Clips of eight frames are cut in two of four first, as published, so that a group holds half as many clips.
 
     Args:
-        frames: ``(B, D, T)`` float, one vector a frame.
+        frames: ``(B, T, D)`` float, one vector a frame.
         pids: ``(B,)`` int64; the clips of an identity stand together, ``instances`` of each.
         temperature: by which cosine similarities are divided.
         instances: clips per identity K of the P x K batch.
@@ -36,9 +36,9 @@ def frame_info_nce_loss(
     Reference:
         Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022 (there with weight 0.001).
     """
-    if frames.ndim != 3 or pids.shape != frames.shape[:1] or frames.shape[2] < 2:
+    if frames.ndim != 3 or pids.shape != frames.shape[:1] or frames.shape[1] < 2:
         raise ConfigError(
-            f"expected frames (B, D, T) of two frames or more and pids (B,), got {tuple(frames.shape)} and "
+            f"expected frames (B, T, D) of two frames or more and pids (B,), got {tuple(frames.shape)} and "
             f"{tuple(pids.shape)}"
         )
     if instances < 2 or len(frames) == 0 or len(frames) % instances:
@@ -52,9 +52,9 @@ def frame_info_nce_loss(
         raise ConfigError(
             f"the clips of an identity must stand together, {instances} of each, got {pids.tolist()}"
         )
-    if frames.shape[2] == 2 * _FRAMES:
-        frames = frames.unflatten(2, (2, _FRAMES)).transpose(1, 2).flatten(0, 1)
-    rows = F.normalize(frames, dim=1).unflatten(0, (-1, instances)).permute(0, 3, 1, 2)  # (P, T, K, D)
+    if frames.shape[1] == 2 * _FRAMES:
+        frames = frames.unflatten(1, (2, _FRAMES)).flatten(0, 1)
+    rows = F.normalize(frames, dim=2).unflatten(0, (-1, instances)).transpose(1, 2)  # (P, T, K, D)
     length = rows.shape[1]
     rows = rows.flatten(1, 2)
     logits = rows @ rows.transpose(1, 2) / temperature  # (P, T * K, T * K)
@@ -70,7 +70,7 @@ class FrameInfoNCETerm(nn.Module):
     """Frame InfoNCE of one of a model's extras.
 
     Args:
-        extra: key of ``output.extras`` that holds ``(B, D, T)``.
+        extra: key of ``output.extras`` that holds ``(B, T, D)``.
         temperature: by which cosine similarities are divided.
         instances: clips per identity K of the P x K batch.
     """

@@ -11,7 +11,7 @@ from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
 from videoreid.models.normalisation import find_normalisation
 from videoreid.models.transformers.cameras import CameraModel, camera_offsets, camera_table
 from videoreid.models.transformers.clip_names import image_encoder_entries
-from videoreid.models.transformers.clip_resnet import CLIPResNet
+from videoreid.models.transformers.clip_rn50 import CLIPImageResNet
 from videoreid.models.transformers.clip_vit import CLIPVisionTransformer
 from videoreid.types import ReIDOutput
 
@@ -43,7 +43,7 @@ class CLIPReID(CameraModel):
     def __init__(
         self,
         num_classes: int,
-        encoder: CLIPVisionTransformer | CLIPResNet,
+        encoder: CLIPVisionTransformer | CLIPImageResNet,
         *,
         num_cameras: int = 0,
         normalisation: str = "half",
@@ -52,7 +52,7 @@ class CLIPReID(CameraModel):
         self.image_encoder = encoder
         self.input_size = encoder.image_size
         self.pixel_mean, self.pixel_std = find_normalisation(normalisation)
-        if isinstance(encoder, CLIPResNet):
+        if isinstance(encoder, CLIPImageResNet):
             dim, projected = encoder.dims[1], encoder.attnpool.c_proj.out_features
         else:
             dim, projected = encoder.proj.shape
@@ -93,7 +93,7 @@ class CLIPReID(CameraModel):
         return image_encoder_entries(super().translate_state_dict(state), self.image_encoder)
 
     def _encode(self, images: Tensor, offsets: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        if isinstance(self.image_encoder, CLIPResNet):
+        if isinstance(self.image_encoder, CLIPImageResNet):
             return self.image_encoder(images)
         before, tokens, projected = self.image_encoder(images, offsets)
         return before, tokens[:, 0], projected[:, 0]
@@ -145,5 +145,5 @@ def clipreid_rn50(
         width: of the input in pixels.
         normalisation: of the pixels.
     """
-    encoder = CLIPResNet((height, width), width=stem_width, projected=16 * stem_width)
+    encoder = CLIPImageResNet((height, width), width=stem_width, projected=16 * stem_width)
     return CLIPReID(num_classes, encoder, normalisation=normalisation)

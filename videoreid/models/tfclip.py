@@ -24,8 +24,9 @@ class TFCLIP(CameraModel):
     """CLIP's image encoder on frames, temporal memory diffusion (TMD), and the CLIP-memory with its prompt (SSP).
 
     The memory and its sequence-specific prompt only serve training. The embedding is the clip's feature, its projected
-    feature and the TMD vector side by side, before the necks. Fill the memory before training with `set_memory` (`videoreid.engine.build_clip_memory` makes it of a loader): without
-    it there are no memory logits. Weights of OpenAI, open_clip, timm and TF-CLIP load.
+    feature and the TMD vector side by side, before the necks. Fill the memory before training with `set_memory`
+    (`videoreid.engine.build_clip_memory` makes it of a loader): without it there are no memory logits. Weights of
+    OpenAI, open_clip, timm and TF-CLIP load.
 
     Args:
         num_classes: number of training identities K.

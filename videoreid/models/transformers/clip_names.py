@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import WeightsError
-from videoreid.models.transformers.clip_resnet import CLIPResNet
+from videoreid.models.transformers.clip_rn50 import CLIPImageResNet
 from videoreid.models.transformers.clip_vit import CLIPVisionTransformer
 from videoreid.models.transformers.positions import fit_positions
 
@@ -45,7 +45,7 @@ _FROM_TIMM_RESNET = (
 
 
 def image_encoder_entries(
-    state: Mapping[str, Tensor], encoder: CLIPVisionTransformer | CLIPResNet
+    state: Mapping[str, Tensor], encoder: CLIPVisionTransformer | CLIPImageResNet
 ) -> dict[str, Tensor]:
     """Return a state dict whose image encoder has OpenAI's names behind ``image_encoder.`` and the encoder's grid.
 
@@ -140,7 +140,7 @@ def _is_bare(name: str, state: Mapping[str, Tensor]) -> bool:
 
 
 def _refuse_other_architecture(
-    state: Mapping[str, Tensor], encoder: CLIPVisionTransformer | CLIPResNet
+    state: Mapping[str, Tensor], encoder: CLIPVisionTransformer | CLIPImageResNet
 ) -> None:
     found = _architecture(
         {name.removeprefix(_OURS): v for name, v in state.items() if name.startswith(_OURS)}

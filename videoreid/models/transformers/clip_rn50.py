@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from videoreid.models.transformers.attention import attend
 from videoreid.models.transformers.vit import check_image_size
 
-__all__ = ["CLIPResNet"]
+__all__ = ["CLIPImageResNet"]
 
 _LAYERS = (3, 4, 6, 3)
 _REDUCTION = 16
@@ -66,7 +66,7 @@ class _AttentionPool(nn.Module):
         return out
 
 
-class CLIPResNet(nn.Module):
+class CLIPImageResNet(nn.Module):
     """CLIP's RN50 for re-ID: maps of 1/16 of the image, attention pooling over any grid.
 
     Args:
