@@ -5,6 +5,7 @@ import pickletools
 import re
 import warnings
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,10 +144,10 @@ def _load_safely(path: Path) -> Any:
 
 
 def _plain_data() -> list[Any]:
-    """Return what training scripts store beside the weights, scores as numpy numbers and arrays: data without code."""
+    """Return what training scripts store beside the weights: scores as numpy arrays, options; data without code."""
     scalar: Any = np.float64(0).__reduce__()[0]
     array: Any = np.empty(0).__reduce__()[0]
     # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
-    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names]
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, Namespace]

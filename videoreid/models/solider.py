@@ -41,9 +41,9 @@ class SOLIDER(ReIDModel):
 
     stages = ("backbone", "neck", "classifier")
     key_rules = (
-        (r"(?:^|\.)head\.|relative_position_index$", None),
-        # made for every stage; neither is part of the last maps
-        (r"(?:^|\.)norm[012]\.|semantic_embed_[wb]\.3\.", None),
+        (r"relative_position_index$", None),
+        # norms and semantic layers are made for every stage; these are no part of the last maps
+        (r"^(?:module\.)?(?:(?:base|backbone)\.)?(?:head|norm[012]|semantic_embed_[wb]\.3)\.", None),
         (r"^(?:module\.)?(?:base|backbone)\.", "backbone."),
         (r"^(patch_embed|stages|norm3|semantic_embed_[wb])\.", r"backbone.\1."),
         (r"^bottleneck\.", "neck."),

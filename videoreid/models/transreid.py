@@ -27,7 +27,7 @@ _PARTS = 4
 VIT_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (r"(^|\.)(?:head|head_dist|pre_logits|fc)\.", None),
     (r"^(?:backbone|base)\.(?:head|fc)\.", None),
-    (r"(^|\.)mask_token$|^dist_token$", None),
+    (r"(^|\.)(?:mask_token|dist_token|gem\.p)$", None),
     (r"^(?:module\.)?(?:base|backbone)\.", "backbone."),
     (
         r"^(cls_token|pos_embed|sie_embed|patch_embed\.|blocks\.|norm\.|part_token|part\d_pos|cls_pos)",
