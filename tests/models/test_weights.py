@@ -9,9 +9,11 @@ import pytest
 import torch
 import torchvision
 
+from videoreid.data.sampling import list_sampling_rules
 from videoreid.errors import WeightsError
 from videoreid.models import MODELS, build_model, list_weights
 from videoreid.models import weights as table
+from videoreid.models.normalisation import NORMALISATIONS
 from videoreid.models.weights import find_weights, resolve_weights
 
 NOT_BUILT_HERE = {"shufflenet"}
@@ -33,7 +35,8 @@ def test_rows_are_complete() -> None:
         assert row.source.startswith(("gdrive:", "https:", "torchvision:"))
         assert row.training_data
         assert row.licence
-        assert row.normalisation == "imagenet"
+        assert row.normalisation in NORMALISATIONS
+        assert row.clip is None or {row.clip.sampling, row.clip.test_sampling} <= set(list_sampling_rules())
         assert row.page.startswith("https:")
         for result in row.results:
             assert 0 < result.mAP < result.rank1 < 100
