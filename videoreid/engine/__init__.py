@@ -7,7 +7,9 @@ from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
+from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
+from videoreid.engine.prompts import PromptEngine, prompt_loader
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
 from videoreid.torchreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
@@ -30,11 +32,13 @@ __all__ = [
     "FeatureExtractor",
     "ImageSoftmaxEngine",
     "ImageTripletEngine",
+    "PromptEngine",
     "Range",
     "TensorBoardLogger",
     "TrainSettings",
     "VideoSoftmaxEngine",
     "VideoTripletEngine",
+    "build_clip_memory",
     "console_logger",
     "draw_study",
     "embed_frames",
@@ -45,7 +49,10 @@ __all__ = [
     "load_checkpoint",
     "open_all_layers",
     "open_specified_layers",
+    "projected_features",
+    "prompt_loader",
     "pruning_callback",
+    "rebuild_before_epochs",
     "run_search",
     "save_checkpoint",
     "step",

@@ -27,6 +27,8 @@ class Engine:
     """Train and score one model, on one process or on several.
 
     The engine is handed modules and loaders and knows nothing of datasets. Override `step` to train differently.
+    Functions in ``epoch_hooks`` are called with the number of each epoch (0-based) before its first batch, on every
+    process.
 
     Args:
         model: the network; moved to the device.
@@ -60,6 +62,7 @@ class Engine:
         self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         self.scheduler = scheduler
         self.progress = Progress()
+        self.epoch_hooks: list[Callable[[int], None]] = []
         if self.settings.channels_last:
             _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model

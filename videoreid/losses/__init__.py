@@ -2,12 +2,16 @@
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss
+from videoreid.losses.class_vectors import ClassVectorTerm, ExtraLogitsTerm
+from videoreid.losses.cluster_memory import ClusterMemory, ClusterMemoryTerm
 from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
+from videoreid.losses.frame_info_nce import FrameInfoNCETerm, frame_info_nce_loss
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
+from videoreid.losses.supervised_contrastive import supervised_contrastive_loss
 from videoreid.losses.terms import (
     CenterTerm,
     CircleTerm,
@@ -16,22 +20,31 @@ from videoreid.losses.terms import (
     SoftmaxTerm,
     TripletTerm,
 )
+from videoreid.losses.transformer_criteria import CLIPReIDCriterion, TFCLIPCriterion, TransReIDCriterion
 from videoreid.losses.triplet import TripletLoss, triplet_loss
 
 __all__ = [
     "BagOfTricksCriterion",
+    "CLIPReIDCriterion",
     "CenterLoss",
     "CenterTerm",
     "CircleLoss",
     "CircleTerm",
+    "ClassVectorTerm",
+    "ClusterMemory",
+    "ClusterMemoryTerm",
     "Criterion",
     "CrossEntropyLoss",
+    "ExtraLogitsTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
+    "FrameInfoNCETerm",
     "OSMCAALoss",
     "OSMCAATerm",
     "SoftmaxCriterion",
     "SoftmaxTerm",
+    "TFCLIPCriterion",
+    "TransReIDCriterion",
     "TripletCriterion",
     "TripletLoss",
     "TripletTerm",
@@ -39,7 +52,9 @@ __all__ = [
     "circle_loss",
     "cross_entropy_loss",
     "frame_attention_loss",
+    "frame_info_nce_loss",
     "osm_caa_loss",
     "over_heads",
+    "supervised_contrastive_loss",
     "triplet_loss",
 ]

@@ -3,6 +3,8 @@
 from videoreid.models import (
     ame,
     bag_of_tricks,
+    cavit,
+    clipreid,
     gcm,
     hacnn,
     mlfn,
@@ -11,6 +13,7 @@ from videoreid.models import (
     mudeep,
     osnet,
     osnet_ain,
+    pass_vit,
     pcb,
     pcb_streid,
     psta,
@@ -20,8 +23,11 @@ from videoreid.models import (
     resnet50mid,
     resnet_ibn,
     senet,
+    solider,
+    tfclip,
     timm_models,
     tracklet_vit,
+    transreid,
 )
 from videoreid.models.base import ReIDModel
 from videoreid.models.cost import count_parameters, flops_per_clip
@@ -42,6 +48,8 @@ __all__ = [
     "ame",
     "bag_of_tricks",
     "build_model",
+    "cavit",
+    "clipreid",
     "count_parameters",
     "flops_per_clip",
     "from_pretrained",
@@ -57,6 +65,7 @@ __all__ = [
     "mudeep",
     "osnet",
     "osnet_ain",
+    "pass_vit",
     "pcb",
     "pcb_streid",
     "psta",
@@ -67,6 +76,9 @@ __all__ = [
     "resnet_ibn",
     "save_pretrained",
     "senet",
+    "solider",
+    "tfclip",
     "timm_models",
     "tracklet_vit",
+    "transreid",
 ]

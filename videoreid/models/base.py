@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
+from videoreid.models.weights import ClipRule
 from videoreid.types import ReIDOutput
 
 __all__ = ["ReIDModel"]
@@ -25,6 +26,7 @@ class ReIDModel(nn.Module):
         frames: clip length T the network is fixed to, or None for any.
         pixel_mean: normalisation the weights expect, per channel on the 0..1 scale.
         pixel_std: likewise.
+        clip_rule: how the authors of the loaded weights cut clips (`videoreid.models.weights.ClipRule`), where known.
         uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
         stages: names of the sub-modules from input to output, for freezing.
         key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
@@ -39,6 +41,7 @@ class ReIDModel(nn.Module):
     frames: int | None = None
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
+    clip_rule: ClipRule | None = None
     uses_cameras: bool = False
     stages: tuple[str, ...] = ()
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()

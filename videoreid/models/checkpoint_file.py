@@ -5,6 +5,7 @@ import pickletools
 import re
 import warnings
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import WeightsError
+from videoreid.models.jit_archive import is_jit_archive, read_jit_archive
 from videoreid.utils.download import is_web_page
 
 __all__ = ["read_state_dict", "unwrap_state_dict"]
 
-_WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "weights")
+_WRAPPERS = (
+    *("state_dict", "model", "model_state_dict", "net", "network", "weights"),
+    *("module", "teacher", "target_encoder"),  # of self-supervised training, the averaged network first
+)
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -28,7 +33,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     program of its author when it is opened.
 
     Args:
-        path: a file of `torch.save`, old or new, or a ``.safetensors`` file.
+        path: a file of `torch.save`, old or new, an archive of ``torch.jit.save``, or a ``.safetensors`` file.
 
     Raises:
         WeightsError: no such file, an empty or truncated file, a web page instead of weights, a pickle that asks for
@@ -40,6 +45,8 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     _refuse_other_content(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    if is_jit_archive(path):
+        return read_jit_archive(path)
     return unwrap_state_dict(_read_torch(path), str(path))
 
 
@@ -137,10 +144,10 @@ def _load_safely(path: Path) -> Any:
 
 
 def _plain_data() -> list[Any]:
-    """Return what training scripts store beside the weights, scores as numpy numbers and arrays: data without code."""
+    """Return what training scripts store beside the weights: scores as numpy arrays, options; data without code."""
     scalar: Any = np.float64(0).__reduce__()[0]
     array: Any = np.empty(0).__reduce__()[0]
     # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
-    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names]
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, Namespace]
