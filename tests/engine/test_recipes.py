@@ -25,6 +25,8 @@ RECIPES = [
     ),
     "train_bag_of_tricks.py --stage attention --constants prid --backbone resnet18",
     "train_streid.py --backbone resnet18 --dataset mars",
+    "train_transreid.py --backbone vit_ti_16 --precision float32",
+    "train_tfclip.py --backbone vit_ti_16 --precision float32 --frames 4",
 ]
 
 

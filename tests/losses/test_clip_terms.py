@@ -11,11 +11,13 @@ from tests.models.published import FIGURES, weight_by_name
 from videoreid.errors import ConfigError
 from videoreid.losses import (
     Criterion,
+    CrossEntropyLoss,
     DivergenceLoss,
     DivergenceTerm,
+    FeatureTerm,
     FrameInfoNCETerm,
-    SoftmaxTerm,
-    TripletTerm,
+    LogitTerm,
+    TripletLoss,
     divergence_loss,
     frame_info_nce_loss,
 )
@@ -89,12 +91,12 @@ def test_losses_of_the_published_networks(name: str) -> None:
     expected = train["losses"]
     if name == "bicnet_tks":
         assert float(DivergenceTerm()(output, clip)) == pytest.approx(expected["divergence"], rel=1e-3)
-        triplet = TripletTerm(0.5, distance="cosine")(output, clip)
+        triplet = FeatureTerm(TripletLoss(0.5, distance="cosine"))(output, clip)
         assert float(triplet) == pytest.approx(expected["triplet_hard_cosine_margin_0_5"], rel=5e-3)
     else:
         found = float(FrameInfoNCETerm(instances=2)(output, clip))
         assert found == pytest.approx(expected["infonce_temperature_0_07_instances_2"], rel=5e-3)
-    softmax = SoftmaxTerm(0.0)(output, clip)
+    softmax = LogitTerm(CrossEntropyLoss(0.0))(output, clip)
     assert float(softmax) == pytest.approx(expected["cross_entropy"], rel=5e-3)
 
 
@@ -109,7 +111,7 @@ def test_terms_read_the_extras() -> None:
     output = ReIDOutput(vectors, (vectors,), (vectors,), extras)
     criterion = Criterion(
         {
-            "softmax": (SoftmaxTerm(), 1.0),
+            "softmax": (LogitTerm(CrossEntropyLoss()), 1.0),
             "frames": (FrameInfoNCETerm(instances=2), 0.001),
             "apart": (DivergenceTerm(), 0.01),
         }

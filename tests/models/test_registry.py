@@ -31,12 +31,21 @@ ON_RESNET18 = [
     "tclnet",
 ]
 SINETS = ["idnet", "sanet", "sbnet", "sinet", "sinet_resnet50"]
+TRANSFORMERS = [
+    *("transreid_vit_b16", "transreid_vit_small", "transreid_vit_s16", "transreid_deit_small"),
+    *("pass_vit_b16", "pass_vit_s16", "clipreid_vit_b16", "tfclip_vit_b16"),
+]
+SWINS = ["solider_swin_base", "solider_swin_small", "solider_swin_tiny"]
 SMALL = {  # options that make a network small without changing what is tested
     **{key: {"backbone": "resnet18"} for key in ON_RESNET18},
     "psta": {"backbone": "resnet18", "height": 64, "width": 32},
     **{key: {"backbone": "resnet18", "height": 64, "width": 32} for key in SINETS},
     "resnet50_ta": {"height": 64, "width": 32},
     "resnet50_ta_bot": {"height": 64, "width": 32},
+    **{key: {"height": 64, "width": 32, "backbone": "vit_ti_16"} for key in TRANSFORMERS},
+    **{key: {"height": 64, "width": 32, "backbone": "swin_nano"} for key in SWINS},
+    "cavit_vit_b16": {"height": 64, "width": 32, "backbone": "vit_ti_16", "depth": 2},
+    "clipreid_rn50": {"height": 64, "width": 32, "stem_width": 16},
 }
 # siblings of a network that stays in the default run, and networks of more than 40 million parameters
 SLOW = {
@@ -44,6 +53,8 @@ SLOW = {
     *("resnet34", "resnet50", "resnet101", "resnet152", "resnext101_32x8d", "resnet50_ibn_b", "pcb_p6"),
     *("resnet50_fc512", "resnet50mid", "resnext50_32x4d", "resnet50_tp", "resnet50_rnn", "resnet50_ta"),
     *("se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
+    *("transreid_vit_small", "transreid_vit_s16", "transreid_deit_small", "pass_vit_s16"),
+    *("solider_swin_base", "solider_swin_small"),
     *("mobilenetv2_x1_4", "mudeep", "gcm_me", "gcm_coordatt", "gcm_multiloss", "resnet50_3d", "tracklet_vit"),
     *("idnet", "sbnet", "sinet_resnet50"),
 }
@@ -52,7 +63,10 @@ NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name fo
 
 def build(name: str, **options: int) -> ReIDModel:
     torch.manual_seed(0)
-    return build_model(name, CLASSES, **{**SMALL.get(name, {}), **options})
+    model = build_model(name, CLASSES, **{**SMALL.get(name, {}), **options})
+    if hasattr(model, "set_memory"):  # a part of the network has no work before
+        model.set_memory(torch.randn_like(model.memory))
+    return model
 
 
 @pytest.fixture(scope="module", params=NAMES)

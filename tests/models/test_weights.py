@@ -9,9 +9,11 @@ import pytest
 import torch
 import torchvision
 
+from videoreid.data.sampling import list_sampling_rules
 from videoreid.errors import WeightsError
 from videoreid.models import MODELS, build_model, list_weights
 from videoreid.models import weights as table
+from videoreid.models.normalisation import NORMALISATIONS
 from videoreid.models.weights import find_weights, resolve_weights
 
 NOT_BUILT_HERE = {"shufflenet"}
@@ -34,7 +36,8 @@ def test_rows_are_complete() -> None:
         assert row.source.startswith(("gdrive:", "https:", "torchvision:"))
         assert row.training_data
         assert row.licence
-        assert row.normalisation == "imagenet"
+        assert row.normalisation in NORMALISATIONS
+        assert row.clip is None or {row.clip.sampling, row.clip.test_sampling} <= set(list_sampling_rules())
         assert row.page.startswith("https:")
         for result in row.results:
             assert 0 < result.mAP < result.rank1 < 100
@@ -152,6 +155,37 @@ def test_the_table_is_read_once() -> None:
 def test_a_trunk_without_imagenet_weights_says_so() -> None:
     with pytest.raises(WeightsError, match="resnet18_half"):
         build_model("gcm", backbone="resnet18_half", pretrained=True)
+
+
+def test_a_row_brings_options_normalisation_and_clip_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"backbone": "vit_ti_16", "width": 32}
+    donor = build_model("pass_vit_s16", 3, height=384, **small)
+    torch.save(donor.state_dict(), tmp_path / "pass.pth")
+    asked = []
+
+    def resolve(model: str, tag: str, **options: object) -> Path:
+        asked.append((model, tag))
+        return tmp_path / "pass.pth"
+
+    monkeypatch.setattr("videoreid.models.factory.resolve_weights", resolve)
+    model = build_model("pass_vit_s16", 3, pretrained="msmt17_384", **small)
+    assert model.input_size == (384, 32)
+    assert model.build_arguments["height"] == 384
+    assert model.pixel_mean == (0.5, 0.5, 0.5)
+    assert model.clip_rule is None
+    assert asked == [("pass_vit_s16", "msmt17_384")]
+    clip = find_weights("tfclip_vit_b16", "openai").clip
+    assert clip is not None
+    assert (clip.frames, clip.sampling, clip.test_sampling) == (8, "restricted", "dense")
+
+
+def test_true_means_clip_for_networks_that_start_from_it() -> None:
+    with pytest.raises(WeightsError, match=r"offline.*ViT-B-16\.pt"):
+        resolve_weights("tfclip_vit_b16", True)
+    with pytest.raises(WeightsError, match=r"offline.*jx_vit_base_p16_224"):
+        resolve_weights("transreid_vit_b16", True)
 
 
 def test_the_pages_repeat_the_table() -> None:

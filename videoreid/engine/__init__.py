@@ -7,7 +7,9 @@ from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
+from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
+from videoreid.engine.prompts import PromptEngine, prompt_loader
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
 
@@ -16,8 +18,10 @@ __all__ = [
     "Engine",
     "Event",
     "FeatureExtractor",
+    "PromptEngine",
     "TensorBoardLogger",
     "TrainSettings",
+    "build_clip_memory",
     "check_matches",
     "console_logger",
     "embed_frames",
@@ -27,6 +31,9 @@ __all__ = [
     "load_checkpoint",
     "open_all_layers",
     "open_specified_layers",
+    "projected_features",
+    "prompt_loader",
+    "rebuild_before_epochs",
     "save_checkpoint",
     "step",
     "train_one_epoch",

@@ -29,6 +29,8 @@ class Engine:
     """Train and score one model, on one process or on several.
 
     The engine is handed modules and loaders and knows nothing of datasets. Override `step` to train differently.
+    Functions in ``epoch_hooks`` are called with the number of each epoch (0-based) before its first batch, on every
+    process.
 
     Args:
         model: the network; moved to the device.
@@ -72,6 +74,7 @@ class Engine:
         self.progress = Progress()
         self.run_id = uuid4().hex
         self.position: Position | None = None  # where the last `fit` was stopped
+        self.epoch_hooks: list[Callable[[int], None]] = []
         if self.settings.channels_last:
             _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model

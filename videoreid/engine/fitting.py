@@ -95,10 +95,17 @@ class Fit:
                 if start is not None and state.batch:
                     self.batches.resume_from(start, state.batch)
                 start = None
+                self._run_hooks()
                 self._epoch(interrupt)
                 if any_process(interrupt.signal is not None):  # it came during validation; the epoch is saved
                     interrupt.raise_again()
         return state.rows()
+
+    def _run_hooks(self) -> None:
+        """Call the engine's hooks before an epoch; in the middle of one, what they changed is in the checkpoint."""
+        if self.engine.progress.batch == 0:
+            for hook in self.engine.epoch_hooks:
+                hook(self.engine.progress.epoch)
 
     def _epoch(self, interrupt: Interrupt) -> None:
         state, settings = self.engine.progress, self.engine.settings

@@ -2,6 +2,8 @@
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss
+from videoreid.losses.class_vectors import ClassVectorTerm, ExtraLogitsTerm
+from videoreid.losses.cluster_memory import ClusterMemory, ClusterMemoryTerm
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from videoreid.losses.divergence import DivergenceLoss, DivergenceTerm, divergence_loss
@@ -10,17 +12,24 @@ from videoreid.losses.frame_info_nce import FrameInfoNCETerm, frame_info_nce_los
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
 from videoreid.losses.presets import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
+from videoreid.losses.supervised_contrastive import supervised_contrastive_loss
 from videoreid.losses.terms import FeatureTerm, FrameAttentionTerm, LogitTerm
+from videoreid.losses.transformer_criteria import CLIPReIDCriterion, TFCLIPCriterion, TransReIDCriterion
 from videoreid.losses.triplet import TripletLoss, triplet_loss
 
 __all__ = [
     "BagOfTricksCriterion",
+    "CLIPReIDCriterion",
     "CenterLoss",
     "CircleLoss",
+    "ClassVectorTerm",
+    "ClusterMemory",
+    "ClusterMemoryTerm",
     "Criterion",
     "CrossEntropyLoss",
     "DivergenceLoss",
     "DivergenceTerm",
+    "ExtraLogitsTerm",
     "FeatureTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
@@ -28,6 +37,8 @@ __all__ = [
     "LogitTerm",
     "OSMCAALoss",
     "SoftmaxCriterion",
+    "TFCLIPCriterion",
+    "TransReIDCriterion",
     "TripletCriterion",
     "TripletLoss",
     "center_loss",
@@ -38,5 +49,6 @@ __all__ = [
     "frame_info_nce_loss",
     "osm_caa_loss",
     "over_heads",
+    "supervised_contrastive_loss",
     "triplet_loss",
 ]

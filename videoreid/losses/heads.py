@@ -10,7 +10,7 @@ from videoreid.errors import ConfigError
 
 __all__ = ["Reduction", "over_heads"]
 
-Reduction = Literal["mean", "sum"]
+Reduction = Literal["mean", "sum", "half_first"]
 
 
 def over_heads(
@@ -19,13 +19,14 @@ def over_heads(
     pids: Tensor,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Return the mean or the sum of a loss over the heads of a network.
+    """Return the mean, the sum or another combination of a loss over the heads of a network.
 
     Args:
         loss: ``(head, pids) -> scalar``.
         heads: one tensor ``(B, ...)`` per head.
         pids: ``(B,)`` int64.
-        reduction: "mean" (deep supervision, PSTA, MRA) or "sum" (GCM, PCB of st-ReID).
+        reduction: "mean" (deep supervision, PSTA, MRA), "sum" (GCM, PCB of st-ReID), or "half_first": half the first
+            head and half the mean of the others (TransReID); a single head counts fully.
 
     Returns:
         A scalar.
@@ -33,11 +34,13 @@ def over_heads(
     Raises:
         ConfigError: no head, or an unknown reduction.
     """
-    if reduction not in ("mean", "sum"):
-        raise ConfigError(f"unknown reduction {reduction!r}; choose 'mean' or 'sum'")
+    if reduction not in ("mean", "sum", "half_first"):
+        raise ConfigError(f"unknown reduction {reduction!r}; choose 'mean', 'sum' or 'half_first'")
     if not heads:
         raise ConfigError(
             "the model returned no head for this loss; build it with num_classes > 0 and train in train mode"
         )
     values = torch.stack([loss(head, pids) for head in heads])
-    return values.mean() if reduction == "mean" else values.sum()
+    if reduction == "half_first" and len(values) > 1:
+        return (values[0] + values[1:].mean()) / 2
+    return values.sum() if reduction == "sum" else values.mean()

@@ -5,6 +5,8 @@ from videoreid.models import (
     ap3d,
     bag_of_tricks,
     bicnet_tks,
+    cavit,
+    clipreid,
     gcm,
     hacnn,
     mlfn,
@@ -13,6 +15,7 @@ from videoreid.models import (
     mudeep,
     osnet,
     osnet_ain,
+    pass_vit,
     pcb,
     pcb_streid,
     psta,
@@ -23,9 +26,12 @@ from videoreid.models import (
     resnet_ibn,
     senet,
     sinet,
+    solider,
     tclnet,
+    tfclip,
     timm_models,
     tracklet_vit,
+    transreid,
 )
 from videoreid.models.base import ReIDModel
 from videoreid.models.cost import count_parameters, flops_per_clip

@@ -11,6 +11,7 @@ from videoreid.errors import ConfigError
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
 from videoreid.models.freezing import freeze_layers, frozen_layers, unfreeze_layers
 from videoreid.models.input_settings import METADATA_KEY, InputSettings
+from videoreid.models.weights import ClipRule
 from videoreid.types import ReIDOutput
 
 __all__ = ["ReIDModel"]
@@ -29,6 +30,7 @@ class ReIDModel(nn.Module):
         pixel_mean: normalisation the weights expect, per channel on the 0..1 scale; applied by `forward` to uint8
             frames, written into every state dict and read back from it.
         pixel_std: likewise.
+        clip_rule: how the authors of the loaded weights cut clips (`videoreid.models.weights.ClipRule`), where known.
         uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
         stages: names of the sub-modules from input to output, for freezing.
         key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
@@ -43,6 +45,7 @@ class ReIDModel(nn.Module):
     frames: int | None = None
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
+    clip_rule: ClipRule | None = None
     uses_cameras: bool = False
     stages: tuple[str, ...] = ()
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()

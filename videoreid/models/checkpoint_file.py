@@ -6,6 +6,7 @@ import pickletools
 import re
 import warnings
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from videoreid.errors import WeightsError
 from videoreid.models.input_settings import METADATA_KEY
+from videoreid.models.jit_archive import is_jit_archive, read_jit_archive
 from videoreid.utils.download import is_web_page
 from videoreid.utils.log import get_logger
 from videoreid.utils.wrappers import without_wrapper_names
@@ -34,6 +36,8 @@ _WRAPPERS = (
     "module",
     "shadow",
     "weights",
+    "teacher",  # of self-supervised training, the averaged network first
+    "target_encoder",
 )
 
 
@@ -44,7 +48,8 @@ def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Te
     program of its author when it is opened.
 
     Args:
-        path: a file of `torch.save`, old or new, or a ``.safetensors`` file; ``~`` is the home folder.
+        path: a file of `torch.save`, old or new, an archive of ``torch.jit.save``, or a ``.safetensors`` file.
+            ``~`` is the home folder.
         key: see `unwrap_state_dict`.
 
     Raises:
@@ -57,7 +62,12 @@ def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Te
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: give the path of a checkpoint file")
     _refuse_other_content(path)
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    if path.suffix == ".safetensors":
+        content: Any = _read_safetensors(path)
+    elif is_jit_archive(path):
+        content = read_jit_archive(path)
+    else:
+        content = _read_torch(path)
     return unwrap_state_dict(content, str(path), key=key)
 
 
@@ -220,10 +230,10 @@ def _load_safely(path: Path) -> Any:
 
 
 def _plain_data() -> list[Any]:
-    """Return what training scripts store beside the weights, scores as numpy numbers and arrays: data without code."""
+    """Return what training scripts store beside the weights: scores as numpy arrays, options; data without code."""
     scalar: Any = np.float64(0).__reduce__()[0]
     array: Any = np.empty(0).__reduce__()[0]
     # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
-    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names]
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, Namespace]

@@ -2,14 +2,15 @@
 
 import fnmatch
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
-from videoreid.models.weights import resolve_weights
+from videoreid.models.normalisation import find_normalisation
+from videoreid.models.weights import PublishedWeights, published_row, resolve_weights
 from videoreid.registry import Registry
 
 __all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
@@ -37,8 +38,9 @@ def build_model(
     Args:
         name: see `list_models`; or ``timm:`` and the name of a timm network.
         num_classes: number of training identities K.
-        pretrained: True for ImageNet weights, a tag of `list_weights` ("msmt17"), an address (``https://...``,
-            ``hf:org/repo/file``, ``gdrive:ID``), or a checkpoint file.
+        pretrained: True for ImageNet weights (CLIP's for networks that start from it), a tag of `list_weights`
+            ("msmt17"), an address (``https://...``, ``hf:org/repo/file``, ``gdrive:ID``), or a checkpoint file.
+            Pixels are then normalised as those weights want it, unless ``normalisation`` is given.
         **kwargs: options of that network (``temporal="attention"``).
 
     Raises:
@@ -48,6 +50,10 @@ def build_model(
     """
     if num_classes < 1:
         raise ConfigError(f"num_classes must be 1 or more, got {num_classes}")
+    given = set(kwargs)
+    row = published_row(name, pretrained)
+    if row is not None:
+        kwargs = {**row.options, **kwargs}
     arguments = {"name": name, "num_classes": num_classes, **kwargs}
     family, _, member = name.partition(":")
     build = functools.partial(FAMILIES[family], member) if member else MODELS[name]
@@ -57,8 +63,18 @@ def build_model(
         model = _call(build, name, num_classes=num_classes, **kwargs)
         if pretrained:
             load_weights(model, resolve_weights(name, pretrained, backbone=kwargs.get("backbone")))
+            _take_input_rules(model, row, given)
     model.build_arguments = arguments
     return model
+
+
+def _take_input_rules(model: ReIDModel, row: PublishedWeights | None, given: Collection[str]) -> None:
+    """Let a network normalise pixels and cut clips as its weights want it, unless the caller said otherwise."""
+    if row is None:
+        return
+    if "normalisation" not in given:
+        model.pixel_mean, model.pixel_std = find_normalisation(row.normalisation)
+    model.clip_rule = row.clip
 
 
 def _call(build: Callable[..., ReIDModel], name: str, **options: Any) -> ReIDModel:

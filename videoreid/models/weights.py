@@ -3,18 +3,22 @@
 import fnmatch
 import functools
 import json
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from videoreid.errors import WeightsError
 from videoreid.utils.download import fetch
 
 __all__ = [
+    "ClipRule",
     "PublishedResult",
     "PublishedWeights",
     "fetch_weights",
     "find_weights",
     "list_weights",
+    "published_row",
     "resolve_weights",
 ]
 
@@ -41,6 +45,21 @@ class PublishedResult:
 
 
 @dataclass(frozen=True)
+class ClipRule:
+    """How clips are cut for some weights.
+
+    Args:
+        frames: clip length T.
+        sampling: which frames in training, a name of `videoreid.data.sampling.SAMPLING`.
+        test_sampling: which frames in testing.
+    """
+
+    frames: int
+    sampling: str
+    test_sampling: str
+
+
+@dataclass(frozen=True)
 class PublishedWeights:
     """One row of the table.
 
@@ -51,10 +70,13 @@ class PublishedWeights:
         sha256: checksum or its first digits, where known; otherwise it is recorded on first use.
         training_data: what the weights were trained on.
         input_size: (height, width) in training, where known.
-        normalisation: of the pixels ("imagenet": its mean and standard deviation).
+        normalisation: of the pixels where this network uses these weights, a name of
+            `videoreid.models.normalisation.NORMALISATIONS`.
         results: what the authors report.
         licence: as far as it is stated.
         page: where all this was published.
+        options: of the network, without which the weights do not fit it (``{"height": 384}``).
+        clip: how the authors cut clips; None for weights of single images.
     """
 
     model: str
@@ -67,6 +89,8 @@ class PublishedWeights:
     results: tuple[PublishedResult, ...]
     licence: str
     page: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    clip: ClipRule | None = None
 
 
 @functools.cache
@@ -75,6 +99,7 @@ def _table() -> tuple[PublishedWeights, ...]:
     for row in rows:
         row["results"] = tuple(PublishedResult(**result) for result in row["results"])
         row["input_size"] = tuple(row["input_size"]) if row["input_size"] else None
+        row["clip"] = ClipRule(**row["clip"]) if "clip" in row else None
     return tuple(PublishedWeights(**row) for row in rows)
 
 
@@ -122,15 +147,15 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
 
     Args:
         model: name of the network.
-        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file (``~`` is the home
-            folder).
+        pretrained: True (ImageNet weights, or CLIP's for networks that start from it), a tag of the table, an address,
+            or the path of a file (``~`` is the home folder).
         backbone: name of another torchvision network under this one; its ImageNet weights are taken then.
 
     Raises:
         WeightsError: no such weights (the message says which exist), or they cannot be fetched.
     """
-    text = "imagenet" if pretrained is True else str(pretrained)
     tags = {row.tag for row in list_weights(model)}
+    text = _tag_of(tags, pretrained)
     path = Path(text).expanduser()
     if isinstance(pretrained, Path) or (text not in tags and path.is_file()):
         return path
@@ -143,6 +168,21 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
         url, digits = _torchvision_address(_imagenet_enum(backbone))
         return fetch(url, name=url.rpartition("/")[2], sha256=digits)
     return fetch_weights(row)
+
+
+def published_row(model: str, pretrained: bool | str | Path) -> PublishedWeights | None:  # noqa: FBT001
+    """Return the row that `resolve_weights` will fetch, or None where a file or an address is given."""
+    if isinstance(pretrained, Path) or not pretrained:
+        return None
+    rows = {row.tag: row for row in _table() if row.model == model}
+    return rows.get(_tag_of(rows, pretrained))
+
+
+def _tag_of(tags: Collection[str], pretrained: bool | str | Path) -> str:  # noqa: FBT001
+    """Return the tag that True stands for, or what was given."""
+    if pretrained is not True:
+        return str(pretrained)
+    return "openai" if "openai" in tags and "imagenet" not in tags else "imagenet"
 
 
 def _torchvision_address(enum: str) -> tuple[str, str]:
