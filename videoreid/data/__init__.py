@@ -17,6 +17,7 @@ from videoreid.data.sampling import list_sampling_rules, sample_indices
 from videoreid.data.track_sources import tracks_from_arrays, tracks_from_detections
 from videoreid.data.tracks import Tracks, crop_tracklets, read_tracks, split_tracks
 from videoreid.data.transforms import ClipTransform, build_transform, list_presets
+from videoreid.data.video import VideoFrame, VideoReader, iterate_frames
 
 __all__ = [
     "ClipDataset",
@@ -34,10 +35,13 @@ __all__ = [
     "Tracks",
     "VideoDataManager",
     "VideoDataset",
+    "VideoFrame",
+    "VideoReader",
     "build_transform",
     "crop_tracklets",
     "eval_loader",
     "import_footage",
+    "iterate_frames",
     "list_presets",
     "list_sampling_rules",
     "pack_splits",

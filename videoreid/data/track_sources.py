@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from videoreid.data.track_files import Tracks
+from videoreid.data.track_files import Tracks, whole_numbers
 from videoreid.errors import TrackFileError
 
 __all__ = ["tracks_from_arrays", "tracks_from_detections"]
@@ -26,31 +26,33 @@ def tracks_from_arrays(
         confidences: ``(N,)``, or None.
 
     Raises:
-        TrackFileError: shapes do not fit, a number is not finite, a frame is negative, a box has no area.
+        TrackFileError: shapes do not fit, a frame or id is no whole number (seconds, NaN, None, text), a number is not
+            finite, a frame is negative, a box has no area.
     """
     if box_format not in ("xyxy", "xywh"):
         raise TrackFileError(f"box_format must be 'xyxy' or 'xywh', not {box_format!r}")
-    table = np.asarray(boxes, dtype=np.float64)
-    numbers, ids = np.asarray(frames), np.asarray(track_ids)
-    if (
-        table.ndim != 2
-        or table.shape[1] != 4
-        or numbers.shape != table.shape[:1]
-        or ids.shape != numbers.shape
-    ):
+    numbers, ids = whole_numbers(frames, "frame", "arrays"), whole_numbers(track_ids, "track id", "arrays")
+    try:
+        table = np.asarray(boxes, dtype=np.float64)
+        scores = np.ones(len(numbers)) if confidences is None else np.asarray(confidences, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TrackFileError(f"boxes (N, 4) and confidences (N,) must be numbers: {error}") from error
+    if not table.size and not len(numbers):
+        table = table.reshape(0, 4)
+    if table.shape != (len(numbers), 4) or not ids.shape == numbers.shape == scores.shape:
         raise TrackFileError(
-            f"expected frames (N,), track_ids (N,) and boxes (N, 4), got {numbers.shape}, {ids.shape} and {table.shape}"
+            f"expected frames (N,), track_ids (N,), boxes (N, 4) and confidences (N,), got {numbers.shape}, "
+            f"{ids.shape}, {table.shape} and {scores.shape}"
         )
     if box_format == "xyxy":
         table = np.concatenate([table[:, :2], table[:, 2:] - table[:, :2]], axis=1)
-    bad = ~np.isfinite(table).all(axis=1) | (table[:, 2] <= 0) | (table[:, 3] <= 0) | (numbers < 0)
+    bad = ~np.isfinite(table).all(axis=1) | (table[:, 2] <= 0) | (table[:, 3] <= 0)
     if bad.any():
         row = int(bad.argmax())
         raise TrackFileError(
-            f"row {row}: frame {numbers[row]} must be 0 or more and box {np.asarray(boxes)[row].tolist()} finite, with "
-            f"an area, in the format {box_format}"
+            f"row {row}: box {np.asarray(boxes)[row].tolist()} must be finite, with an area, in the format {box_format}"
         )
-    return Tracks(numbers, ids, table, np.empty(0) if confidences is None else np.asarray(confidences))
+    return Tracks(numbers, ids, table, scores, source="arrays")
 
 
 def tracks_from_detections(detections: Iterable[Any]) -> Tracks:
@@ -63,7 +65,8 @@ def tracks_from_detections(detections: Iterable[Any]) -> Tracks:
         detections: the frames of a video in order, each with its detections, empty ones included.
 
     Raises:
-        TrackFileError: an object lacks what is needed, or no box has an id.
+        TrackFileError: an object lacks what is needed, its columns differ in length, an id is no whole number, or no
+            box has an id.
     """
     frames: list[int] = []
     ids: list[int] = []
@@ -77,12 +80,23 @@ def tracks_from_detections(detections: Iterable[Any]) -> Tracks:
         if found.tracker_id is None:
             continue
         confidence = getattr(found, "confidence", None)
-        for place, track in enumerate(found.tracker_id):
-            if track is not None and int(track) >= 0:
+        columns = [found.xyxy, found.tracker_id] + ([] if confidence is None else [confidence])
+        if len({len(column) for column in columns}) > 1:
+            raise TrackFileError(f"frame {frame}: xyxy, tracker_id and confidence differ in length")
+        for place, track in enumerate(_ids(found.tracker_id, f"frame {frame}")):
+            if track is not None and track >= 0:
                 frames.append(frame)
-                ids.append(int(track))
-                boxes.append(np.asarray(found.xyxy[place], dtype=np.float64))
-                confidences.append(1.0 if confidence is None else float(confidence[place]))
+                ids.append(track)
+                boxes.append(np.asarray(found.xyxy[place]))
+                confidences.append(1.0 if confidence is None else confidence[place])
     if not boxes:
         raise TrackFileError("no detection has a tracker_id: run a tracker over the detections first")
-    return tracks_from_arrays(frames, ids, np.stack(boxes), confidences=confidences)
+    return tracks_from_arrays(frames, ids, boxes, confidences=confidences)
+
+
+def _ids(column: Any, where: str) -> list[int | None]:
+    """Return whole ids; None stays None, which marks a box without an id."""
+    entries = list(column)
+    known = [entry for entry in entries if entry is not None]
+    whole = iter(whole_numbers(known, "track id", where).tolist())
+    return [None if entry is None else next(whole) for entry in entries]
