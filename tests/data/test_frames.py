@@ -112,7 +112,7 @@ def _child(reader: FrameReader, path: Path, results: "mp.Queue[list[int]]") -> N
 
 
 @pytest.mark.parametrize("name", ["mjpg.avi", "mpeg4.mp4"])
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_reader_that_was_used_works_in_other_processes(name: str, method: str, tmp_path: Path) -> None:
     path = write_numbered(tmp_path / name)
     reader = FrameReader()
