@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
-    from videoreid.data.footage import Footage
+    from videoreid.footage.importing import Footage
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Cut, write, say what was written; return 0."""
     from videoreid.data.datasets import build_dataset
-    from videoreid.data.footage import CutRules, import_footage
+    from videoreid.footage.importing import CutRules, import_footage
     from videoreid.utils import setup_logging
 
     setup_logging()
@@ -106,9 +106,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _footage(args: argparse.Namespace) -> "list[Footage]":
-    from videoreid.data.footage import Footage
-    from videoreid.data.source_lists import parse_source, read_identities, read_sources
-    from videoreid.data.tracks import read_tracks
+    from videoreid.footage.crops import read_tracks
+    from videoreid.footage.importing import Footage
+    from videoreid.footage.source_lists import parse_source, read_identities, read_sources
 
     sources = [parse_source(f"--source {source[0]}", *source) for source in args.source]
     if args.list is not None:

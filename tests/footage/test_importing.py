@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from tests.data.numbered_video import with_variable_rate, write_numbered
-from videoreid.data import footage_layout
 from videoreid.data.datasets import build_dataset
-from videoreid.data.footage import CutRules, Footage, import_footage
 from videoreid.data.frames import FrameReader
-from videoreid.data.track_sources import tracks_from_arrays
-from videoreid.data.tracks import Tracks
 from videoreid.data.video import iterate_frames, iterate_video
 from videoreid.errors import ConfigError, DatasetError, TrackFileError
+from videoreid.footage import mars_layout
+from videoreid.footage.crops import Tracks
+from videoreid.footage.importing import CutRules, Footage, import_footage
+from videoreid.footage.track_sources import tracks_from_arrays
 from videoreid.types import Splits, Tracklet
 
 
@@ -101,7 +101,7 @@ def test_a_suspected_switch_makes_another_person(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "videoreid.data.footage.describe_crop",
+        "videoreid.footage.importing.describe_crop",
         lambda crop: np.eye(96, dtype=np.float32)[int(crop[0, 0, 0] >= 100)] * 9,
     )
     tracks = make_tracks(
@@ -123,13 +123,13 @@ def test_an_interrupted_import_goes_on(
         decoded.append(str(path))
         return iterate_frames(path)
 
-    monkeypatch.setattr("videoreid.data.tracks.iterate_frames", counted)
+    monkeypatch.setattr("videoreid.footage.crops.iterate_frames", counted)
     bad = Footage(two_cameras[1].video, make_tracks((1, [0, 1, 2, 40], 0)), camid=1)
     with pytest.raises(TrackFileError, match="past the end"):
         import_footage([two_cameras[0], bad], root)
     assert len(decoded) == 2
     with monkeypatch.context() as patch:  # now the crops are cut, and it stops among the tables
-        patch.setattr(footage_layout, "_queries", lambda pieces: 1 / 0)
+        patch.setattr(mars_layout, "_queries", lambda pieces: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_footage(two_cameras, root)
     assert len(decoded) == 3  # the first video was not decoded again
@@ -156,10 +156,10 @@ def test_long_tracklets_are_cut_where_the_names_end(tmp_path: Path) -> None:
         frames[-1].parent.mkdir(exist_ok=True)
         frames[-1].touch()
     pieces = [
-        footage_layout.Piece(tuple(frames[:1200]), 1, 0, 0.0, 119.9),
-        footage_layout.Piece(tuple(frames[1200:]), 2, 0, 0.0, 29.9),
+        mars_layout.Piece(tuple(frames[:1200]), 1, 0, 0.0, 119.9),
+        mars_layout.Piece(tuple(frames[1200:]), 2, 0, 0.0, 29.9),
     ]
-    footage_layout.write_layout(pieces, tmp_path / "c", train_share=0.5, seed=0)
+    mars_layout.write_layout(pieces, tmp_path / "c", train_share=0.5, seed=0)
     splits = build_dataset("mars", root=tmp_path / "c")
     tracklets: list[Tracklet] = [*splits.train, *splits.query, *splits.gallery]
     assert sorted(map(len, tracklets)) == [201, 300, 999]
@@ -242,7 +242,7 @@ def test_an_import_that_was_killed_while_it_cleared_up_is_finished(
 ) -> None:
     root = tmp_path / "c"
     with monkeypatch.context() as patch:
-        patch.setattr("videoreid.data.footage._remove_staging", lambda folder: 1 / 0)
+        patch.setattr("videoreid.footage.importing._remove_staging", lambda folder: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_footage(two_cameras, root)
     with pytest.raises(ConfigError, match="holds a corpus already"):

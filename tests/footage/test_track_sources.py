@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from videoreid.data.track_sources import tracks_from_arrays, tracks_from_detections
 from videoreid.errors import TrackFileError
+from videoreid.footage.track_sources import tracks_from_arrays, tracks_from_detections
 
 
 def test_arrays_lists_and_tensors_become_tracks() -> None:

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from videoreid.data.keys import Box
-from videoreid.data.track_files import Tracks, read_tracks
 from videoreid.data.video import iterate_frames, packets_left
 from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
+from videoreid.footage.track_files import Tracks, read_tracks
 from videoreid.types import Splits, Tracklet
 from videoreid.utils import get_logger
 

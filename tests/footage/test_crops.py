@@ -6,7 +6,9 @@ import pytest
 
 from tests.data.numbered_video import COUNT, damage, number_of, write_numbered
 from videoreid.data.frames import FrameReader
-from videoreid.data.tracks import (
+from videoreid.data.video import iterate_frames, iterate_video
+from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
+from videoreid.footage.crops import (
     Tracks,
     crop_tracklets,
     iterate_crops,
@@ -15,8 +17,6 @@ from videoreid.data.tracks import (
     split_tracks,
     write_crop,
 )
-from videoreid.data.video import iterate_frames, iterate_video
-from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
 from videoreid.types import Tracklet
 
 PETS = Path(__file__).parents[3] / "shared" / "data" / "pets_s2l1"
@@ -62,7 +62,7 @@ def test_the_video_is_read_once_and_no_further_than_needed(
             decoded.append(1)
             yield frame
 
-    monkeypatch.setattr("videoreid.data.tracks.iterate_frames", counted)
+    monkeypatch.setattr("videoreid.footage.crops.iterate_frames", counted)
     tracks = tracks_of((6, 1, 0, 0, 9, 9), (2, 2, 0, 0, 9, 9), (2, 1, 0, 0, 9, 9))
     rows = [(int(tracks.frames[row]), int(tracks.track_ids[row])) for row, _ in iterate_crops(video, tracks)]
     assert rows == [(2, 1), (2, 2), (6, 1)]

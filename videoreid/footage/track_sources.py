@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from videoreid.data.track_files import Tracks, whole_numbers
 from videoreid.errors import TrackFileError
+from videoreid.footage.track_files import Tracks, whole_numbers
 
 __all__ = ["tracks_from_arrays", "tracks_from_detections"]
 

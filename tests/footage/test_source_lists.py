@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from videoreid.data.source_lists import Source, parse_source, read_identities, read_sources
 from videoreid.errors import ConfigError
+from videoreid.footage.source_lists import Source, parse_source, read_identities, read_sources
 
 VIDEOS = ("c001/vdo.avi", "c002/vdo.avi", "c002/other.avi")
 TRACKS = ({1, 2}, {1, 3}, {1})

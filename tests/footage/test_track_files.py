@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videoreid.data.track_files import Tracks, read_tracks
 from videoreid.errors import TrackFileError
+from videoreid.footage.track_files import Tracks, read_tracks
 
 
 def write(tmp_path: Path, text: str) -> Path:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from videoreid.data.footage_layout import Piece, write_layout
-from videoreid.data.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
-from videoreid.data.track_files import Tracks
-from videoreid.data.tracks import ImageFormat, timed_crops, write_crop
 from videoreid.errors import ConfigError, DatasetError
+from videoreid.footage.crops import ImageFormat, timed_crops, write_crop
+from videoreid.footage.mars_layout import Piece, write_layout
+from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
+from videoreid.footage.track_files import Tracks
 from videoreid.utils import atomic_path, get_logger
 
 __all__ = ["CutRules", "Footage", "import_footage"]
@@ -73,7 +73,7 @@ class CutRules:
         max_gap: most missing frames within a tracklet.
         min_length: shorter tracklets are left out.
         jump_threshold: cut where the appearance jumps by more, and call what follows another person; None trusts
-            the tracker. See `videoreid.data.track_cutting.appearance_jumps`.
+            the tracker. See `videoreid.footage.track_cutting.appearance_jumps`.
         jump_window: frames that are compared on either side of a jump.
     """
 
