@@ -14,6 +14,7 @@ _ROOMS = (
     "data",
     "engine",
     "errors",
+    "footage",
     "functional",
     "losses",
     "metrics",

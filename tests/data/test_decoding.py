@@ -1,4 +1,6 @@
 import io
+import os
+import zlib
 from pathlib import Path
 
 import cv2
@@ -69,3 +71,36 @@ def test_a_damaged_png_is_refused(tmp_path: Path, share: float) -> None:
     data[place : place + 40] = bytes(40)
     with pytest.raises(FrameError, match=r"x\.png"):
         decode_frame(np.frombuffer(bytes(data), np.uint8), str(path))
+
+
+def _jpeg_with_thumbnail() -> bytes:
+    thumbnail = cv2.imencode(".jpg", SMOOTH[:8, :8])[1].tobytes()
+    whole = cv2.imencode(".jpg", SMOOTH)[1].tobytes()
+    return whole[:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + whole[2:]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "thumbnail"])
+def test_what_stands_behind_the_end_of_an_image_does_not_matter(kind: str) -> None:
+    whole = _jpeg_with_thumbnail() if kind == "thumbnail" else cv2.imencode(f".{kind}", SMOOTH)[1].tobytes()
+    longer = np.frombuffer(whole + bytes(5000), np.uint8)
+    np.testing.assert_array_equal(
+        decode_frame(longer, "x"), decode_frame(np.frombuffer(whole, np.uint8), "x")
+    )
+    for length in (len(whole) // 2, len(whole) - 14):
+        for rest in (b"", bytes(5000)):
+            with pytest.raises(FrameError, match="cut off"):
+                decode_frame(np.frombuffer(whole[:length] + rest, np.uint8), "x")
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.jpg")
+    with pytest.raises(FrameError, match="it is a pipe"):
+        read_bytes(tmp_path / "x.jpg")
+
+
+def test_a_header_that_declares_too_many_pixels_is_refused() -> None:
+    data = bytearray(cv2.imencode(".png", SMOOTH)[1].tobytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    with pytest.raises(FrameError, match="cannot decode frame x"):
+        decode_frame(np.frombuffer(bytes(data), np.uint8), "x")

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "losses": FLOOR_0,
     "metrics": FLOOR_0,
     "optim": FLOOR_0,
+    "footage": FLOOR_0 | {"data"},
     "retrieval": FLOOR_0 | {"metrics"},
     "visual": FLOOR_0 | {"metrics"},
     "engine": FLOOR_0 | {"losses", "metrics", "optim"},
