@@ -29,6 +29,7 @@ _ROOMS = (
     "data",
     "engine",
     "errors",
+    "footage",
     "functional",
     "losses",
     "metrics",

@@ -49,7 +49,7 @@ def test_a_list_and_known_people(scene: Path) -> None:
     ("arguments", "message"),
     [
         ([], "nothing to import"),
-        (["--source", "v.avi", "t.txt", "one", "0"], "camera 'one' must be whole"),
+        (["--source", "v.avi", "t.txt", "one", "0"], "camera 'one' must be a whole number"),
         (["--list", "none.csv"], "no file none.csv"),
         (["--list", "who.csv"], "lacks the columns tracks, camera"),
         (["--list", "list.csv", "--identities", "bad.csv"], "line 2: people are numbered from 1"),
@@ -68,3 +68,26 @@ def test_errors_are_one_line(
     Path("worse.csv").write_text("video,track,person\nv.avi,one,1\n")
     assert main(["data", "from-tracks", "out", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_rows_that_match_nothing_end_the_run_or_are_listed(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scene / "who.csv").write_text("video,track,person\nv.avi,1,1\nw.avi,2,2\nw.avl,2,1\nv.avi,77,3\n")
+    arguments = ["--list", str(scene / "list.csv"), "--identities", str(scene / "who.csv")]
+    assert main(["data", "from-tracks", str(scene / "out"), *arguments]) == 2
+    assert "2 rows match no track: " in (error := capsys.readouterr().err)
+    assert "line 4: no video w.avl among the sources; did you mean" in error
+    assert main(["data", "from-tracks", str(scene / "out"), *arguments, "--ignore-unmatched"]) == 0
+    out = capsys.readouterr().out
+    assert "2 rows of identities match no track and were passed over" in out
+    assert "line 5: v.avi has no track 77" in out
+
+
+def test_a_box_outside_is_an_error_on_request(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (scene / "t.txt").open("a") as file:
+        file.write("\n3,9,900,5,10,20,0.9\n")
+    arguments = ["--list", str(scene / "list.csv")]
+    assert main(["data", "from-tracks", str(scene / "out"), *arguments, "--strict"]) == 2
+    assert "line 25: track 9 at frame 2 lies outside the 48x40 frame" in capsys.readouterr().err
+    assert main(["data", "from-tracks", str(scene / "other"), *arguments]) == 0

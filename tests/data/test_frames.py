@@ -1,9 +1,13 @@
+import multiprocessing as mp
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.data.numbered_video import COUNT, number_of, write_numbered
+from tests.data.numbered_video import damage as damage_video
 from videoreid.data.clips import ClipDataset
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import Box, video_key
@@ -97,3 +101,56 @@ def test_tracklets_of_a_video_need_no_files(video: Path) -> None:
     clip = ClipDataset([tracklet], num_frames=3)[0]
     assert clip.frames.shape == (3, 3, 32, 16)
     assert [round(float(frame[0].float().mean()) / 10) for frame in clip.frames] == [0, 2, 4]
+
+
+def numbers_by_key(reader: FrameReader, path: Path, numbers: list[int]) -> list[int]:
+    return [number_of(reader.read([video_key(path, number)])[0]) for number in numbers]
+
+
+def _child(reader: FrameReader, path: Path, results: "mp.Queue[list[int]]") -> None:
+    results.put(numbers_by_key(reader, path, [3, 80, 5]))
+
+
+@pytest.mark.parametrize("name", ["mjpg.avi", "mpeg4.mp4"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_a_reader_that_was_used_works_in_other_processes(name: str, method: str, tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / name)
+    reader = FrameReader()
+    assert numbers_by_key(reader, path, [60, 2]) == [60, 2]
+    context = mp.get_context(method)
+    results = context.Queue()
+    children = [context.Process(target=_child, args=(reader, path, results)) for _ in range(2)]
+    for child in children:
+        child.start()
+    assert [results.get(timeout=100) for _ in children] == [[3, 80, 5]] * 2
+    for child in children:
+        child.join(timeout=100)
+        assert child.exitcode == 0
+    assert numbers_by_key(reader, path, [61, 1]) == [61, 1]
+
+
+def test_workers_after_a_look_at_a_video(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "mpeg4.mp4")
+    tracklets = [Tracklet(tuple(video_key(path, 4 * t + f) for f in range(4)), t, 0) for t in range(8)]
+    loader = ClipLoader(ClipDataset(tracklets, num_frames=4, sampling="evenly"), batch_size=2, workers=2)
+    _ = loader.dataset[0]
+    assert sorted(int(pid) for batch in loader for pid in batch.pid) == list(range(8))
+
+
+def test_threads_share_a_reader(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "mpeg4.mp4")
+    reader = FrameReader()
+    numbers = np.random.default_rng(0).integers(0, COUNT, 160).tolist()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(
+            threads.map(lambda part: numbers_by_key(reader, path, part), np.split(np.array(numbers), 4))
+        )
+    assert [number for part in found for number in part] == numbers
+
+
+def test_a_damaged_frame_of_a_video_can_be_skipped(tmp_path: Path) -> None:
+    path = damage_video(write_numbered(tmp_path / "mjpg.avi"), 7)
+    reader = FrameReader("skip")
+    keys = [video_key(path, number) for number in (5, 6, 7, 8)]
+    assert [number_of(image) for image in reader.read(keys)] == [5, 6, 6, 8]
+    assert reader.skipped == 1

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     **dict.fromkeys(FLOOR_0, FLOOR_0),
     "synthetic_world": FLOOR_0,
     **dict.fromkeys(("data", "models", "losses", "metrics", "optim"), FLOOR_1),
+    "footage": FLOOR_1 | {"data"},
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},

@@ -1,16 +1,17 @@
 """``videoreid data from-tracks``: videos and the files of a tracker into a dataset."""
 
 import argparse
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
-    from videoreid.data.footage import Footage
+    from videoreid.footage.importing import Footage
 
 __all__ = ["HELP", "add_arguments", "run"]
+
+_MOST_LISTED = 20
 
 HELP = "cut the tracks of videos into a dataset in the layout of MARS; run again after an interruption, it goes on"
 
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--identities",
         type=Path,
         metavar="CSV",
-        help="who is who, where it is known: columns video, track, person (1 or more); tracks that are not listed "
-        "become distractors",
+        help="who is who, where it is known: columns video, track, person (1 or more), where a video is named by "
+        "its path, or by as much of its end as is unique; tracks that are not listed become distractors",
     )
     parser.add_argument(
         "--max-gap", type=int, default=25, help="most missing frames within a tracklet (default 25)"
@@ -63,13 +64,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first-pixel", type=int, default=1, help="coordinate of the first pixel in the track files"
     )
+    parser.add_argument(
+        "--ignore-unmatched",
+        action="store_true",
+        help="go on where --identities names a video or a track that is not there, and list such rows",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end at a box that lies wholly outside its frame or on a damaged frame, instead of leaving it out",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split into training and test people")
 
 
 def run(args: argparse.Namespace) -> int:
     """Cut, write, say what was written; return 0."""
     from videoreid.data.datasets import build_dataset
-    from videoreid.data.footage import CutRules, import_footage
+    from videoreid.footage.importing import CutRules, import_footage
     from videoreid.utils import setup_logging
 
     setup_logging()
@@ -83,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         train_share=args.train_share,
         seed=args.seed,
         progress=True,
+        strict=args.strict,
     )
     splits = build_dataset("mars", root=args.output)
     for part in ("train", "query", "gallery"):
@@ -94,61 +106,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _footage(args: argparse.Namespace) -> "list[Footage]":
-    from videoreid.data.footage import Footage
-    from videoreid.data.tracks import read_tracks
+    from videoreid.footage.crops import read_tracks
+    from videoreid.footage.importing import Footage
+    from videoreid.footage.source_lists import parse_source, read_identities, read_sources
 
-    rows = [(*source, "") for source in args.source]
+    sources = [parse_source(f"--source {source[0]}", *source) for source in args.source]
     if args.list is not None:
-        rows += _read_list(args.list)
-    if not rows:
+        sources += read_sources(args.list)
+    if not sources:
         raise ConfigError("nothing to import: give --source VIDEO TRACKS CAMERA SECONDS, or --list CSV")
-    people = None if args.identities is None else _read_identities(args.identities)
-    footage = []
-    for video, tracks, camera, offset, rate in rows:
-        try:
-            numbers = int(camera), float(offset or 0.0), float(rate) if rate else None
-        except ValueError:
-            raise ConfigError(
-                f"{video}: camera {camera!r} must be whole, offset {offset!r} and fps {rate!r} numbers"
-            ) from None
-        boxes = read_tracks(tracks, first_frame=args.first_frame, first_pixel=args.first_pixel)
-        known = None if people is None else people.get(Path(video).name, {})
-        footage.append(Footage(video, boxes, *numbers, identities=known))
-    return footage
-
-
-def _read_list(path: Path) -> list[tuple[str, str, str, str, str]]:
+    boxes = [
+        read_tracks(source.tracks, first_frame=args.first_frame, first_pixel=args.first_pixel)
+        for source in sources
+    ]
+    people: list[dict[int, int] | None] = [None] * len(sources)
+    if args.identities is not None:
+        tracks = [set(box.track_ids.tolist()) for box in boxes]
+        found, unmatched = read_identities(args.identities, [source.video for source in sources], tracks)
+        people = [*found]
+        _report(unmatched, ignore=args.ignore_unmatched)
     return [
-        (
-            str(path.parent / row["video"]),
-            str(path.parent / row["tracks"]),
-            row["camera"],
-            row.get("offset") or "",
-            row.get("fps") or "",
-        )
-        for row in _read_csv(path, ("video", "tracks", "camera"))
+        Footage(source.video, box, source.camera, source.offset, source.rate, identities=known)
+        for source, box, known in zip(sources, boxes, people, strict=True)
     ]
 
 
-def _read_identities(path: Path) -> dict[str, dict[int, int]]:
-    people: dict[str, dict[int, int]] = {}
-    for number, row in enumerate(_read_csv(path, ("video", "track", "person")), start=2):
-        try:
-            track, person = int(row["track"]), int(row["person"])
-        except ValueError:
-            raise ConfigError(f"{path}, line {number}: track and person must be whole numbers") from None
-        if person < 1:
-            raise ConfigError(f"{path}, line {number}: people are numbered from 1, got {person}")
-        people.setdefault(Path(row["video"]).name, {})[track] = person
-    return people
-
-
-def _read_csv(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise ConfigError(f"no file {path}: expected a CSV with the columns {', '.join(columns)}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ConfigError(f"{path} lacks the columns {', '.join(missing)}")
-        return list(reader)
+def _report(unmatched: list[str], *, ignore: bool) -> None:
+    if unmatched and not ignore:
+        raise ConfigError(
+            f"{len(unmatched)} rows match no track: {unmatched[0]}; --ignore-unmatched passes such rows over"
+        )
+    if unmatched:
+        print(f"{len(unmatched)} rows of identities match no track and were passed over:")
+        for message in unmatched[:_MOST_LISTED]:
+            print(f"  {message}")

@@ -87,7 +87,7 @@ def _load(args: argparse.Namespace) -> "Splits":
         raise ConfigError("--option belongs to --dataset; a video has none")
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
-    from videoreid.data import crop_tracklets, read_tracks, split_tracks
+    from videoreid.footage import crop_tracklets, read_tracks, split_tracks
 
     tracklets = crop_tracklets(args.video, read_tracks(args.tracks), args.output / "tracklets")
     return split_tracks(tracklets, args.split_tracks)

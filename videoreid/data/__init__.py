@@ -1,16 +1,15 @@
-"""Data: datasets, frames, clips, samplers, loaders, and footage made into tracklets."""
+"""Data: datasets, frames, clips, samplers and loaders."""
+
+import importlib
 
 from videoreid.data.clips import ClipDataset, ClipKey
 from videoreid.data.datasets import build_dataset, list_datasets
-from videoreid.data.footage import CutRules, Footage, import_footage
 from videoreid.data.frames import FrameReader
 from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
 from videoreid.data.packing import Encoding, pack_splits, use_store, verify_store
 from videoreid.data.samplers import DomainSampler, PKSampler
 from videoreid.data.sampling import list_sampling_rules, sample_indices
 from videoreid.data.stores import packed_splits
-from videoreid.data.track_sources import tracks_from_arrays, tracks_from_detections
-from videoreid.data.tracks import Tracks, crop_tracklets, read_tracks, split_tracks
 from videoreid.data.transforms import (
     ClipTransform,
     ColorJitter,
@@ -24,6 +23,7 @@ from videoreid.data.transforms import (
     build_transform,
     list_presets,
 )
+from videoreid.data.video import VideoFrame, VideoReader, iterate_frames
 
 __all__ = [
     "ClipDataset",
@@ -31,10 +31,8 @@ __all__ = [
     "ClipLoader",
     "ClipTransform",
     "ColorJitter",
-    "CutRules",
     "DomainSampler",
     "Encoding",
-    "Footage",
     "FrameReader",
     "HorizontalFlip",
     "LocalGrayscale",
@@ -44,23 +42,39 @@ __all__ = [
     "RandomFrameErasing",
     "RandomTranslation2D",
     "Resize",
-    "Tracks",
+    "VideoFrame",
+    "VideoReader",
     "build_dataset",
     "build_transform",
-    "crop_tracklets",
     "eval_loader",
-    "import_footage",
+    "iterate_frames",
     "list_datasets",
     "list_presets",
     "list_sampling_rules",
     "pack_splits",
     "packed_splits",
-    "read_tracks",
     "sample_indices",
-    "split_tracks",
-    "tracks_from_arrays",
-    "tracks_from_detections",
     "train_loader",
     "use_store",
     "verify_store",
 ]
+
+# moved to `videoreid.footage`; they are found here until the next release
+_MOVED = (
+    "CutRules",
+    "Footage",
+    "Tracks",
+    "crop_tracklets",
+    "import_footage",
+    "read_tracks",
+    "split_tracks",
+    "tracks_from_arrays",
+    "tracks_from_detections",
+)
+
+
+def __getattr__(name: str) -> object:
+    """Find what moved to the room of footage."""
+    if name in _MOVED:
+        return getattr(importlib.import_module("videoreid.footage"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

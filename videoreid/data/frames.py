@@ -1,6 +1,7 @@
 """Frame keys to pixels, from folders, packed stores and videos alike."""
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,10 +22,19 @@ _MAX_WORKERS = 1024
 _MAX_VIDEOS = 8
 
 
-class FrameReader:
-    """Reads frames by key; safe in forked and spawned workers.
+class _OpenVideos(threading.local):
+    """The videos that one thread of one process has open: decoders can be shared with neither."""
 
-    Open stores and videos belong to the process that opened them and are opened again in every other.
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.readers: dict[str, VideoReader] = {}
+
+
+class FrameReader:
+    """Reads frames by key; safe in forked and spawned workers, and in several threads.
+
+    Open stores and videos belong to the process that opened them, videos to the thread as well, and are opened again
+    in every other.
 
     Args:
         on_bad_frame: what to do with a frame that cannot be read: "raise" a `FrameError` that names it, or
@@ -53,8 +63,7 @@ class FrameReader:
         self.check_packed = check_packed
         # one slot a worker, in shared memory: no lock, and no lost count
         self._skipped = torch.zeros(_MAX_WORKERS, dtype=torch.int64).share_memory_()
-        self._open_in = -1
-        self._videos: dict[str, VideoReader] = {}
+        self._videos = _OpenVideos()
 
     @property
     def skipped(self) -> int:
@@ -98,13 +107,14 @@ class FrameReader:
         return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
 
     def _read_video(self, parsed: FrameKey, key: str) -> np.ndarray:
-        if self._open_in != os.getpid():  # a forked child shares the parent's file offset: open anew
-            self._open_in, self._videos = os.getpid(), {}
-        if parsed.path not in self._videos:
-            if len(self._videos) >= _MAX_VIDEOS:
-                self._videos.pop(next(iter(self._videos)))
-            self._videos[parsed.path] = VideoReader(parsed.path)
-        image = self._videos[parsed.path].read(parsed.frame)
+        if self._videos.process != os.getpid():  # a forked child shares the parent's file offset: open anew
+            self._videos = _OpenVideos()
+        readers = self._videos.readers
+        if parsed.path not in readers:
+            if len(readers) >= _MAX_VIDEOS:
+                readers.pop(next(iter(readers)))
+            readers[parsed.path] = VideoReader(parsed.path)
+        image = readers[parsed.path].read(parsed.frame)
         if parsed.box is None:
             return image
         left, top, right, bottom = parsed.box
@@ -119,7 +129,10 @@ class FrameReader:
         get_logger("data").warning("skipped: %s", error)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_videos": {}, "_open_in": -1}
+        return {name: value for name, value in self.__dict__.items() if name != "_videos"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _videos=_OpenVideos())
 
 
 def _prefetch(frames: Sequence[str]) -> None:

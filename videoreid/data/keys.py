@@ -2,6 +2,8 @@
 
 import functools
 import os
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 from videoreid.errors import FrameError
@@ -10,6 +12,7 @@ __all__ = ["STORE_SUFFIXES", "FrameKey", "Box", "packed_key", "parse_key", "vide
 
 STORE_SUFFIXES = (".h5", ".hdf5")
 _SEPARATOR = "::"
+_VIDEO_FRAME = re.compile(r"frame=(?P<frame>[0-9]+)(&box=(?P<box>-?[0-9]+(,-?[0-9]+){3}))?")
 
 
 class Box(NamedTuple):
@@ -52,23 +55,36 @@ def video_key(video: str | os.PathLike[str], frame: int, box: Box | None = None)
 def parse_key(key: str) -> FrameKey:
     """Take a frame key apart.
 
+    A folder or a file may have ``::`` in its name: what cannot be an entry of a store or a frame of a video is a path.
+
     Raises:
         FrameError: what follows ``::`` is neither an entry of a store nor a frame of a video.
     """
     path, separator, inner = key.rpartition(_SEPARATOR)
     if not separator:
         return FrameKey(key)
-    if path.lower().endswith(STORE_SUFFIXES):
-        return FrameKey(path, entry=inner)
-    fields = dict(part.partition("=")[::2] for part in inner.split("&"))
-    try:
-        box = Box(*(int(edge) for edge in fields.pop("box").split(","))) if "box" in fields else None
-        frame = int(fields.pop("frame"))
-        if fields or frame < 0:
-            raise ValueError
-    except (KeyError, TypeError, ValueError):
-        raise FrameError(
-            f"cannot read frame key {key!r}: expected 'store.h5::entry', 'video.avi::frame=12' or "
-            "'video.avi::frame=12&box=left,top,right,bottom'"
-        ) from None
-    return FrameKey(path, frame=frame, box=box)
+    store = _store_of(key)
+    if store:
+        return FrameKey(store, entry=key[len(store) + len(_SEPARATOR) :])
+    match = _VIDEO_FRAME.fullmatch(inner)
+    if match:
+        box = Box(*(int(edge) for edge in match["box"].split(","))) if match["box"] else None
+        return FrameKey(path, frame=int(match["frame"]), box=box)
+    if "/" in inner or os.sep in inner or Path(key).is_file():
+        return FrameKey(key)
+    raise FrameError(
+        f"cannot read frame key {key!r}: expected 'store.h5::entry', 'video.avi::frame=12' or "
+        "'video.avi::frame=12&box=left,top,right,bottom'"
+    )
+
+
+def _store_of(key: str) -> str:
+    """Return the part of a key that names a store, or nothing; a folder may be called like one."""
+    places = [match.start() for match in re.finditer(_SEPARATOR, key)]
+    stores = [key[:place] for place in places if key[:place].lower().endswith(STORE_SUFFIXES)]
+    if len(stores) > 1 or (stores and "/" in key[len(stores[0]) :]):
+        files = [store for store in stores if Path(store).is_file()]
+        if not files and Path(key).is_file():
+            return ""
+        stores = files or stores
+    return stores[0] if stores else ""

@@ -1,21 +1,42 @@
-"""Frames of a video by number, and all of them in one pass."""
+"""Frames of a video by number, and all of them in one pass: the same frames under the same numbers."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from videoreid.data.capture import Capture
+from videoreid.data.frame_numbers import PATIENCE, frame_index
 from videoreid.errors import FrameError
+from videoreid.utils import get_logger
 
-__all__ = ["VideoReader", "frame_rate", "iterate_video"]
+__all__ = ["VideoFrame", "VideoReader", "frame_rate", "iterate_frames", "iterate_video", "packets_left"]
 
 _SEEK_AFTER = 64  # decoding on is cheaper than seeking to a key frame and decoding from there
+_STEPS_BACK = (0, 64, 512)  # frames before the one asked for where a seek is tried
+_MOST_NAMED = 10
+
+
+class VideoFrame(NamedTuple):
+    """A frame that decoded.
+
+    Args:
+        number: 0-based, counted by the container's time stamps: a frame that is lost keeps its number.
+        seconds: since the first frame, by the container's time stamps; by the stated rate where there are none.
+        image: ``(H, W, 3)`` uint8 RGB.
+    """
+
+    number: int
+    seconds: float
+    image: np.ndarray
 
 
 class VideoReader:
     """Random access to the frames of one video; fast when the numbers come in rising order.
+
+    A frame that was never reached is reached by decoding. A frame that was is sought, and what comes is checked by its
+    time stamp: where the file has none that can be relied on, or the seek ends elsewhere, it is decoded from the start.
 
     Args:
         path: any file that OpenCV decodes.
@@ -26,8 +47,10 @@ class VideoReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._capture = _open(self.path)
-        self._next = 0
+        self._capture = Capture(self.path)
+        self._index = frame_index(self.path)
+        self._at = -1  # ordinal of the frame that was stepped to last
+        self._may_seek = True
 
     def read(self, frame: int) -> np.ndarray:
         """Return frame number ``frame`` (0-based) as ``(H, W, 3)`` uint8 RGB.
@@ -35,43 +58,121 @@ class VideoReader:
         Raises:
             FrameError: the video has no such frame, or it does not decode.
         """
-        import cv2
-
-        if not self._next <= frame <= self._next + _SEEK_AFTER:
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
-            self._next = frame
-        while self._next < frame:
-            self._advance(self._capture.grab(), self._next)
-        ok, image = self._capture.read()
-        self._advance(ok, frame)
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-    def _advance(self, ok: bool, frame: int) -> None:  # noqa: FBT001 - what OpenCV answered
-        if not ok:
-            self._next = -1 << 30  # wherever the file stands now, seek before the next read
+        self._reach(frame)
+        ordinal = self._index.ordinal(frame)
+        if ordinal == len(self._index.numbers):
+            last = self._index.numbers[-1] if ordinal else -1
             raise FrameError(
-                f"cannot read frame {frame} of {self.path}: it is past the end, or does not decode"
+                f"cannot read frame {frame} of {self.path}: it is past the end, frame {last} is the last"
             )
-        self._next += 1
+        if self._index.numbers[ordinal] == frame:
+            self._go_to(ordinal)
+            image = self._capture.retrieve()
+            if image is not None:
+                return image
+        raise FrameError(f"cannot read frame {frame} of {self.path}: it is damaged and does not decode")
+
+    def _reach(self, frame: int) -> None:
+        """Decode on until the number is known, or the video ends."""
+        numbers = self._index.numbers
+        while not numbers or numbers[-1] < frame:
+            if numbers:
+                self._go_to(len(numbers) - 1)
+            if not self._step():
+                return
+
+    def _go_to(self, ordinal: int) -> None:
+        """Make a known frame the current one."""
+        if not self._at <= ordinal <= self._at + _SEEK_AFTER and not self._seek(ordinal):
+            self._capture.release()
+            self._capture, self._at = Capture(self.path), -1
+        while self._at < ordinal:
+            if not self._step():
+                raise FrameError(
+                    f"{self.path} ends before a frame that it had: was it changed while it was read?"
+                )
+
+    def _seek(self, ordinal: int) -> bool:
+        """Stand at or before a known frame, if the time stamps show it."""
+        for back in _STEPS_BACK if self._may_seek and self._index.seekable else ():
+            if back >= ordinal:
+                return False
+            self._capture.seek(self._index.stamps[ordinal - back])
+            if self._capture.grab():
+                self._at = self._index.place(self._capture.stamp())
+                if 0 <= self._at <= ordinal:
+                    return True
+        if self._may_seek:
+            self._may_seek = False
+            get_logger("data").warning(
+                "%s cannot be sought by its time stamps: frames before the last one read are decoded from the start",
+                self.path,
+            )
+        return False
+
+    def _step(self) -> bool:
+        last = self._index.stamps[self._at] if self._at >= 0 else -1
+        failures = _advance(self._capture, max(PATIENCE, self._index.left_after(last)))
+        if failures is None:
+            return False
+        self._at += 1
+        self._index.observe(self._at, self._capture.stamp(), failures)
+        return True
 
 
-def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
-    """Yield every frame of a video in order, ``(H, W, 3)`` uint8 RGB, one in memory at a time.
+def iterate_frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
+    """Yield every frame that decodes, in order, with its number and time, one in memory at a time.
+
+    A damaged frame is passed over: it keeps its number, and a warning at the end counts and names what was lost.
 
     Raises:
         FrameError: the file is missing or no video.
     """
-    import cv2
+    name = os.fspath(path)
+    index = frame_index(name)
+    lost: list[int] = []
+    with Capture(name) as capture:
+        step, seconds, ordinal, stamp = 1 / (capture.rate() or 25.0), 0.0, -1, -1
+        number = -1
+        while (failures := _advance(capture, max(PATIENCE, index.left_after(stamp)))) is not None:
+            ordinal, before, previous = ordinal + 1, number, stamp
+            number = index.observe(ordinal, capture.stamp(), failures)
+            lost += range(before + 1, number)
+            stamp = index.stamps[ordinal] if index.stamps[ordinal] >= 0 else previous
+            if stamp > previous >= 0:
+                seconds = (stamp - index.stamps[0]) / 1e6
+            elif ordinal:
+                seconds += step * (number - before)
+            image = capture.retrieve()
+            if image is None:
+                lost.append(number)
+            else:
+                yield VideoFrame(number, seconds, image)
+    _report(name, lost, number + 1)
+    if left := packets_left(name):
+        get_logger("data").warning("%s: the last %d of its packets give no picture", name, left)
 
-    capture = _open(os.fspath(path))
-    try:
-        while True:
-            ok, image = capture.read()
-            if not ok:
-                return
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    finally:
-        capture.release()
+
+def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
+    """Yield the image of every frame that decodes, ``(H, W, 3)`` uint8 RGB, one in memory at a time.
+
+    Count with `iterate_frames`, not with ``enumerate``: a damaged frame is passed over here.
+
+    Raises:
+        FrameError: the file is missing or no video.
+    """
+    for frame in iterate_frames(path):
+        yield frame.image
+
+
+def packets_left(path: str | os.PathLike[str]) -> int:
+    """Return how many packets come after the last frame that is known to decode.
+
+    After a video was read to its end, they are frames that were lost there, or that an edit list hides.
+    """
+    index = frame_index(os.fspath(path))
+    known = [stamp for stamp in index.stamps[-PATIENCE:] if stamp >= 0]
+    return index.left_after(known[-1]) if known else 0
 
 
 def frame_rate(path: str | os.PathLike[str]) -> float:
@@ -80,22 +181,28 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
     Raises:
         FrameError: the file is missing, no video, or states no rate.
     """
-    import cv2
-
-    capture = _open(os.fspath(path))
-    rate = float(capture.get(cv2.CAP_PROP_FPS))
-    capture.release()
-    if not 0.0 < rate < 10_000.0:
+    with Capture(os.fspath(path)) as capture:
+        rate = capture.rate()
+    if not rate:
         raise FrameError(f"{os.fspath(path)} states no frame rate: give frames_per_second")
     return rate
 
 
-def _open(path: str) -> Any:
-    import cv2
+def _advance(capture: Capture, patience: int) -> int | None:
+    """Step to the next frame that decodes; return how many steps failed before it, or None at the end."""
+    for failures in range(patience):
+        if capture.grab():
+            return failures
+    return None
 
-    if not Path(path).is_file():
-        raise FrameError(f"no video {path}: expected a file that OpenCV can decode")
-    capture = cv2.VideoCapture(path)
-    if not capture.isOpened():
-        raise FrameError(f"cannot open video {path}: OpenCV knows no decoder for it")
-    return capture
+
+def _report(path: str, lost: list[int], count: int) -> None:
+    if lost:
+        named = ", ".join(map(str, lost[:_MOST_NAMED])) + (", ..." if len(lost) > _MOST_NAMED else "")
+        get_logger("data").warning(
+            "%s: %d of %d frames are damaged and were passed over (counted from 0): %s",
+            path,
+            len(lost),
+            count,
+            named,
+        )

@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videoreid.data import footage_layout
+from tests.data.numbered_video import with_variable_rate, write_numbered
 from videoreid.data.datasets import build_dataset
-from videoreid.data.footage import CutRules, Footage, import_footage
 from videoreid.data.frames import FrameReader
-from videoreid.data.track_sources import tracks_from_arrays
-from videoreid.data.tracks import Tracks
-from videoreid.data.video import iterate_video
+from videoreid.data.video import iterate_frames, iterate_video
 from videoreid.errors import ConfigError, DatasetError, TrackFileError
+from videoreid.footage import mars_layout
+from videoreid.footage.crops import Tracks
+from videoreid.footage.importing import CutRules, Footage, import_footage
+from videoreid.footage.track_sources import tracks_from_arrays
 from videoreid.types import Splits, Tracklet
 
 
@@ -100,7 +101,7 @@ def test_a_suspected_switch_makes_another_person(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "videoreid.data.footage.describe_crop",
+        "videoreid.footage.importing.describe_crop",
         lambda crop: np.eye(96, dtype=np.float32)[int(crop[0, 0, 0] >= 100)] * 9,
     )
     tracks = make_tracks(
@@ -120,15 +121,15 @@ def test_an_interrupted_import_goes_on(
 
     def counted(path: Path):
         decoded.append(str(path))
-        return iterate_video(path)
+        return iterate_frames(path)
 
-    monkeypatch.setattr("videoreid.data.tracks.iterate_video", counted)
+    monkeypatch.setattr("videoreid.footage.crops.iterate_frames", counted)
     bad = Footage(two_cameras[1].video, make_tracks((1, [0, 1, 2, 40], 0)), camid=1)
     with pytest.raises(TrackFileError, match="past the end"):
         import_footage([two_cameras[0], bad], root)
     assert len(decoded) == 2
     with monkeypatch.context() as patch:  # now the crops are cut, and it stops among the tables
-        patch.setattr(footage_layout, "_queries", lambda pieces: 1 / 0)
+        patch.setattr(mars_layout, "_queries", lambda pieces: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_footage(two_cameras, root)
     assert len(decoded) == 3  # the first video was not decoded again
@@ -155,10 +156,10 @@ def test_long_tracklets_are_cut_where_the_names_end(tmp_path: Path) -> None:
         frames[-1].parent.mkdir(exist_ok=True)
         frames[-1].touch()
     pieces = [
-        footage_layout.Piece(tuple(frames[:1200]), 1, 0, 0.0, 119.9),
-        footage_layout.Piece(tuple(frames[1200:]), 2, 0, 0.0, 29.9),
+        mars_layout.Piece(tuple(frames[:1200]), 1, 0, 0.0, 119.9),
+        mars_layout.Piece(tuple(frames[1200:]), 2, 0, 0.0, 29.9),
     ]
-    footage_layout.write_layout(pieces, tmp_path / "c", train_share=0.5, seed=0)
+    mars_layout.write_layout(pieces, tmp_path / "c", train_share=0.5, seed=0)
     splits = build_dataset("mars", root=tmp_path / "c")
     tracklets: list[Tracklet] = [*splits.train, *splits.query, *splits.gallery]
     assert sorted(map(len, tracklets)) == [201, 300, 999]
@@ -191,3 +192,62 @@ def test_arguments_that_make_no_sense_are_refused(
 def test_one_person_is_too_few(video: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="1 people with tracklets"):
         import_footage([Footage(video, make_tracks((1, list(range(8)), 0)))], tmp_path)
+
+
+def test_boxes_that_cannot_be_cut_are_left_out_of_a_dataset(
+    video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracks = make_tracks((1, list(range(8)), 0), (2, list(range(8)), 12), (3, [0, 1], 90))
+    splits = build_dataset("mars", root=import_footage([Footage(video, tracks)], tmp_path / "c"))
+    assert sorted(len(t) for t in [*splits.train, *splits.query]) == [8, 8]
+    assert "2 of 18 boxes lie wholly outside their frame" in caplog.text
+    with pytest.raises(TrackFileError, match="lies outside"):
+        import_footage([Footage(video, tracks)], tmp_path / "strict", strict=True)
+
+
+def test_short_tracklets_are_counted(video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tracks = make_tracks((1, list(range(8)), 0), (2, [0], 12), (3, list(range(9)), 24))
+    import_footage([Footage(video, tracks)], tmp_path / "c")
+    assert "1 of 3 tracklets have fewer than 4 frames and were left out" in caplog.text
+
+
+def test_times_are_those_of_the_container(tmp_path: Path) -> None:
+    path = with_variable_rate(write_numbered(tmp_path / "mpeg4.mp4"))
+    tracks = make_tracks((1, list(range(40, 60)), 0), (2, list(range(8)), 12))
+    root = import_footage([Footage(path, tracks, clock_offset=10.0)], tmp_path / "c")
+    splits = build_dataset("mars", root=root)
+    times = {(len(t), round(t.time, 3), round(t.end_time, 3)) for t in [*splits.train, *splits.query]}
+    assert times == {(20, 10 + 40 / 25, 10 + (50 + 4 * 9) / 25), (8, 10.0, 10 + 7 / 25)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clock_offset": math.nan}, "clock_offset nan"),
+        ({"frames_per_second": 0.0}, "frames_per_second 0.0"),
+        ({"identities": {1: 0}}, "people are numbered from 1"),
+        (
+            {"identities": {1: 1, 77: 2}},
+            "identities name 1 tracks that arrays does not hold, the first is 77",
+        ),
+    ],
+)
+def test_footage_that_makes_no_sense_is_refused(video: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Footage(video, make_tracks((1, [0, 1], 0)), **changes)
+
+
+def test_an_import_that_was_killed_while_it_cleared_up_is_finished(
+    two_cameras: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "c"
+    with monkeypatch.context() as patch:
+        patch.setattr("videoreid.footage.importing._remove_staging", lambda folder: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            import_footage(two_cameras, root)
+    with pytest.raises(ConfigError, match="holds a dataset already"):
+        import_footage(two_cameras[:1], root)
+    assert import_footage(two_cameras, root) == root
+    assert sorted(path.name for path in root.iterdir()) == ["bbox_test", "bbox_train", "info"]
+    with pytest.raises(ConfigError, match="holds a dataset already"):
+        import_footage(two_cameras, root)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from videoreid.data.track_sources import tracks_from_arrays, tracks_from_detections
 from videoreid.errors import TrackFileError
+from videoreid.footage.track_sources import tracks_from_arrays, tracks_from_detections
 
 
 def test_arrays_lists_and_tensors_become_tracks() -> None:
@@ -87,3 +87,58 @@ def test_real_supervision_detections_are_understood() -> None:
     assert tracks.track_ids.tolist() == [2, 4, 4]
     np.testing.assert_array_equal(tracks.boxes, [[300, 50, 35, 100], [10, 20, 30, 90], [10, 20, 30, 90]])
     np.testing.assert_allclose(tracks.confidences, [0.8, 0.9, 0.9])
+
+
+BOXES = [[5, 5, 40, 60]] * 3
+
+
+@pytest.mark.parametrize(
+    ("frames", "ids"),
+    [
+        ([0.0, 1.5, 2.9], [1, 1, 1]),
+        ([0, np.nan, 2], [1, 1, 1]),
+        ([0, None, 2], [1, 1, 1]),
+        ([0, 1, 2], [1, np.nan, 1]),
+        ([0, 1, 2], [1.2, 1.7, 2.2]),
+        ([0, 1, 2], np.array([2**64 - 1, 1, 1], np.uint64)),
+        ([0, 1, 2], ["a", "a", "b"]),
+        ([0, 1, 2], [1, None, 1]),
+        ([0, 1, 2], [True, False, True]),
+        ([0, 1, 2], [1, 1]),
+        ([0, 1, 2], [[1], [1], [1]]),
+    ],
+)
+def test_entries_that_are_no_frames_or_ids_are_refused(frames: list, ids: list) -> None:
+    with pytest.raises(TrackFileError):
+        tracks_from_arrays(frames, ids, BOXES)
+
+
+def test_whole_numbers_of_any_kind_are_taken_exactly() -> None:
+    ids = [9007199254740993, 2**63 - 1, -(2**63)]
+    for column in (ids, np.array(ids), np.array(ids, dtype=object), torch.tensor(ids)):
+        assert tracks_from_arrays(np.array([0.0, 1.0, 2.0]), column, BOXES).track_ids.tolist() == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "confidences"),
+    [
+        ([[5, 5, "x", 60]] * 3, None),
+        (BOXES, [1, 1]),
+        (BOXES, [1, None, 1]),
+        (BOXES, [1, np.nan, 1]),
+        ([None] * 3, None),
+    ],
+)
+def test_boxes_and_confidences_that_make_no_sense_are_refused(boxes: list, confidences: list | None) -> None:
+    with pytest.raises(TrackFileError):
+        tracks_from_arrays([0, 1, 2], [1, 1, 1], boxes, confidences=confidences)
+
+
+@pytest.mark.parametrize("ids", [[1.5], [np.nan], ["a"], [1, 2], [2**63]])
+def test_detections_are_checked_as_arrays_are(ids: list) -> None:
+    with pytest.raises(TrackFileError, match="frame 0"):
+        tracks_from_detections([detections([[0, 0, 4, 8]], ids)])
+    with pytest.raises(TrackFileError):
+        tracks_from_detections([detections([[0, 0, np.nan, 8]], [1])])
+    with pytest.raises(TrackFileError, match="differ in length"):
+        tracks_from_detections([detections([[0, 0, 4, 8]], [1], confidence=np.array([0.5, 0.5]))])

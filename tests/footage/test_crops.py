@@ -4,8 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.data.numbered_video import COUNT, damage, number_of, write_numbered
 from videoreid.data.frames import FrameReader
-from videoreid.data.tracks import (
+from videoreid.data.video import iterate_frames, iterate_video
+from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
+from videoreid.footage.crops import (
     Tracks,
     crop_tracklets,
     iterate_crops,
@@ -14,8 +17,6 @@ from videoreid.data.tracks import (
     split_tracks,
     write_crop,
 )
-from videoreid.data.video import iterate_video
-from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
 from videoreid.types import Tracklet
 
 PETS = Path(__file__).parents[3] / "shared" / "data" / "pets_s2l1"
@@ -57,11 +58,11 @@ def test_the_video_is_read_once_and_no_further_than_needed(
     decoded = []
 
     def counted(path: Path):
-        for frame in iterate_video(path):
+        for frame in iterate_frames(path):
             decoded.append(1)
             yield frame
 
-    monkeypatch.setattr("videoreid.data.tracks.iterate_video", counted)
+    monkeypatch.setattr("videoreid.footage.crops.iterate_frames", counted)
     tracks = tracks_of((6, 1, 0, 0, 9, 9), (2, 2, 0, 0, 9, 9), (2, 1, 0, 0, 9, 9))
     rows = [(int(tracks.frames[row]), int(tracks.track_ids[row])) for row, _ in iterate_crops(video, tracks)]
     assert rows == [(2, 1), (2, 2), (6, 1)]
@@ -77,7 +78,48 @@ def test_a_box_outside_its_frame_is_named_by_line(
     with pytest.raises(
         TrackFileError, match=r"t\.txt, line 2: track 1 at frame 1 lies outside the 48x40 frame"
     ):
-        crop_tracklets(video, tracks_of((0, 1, 0, 0, 5, 5), (1, 1, *box)), tmp_path)
+        crop_tracklets(video, tracks_of((0, 1, 0, 0, 5, 5), (1, 1, *box)), tmp_path, strict=True)
+
+
+def test_boxes_outside_their_frame_are_left_out_and_counted(
+    video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracks = tracks_of((0, 1, 0, 0, 5, 5), (1, 1, 90, 0, 5, 5), (2, 1, 0, 0, 5, 5), (1, 2, 1e300, 0, 5, 5))
+    (tracklet,) = crop_tracklets(video, tracks, tmp_path)
+    assert [Path(frame).stem for frame in tracklet.frames] == ["000000", "000002"]
+    assert (
+        "t.txt: 2 of 4 boxes lie wholly outside their frame and were left out: line 2, line 4" in caplog.text
+    )
+
+
+def test_boxes_on_damaged_frames_are_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = damage(write_numbered(tmp_path / "mjpg.avi"), 80, COUNT - 1)
+    whole = (0, 0, 128, 64)
+    tracks = tracks_of((79, 1, *whole), (80, 1, *whole), (81, 1, *whole), (COUNT - 1, 1, *whole))
+    cut = [(int(tracks.frames[row]), number_of(crop)) for row, crop in iterate_crops(path, tracks)]
+    assert cut == [(79, 79), (81, 81)]
+    assert "t.txt: 2 of 4 boxes are on damaged frames" in caplog.text
+    with pytest.raises(FrameError, match=r"t\.txt, line 2: frame 80 of .* is damaged"):
+        list(iterate_crops(path, tracks, strict=True))
+    with pytest.raises(TrackFileError, match=r"line 1: frame 150 .* past the end"):
+        list(iterate_crops(path, tracks_of((COUNT, 1, *whole))))
+
+
+def test_tracks_too_short_to_split_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    tracklets = [Tracklet(("a", "b"), 1, 0), Tracklet(("c",), 7, 0)]
+    splits = split_tracks(tracklets, 0.5)
+    assert [t.pid for t in (*splits.query, *splits.gallery)] == [1, 1]
+    assert "1 of 2 tracks have one frame, which cannot be split, and were left out: 7" in caplog.text
+    with pytest.raises(DatasetError, match="track 7 has one frame"):
+        split_tracks(tracklets, 0.5, strict=True)
+
+
+def test_crops_are_written_where_the_path_is_not_utf8(tmp_path: Path) -> None:
+    path = Path(bytes(tmp_path).decode() + "/\udce4") / "a.png"
+    write_crop(path, np.full((4, 3, 3), (10, 20, 30), np.uint8))
+    assert FrameReader().read([str(path)])[0][0, 0].tolist() == [10, 20, 30]
 
 
 def test_a_frame_past_the_end_is_named_by_line(video: Path, tmp_path: Path) -> None:

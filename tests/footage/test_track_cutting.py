@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from videoreid.data.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
-from videoreid.data.track_sources import tracks_from_arrays
 from videoreid.errors import ConfigError
+from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
+from videoreid.footage.track_sources import tracks_from_arrays
 
 
 def test_pieces_end_at_gaps_and_tracks() -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from videoreid.data.track_files import Tracks
 from videoreid.errors import ConfigError
+from videoreid.footage.track_files import Tracks
 
 __all__ = ["appearance_jumps", "cut_at_gaps", "describe_crop"]
 

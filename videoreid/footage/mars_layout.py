@@ -50,8 +50,8 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
     people = sorted({piece.pid for piece in pieces} - {0})
     if len(people) < 2:
         raise DatasetError(
-            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; are "
-            "min_length and the gaps too strict?"
+            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; do the "
+            "identities name them, or are min_length and the gaps too strict?"
         )
     if people[-1] > _MOST:
         raise DatasetError(
@@ -114,6 +114,8 @@ def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list
     # under another name until it is complete: a folder "info" is the mark of a finished dataset
     unfinished = info.with_name(".info")
     unfinished.mkdir(parents=True, exist_ok=True)
+    for leftover in unfinished.glob(".*"):  # of a run that was killed while it wrote a table
+        leftover.unlink()
     times = io.StringIO(newline="")
     writer = csv.writer(times, lineterminator="\n")
     writer.writerow(["split", "row", "start", "end"])

@@ -1,0 +1,114 @@
+"""One open video: the frames that decode, and the packets of the container, each with its time stamp."""
+
+import ctypes
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from videoreid.errors import FrameError
+
+__all__ = ["Capture"]
+
+
+class Capture:
+    """An open video, read from the front; what does not decode is told from the end.
+
+    It belongs to the process and the thread that opened it. A forked child that drops an inherited one leaves it alone:
+    the decoder's threads do not exist there, and to wait for them would never end.
+
+    Args:
+        path: any file that OpenCV decodes.
+        packets: step through the packets of the container instead, without decoding them.
+
+    Raises:
+        FrameError: the file is missing or no video, or, for packets, OpenCV cannot give them.
+    """
+
+    def __init__(self, path: str, *, packets: bool = False) -> None:
+        import cv2
+
+        self.path = path
+        self._process = os.getpid()
+        self._capture = _open(path)
+        if packets and not self._capture.set(cv2.CAP_PROP_FORMAT, -1):
+            raise FrameError(f"the packets of {path} cannot be read one by one")
+
+    def __enter__(self) -> "Capture":
+        """Return itself; leaving the block closes the video."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the video."""
+        self.release()
+
+    def grab(self) -> bool:
+        """Step to the next frame or packet; False where it does not decode, and at the end."""
+        return bool(self._capture.grab())
+
+    def stamp(self) -> int:
+        """Return the time stamp of the current frame in microseconds; 0 where there is none."""
+        import cv2
+
+        return round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
+
+    def is_key(self) -> bool:
+        """Return whether the current packet decodes without others."""
+        import cv2
+
+        return bool(self._capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME))
+
+    def retrieve(self) -> np.ndarray | None:
+        """Return the current frame, ``(H, W, 3)`` uint8 RGB, or None where it has no picture."""
+        import cv2
+
+        ok, image = self._capture.retrieve()
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if ok and image is not None else None
+
+    def seek(self, stamp: int) -> None:
+        """Ask for the frame at a time stamp; where the video then stands, only the next `stamp` says."""
+        import cv2
+
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, stamp / 1000)
+
+    def rate(self) -> float:
+        """Return the frames per second that the container states; 0 where it states none that can be."""
+        import cv2
+
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        return rate if 0.0 < rate < 10_000.0 else 0.0
+
+    def release(self) -> None:
+        """Close the video."""
+        if self._process == os.getpid():
+            self._capture.release()
+
+    def __del__(self) -> None:
+        """Keep a capture that a fork inherited from closing the decoder of another process."""
+        capture = self.__dict__.get("_capture")
+        if capture is not None and self._process != os.getpid():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(capture))
+
+
+def _open(path: str) -> Any:
+    import cv2
+
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise FrameError(
+            f"cannot open video {path!r}: its path is not UTF-8, which OpenCV cannot take; rename it"
+        ) from None
+    if not Path(path).is_file():
+        raise FrameError(f"no video {path}: expected a file that OpenCV can decode")
+    try:
+        capture = cv2.VideoCapture(path)
+    except cv2.error as error:
+        raise FrameError(f"cannot open video {path}: {error}") from error
+    if not capture.isOpened():
+        raise FrameError(f"cannot open video {path}: OpenCV knows no decoder for it")
+    return capture

@@ -1,0 +1,230 @@
+"""From a video and the tracks of a tracker to tracklets."""
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from videoreid.data.keys import Box
+from videoreid.data.video import iterate_frames, packets_left
+from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
+from videoreid.footage.track_files import Tracks, read_tracks
+from videoreid.types import Splits, Tracklet
+from videoreid.utils import get_logger
+
+__all__ = [
+    "Tracks",
+    "crop_tracklets",
+    "iterate_crops",
+    "read_tracks",
+    "round_box",
+    "split_tracks",
+    "timed_crops",
+    "write_crop",
+]
+
+ImageFormat = Literal["png", "jpg"]
+_MOST_NAMED = 10
+
+
+def crop_tracklets(
+    video: str | os.PathLike[str],
+    tracks: Tracks,
+    output_dir: str | os.PathLike[str],
+    *,
+    camid: int = 0,
+    image_format: ImageFormat = "png",
+    strict: bool = False,
+) -> list[Tracklet]:
+    """Cut every track out of a video: one tracklet a track, in the order of track ids.
+
+    The video is decoded once, from the first frame to the last that holds a box, with one frame in memory. A crop is
+    its box rounded to whole pixels and clipped to the frame, written to ``<output_dir>/<track>/<frame>.<format>``.
+
+    Args:
+        video: any file that OpenCV decodes.
+        tracks: boxes on this video's frames, as `read_tracks` gives them.
+        output_dir: made where it is missing.
+        camid: camera number of the tracklets, 0-based.
+        image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the room.
+        strict: see `iterate_crops`.
+
+    Returns:
+        Tracklets whose ``pid`` is the track id and whose times are 0-based frame numbers. A track none of whose boxes
+        could be cut is left out.
+
+    Raises:
+        TrackFileError: a box lies past the end of the video, or, if strict, wholly outside its frame; the message has
+            its line.
+        FrameError: the video is missing or cannot be decoded.
+    """
+    keys: dict[int, list[str]] = defaultdict(list)
+    times: dict[int, list[int]] = defaultdict(list)
+    for row, crop in iterate_crops(video, tracks, strict=strict):
+        track, frame = int(tracks.track_ids[row]), int(tracks.frames[row])
+        path = Path(output_dir, f"{track:04d}", f"{frame:06d}.{image_format}")
+        write_crop(path, crop)
+        keys[track].append(str(path))
+        times[track].append(frame)
+    return [
+        Tracklet(tuple(keys[track]), pid=track, camid=camid, time=times[track][0], end_time=times[track][-1])
+        for track in sorted(keys)
+    ]
+
+
+def iterate_crops(
+    video: str | os.PathLike[str], tracks: Tracks, *, strict: bool = False
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield ``(row of tracks, crop)`` in the order of the video; a crop is ``(h, w, 3)`` uint8 RGB, a view.
+
+    Boxes that lie wholly outside their frame, and boxes on a damaged frame, are left out; a warning counts them.
+
+    Args:
+        video: any file that OpenCV decodes.
+        tracks: boxes on its frames.
+        strict: raise an error for the first box that would be left out.
+
+    Raises:
+        TrackFileError: a box lies past the end of the video, or, if strict, wholly outside its frame.
+        FrameError: the video is missing or cannot be decoded, or, if strict, a frame with a box is damaged.
+    """
+    for row, crop, _ in timed_crops(video, tracks, strict=strict):
+        yield row, crop
+
+
+def timed_crops(
+    video: str | os.PathLike[str], tracks: Tracks, *, strict: bool = False
+) -> Iterator[tuple[int, np.ndarray, float]]:
+    """Yield ``(row, crop, seconds since the first frame)`` as `iterate_crops` does."""
+    order = np.argsort(tracks.frames, kind="stable")
+    done, last = 0, -1
+    outside: list[int] = []
+    damaged: list[int] = []
+    for frame in iterate_frames(video) if len(order) else ():
+        while done < len(order) and tracks.frames[order[done]] < frame.number:
+            damaged.append(int(order[done]))
+            done += 1
+        if strict and damaged:
+            raise FrameError(
+                f"{tracks.where(damaged[0])}: frame {tracks.frames[damaged[0]]} of {video} is damaged"
+            )
+        last = frame.number
+        while done < len(order) and tracks.frames[order[done]] == last:
+            row = int(order[done])
+            done += 1
+            try:
+                box = round_box(tracks, row, width=frame.image.shape[1], height=frame.image.shape[0])
+            except TrackFileError:
+                if strict:
+                    raise
+                outside.append(row)
+                continue
+            yield row, frame.image[box.top : box.bottom, box.left : box.right], frame.seconds
+        if done == len(order):
+            break
+    if done < len(order):
+        rest = order[done:][tracks.frames[order[done:]] > last + packets_left(video)]
+        damaged += order[done : len(order) - len(rest)].tolist()
+    else:
+        rest = order[:0]
+    if len(rest):
+        row = int(rest[0])
+        raise TrackFileError(
+            f"{tracks.where(row)}: frame {tracks.frames[row]} (counted from 0) is past the end of {os.fspath(video)}, "
+            f"which has {last + 1} frames; is this the track file of another video?"
+        )
+    _report(tracks, outside, "lie wholly outside their frame")
+    _report(tracks, damaged, f"are on damaged frames of {os.fspath(video)}")
+
+
+def _report(tracks: Tracks, rows: Sequence[int], what: str) -> None:
+    if rows:
+        named = ", ".join(tracks.where(row).rpartition(", ")[2] for row in rows[:_MOST_NAMED])
+        get_logger("data").warning(
+            "%s: %d of %d boxes %s and were left out: %s%s",
+            *(tracks.source, len(rows), len(tracks), what, named, ", ..." if len(rows) > _MOST_NAMED else ""),
+        )
+
+
+def round_box(tracks: Tracks, row: int, *, width: int, height: int) -> Box:
+    """Round a box to whole pixels and clip it to a frame of ``width`` x ``height``.
+
+    Raises:
+        TrackFileError: nothing of the box lies within the frame.
+    """
+    left, top, box_width, box_height = tracks.boxes[row]
+    edges = np.rint([left, top, left + box_width, top + box_height])
+    limits = np.array([width, height, width, height], dtype=np.float64)
+    box = Box(*np.clip(edges, 0.0, limits).astype(int).tolist())  # clipped first: 1e300 is no integer
+    if box.left >= box.right or box.top >= box.bottom:
+        raise TrackFileError(
+            f"{tracks.where(row)}: track {tracks.track_ids[row]} at frame {tracks.frames[row]} lies outside the "
+            f"{width}x{height} frame: left {left:g}, top {top:g}, width {box_width:g}, height {box_height:g}"
+        )
+    return box
+
+
+def write_crop(path: Path, image: np.ndarray) -> None:
+    """Write an RGB image, whole or not at all; the suffix says the format.
+
+    Raises:
+        ConfigError: the suffix is neither png nor jpg.
+        DatasetError: the file cannot be written.
+    """
+    import cv2
+
+    if path.suffix not in (".png", ".jpg"):
+        raise ConfigError(f"crops are written as png or jpg, not as {path.suffix!r}")
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not ok:
+        raise DatasetError(f"cannot encode {path}: OpenCV refuses an image of the shape {image.shape}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_bytes(encoded.tobytes())  # not by cv2.imwrite: it crashes on a path that is not UTF-8
+        temporary.replace(path)
+    except OSError as error:
+        raise DatasetError(f"cannot write {path}: {error.strerror}") from error
+
+
+def split_tracks(tracklets: Sequence[Tracklet], fraction: float, *, strict: bool = False) -> Splits:
+    """Ask for the end of each track by its beginning: a test without labels from one video.
+
+    The first ``fraction`` of a track's frames becomes a query of camera 0, the last ``fraction`` a gallery tracklet of
+    camera 1, so that the cross-camera rule keeps the pair. The frames between are left out, and so are tracks of one
+    frame, which cannot be split: a warning counts them.
+
+    Args:
+        tracklets: one a track.
+        fraction: share of the frames, above 0 and at most 0.5; at least one frame is taken.
+        strict: a track of one frame is an error.
+
+    Raises:
+        ConfigError: the fraction is out of range.
+        DatasetError: no track has two frames, or, if strict, one has fewer.
+    """
+    if not 0.0 < fraction <= 0.5:
+        raise ConfigError(f"fraction must be above 0 and at most 0.5, got {fraction}")
+    short = [tracklet.pid for tracklet in tracklets if len(tracklet) < 2]
+    if short and (strict or len(short) == len(tracklets)):
+        raise DatasetError(f"track {short[0]} has one frame: two or more are needed to split it")
+    if short:
+        named = ", ".join(map(str, short[:_MOST_NAMED])) + (", ..." if len(short) > _MOST_NAMED else "")
+        get_logger("data").warning(
+            "%d of %d tracks have one frame, which cannot be split, and were left out: %s",
+            *(len(short), len(tracklets), named),
+        )
+    query, gallery = [], []
+    for tracklet in tracklets:
+        if len(tracklet) < 2:
+            continue
+        count = max(1, int(len(tracklet) * fraction))
+        query.append(replace(tracklet, frames=tracklet.frames[:count], camid=0, end_time=math.nan))
+        gallery.append(replace(tracklet, frames=tracklet.frames[-count:], camid=1, time=math.nan))
+    return Splits("tracks", query=tuple(query), gallery=tuple(gallery))
