@@ -14,8 +14,8 @@ if (
     TYPE_CHECKING
 ):  # what editors and type checkers see; at run time __getattr__ imports each name on first use
     from videoreid.data import build_dataset, build_transform, eval_loader, list_datasets, train_loader
-    from videoreid.data import crop_tracklets, read_tracks  # isort: skip
     from videoreid.engine import Engine, TrainSettings, evaluate, extract_features
+    from videoreid.footage import crop_tracklets, read_tracks
     from videoreid.losses import SoftmaxCriterion, TripletCriterion
     from videoreid.metrics import KReciprocal, evaluate_features
     from videoreid.models import build_model, from_pretrained, list_models, load_weights
@@ -61,7 +61,7 @@ _NAMES = {
     "build_model": "models",
     "build_optimizer": "optim",
     "build_transform": "data",
-    "crop_tracklets": "data",
+    "crop_tracklets": "footage",
     "draw_ranking": "visual",
     "eval_loader": "data",
     "evaluate": "engine",
@@ -71,7 +71,7 @@ _NAMES = {
     "list_datasets": "data",
     "list_models": "models",
     "load_weights": "models",
-    "read_tracks": "data",
+    "read_tracks": "footage",
     "seed_everything": "utils",
     "train_loader": "data",
     "write_ranking_html": "visual",
