@@ -52,7 +52,7 @@ def test_total_by_hand() -> None:
 def test_a_batch_without_edges_is_finite(fill: int) -> None:
     labels = torch.full((2, 8, 6), fill)
     logits, edges = (torch.randn(2, c, 4, 3, requires_grad=True) for c in (5, 2))
-    assert float(edge_loss(edges, labels)) == 0
+    assert edge_loss(edges, labels).item() == 0
     total = parsing_loss([logits], edges, labels)
     total.backward()
     assert total.isfinite()
@@ -109,7 +109,7 @@ def test_lovasz_has_a_gradient_and_an_end() -> None:
     logits, labels = batch()
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: lovasz_softmax_loss(x, labels), (logits,))
-    assert float(lovasz_softmax_loss(logits, torch.full_like(labels, 255))) == 0
+    assert lovasz_softmax_loss(logits, torch.full_like(labels, 255)).item() == 0
 
 
 @pytest.mark.parametrize("loss", [pixel_cross_entropy, ohem_cross_entropy, lovasz_softmax_loss])

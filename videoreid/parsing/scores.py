@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ProtocolError
-from videoreid.parsing.tables import IGNORE
+from videoreid.parsing.tables import IGNORE, LabelTable
 
 __all__ = ["Confusion", "ParsingScores", "parsing_scores"]
 
@@ -100,6 +100,26 @@ class Confusion:
         codes = truth[kept].long() * self.num_classes + guess[kept].long()
         counts = torch.bincount(codes, minlength=self.num_classes**2).cpu().numpy()
         self.matrix += counts.reshape(self.num_classes, self.num_classes)
+
+    def regroup(self, table: LabelTable) -> "Confusion":
+        """Return the counts that labels and predictions give when both are read by another table.
+
+        Args:
+            table: its sources are the classes counted here; pixels of a class that it ignores are left out.
+
+        Raises:
+            ProtocolError: the table has other sources.
+        """
+        if len(table.sources) != self.num_classes:
+            raise ProtocolError(
+                f"table {table.name!r} reads {len(table.sources)} classes, {self.num_classes} were counted"
+            )
+        target = table.map(np.arange(self.num_classes))
+        kept = np.flatnonzero(target != IGNORE)
+        grouped = Confusion(table.num_classes)
+        rows, columns = np.meshgrid(kept, kept, indexing="ij")
+        np.add.at(grouped.matrix, (target[rows], target[columns]), self.matrix[rows, columns])
+        return grouped
 
     def scores(self, protocol_line: str = "") -> ParsingScores:
         """Return the scores of all that was added.
