@@ -91,7 +91,7 @@ if __name__ == "__main__":
         recipe = replace(recipe, steps=args.steps)
     table = LABEL_TABLES[args.table]
     seed_everything(args.seed)
-    model = build_model(args.model, num_classes=table.num_classes)
+    model = build_model(args.model, num_classes=table.num_classes, input_size=recipe.transform.size)
     assert isinstance(model, CE2P)
     if args.pretrained:
         load_weights(model, args.pretrained)

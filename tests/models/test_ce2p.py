@@ -8,13 +8,13 @@ from torch import nn
 
 from tests.models.published import assert_agrees_with_published, parameters_without_gradient
 from videoreid.errors import ConfigError, WeightsError
-from videoreid.models import build_model, load_weights
+from videoreid.models import build_model, from_pretrained, load_weights, save_pretrained
 from videoreid.models.ce2p import CE2P, load_released_weights
 
 
 def small(**options: object) -> CE2P:
     torch.manual_seed(0)
-    model = build_model("ce2p_resnet18_half", num_classes=7, width=16, **options)  # type: ignore[arg-type]
+    model = build_model("ce2p_resnet18_half", num_classes=7, head_channels=16, **options)  # type: ignore[arg-type]
     assert isinstance(model, CE2P)
     return model
 
@@ -106,7 +106,7 @@ def test_released_layout(tmp_path: Path) -> None:
 def test_released_weights_of_other_classes_are_refused() -> None:
     model = small(channel_order="bgr")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    state = build_model("ce2p_resnet18_half", num_classes=20, width=16).state_dict()
+    state = build_model("ce2p_resnet18_half", num_classes=20, head_channels=16).state_dict()
     with pytest.raises(WeightsError, match="has 20 classes, the network 7"):
         load_released_weights(model, state)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -129,7 +129,7 @@ def test_imagenet_trunk_loads() -> None:
 def test_the_plain_stem_takes_torchvision_weights() -> None:
     import torchvision
 
-    model = build_model("ce2p_resnet18", num_classes=7, stem="plain", width=16)
+    model = build_model("ce2p_resnet18", num_classes=7, stem="plain", head_channels=16)
     state = torchvision.models.resnet18(weights=None).state_dict()
     report = load_weights(model, state)
     assert not report.unexpected
@@ -138,8 +138,18 @@ def test_the_plain_stem_takes_torchvision_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"trunk": "resnet19"}, {"stem": "wide"}, {"channel_order": "rbg"}, {"width": 4}]
+    "options", [{"trunk": "resnet19"}, {"stem": "wide"}, {"channel_order": "rbg"}, {"head_channels": 4}]
 )
 def test_wrong_options(options: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"choose|16 or more"):
         CE2P(7, **options)  # type: ignore[arg-type]
+
+
+def test_the_input_size_is_kept(tmp_path: Path) -> None:
+    model = small(input_size=(64, 32))
+    assert model.input_size == (64, 32)
+    save_pretrained(model, tmp_path)
+    again = from_pretrained(tmp_path)
+    assert again.input_size == (64, 32)
+    images = torch.rand(1, 3, 64, 32)
+    assert torch.equal(again.parse_logits(images), model.eval().parse_logits(images))  # type: ignore[operator]

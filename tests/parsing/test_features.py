@@ -42,7 +42,7 @@ def backbone(name: str = "osnet_x0_25") -> ReIDModel:
 
 def part_maps(table: str = "spreid5", classes: int = 20) -> PartMaps:
     torch.manual_seed(1)
-    parser = build_model("ce2p_resnet18_half", num_classes=classes, width=16)
+    parser = build_model("ce2p_resnet18_half", num_classes=classes, head_channels=16)
     assert isinstance(parser, CE2P)
     return PartMaps(parser, table, size=(32, 16))
 

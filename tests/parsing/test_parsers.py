@@ -19,7 +19,7 @@ from videoreid.parsing import (
 
 def network(classes: int = 20) -> CE2P:
     torch.manual_seed(0)
-    model = build_model("ce2p_resnet18_half", num_classes=classes, width=16)
+    model = build_model("ce2p_resnet18_half", num_classes=classes, head_channels=16)
     assert isinstance(model, CE2P)
     return model
 

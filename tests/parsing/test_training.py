@@ -34,7 +34,7 @@ TRANSFORM = ParsingTransform(size=(64, 32), rotation=5.0)
 
 def small(classes: int = 7, seed: int = 0) -> CE2P:
     torch.manual_seed(seed)
-    model = build_model("ce2p_resnet18_half", num_classes=classes, width=16)
+    model = build_model("ce2p_resnet18_half", num_classes=classes, head_channels=16)
     assert isinstance(model, CE2P)
     return model
 

@@ -1,6 +1,6 @@
 """CE2P: a network that labels the parts of a person, with the edges between them as a second task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -85,10 +85,11 @@ class CE2P(ReIDModel):
         stem: likewise.
         channel_order: order that the first convolution expects; frames are given as RGB always. "bgr" for the
             released weights, which saw OpenCV's order.
-        width: channels of decoder and edge branch; the context has twice as many.
+        head_channels: of decoder and edge branch; the context has twice as many.
+        input_size: (height, width) that it is trained at; kept with the network, for those who use it.
 
     Raises:
-        ConfigError: unknown trunk, stem or order, or a width below 16.
+        ConfigError: unknown trunk, stem or order, or fewer than 16 head channels.
 
     Reference:
         Ruan et al., Devil in the Details: Towards Accurate Single and Multiple Human Parsing, AAAI 2019,
@@ -99,7 +100,6 @@ class CE2P(ReIDModel):
     layer2: nn.Module
     layer3: nn.Module
     layer4: nn.Module
-    input_size = (384, 384)
     key_rules: ClassVar = ((r"^fc\.", None),)  # the classifier of an ImageNet trunk
 
     def __init__(
@@ -109,26 +109,32 @@ class CE2P(ReIDModel):
         trunk: str = "resnet101",
         stem: Stem = "deep",
         channel_order: Literal["rgb", "bgr"] = "rgb",
-        width: int = 256,
+        head_channels: int = 256,
+        input_size: Sequence[int] = (384, 384),
     ) -> None:
         super().__init__()
         if channel_order not in ("rgb", "bgr"):
             raise ConfigError(f"unknown channel_order {channel_order!r}; choose 'rgb' or 'bgr'")
-        if width < 16:
-            raise ConfigError(f"width must be 16 or more, got {width}")
+        if head_channels < 16 or len(input_size) != 2:
+            raise ConfigError(
+                f"head_channels must be 16 or more and input_size (height, width), got {head_channels} and {input_size}"
+            )
         stages = dilated_resnet_stages(trunk, stem=stem)
         for name, module in stages.items():
             self.add_module(name, module)
         self._stem = tuple(name for name in stages if not name.startswith("layer"))
         widths = stage_widths(trunk)
-        self.layer5 = PyramidPooling(widths[3], 2 * width)
-        self.edge_layer = _Edges(widths[:3], width)
-        self.layer6 = _Decoder(2 * width, widths[0], width, num_classes)
+        self.layer5 = PyramidPooling(widths[3], 2 * head_channels)
+        self.edge_layer = _Edges(widths[:3], head_channels)
+        self.layer6 = _Decoder(2 * head_channels, widths[0], head_channels, num_classes)
         self.layer7 = nn.Sequential(
-            *conv_norm(4 * width, width), nn.Dropout2d(0.1), nn.Conv2d(width, num_classes, 1)
+            *conv_norm(4 * head_channels, head_channels),
+            nn.Dropout2d(0.1),
+            nn.Conv2d(head_channels, num_classes, 1),
         )
         self.num_classes = num_classes
-        self.embedding_dim = width
+        self.embedding_dim = head_channels
+        self.input_size = (int(input_size[0]), int(input_size[1]))
         self.channel_order = channel_order
         if channel_order == "bgr":  # released networks subtract the mean of red from blue, and so on
             red, green, blue = self.pixel_mean
@@ -227,6 +233,6 @@ def ce2p_resnet18(num_classes: int = 1, **options: Any) -> CE2P:
 
 
 @MODELS.register("ce2p_resnet18_half")
-def ce2p_resnet18_half(num_classes: int = 1, *, width: int = 64, **options: Any) -> CE2P:
+def ce2p_resnet18_half(num_classes: int = 1, *, head_channels: int = 64, **options: Any) -> CE2P:
     """Build a CE2P for small machines: ResNet-18 with half its channels, and heads a quarter as wide."""
-    return CE2P(num_classes, trunk="resnet18_half", width=width, **options)
+    return CE2P(num_classes, trunk="resnet18_half", head_channels=head_channels, **options)

@@ -54,7 +54,7 @@ def write_label_map(
     table[IGNORE] = 255
     if colours is not None:
         table[: len(colours)] = np.asarray(colours, dtype=np.uint8)
-    picture = Image.fromarray(labels, mode="L")
+    picture = Image.fromarray(labels)
     picture.putpalette(table.tobytes())
     with atomic_path(path) as temporary:
         picture.save(temporary, format="PNG")

@@ -15,7 +15,7 @@ from videoreid.parsing.geometry import Fit, fit_matrix, unwarp_labels, warp_imag
 from videoreid.parsing.predicting import predict_probabilities, predict_windows
 from videoreid.parsing.tables import IGNORE, LabelTable, get_table
 
-__all__ = ["CallableParser", "NetworkParser", "Parser", "check_label_map"]
+__all__ = ["CallableParser", "NetworkParser", "Parser", "check_label_map", "label_pictures"]
 
 
 class Parser(Protocol):
@@ -87,6 +87,36 @@ def check_label_map(labels: np.ndarray, image: np.ndarray, table: LabelTable) ->
             f"the parser returned label {labels[wrong][0]}, but table {table.name!r} has {table.num_classes} classes"
         )
     return labels.astype(np.uint8)
+
+
+def label_pictures(
+    images: Sequence[np.ndarray],
+    probabilities_of: Callable[[Tensor], Tensor],
+    *,
+    size: tuple[int, int],
+    fit: Fit,
+) -> list[np.ndarray]:
+    """Label pictures of any sizes by a network of one size, and bring the labels back.
+
+    Args:
+        images: ``(h, w, 3)`` uint8 RGB.
+        probabilities_of: ``(N, 3, H, W)`` uint8 RGB to probabilities or logits ``(N, C, H, W)``.
+        size: (height, width) that the network sees.
+        fit: how a picture is put into it.
+
+    Returns:
+        Label maps ``(h, w)`` uint8.
+    """
+    if not images:
+        return []
+    matrices = [fit_matrix(image.shape[:2], size, fit=fit) for image in images]
+    warped = [warp_image(image, matrix, size) for image, matrix in zip(images, matrices, strict=True)]
+    stacked = torch.from_numpy(np.stack(warped)).permute(0, 3, 1, 2)
+    answers = probabilities_of(stacked).argmax(1).to(torch.uint8).cpu().numpy()
+    return [
+        unwarp_labels(labels, matrix, image.shape[:2])
+        for labels, matrix, image in zip(answers, matrices, images, strict=True)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
