@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from videoreid.data.datasets.parsing import read_label
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.parsing import LABEL_TABLES, parsing_scores
 from videoreid.parsing.drawing import draw_confusion, draw_legend, draw_overlay, draw_parsing_sheet
@@ -25,6 +26,7 @@ def test_label_maps_come_back(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).choice([0, 3, 6, 255], (9, 7)).astype(np.uint8)
     path = write_label_map(tmp_path / "deep" / "a.png", labels)
     assert np.array_equal(read_label_map(path, TABLE), labels)
+    assert np.array_equal(read_label(str(path)), labels)  # so parsed pictures can be learnt from
     seen = cv2.imread(str(path))[..., ::-1]
     assert (seen[labels == 3] == palette(7)[3]).all()
     assert (seen[labels == 255] == 255).all()
