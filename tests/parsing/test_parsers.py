@@ -25,7 +25,7 @@ def network(classes: int = 20) -> CE2P:
 
 
 def test_label_maps_have_the_size_of_their_pictures() -> None:
-    parser = NetworkParser(model=network(), table="lip20", size=(64, 32))  # type: ignore[arg-type]
+    parser = NetworkParser(model=network(), table="lip20", size=(64, 32))
     images = [
         np.random.default_rng(0).integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((50, 20), (64, 40))
     ]
@@ -44,19 +44,19 @@ def test_flip_makes_a_parser_symmetric() -> None:
 
 
 def test_windows() -> None:
-    parser = NetworkParser(model=network(), table="lip20", size=(96, 32), window=(64, 32))  # type: ignore[arg-type]
+    parser = NetworkParser(model=network(), table="lip20", size=(96, 32), window=(64, 32))
     assert "windows 64x32" in parser.description
     assert parser([np.zeros((30, 10, 3), np.uint8)])[0].shape == (30, 10)
 
 
 def test_a_table_of_other_classes_is_refused() -> None:
     with pytest.raises(ConfigError, match="20 classes, table 'seed7' has 7"):
-        NetworkParser(model=network(), table="seed7")  # type: ignore[arg-type]
+        NetworkParser(model=network(), table="seed7")
 
 
 def test_scores_of_a_perfect_parser(world: ParsingSplits) -> None:
     truth = {read_pair(pair, 20)[0].tobytes(): read_pair(pair, 20)[1] for pair in world.val}
-    parser = CallableParser(lambda images: [truth[image.tobytes()] for image in images], "lip20", "the truth")  # type: ignore[arg-type]
+    parser = CallableParser(lambda images: [truth[image.tobytes()] for image in images], "lip20", "the truth")
     scores = evaluate_parser(parser, world.val, dataset="world val", batch_size=3, progress=False)
     assert scores.pixel_accuracy == 1
     present = scores.confusion.sum(1) > 0
@@ -72,14 +72,14 @@ def test_another_table_gives_what_mapping_every_pixel_gives(world: ParsingSplits
         return [(image[..., 0] % 20).astype(np.uint8) for image in images]
 
     table = LABEL_TABLES["seed7"]
-    scores = evaluate_parser(CallableParser(noisy, "lip20"), world.val, table="seed7", progress=False)  # type: ignore[arg-type]
+    scores = evaluate_parser(CallableParser(noisy, "lip20"), world.val, table="seed7", progress=False)
     read = [read_pair(pair, 20) for pair in world.val]
     labels = np.concatenate([table.map(label).ravel() for _, label in read])
     guess = np.concatenate([table.map(noisy([image])[0]).ravel() for image, _ in read])
     assert np.array_equal(scores.confusion, parsing_scores(labels, guess, num_classes=7).confusion)
     with pytest.raises(ProtocolError, match="reads 20 classes, 7 were counted"):
         evaluate_parser(
-            CallableParser(lambda images: [np.zeros(i.shape[:2], int) for i in images], "seed7"),  # type: ignore[arg-type]
+            CallableParser(lambda images: [np.zeros(i.shape[:2], int) for i in images], "seed7"),
             world.val,
             table="spreid5",
             progress=False,
@@ -96,12 +96,12 @@ def test_another_table_gives_what_mapping_every_pixel_gives(world: ParsingSplits
     ],
 )
 def test_parsers_of_others_are_checked(answer: object, message: str) -> None:
-    parser = CallableParser(answer, "seed7")  # type: ignore[arg-type]
+    parser = CallableParser(answer, "seed7")
     with pytest.raises(ConfigError, match=message):
         parser([np.zeros((4, 3, 3), np.uint8)])
 
 
 def test_pictures_without_labels_cannot_be_scored() -> None:
-    parser = CallableParser(lambda images: list(images), "seed7")  # type: ignore[arg-type]
+    parser = CallableParser(lambda images: list(images), "seed7")
     with pytest.raises(ConfigError, match=r"no labels, such as a\.jpg"):
         evaluate_parser(parser, [ParsingPair("a.jpg")], progress=False)

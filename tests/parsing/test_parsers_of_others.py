@@ -48,7 +48,7 @@ def test_onnx(tmp_path: Path) -> None:
     assert (swapped(images)[0] == 3).all()
     assert "brightest.onnx at 16x8" in parser.description
     with pytest.raises(ConfigError, match=r"expected \(N, 20, h, w\)"):
-        OnnxParser(path=path, table="lip20", **flat)(images)  # type: ignore[arg-type]
+        OnnxParser(path=path, table="lip20", **flat)(images)
 
 
 def test_onnx_files_that_are_none(tmp_path: Path) -> None:

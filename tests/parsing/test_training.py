@@ -27,6 +27,7 @@ from videoreid.parsing import (
     parsing_loss,
     poly_schedule,
 )
+from videoreid.parsing.loaders import ShuffledPictures
 from videoreid.parsing.losses import resize_logits
 
 TRANSFORM = ParsingTransform(size=(64, 32), rotation=5.0)
@@ -72,6 +73,20 @@ def test_the_order_depends_on_seed_and_epoch_alone(world: ParsingSplits) -> None
     assert len(set(indices(1))) == len(indices(1))
     assert torch.equal(pixels(3, 0), pixels(3, 2))
     assert not torch.equal(pixels(3, 0), pixels(4, 0))
+
+
+def test_processes_share_an_epoch() -> None:
+    shares = []
+    for rank in range(3):
+        sampler = ShuffledPictures(11, seed=4, rank=rank, world_size=3)
+        sampler.set_epoch(2)
+        shares.append(list(sampler))
+        assert len(sampler) == len(shares[-1]) == 3
+    alone = ShuffledPictures(11, seed=4, rank=0, world_size=1)
+    alone.set_epoch(2)
+    dealt = [shares[place % 3][place // 3] for place in range(9)]
+    assert dealt == list(alone)[:9]
+    assert len(set(dealt)) == 9
 
 
 def test_the_criterion_is_the_published_total(world: ParsingSplits) -> None:
@@ -150,7 +165,7 @@ def run(world: ParsingSplits, output: Path, *, killed_at: int | None = None, res
     )
 
     def validate() -> dict[str, float]:
-        parser = NetworkParser(model=engine.scored_model, table="seed7", size=(64, 32))  # type: ignore[arg-type]
+        parser = NetworkParser(model=engine.scored_model, table="seed7", size=(64, 32))
         return evaluate_parser(parser, world.val[:4], progress=False).summary()
 
     def kill(event: Event) -> None:

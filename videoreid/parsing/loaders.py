@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from videoreid.data.datasets import ParsingPair, read_pair
@@ -14,7 +15,7 @@ from videoreid.parsing.transforms import ParsingTransform
 from videoreid.types import Clip
 from videoreid.utils import generator_from, seed_worker
 
-__all__ = ["ParsingDataset", "ParsingLoader", "parsing_loader"]
+__all__ = ["ParsingDataset", "ParsingLoader", "ShuffledPictures", "parsing_loader"]
 
 
 class ParsingDataset(Dataset[Clip]):
@@ -74,35 +75,51 @@ class ParsingDataset(Dataset[Clip]):
         )
 
 
-class _Shuffled(Sampler[int]):
-    """Every picture once an epoch, in an order that (seed, epoch) names."""
+class ShuffledPictures(Sampler[int]):
+    """Every picture once an epoch, in an order that (seed, epoch) names; process r of R takes every R-th of them.
 
-    def __init__(self, count: int, seed: int) -> None:
+    Args:
+        count: pictures in all; those that make no whole round of the processes are left out of an epoch.
+        seed: of the order.
+        rank: number of this process; None asks `torch.distributed`.
+        world_size: number of processes; None asks `torch.distributed`.
+    """
+
+    def __init__(
+        self, count: int, *, seed: int = 0, rank: int | None = None, world_size: int | None = None
+    ) -> None:
         self.count, self.seed, self.epoch = count, seed, 0
+        is_parallel = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = rank if rank is not None else torch.distributed.get_rank() if is_parallel else 0
+        self.world_size = world_size or (torch.distributed.get_world_size() if is_parallel else 1)
 
     def __len__(self) -> int:
-        return self.count
+        return self.count // self.world_size
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, which names the order."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        return iter(generator_from(self.seed, self.epoch, -1).permutation(self.count).tolist())
+        order = generator_from(self.seed, self.epoch, -1).permutation(self.count)
+        whole = order[: len(self) * self.world_size]
+        return iter(whole[self.rank :: self.world_size].tolist())
 
 
 class ParsingLoader(DataLoader[Clip]):
     """Batches of labelled pictures; the last ones of an epoch that fill no batch are left out."""
 
     def __init__(self, dataset: ParsingDataset, *, batch_size: int, workers: int = 0) -> None:
-        if not 2 <= batch_size <= len(dataset):
+        sampler = ShuffledPictures(len(dataset), seed=dataset.seed)
+        if not 2 <= batch_size <= len(sampler):
             raise ConfigError(
-                f"batch_size must be 2 (norm layers need two pictures) to {len(dataset)} (all there are), got "
+                f"batch_size must be 2 (norm layers need two pictures) to {len(sampler)} (all that a process has), got "
                 f"{batch_size}"
             )
         super().__init__(
             dataset,
             batch_size=batch_size,
-            sampler=_Shuffled(len(dataset), dataset.seed),
+            sampler=sampler,
             num_workers=workers,
             worker_init_fn=seed_worker,
             pin_memory=torch.cuda.is_available(),

@@ -1,6 +1,6 @@
 """What CE2P learns from: cross-entropy of the parsing heads and of the edge head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,9 +11,6 @@ from videoreid.parsing.edges import edge_targets
 from videoreid.parsing.tables import IGNORE
 
 __all__ = ["edge_loss", "parsing_loss", "pixel_cross_entropy", "resize_logits"]
-
-PixelLoss = Callable[[Tensor, Tensor], Tensor]
-
 
 def parsing_loss(parsing_logits: Sequence[Tensor], edge_logits: Tensor, labels: Tensor) -> Tensor:
     """Return the published total: the cross-entropy of every parsing head plus the edge loss, each with weight 1.

@@ -1,7 +1,6 @@
 """Parsers that others exported to ONNX; needs the [export] extra."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,6 @@ from videoreid.parsing.tables import LabelTable, get_table
 __all__ = ["OnnxParser"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class OnnxParser:
     """An exported network: pictures ``(N, 3, H, W)`` to logits ``(N, C, h, w)``, its first output.
 
@@ -38,22 +36,25 @@ class OnnxParser:
         WeightsError: the file is missing, or no network that it can run.
     """
 
-    path: str | Path
-    table: LabelTable
-    size: tuple[int, int]
-    fit: Fit = "stretch"
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    channel_order: Literal["rgb", "bgr"] = "rgb"
-    batch_size: int = 1
-    _session: Any = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        path: str | Path,
+        table: LabelTable | str,
+        size: tuple[int, int],
+        fit: Fit = "stretch",
+        mean: tuple[float, float, float] = IMAGENET_MEAN,
+        std: tuple[float, float, float] = IMAGENET_STD,
+        channel_order: Literal["rgb", "bgr"] = "rgb",
+        batch_size: int = 1,
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise MissingExtraError("onnxruntime", "export", "an ONNX parser") from error
-        object.__setattr__(self, "table", get_table(self.table))
+        self.path, self.table, self.size = path, get_table(table), size
+        self.fit: Fit = fit
+        self.mean, self.std, self.channel_order, self.batch_size = mean, std, channel_order, batch_size
         if self.channel_order not in ("rgb", "bgr") or self.batch_size < 1:
             raise ConfigError(
                 f"expected 'rgb' or 'bgr' and a batch of 1 or more, got {self.channel_order!r} and {self.batch_size}"
@@ -66,7 +67,7 @@ class OnnxParser:
             )
         except Exception as error:  # onnxruntime raises kinds of its own that share no base
             raise WeightsError(f"{self.path} cannot be run by onnxruntime: {error}") from error
-        object.__setattr__(self, "_session", session)
+        self._session: Any = session
 
     @property
     def description(self) -> str:

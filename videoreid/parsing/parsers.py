@@ -1,7 +1,6 @@
 """A parser is anything that turns pictures into label maps and says which table they are of."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +32,6 @@ class Parser(Protocol):
         """Return a label map ``(h, w)`` uint8 for each picture ``(h, w, 3)`` uint8 RGB, in its own size."""
 
 
-@dataclass(frozen=True)
 class CallableParser:
     """Somebody else's parser: a function and the table of what it returns.
 
@@ -48,12 +46,15 @@ class CallableParser:
         np.uint8(1)
     """
 
-    function: Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
-    table: LabelTable
-    description: str = "given"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "table", get_table(self.table))
+    def __init__(
+        self,
+        function: Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]],
+        table: LabelTable | str,
+        description: str = "given",
+    ) -> None:
+        self.function = function
+        self.table = get_table(table)
+        self.description = description
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return checked label maps.
@@ -119,7 +120,6 @@ def label_pictures(
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class NetworkParser:
     """A network of the zoo with its test settings.
 
@@ -137,26 +137,28 @@ class NetworkParser:
         ConfigError: the table has another number of classes than the network.
     """
 
-    model: CE2P
-    table: LabelTable
-    size: tuple[int, int] = (0, 0)
-    fit: Fit = "pad"
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-    window: tuple[int, int] | None = None
-    device: torch.device | str | None = field(default=None)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "table", get_table(self.table))
-        if self.size == (0, 0):
-            object.__setattr__(self, "size", self.model.input_size)
+    def __init__(
+        self,
+        *,
+        model: CE2P,
+        table: LabelTable | str,
+        size: tuple[int, int] | None = None,
+        fit: Fit = "pad",
+        scales: tuple[float, ...] = (1.0,),
+        flip: bool = False,
+        window: tuple[int, int] | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.model = model if device is None else model.to(device)
+        self.table = get_table(table)
+        self.size = size or model.input_size
+        self.fit: Fit = fit
+        self.scales, self.flip, self.window = scales, flip, window
         if self.model.num_classes != self.table.num_classes:
             raise ConfigError(
                 f"the network has {self.model.num_classes} classes, table {self.table.name!r} has "
                 f"{self.table.num_classes}; give the table that it was trained with"
             )
-        if self.device is not None:
-            self.model.to(self.device)
         self.model.eval()
 
     @property

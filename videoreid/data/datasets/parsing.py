@@ -30,7 +30,8 @@ class ParsingPair:
 
     Args:
         image: path of the picture.
-        label: path of a PNG with one class number a pixel (255: ignore), grey or with a palette; "" where it is withheld.
+        label: path of a PNG with one class number a pixel (255: ignore), grey or with a palette; "" where it is
+            withheld.
     """
 
     image: str
