@@ -4,7 +4,6 @@ Usage: python docs/figures/parsing.py --parser runs/ce2p/model --world /tmp/lip
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from videoreid.data.datasets import build_parsing_dataset, read_pair
@@ -24,6 +23,7 @@ SHOWN = 9
 
 
 def main() -> None:
+    """Draw both pictures."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--parser", type=Path, required=True, help="folder of save_pretrained, lip20")
     arguments.add_argument("--world", type=Path, required=True, help="world in LIP's layout")
@@ -43,7 +43,6 @@ def main() -> None:
     confusion = count_pixels(parser, pairs).regroup(seed7)
     scores = confusion.scores(parsing_protocol_line(parser, len(pairs), seed7, "lip val"))
     draw_confusion(scores, seed7, args.output / "parsing_confusion.png")
-    print(json.dumps(scores.summary()), scores.protocol_line)
 
 
 if __name__ == "__main__":
