@@ -37,12 +37,15 @@ class Obstacle:
 
     Args:
         p: share of the clips that are hidden.
+        stream: names the draws; queries and gallery have their own, or row i of both would hide behind one obstacle.
     """
 
     p: float
+    stream: int
 
     def __call__(self, frames: Tensor, generator: np.random.Generator) -> Tensor:
         """Return ``(T, 3, H, W)`` uint8 with the obstacle in every frame."""
+        generator = np.random.default_rng([self.stream, int(generator.integers(2**31))])
         chance, side = generator.random(), int(generator.integers(3))
         share = generator.uniform(1 / 3, 3 / 5)
         colour = generator.integers(30, 226, (3, 1, 1))
@@ -85,13 +88,13 @@ def train(splits, seed, args):
 def typical(model, parts, tracklets):
     """Return the median share of each part over the training pictures, as the network sees them."""
     whole = VisibleParts(model, parts).eval()
-    features = embed(whole, tracklets, 0.0)
+    features = embed(whole, tracklets, 0.0, 0)
     _, seen = split_parts(features.embeddings, whole.num_parts)
     return seen[:, 1:].median(0).values
 
 
-def embed(model, tracklets, hidden):
-    transform = ClipTransform([Resize(SIZE), Obstacle(hidden)])
+def embed(model, tracklets, hidden, stream):
+    transform = ClipTransform([Resize(SIZE), Obstacle(hidden, stream)])
     loader = eval_loader(tracklets, num_frames=FRAMES, transform=transform)
     return extract_features(model, loader, progress=False, device="cpu")
 
@@ -109,13 +112,10 @@ def rate(query, gallery, splits, **options):
 def compare(model, parts, splits, hidden):
     """Return the scores of four ways to compare, all on the same pictures."""
     shares = typical(model, parts, splits.train[::8])
-    whole = [
-        embed(model, part, share) for part, share in zip((splits.query, splits.gallery), hidden, strict=True)
-    ]
+    sides = [(splits.query, hidden[0], 1), (splits.gallery, hidden[1], 2)]
+    whole = [embed(model, *side) for side in sides]
     net = VisibleParts(model, parts, typical=shares).eval()
-    seen = [
-        embed(net, part, share) for part, share in zip((splits.query, splits.gallery), hidden, strict=True)
-    ]
+    seen = [embed(net, *side) for side in sides]
     halves = [split_parts(features.embeddings, net.num_parts) for features in seen]
     foreground = [
         columns(features, weighted[:, 0]) for features, (weighted, _) in zip(seen, halves, strict=True)

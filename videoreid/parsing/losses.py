@@ -12,6 +12,7 @@ from videoreid.parsing.tables import IGNORE
 
 __all__ = ["edge_loss", "parsing_loss", "pixel_cross_entropy", "resize_logits"]
 
+
 def parsing_loss(parsing_logits: Sequence[Tensor], edge_logits: Tensor, labels: Tensor) -> Tensor:
     """Return the published total: the cross-entropy of every parsing head plus the edge loss, each with weight 1.
 
