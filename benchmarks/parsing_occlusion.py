@@ -110,27 +110,22 @@ def rate(query, gallery, splits, **options):
 
 
 def compare(model, parts, splits, hidden):
-    """Return the scores of four ways to compare, all on the same pictures."""
+    """Return the scores of several ways to compare, all on the same pictures and by the same network."""
     shares = typical(model, parts, splits.train[::8])
     sides = [(splits.query, hidden[0], 1), (splits.gallery, hidden[1], 2)]
-    whole = [embed(model, *side) for side in sides]
-    net = VisibleParts(model, parts, typical=shares).eval()
+    rows = {"global embedding": rate(*(embed(model, *side) for side in sides), splits)}
+    net = VisibleParts(model, parts, typical=shares, head=model.fc).eval()
     seen = [embed(net, *side) for side in sides]
     halves = [split_parts(features.embeddings, net.num_parts) for features in seen]
-    foreground = [
-        columns(features, weighted[:, 0]) for features, (weighted, _) in zip(seen, halves, strict=True)
+    foreground = [columns(features, half[0][:, 0]) for features, half in zip(seen, halves, strict=True)]
+    rows["foreground alone"] = rate(*foreground, splits)
+    joined = [
+        columns(features, torch.nn.functional.normalize(half[0], dim=2).flatten(1))
+        for features, half in zip(seen, halves, strict=True)
     ]
-    stacked = [
-        columns(features, torch.nn.functional.normalize(weighted, dim=2).flatten(1))
-        for features, (weighted, _) in zip(seen, halves, strict=True)
-    ]
-    matching = VisiblePartMatching(net.num_parts)
-    return {
-        "global embedding, cosine": rate(*whole, splits),
-        "foreground, cosine": rate(*foreground, splits),
-        "parts side by side, cosine": rate(*stacked, splits),
-        "parts by visibility": rate(*seen, splits, refiners=[matching]),
-    }
+    rows["parts side by side"] = rate(*joined, splits)
+    rows["parts by visibility"] = rate(*seen, splits, refiners=[VisiblePartMatching(net.num_parts)])
+    return rows
 
 
 def main():

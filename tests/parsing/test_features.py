@@ -143,6 +143,19 @@ def test_visible_parts_average_by_visibility() -> None:
     assert torch.allclose(weighted[0, 2] / seen[0, 2], expected, atol=1e-4)
 
 
+def test_the_head_of_the_backbone_sees_every_part() -> None:
+    trunk = backbone().eval()
+    model = VisibleParts(trunk, stripes(), head=trunk.fc).eval()  # type: ignore[arg-type]
+    frames = torch.randn(2, 1, 3, *SIZE)
+    weighted, seen = split_parts(model(frames), 5)
+    assert weighted.shape == (2, 5, trunk.embedding_dim)
+    maps = trunk.feature_maps(frames[:, 0])  # type: ignore[operator]
+    expected = trunk.fc(maps[:, :, 1, 1])  # type: ignore[operator]  # the stripe of the second part: one cell
+    assert torch.allclose(weighted[:, 2] / seen[:, 2:3], expected, atol=1e-4)
+    model.train()
+    assert model(frames).logits[0].shape == (2, 1)
+
+
 def test_typical_shares_make_visibility_relative() -> None:
     model = VisibleParts(backbone(), stripes(), typical=torch.tensor([0.125, 0.25, 0.5, 1.0])).eval()
     _, seen = split_parts(model(torch.randn(1, 1, 3, *SIZE)), 5)

@@ -26,6 +26,8 @@ class VisibleParts(ReIDModel):
         num_classes: number of training identities K.
         typical: ``(P,)`` share of the picture that each part takes on a person in full view, the background left
             out (`typical_shares`); a part that takes that much or more has visibility 1. None: visibility is the share.
+        head: what the backbone does to its pooled vector (``backbone.fc`` of OSNet), done to the vector of every part;
+            None compares the pooled vectors themselves.
 
     Raises:
         ConfigError: the backbone has no feature maps, or ``typical`` has another length.
@@ -44,13 +46,15 @@ class VisibleParts(ReIDModel):
         *,
         num_classes: int = 1,
         typical: Tensor | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.parts = backbone, parts
         self.input_size = backbone.input_size
         self.pixel_mean, self.pixel_std = backbone.pixel_mean, backbone.pixel_std
         self.num_parts = parts.num_parts  # the foreground takes the place of the background
-        self.part_dim = map_channels(backbone)
+        self.head = head
+        self.part_dim = map_channels(backbone) if head is None else backbone.embedding_dim
         self.embedding_dim = self.num_parts * (self.part_dim + 1)
         if typical is not None and typical.shape != (self.num_parts - 1,):
             raise ConfigError(
@@ -66,6 +70,8 @@ class VisibleParts(ReIDModel):
         probabilities = self.parts(images)
         parts = torch.cat([1 - probabilities[:, :1], probabilities[:, 1:]], dim=1)
         vectors, shares = pool_parts(frame_maps(self.backbone, images), parts)
+        if self.head is not None:
+            vectors = self.head(vectors.flatten(0, 1)).unflatten(0, vectors.shape[:2])
         visibility = self._visibility(shares)
         weighted = (vectors * visibility.unsqueeze(2)).unflatten(0, frames.shape[:2]).mean(1)  # (B, P, D)
         seen = visibility.unflatten(0, frames.shape[:2]).mean(1)
