@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "optim": FLOOR_0,
     "retrieval": FLOOR_0 | {"metrics"},
     "visual": FLOOR_0 | {"metrics"},
+    "parsing": FLOOR_0 | {"data", "models"},
     "engine": FLOOR_0 | {"losses", "metrics", "optim"},
     **dict.fromkeys(FLOOR_0, FLOOR_0),
 }

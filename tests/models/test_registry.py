@@ -30,6 +30,7 @@ SLOW = {
     *("resnet34", "resnet50", "resnet101", "resnet152", "resnext101_32x8d", "resnet50_ibn_b", "pcb_p6"),
     *("resnet50_fc512", "resnet50mid", "resnext50_32x4d", "resnet50_tp", "resnet50_rnn", "resnet50_ta"),
     *("se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
+    *("ce2p", "ce2p_resnet101", "ce2p_resnet50", "ce2p_resnet18"),
     *("mobilenetv2_x1_4", "mudeep", "gcm_me", "gcm_coordatt", "gcm_multiloss", "resnet50_3d", "tracklet_vit"),
 }
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in list_models()]

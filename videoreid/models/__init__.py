@@ -3,6 +3,7 @@
 from videoreid.models import (
     ame,
     bag_of_tricks,
+    ce2p,
     gcm,
     hacnn,
     mlfn,
@@ -42,6 +43,7 @@ __all__ = [
     "ame",
     "bag_of_tricks",
     "build_model",
+    "ce2p",
     "count_parameters",
     "flops_per_clip",
     "from_pretrained",
