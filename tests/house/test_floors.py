@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "synthetic_world": FLOOR_0,
     **dict.fromkeys(("data", "models", "losses", "metrics", "optim"), FLOOR_1),
     "footage": FLOOR_1 | {"data"},
+    "parsing": FLOOR_1 | {"data", "models"},
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},

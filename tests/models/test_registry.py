@@ -55,6 +55,7 @@ SLOW = {
     *("se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
     *("transreid_vit_small", "transreid_vit_s16", "transreid_deit_small", "pass_vit_s16"),
     *("solider_swin_base", "solider_swin_small"),
+    *("ce2p", "ce2p_resnet101", "ce2p_resnet50", "ce2p_resnet18"),
     *("mobilenetv2_x1_4", "mudeep", "gcm_me", "gcm_coordatt", "gcm_multiloss", "resnet50_3d", "tracklet_vit"),
     *("idnet", "sbnet", "sinet_resnet50"),
 }

@@ -6,6 +6,7 @@ from videoreid.models import (
     bag_of_tricks,
     bicnet_tks,
     cavit,
+    ce2p,
     clipreid,
     gcm,
     hacnn,

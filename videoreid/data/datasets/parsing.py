@@ -1,6 +1,7 @@
 """Parsing datasets: pairs of an image and a picture of labels; not people to find again, so not `Splits`."""
 
 import inspect
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ class ParsingPair:
 
     Args:
         image: path of the picture.
-        label: path of a grey PNG with one class number a pixel (255: ignore); "" where it is withheld.
+        label: path of a PNG with one class number a pixel (255: ignore), grey or with a palette; "" where it is
+            withheld.
     """
 
     image: str
@@ -115,10 +117,10 @@ def read_pair(pair: ParsingPair, num_classes: int) -> tuple[np.ndarray, np.ndarr
 
 
 def read_label(path: str) -> np.ndarray:
-    """Return the class numbers ``(H, W)`` uint8 of a label picture.
+    """Return the class numbers ``(H, W)`` uint8 of a label picture: its grey values, or the places in its palette.
 
     Raises:
-        DatasetError: the file is missing, does not decode, or is not a grey picture of 8 bits.
+        DatasetError: the file is missing, does not decode, or is neither grey, of 8 bits, nor has a palette.
     """
     import cv2
 
@@ -129,6 +131,16 @@ def read_label(path: str) -> np.ndarray:
         label = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         label = None
+    if label is not None and label.ndim == 3:
+        label = _palette_places(data)
     if label is None or label.ndim != 2 or label.dtype != np.uint8:
         raise DatasetError(f"{path} is no grey picture of 8 bits with one class number a pixel")
     return label
+
+
+def _palette_places(data: np.ndarray) -> np.ndarray | None:
+    """Return the numbers behind the colours of a picture with a palette, which OpenCV resolves; None without one."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data.tobytes())) as picture:
+        return np.array(picture) if picture.mode == "P" else None

@@ -1,0 +1,160 @@
+"""Label maps as pictures: over the person, beside a legend, and as a matrix of confusions."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from videoreid.errors import ConfigError
+from videoreid.parsing.label_files import palette
+from videoreid.parsing.scores import ParsingScores
+from videoreid.parsing.tables import IGNORE, LabelTable
+from videoreid.utils import atomic_path
+
+__all__ = ["draw_confusion", "draw_legend", "draw_overlay", "draw_parsing_sheet"]
+
+
+def draw_overlay(
+    image: np.ndarray, labels: np.ndarray, table: LabelTable, *, opacity: float = 0.6
+) -> np.ndarray:
+    """Lay the colours of the parts over a picture; background and ignored pixels stay as they are.
+
+    Args:
+        image: ``(h, w, 3)`` uint8 RGB.
+        labels: ``(h, w)`` uint8 of ``table``.
+        table: says how many classes there are.
+        opacity: of the colours, 0 to 1.
+
+    Returns:
+        ``(h, w, 3)`` uint8 RGB.
+
+    Raises:
+        ConfigError: picture and labels differ in size, or a label is not of the table.
+    """
+    if image.shape[:2] != labels.shape:
+        raise ConfigError(f"the picture is {image.shape[:2]}, its labels {labels.shape}; expected one size")
+    is_part = (labels != 0) & (labels != IGNORE)
+    if is_part.any() and int(labels[is_part].max()) >= table.num_classes:
+        raise ConfigError(f"label {labels[is_part].max()} is no class of table {table.name!r}")
+    drawn = image.astype(np.float32)
+    colours = palette(256).astype(np.float32)[labels]
+    drawn[is_part] = (1 - opacity) * drawn[is_part] + opacity * colours[is_part]
+    return np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+
+
+def draw_legend(table: LabelTable, height: int, *, width: int = 130) -> np.ndarray:
+    """Draw the colours of the classes and their names, in a column ``(height, width, 3)`` uint8 RGB.
+
+    Args:
+        table: the classes.
+        height: of the column; what does not fit is left out.
+        width: of the column.
+    """
+    import cv2
+
+    legend = np.full((height, width, 3), 255, dtype=np.uint8)
+    step = max(11, min(18, height // table.num_classes))
+    for number, (name, colour) in enumerate(zip(table.classes, palette(table.num_classes), strict=True)):
+        top = number * step
+        legend[top + 2 : top + step - 2, 4 : 4 + step] = colour
+        place = (10 + step, top + step - 4)
+        cv2.putText(legend, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
+    return legend
+
+
+def draw_parsing_sheet(
+    path: str | os.PathLike[str],
+    images: Sequence[np.ndarray],
+    label_maps: Sequence[Sequence[np.ndarray]],
+    table: LabelTable,
+    *,
+    titles: Sequence[str] = (),
+    height: int = 256,
+) -> Path:
+    """Write a sheet: a column a picture, the picture on top, overlays of its label maps below, the legend on the right.
+
+    Args:
+        path: picture file.
+        images: ``(h, w, 3)`` uint8 RGB, of any sizes.
+        label_maps: rows of the sheet; each holds a map ``(h, w)`` for every picture (labels, predictions).
+        table: the classes.
+        titles: of the rows, the pictures first.
+        height: of each picture on the sheet.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: no picture, or a row of another length.
+    """
+    import cv2
+
+    if not images or any(len(row) != len(images) for row in label_maps):
+        raise ConfigError(
+            f"expected one label map a picture in every row, got {[len(row) for row in label_maps]}"
+        )
+    rows = [list(images)]
+    rows += [
+        [draw_overlay(image, labels, table) for image, labels in zip(images, row, strict=True)]
+        for row in label_maps
+    ]
+    widths = [max(1, round(height * image.shape[1] / image.shape[0])) for image in images]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [
+            cv2.resize(cell, (width, height), interpolation=cv2.INTER_NEAREST)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        line = np.concatenate(cells, axis=1)
+        if titles:
+            cv2.putText(
+                line, titles[number], (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA
+            )
+            cv2.putText(
+                line, titles[number], (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3, 1, cv2.LINE_AA
+            )
+        lines.append(line)
+    sheet = np.concatenate(lines)
+    sheet = np.concatenate([sheet, draw_legend(table, len(sheet))], axis=1)
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+            raise ConfigError(f"OpenCV cannot write {os.fspath(path)}: choose .png or .jpg")
+    return Path(path)
+
+
+def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.PathLike[str]) -> Path:
+    """Plot which classes are taken for which: the share of each label's pixels by prediction.
+
+    Args:
+        scores: of the classes of ``table``.
+        table: names the rows and columns.
+        path: picture file.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: the table has other classes than the scores.
+    """
+    from matplotlib.figure import Figure
+
+    count = table.num_classes
+    if len(scores.confusion) != count:
+        raise ConfigError(f"table {table.name!r} has {count} classes, the scores {len(scores.confusion)}")
+    shares = scores.confusion / np.maximum(1, scores.confusion.sum(1, keepdims=True))
+    figure = Figure(figsize=(2.5 + 0.42 * count, 2.0 + 0.42 * count), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(count), table.classes, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(count), table.classes)
+    for row, column in np.argwhere(shares >= 0.005):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{100 * shares[row, column]:.0f}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+    axes.set(
+        xlabel="predicted", ylabel="labelled", title=f"mean IU {scores.mean_iou:.3f}; per cent of each row"
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    return Path(path)

@@ -1,0 +1,103 @@
+"""What there is to parse: the pictures of a folder, the frames of a video, the tracklets of a data set."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from videoreid.data.video import VideoReader
+from videoreid.errors import DatasetError, FrameError
+from videoreid.types import Splits, Tracklet
+
+__all__ = ["Picture", "pictures_of_folder", "pictures_of_splits", "pictures_of_video"]
+
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame to parse.
+
+    Args:
+        key: what `FrameReader` reads it by.
+        name: of its files in the output, without suffix: folders and a name.
+        tracklet: what it is averaged with.
+    """
+
+    key: str
+    name: str
+    tracklet: str
+
+
+def pictures_of_folder(folder: Path) -> list[Picture]:
+    """Return the pictures below a folder; those of one folder are a tracklet.
+
+    Raises:
+        DatasetError: there is none, or two differ in their suffix alone.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not paths:
+        raise DatasetError(
+            f"{folder} holds no picture; expected files such as .jpg or .png in it or below it"
+        )
+    pictures = []
+    seen: dict[str, Path] = {}
+    for path in paths:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in seen:
+            raise DatasetError(f"{path} and {seen[name]} would be written to one file; rename one of them")
+        seen[name] = path
+        pictures.append(Picture(str(path), name, path.parent.relative_to(folder).as_posix()))
+    return pictures
+
+
+def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
+    """Return the frames of a video, which are one tracklet.
+
+    Args:
+        video: any file that OpenCV decodes.
+        every: take one frame of so many.
+
+    Raises:
+        FrameError: the file is missing, no video, or without a frame.
+    """
+    count = _count_frames(video)
+    return [
+        Picture(f"{video}::frame={number}", f"{video.stem}/{number:06d}", video.stem)
+        for number in range(0, count, every)
+    ]
+
+
+def pictures_of_splits(splits: Splits, parts: Sequence[str] = ("query", "gallery")) -> list[Picture]:
+    """Return the frames of a data set, tracklet by tracklet, named by split, place in it and place in the tracklet.
+
+    Args:
+        splits: a data set.
+        parts: which of "train", "query" and "gallery".
+    """
+    named: Mapping[str, Sequence[Tracklet]] = {part: getattr(splits, part) for part in parts}
+    return [picture for part, tracklets in named.items() for picture in _of_tracklets(part, tracklets)]
+
+
+def _of_tracklets(part: str, tracklets: Sequence[Tracklet]) -> Iterator[Picture]:
+    for index, tracklet in enumerate(tracklets):
+        name = f"{part}/{index:06d}"
+        for place, key in enumerate(tracklet.frames):
+            yield Picture(key, f"{name}/{place:04d}", name)
+
+
+def _count_frames(video: Path) -> int:
+    """Count frames by decoding the last one that the file announces, and fewer where it announces too many."""
+    import cv2
+
+    reader = VideoReader(video)
+    capture = cv2.VideoCapture(str(video))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    while count > 0:
+        try:
+            reader.read(count - 1)
+        except FrameError:
+            count -= 1
+        else:
+            return count
+    raise FrameError(f"{video} holds no frame that decodes")

@@ -1,0 +1,182 @@
+"""Parse many pictures into a folder: label maps, overlays, and what every tracklet shows."""
+
+import csv
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from videoreid.data import FrameReader
+from videoreid.errors import ConfigError, DatasetError
+from videoreid.parsing.drawing import draw_overlay
+from videoreid.parsing.label_files import read_label_map, write_label_map
+from videoreid.parsing.parsers import Parser
+from videoreid.parsing.sources import Picture
+from videoreid.parsing.tables import LabelTable
+from videoreid.parsing.visibility import part_shares, part_visibility, typical_shares
+from videoreid.utils import atomic_path, atomic_write_text
+
+__all__ = ["ParsedFolder", "parse_into_folder", "read_visibility"]
+
+_SETTINGS, _VISIBILITY = "parsing.json", "visibility.csv"
+
+
+@dataclass(frozen=True)
+class ParsedFolder:
+    """What a run has written.
+
+    Args:
+        parsed: pictures parsed now.
+        found: pictures that an earlier run had parsed.
+        seconds: the parsing took, reading and writing included.
+    """
+
+    parsed: int
+    found: int
+    seconds: float
+
+    @property
+    def pictures_per_second(self) -> float:
+        """Rate of this run; 0 where nothing was left to do."""
+        return self.parsed / self.seconds if self.parsed else 0.0
+
+
+def parse_into_folder(
+    parser: Parser,
+    pictures: Sequence[Picture],
+    output: Path,
+    *,
+    batch_size: int = 16,
+    overlays: bool = True,
+    progress: bool = True,
+) -> ParsedFolder:
+    """Parse pictures; a run that was cut short goes on where it ended.
+
+    Written are ``labels/NAME.png`` (a palette, class numbers inside), ``overlays/NAME.jpg``, ``visibility.csv`` (a row
+    a tracklet, the mean visibility of each part over its pictures) and ``parsing.json`` (what it was made with). Every
+    file is whole or absent. Visibility is relative to the median share of a part over all pictures of the folder.
+
+    Args:
+        parser: see `Parser`.
+        pictures: names must differ.
+        output: a folder; what is parsed in it already is left.
+        batch_size: pictures at once.
+        overlays: also write overlays.
+        progress: show a bar with pictures a second on standard error.
+
+    Raises:
+        ConfigError: no picture, or the folder was made with other settings.
+        FrameError: a picture cannot be read; those before it are written.
+    """
+    from tqdm import tqdm
+
+    if not pictures or batch_size < 1:
+        raise ConfigError(f"expected pictures and a batch of 1 or more, got {len(pictures)} and {batch_size}")
+    _keep_settings(output, parser)
+    pending = [picture for picture in pictures if not _is_done(output, picture, overlays=overlays)]
+    reader = FrameReader()
+    began = time.perf_counter()
+    with tqdm(
+        total=len(pictures), initial=len(pictures) - len(pending), unit="picture", disable=not progress
+    ) as bar:
+        for start in range(0, len(pending), batch_size):
+            batch = pending[start : start + batch_size]
+            images = reader.read([picture.key for picture in batch])
+            for picture, image, labels in zip(batch, images, parser(images), strict=True):
+                if overlays:
+                    _write_jpeg(_overlay_path(output, picture), draw_overlay(image, labels, parser.table))
+                write_label_map(
+                    _label_path(output, picture), labels
+                )  # last: it says that the picture is done
+            bar.update(len(batch))
+    seconds = time.perf_counter() - began
+    _write_visibility(output, pictures, parser.table)
+    return ParsedFolder(len(pending), len(pictures) - len(pending), seconds)
+
+
+def read_visibility(output: Path) -> tuple[list[str], tuple[str, ...], np.ndarray]:
+    """Read ``visibility.csv`` of a parsed folder.
+
+    Returns:
+        Names of the N tracklets ("query/000012" for the query at place 12), names of the P parts, and visibilities
+        ``(N, P)`` float64.
+
+    Raises:
+        DatasetError: the file is missing or damaged.
+    """
+    path = output / _VISIBILITY
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            head, *rows = list(csv.reader(file))
+        values = np.array([[float(cell) for cell in row[2:]] for row in rows], dtype=np.float64)
+        return [row[0] for row in rows], tuple(head[2:]), values.reshape(len(rows), len(head) - 2)
+    except (OSError, ValueError, IndexError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); run videoreid parse again") from error
+
+
+def _keep_settings(output: Path, parser: Parser) -> None:
+    settings: dict[str, Any] = {
+        "table": parser.table.name,
+        "classes": list(parser.table.classes),
+        "parser": parser.description,
+    }
+    path = output / _SETTINGS
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigError(f"{path} is damaged ({error}); give another output folder") from error
+        if found != settings:
+            raise ConfigError(
+                f"{output} was parsed with {found.get('parser')} in table {found.get('table')}, not with "
+                f"{settings['parser']} in table {settings['table']}; give another output folder"
+            )
+    else:
+        atomic_write_text(path, json.dumps(settings, indent=1) + "\n")
+
+
+def _label_path(output: Path, picture: Picture) -> Path:
+    return output / "labels" / f"{picture.name}.png"
+
+
+def _overlay_path(output: Path, picture: Picture) -> Path:
+    return output / "overlays" / f"{picture.name}.jpg"
+
+
+def _is_done(output: Path, picture: Picture, *, overlays: bool) -> bool:
+    paths = [_label_path(output, picture), *([_overlay_path(output, picture)] if overlays else [])]
+    return all(path.is_file() for path in paths)
+
+
+def _write_jpeg(path: Path, image: np.ndarray) -> None:
+    import cv2
+
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ConfigError("this OpenCV cannot write JPEG; install opencv-python")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+
+
+def _write_visibility(output: Path, pictures: Sequence[Picture], table: LabelTable) -> None:
+    shares = np.concatenate(
+        [part_shares([read_label_map(_label_path(output, picture), table)], table) for picture in pictures]
+    )
+    visibility = part_visibility(shares, typical_shares(shares))
+    with atomic_path(output / _VISIBILITY) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["tracklet", "pictures", *table.classes[1:]])
+        for name, rows in _by_tracklet(pictures):
+            means = visibility[rows].mean(0)
+            writer.writerow([name, len(rows), *(f"{value:.4f}" for value in means)])
+
+
+def _by_tracklet(pictures: Sequence[Picture]) -> Iterator[tuple[str, list[int]]]:
+    groups: dict[str, list[int]] = {}
+    for row, picture in enumerate(pictures):
+        groups.setdefault(picture.tracklet, []).append(row)
+    yield from groups.items()
