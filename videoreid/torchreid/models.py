@@ -1,30 +1,46 @@
-"""torchreid's `build_model`: its keywords, our networks."""
+"""torchreid's `build_model` and network functions: its keywords and positions, our networks."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from videoreid.models import build_model as build
+from videoreid.models import list_models
 from videoreid.models.base import ReIDModel
-from videoreid.torchreid.keywords import torchreid_keywords
 
-__all__ = ["build_model"]
+__all__ = ["build_model", "show_avai_models"]
 
 
-@torchreid_keywords(loss=None, use_gpu=None)
 def build_model(
     name: str,
     num_classes: int,
+    loss: str = "softmax",
     pretrained: bool | str | Path = False,  # noqa: FBT001, FBT002 - torchreid's signature
+    use_gpu: bool = True,  # noqa: FBT001, FBT002
     **kwargs: Any,
 ) -> ReIDModel:
     """Build a network by name; see `videoreid.models.build_model`.
 
-    ``loss`` and ``use_gpu`` are accepted and ignored: a network returns all its heads, and the engine moves it.
-
     Args:
-        name: see `videoreid.models.list_models`.
+        name: see `show_avai_models`.
         num_classes: number of training identities K.
+        loss: accepted and ignored: a network returns all its heads.
         pretrained: False, where torchreid's default is True: nothing is downloaded unasked.
+        use_gpu: accepted and ignored: the engine moves the network.
         **kwargs: options of that network.
     """
+    del loss, use_gpu
     return build(name, num_classes, pretrained, **kwargs)
+
+
+def show_avai_models() -> None:
+    """Print the names of the networks."""
+    print(list_models())  # noqa: T201 - torchreid's function prints
+
+
+def __getattr__(name: str) -> Callable[..., ReIDModel]:
+    """Find the function of a network: ``torchreid.models.osnet_x1_0(num_classes, loss, pretrained)``."""
+    if name in list_models():
+        return partial(build_model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

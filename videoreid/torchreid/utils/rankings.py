@@ -1,0 +1,75 @@
+"""torchreid's pictures of ranks: one picture a query."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from videoreid.data.frames import FrameReader
+from videoreid.errors import ConfigError
+from videoreid.metrics import evaluate_distances
+from videoreid.types import Tracklet
+from videoreid.visual import StripStyle, draw_ranking
+
+__all__ = ["visualize_ranked_results"]
+
+
+def visualize_ranked_results(
+    distmat: Tensor | np.ndarray,
+    dataset: tuple[Sequence[Any], Sequence[Any]],
+    data_type: str,
+    width: int = 128,
+    height: int = 256,
+    save_dir: str | Path = "",
+    topk: int = 10,
+) -> list[Path]:
+    """Draw each query with its best answers into a picture of its own; hits are green, misses red.
+
+    Rows of the same person in the same camera are left out, as torchreid does.
+
+    Args:
+        distmat: ``(Q, G)`` distances.
+        dataset: query and gallery: tracklets, or torchreid's ``(path or paths, pid, camid, ...)``.
+        data_type: "image" or "video"; a video is drawn with four frames of each tracklet.
+        width: of a frame in pixels.
+        height: of a frame in pixels.
+        save_dir: folder of the pictures.
+        topk: answers of a query.
+
+    Returns:
+        The pictures, ``<number>_pid<pid>_cam<camid>.png``, in the order of the queries.
+
+    Raises:
+        ConfigError: an unknown ``data_type``.
+        ProtocolError: the matrix does not fit the dataset.
+    """
+    if data_type not in ("image", "video"):
+        raise ConfigError(f"data_type must be 'image' or 'video', got {data_type!r}")
+    query, gallery = ([_tracklet(entry) for entry in part] for part in dataset)
+    pids, camids = (
+        [np.array([getattr(item, name) for item in part]) for part in (query, gallery)]
+        for name in ("pid", "camid")
+    )
+    ranking = evaluate_distances(distmat, *pids, *camids, protocol="cross_camera", top_k=topk)
+    folder = Path(save_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    style = StripStyle(1 if data_type == "image" else 4, (height, width))
+    reader, paths = FrameReader(), []
+    for row, item in enumerate(query):
+        path = folder / f"{row:04d}_pid{item.pid}_cam{item.camid}.png"
+        draw_ranking(
+            ranking, query, gallery, path, read_frames=reader.read, rows=[row], top_k=topk, style=style
+        )
+        paths.append(path)
+    return paths
+
+
+def _tracklet(entry: Any) -> Tracklet:
+    if isinstance(entry, Tracklet):
+        return entry
+    frames, pid, camid = entry[:3]
+    return Tracklet(
+        (frames,) if isinstance(frames, str | Path) else tuple(map(str, frames)), int(pid), int(camid)
+    )
