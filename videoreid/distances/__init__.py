@@ -1,4 +1,4 @@
-"""The one home of distance arithmetic: what evaluation, re-ranking and the gallery index compute distances with.
+"""Distance arithmetic of evaluation, re-ranking and the gallery index.
 
 Two questions are asked of distances. Ranking asks for those of queries to gallery rows, in blocks (`DistanceSource`);
 re-ranking for those of all rows to each other, in tiles (`AllPairsSource`). Both multiply features in float32 and

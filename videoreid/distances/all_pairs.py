@@ -1,4 +1,4 @@
-"""Distances of all rows, queries and gallery, to each other: what re-ranking looks at."""
+"""Distances of all rows, queries and gallery, to each other, for re-ranking."""
 
 from typing import Protocol
 

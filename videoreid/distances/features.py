@@ -1,4 +1,4 @@
-"""Distances of features, multiplied out in float32 and settled in float64 where a comparison is close."""
+"""Distances of two sets of features: float32 products, settled in float64 where a comparison is close."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ ROW_STEP = 1024
 
 
 class FeatureSource:
-    """Distances of features, multiplied out in float32 and settled in float64 where a comparison is close.
+    """Distances of two sets of features: float32 products, settled in float64 where a comparison is close.
 
     Float32 blocks differ by device and block size; what is within the rounding error of a match is therefore
     computed once more in float64, so that ranks and ties do not depend on either.

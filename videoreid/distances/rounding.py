@@ -1,4 +1,4 @@
-"""How far a float32 product may be off, and what keeps it within that."""
+"""Bounds on the rounding error of products, and the settings that keep them valid."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where distances come from, a block at a time: features, a matrix, or whatever can compute rows of one."""
+"""Sources of distances, read in blocks: a matrix, or rows computed on demand."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The two metric functions of torchreid, under their own names and with its rules."""
+"""torchreid's two metric functions, with its names and rules."""
 
 import numpy as np
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The camera-aware rule: the largest distance is added to every pair of one camera."""
+"""Camera-aware distances: the largest distance is added to every pair of one camera."""
 
 import numpy as np
 import torch

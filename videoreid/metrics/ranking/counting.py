@@ -1,4 +1,4 @@
-"""Ranks from counts: how many gallery rows stand before each true match, without sorting anything."""
+"""Ranks of true matches, by counting the nearer gallery rows instead of sorting."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ BLOCK_ELEMENTS = 4 << 20  # 16 MiB of float32 distances at a time
 
 @dataclass(eq=False)
 class _Work:
-    """Some rows of the ranking: the pairs of these queries, and what is found out about them."""
+    """Some rows of the ranking: the pairs of these queries, and intermediate results."""
 
     rows: slice
     owner: np.ndarray  # (p,) query of each pair, counted from rows.start
@@ -27,7 +27,9 @@ class _Work:
     before: np.ndarray  # (p,) gallery rows counted as before
     close_pairs: list[np.ndarray] = field(default_factory=list)
     close_columns: list[np.ndarray] = field(default_factory=list)
-    crowded: set[int] = field(default_factory=set)  # rows with so many close calls that all is settled anew
+    crowded: set[int] = field(
+        default_factory=set
+    )  # rows with so many close calls that the whole row is settled
 
     def add_close(self, pair: int, columns: np.ndarray) -> None:
         self.close_pairs.append(np.full(len(columns), pair))
@@ -43,13 +45,13 @@ def ranks_of_matches(
 ) -> np.ndarray:
     """Return the 1-based rank of every true match, junk taken out, ties in gallery order.
 
-    The rank of a match is one more than the number of kept gallery rows that stand before it, and a count needs
-    no order: each block of distances is compared with the few distances of the true matches and forgotten.
+    The rank of a match is one more than the number of kept gallery rows before it, and a count needs
+    no order: each block of distances is compared with the few distances of the true matches and discarded.
 
     Args:
         source: the distances.
         pairs: matches and junk of every query.
-        watch: shown every block (queries, gallery rows, positions) before it is forgotten.
+        watch: shown every block (queries, gallery rows, positions) before it is discarded.
         block_elements: distances held at a time; the ranks do not depend on it.
 
     Returns:
@@ -76,7 +78,7 @@ def ranks_of_matches(
             _settle_close_calls(source, work, keys[chosen])
             _settle_crowded_rows(source, pairs.excluded, work, block_elements)
         before[chosen] = work.before
-    # junk stands in the counts; in sorted order its share is a running sum
+    # junk is in the counts; in sorted order its share is a running sum
     order = np.lexsort((pairs.rows, keys, pairs.queries))
     is_junk = ~(pairs.is_match | np.isin(pairs.rows, pairs.excluded))
     running = np.concatenate([[0], np.cumsum(is_junk[order])])
@@ -229,7 +231,7 @@ def _settle_close_calls(source: DistanceSource, work: _Work, keys: np.ndarray) -
 def _settle_crowded_rows(
     source: DistanceSource, hidden: np.ndarray, work: _Work, block_elements: int
 ) -> None:
-    """Count rows in which almost everything is a close call anew, from float64 distances."""
+    """Count rows in which almost everything is a close call, from float64 distances."""
     crowded = np.array(sorted(work.crowded), dtype=np.int64)
     step = max(1, block_elements // source.shape[1])
     for part in (crowded[start : start + step] for start in range(0, len(crowded), step)):

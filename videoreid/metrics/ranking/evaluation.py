@@ -1,4 +1,4 @@
-"""Score a ranking by a named protocol: CMC, AP and mINP of every query, and the line that says how."""
+"""Evaluation by a named protocol: CMC, AP and mINP of every query, and the protocol line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -52,7 +52,7 @@ def evaluate_features(
     Distances are streamed in blocks, so memory does not grow with Q x G, nor with `KReciprocal` and the
     spatial-temporal metric as refiners; a refiner that asks for the whole matrix gets it. Float32 products are settled
     in float64 where a comparison is close: the ranks depend on the features alone, not on block sizes or the device.
-    Ties stand in gallery order.
+    Ties are in gallery order.
 
     Args:
         query: Q tracklets.
@@ -105,7 +105,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
 ) -> Ranking:
-    """Score distances that were computed elsewhere; smaller is nearer, ties stand in gallery order.
+    """Score distances that were computed elsewhere; smaller is nearer, ties are in gallery order.
 
     Under a protocol with the queries in the gallery the matrix must have their columns, first or last.
 
@@ -151,18 +151,7 @@ def _score(
     top_k: int,
     line_parts: dict,
 ) -> Ranking:
-    offsets = pairs.match_offsets
-    unmatched = np.flatnonzero(np.diff(offsets) == 0)
-    if len(unmatched) == pairs.num_queries:
-        raise ProtocolError(
-            f"no query has a true match in the gallery under protocol {rules.name!r}; "
-            "do query and gallery come from one corpus, and are camera numbers right?"
-        )
-    if len(unmatched) and rules.unmatched == "error":
-        raise ProtocolError(
-            f"{len(unmatched)} queries have no true match, the first at rows {unmatched[:5].tolist()}; "
-            f"protocol {rules.name!r} requires one for each"
-        )
+    offsets, unmatched = pairs.match_offsets, _unmatched_queries(pairs, rules)
     if rules.gallery_shot == "single" and source.row_step:  # every draw looks at all distances
         source = MatrixSource(source.dense())
     top = TopRows(source, pairs, top_k)
@@ -182,20 +171,24 @@ def _score(
     is_match = np.isin(codes, pairs.queries * source.shape[1] + pairs.rows) & (top.indices >= 0)
     counts = (source.shape[1] - len(pairs.excluded), pairs.num_queries - len(unmatched), len(unmatched))
     line = protocol_line(rules, counts=counts, **line_parts)
-    return Ranking(
-        precision,
-        penalty,
-        first,
-        cmc,
-        top.indices,
-        top.distances,
-        is_match,
-        rules,
-        line,
-        ranks,
-        offsets,
-        gallery,
-    )
+    shown = top.indices, top.distances, is_match
+    return Ranking(precision, penalty, first, cmc, *shown, rules, line, ranks, offsets, gallery)
+
+
+def _unmatched_queries(pairs: SamePersonPairs, rules: EvaluationProtocol) -> np.ndarray:
+    """Return the queries without a true match, if the protocol allows them."""
+    unmatched = np.flatnonzero(np.diff(pairs.match_offsets) == 0)
+    if len(unmatched) == pairs.num_queries:
+        raise ProtocolError(
+            f"no query has a true match in the gallery under protocol {rules.name!r}; "
+            "do query and gallery come from one dataset, and are camera numbers right?"
+        )
+    if len(unmatched) and rules.unmatched == "error":
+        raise ProtocolError(
+            f"{len(unmatched)} queries have no true match, the first at rows {unmatched[:5].tolist()}; "
+            f"protocol {rules.name!r} requires one for each"
+        )
+    return unmatched
 
 
 def _checked_matrix(distances: Tensor | np.ndarray) -> Tensor:
@@ -236,7 +229,7 @@ def _name(refiner: Refiner) -> str:
 
 
 def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationProtocol) -> None:
-    """Raise ProtocolError if every query is a gallery row already, wherever it stands."""
+    """Raise ProtocolError if every query is a gallery row already, wherever it is."""
     if len(query) == 0 or len(gallery) < len(query):
         return
     same = np.isin(_pairs_of(gallery.pids, gallery.camids), _pairs_of(query.pids, query.camids))

@@ -1,4 +1,4 @@
-"""The rules by which published scores were made, as records with names, and the line that prints them."""
+"""Evaluation protocols of published scores, by name, and the protocol line."""
 
 import difflib
 from collections.abc import Mapping, Sequence

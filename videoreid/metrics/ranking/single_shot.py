@@ -1,4 +1,4 @@
-"""CUHK03's rule: a gallery of one random row per person, drawn ten times."""
+"""Single gallery shot (CUHK03): CMC over random galleries of one row per person."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The first gallery rows of every query, picked from the blocks that the counts pass over anyway."""
+"""The k nearest gallery rows of every query."""
 
 import numpy as np
 import torch

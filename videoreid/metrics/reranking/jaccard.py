@@ -1,4 +1,4 @@
-"""The final distance, streamed: Jaccard distance of the encodings, mixed with the original one."""
+"""Jaccard distances of the encodings, mixed with the original distances."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One streamed pass over all pairs: the nearest neighbours of every row, and its largest distance."""
+"""Nearest neighbours and largest distance of every row, in one pass over all pairs."""
 
 from collections.abc import Iterator
 

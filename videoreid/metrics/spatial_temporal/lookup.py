@@ -1,4 +1,4 @@
-"""Joint scores of pairs: the factor of appearance, times that of time, which is looked up in one table."""
+"""Joint scores of pairs: the factor of appearance times the factor of time, which one table holds."""
 
 import math
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Same person or not, decided pair by pair: error rates, curves and thresholds."""
+"""Verification of pairs: error rates, ROC curves and thresholds."""
 
 from dataclasses import dataclass
 
