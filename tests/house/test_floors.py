@@ -8,10 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "videoreid"
-FLOOR_0 = {"types", "ranking", "functional", "registry", "errors", "utils", "_version"}
-FLOOR_1 = FLOOR_0 | {"synthetic_world"}
+FLOOR_0 = {"types", "ranking", "registry", "errors", "utils", "_version"}
+FLOOR_1 = FLOOR_0 | {"distances", "functional", "synthetic_world"}
 MAY_IMPORT = {
     **dict.fromkeys(FLOOR_0, FLOOR_0),
+    "distances": FLOOR_0,
+    "functional": FLOOR_0 | {"distances"},
     "synthetic_world": FLOOR_0,
     **dict.fromkeys(("data", "models", "losses", "metrics", "optim"), FLOOR_1),
     "footage": FLOOR_1 | {"data"},

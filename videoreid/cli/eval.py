@@ -1,4 +1,4 @@
-"""``videoreid eval``: from stored features to the table, the figures and the plots, without a model."""
+"""``videoreid eval``: scores, intervals and plots of stored features."""
 
 import argparse
 import json
@@ -32,6 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("cosine", "euclidean", "squared_euclidean"),
         help="default cosine",
     )
+    _add_refinements(parser)
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FEATURES",
+        help="features of another model: paired test on the same queries",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
+    parser.add_argument(
+        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
+    )
+
+
+def _add_refinements(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerank", action="store_true", help="also score after k-reciprocal re-ranking")
     parser.add_argument("--k1", type=int, default=20, help="of re-ranking (default 20)")
     parser.add_argument("--k2", type=int, default=6, help="of re-ranking (default 6)")
@@ -53,16 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha", type=float, default=0.0, help="exponent of the expansion's weights (default 0)"
-    )
-    parser.add_argument(
-        "--compare",
-        type=Path,
-        metavar="FEATURES",
-        help="features of another model: paired test on the same queries",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
-    parser.add_argument(
-        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
     )
 
 

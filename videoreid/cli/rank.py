@@ -1,4 +1,4 @@
-"""``videoreid rank``: footage or a dataset in, a ranked and drawn answer out."""
+"""``videoreid rank``: rank the tracklets of a video or a dataset, score and draw the result."""
 
 import argparse
 import csv
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
-    model = parser.add_argument_group("with what")
+    model = parser.add_argument_group("model")
     model.add_argument("--model", required=True, help="network (videoreid models list)")
     model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
     model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")

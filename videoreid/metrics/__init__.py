@@ -1,4 +1,4 @@
-"""Scores of retrieval and of verification, each with the rules it was made by."""
+"""Scores of retrieval and verification, each with its protocol."""
 
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.ensembles import ensemble_distances, ensemble_features

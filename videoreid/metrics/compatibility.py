@@ -1,9 +1,9 @@
-"""The two metric functions of torchreid, under their own names and with its rules."""
+"""torchreid's two metric functions, with its names and rules."""
 
 import numpy as np
 from torch import Tensor
 
-from videoreid.functional import pairwise_distance
+from videoreid.distances import pairwise_distance
 from videoreid.metrics.ranking.evaluation import evaluate_distances
 from videoreid.types import EvaluationProtocol
 
@@ -13,7 +13,7 @@ __all__ = ["compute_distance_matrix", "evaluate_rank"]
 def compute_distance_matrix(input1: Tensor, input2: Tensor, metric: str = "euclidean") -> Tensor:
     """Return the distance matrix as torchreid does: its "euclidean" is the SQUARED Euclidean distance.
 
-    The order of the gallery is the same; thresholds are not. `functional.pairwise_distance` says what it means.
+    The order of the gallery is the same; thresholds are not. `pairwise_distance` says what it means.
 
     Args:
         input1: ``(N, D)`` float.

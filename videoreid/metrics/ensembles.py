@@ -1,4 +1,4 @@
-"""Several models, one ranking: weighted sums of distances, or features set side by side."""
+"""Ensembles of models: weighted means of distances, or concatenated features."""
 
 from collections.abc import Sequence
 from dataclasses import replace

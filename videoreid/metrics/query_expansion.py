@@ -1,4 +1,4 @@
-"""Let near neighbours speak too: query expansion, and the same for every gallery row."""
+"""Query expansion and database augmentation."""
 
 from dataclasses import replace
 

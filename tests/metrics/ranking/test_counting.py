@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.conftest import exact_distances, score
+from videoreid.distances import FeatureSource, MatrixSource
 from videoreid.metrics.ranking import counting
 from videoreid.metrics.ranking.counting import ranks_of_matches
-from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores
 from videoreid.metrics.ranking.pairs import same_person_pairs
 from videoreid.types import EvaluationProtocol
 
@@ -40,7 +40,7 @@ def expected_ranks(matrix, ids):
 )
 def test_block_size_and_device_path_change_nothing(seed, levels, elements, on_device, distance):
     features, ids, pairs = make_case(seed, levels=levels)
-    scores = FeatureScores(*features, distance)
+    scores = FeatureSource(*features, distance)
     with pytest.MonkeyPatch.context() as patch:
         if on_device:
             patch.setattr(counting, "_count_on_cpu", counting._count_on_device)
@@ -55,16 +55,16 @@ def test_collapsed_features_are_settled_in_float64(spread, distance, on_device, 
     if on_device:
         monkeypatch.setattr(counting, "_count_on_cpu", counting._count_on_device)
     features, ids, pairs = make_case(3, queries=20, gallery=300, width=64, spread=spread)
-    ranks = ranks_of_matches(FeatureScores(*features, distance), pairs)
+    ranks = ranks_of_matches(FeatureSource(*features, distance), pairs)
     assert ranks.tolist() == expected_ranks(exact_distances(*features, distance), ids)
 
 
 def test_crowded_rows_take_the_dense_way():
     features, _ids, pairs = make_case(3, queries=20, gallery=300, width=64, spread=1e-6)
-    scores = FeatureScores(*features, "cosine")
+    scores = FeatureSource(*features, "cosine")
     seen = []
-    dense = scores.dense
-    scores.dense = lambda rows: seen.extend(rows.tolist()) or dense(rows)
+    exact_rows = scores.exact_rows
+    scores.exact_rows = lambda rows: seen.extend(rows.tolist()) or exact_rows(rows)
     ranks_of_matches(scores, pairs, block_elements=600)
     assert seen == sorted({int(q) for q in pairs.queries[pairs.is_match]})
 
@@ -77,7 +77,7 @@ def test_given_matrix_with_ties(seed, on_device, levels):
     with pytest.MonkeyPatch.context() as patch:
         if on_device:
             patch.setattr(counting, "_count_exact", counting._count_exact_on_device)
-        ranks = ranks_of_matches(MatrixScores(torch.from_numpy(matrix)), pairs)
+        ranks = ranks_of_matches(MatrixSource(torch.from_numpy(matrix)), pairs)
     assert ranks.tolist() == expected_ranks(matrix, ids)
 
 
@@ -90,7 +90,7 @@ def test_duplicates_are_ties_wherever_they_stand():
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 5, 30), rng.integers(0, 5, 450), np.zeros(30, int), np.ones(450, int)
     pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
-    ranks = ranks_of_matches(FeatureScores(query, gallery, "cosine"), pairs, block_elements=3000)
+    ranks = ranks_of_matches(FeatureSource(query, gallery, "cosine"), pairs, block_elements=3000)
     assert ranks.tolist() == expected_ranks(exact_distances(query, gallery), ids)
 
 
@@ -99,7 +99,7 @@ def test_matrix_is_left_as_it_was():
     matrix = torch.rand(11, 40, generator=torch.Generator().manual_seed(0))
     before = matrix.clone()
     assert len(pairs.excluded) > 0
-    ranks_of_matches(MatrixScores(matrix), pairs)
+    ranks_of_matches(MatrixSource(matrix), pairs)
     assert torch.equal(matrix, before)
 
 
@@ -108,7 +108,7 @@ def test_tolerance_covers_the_float32_error():
         generator = torch.Generator().manual_seed(width)
         query, gallery = (torch.rand(n, width, generator=generator) for n in (40, 200))
         for distance in ("cosine", "squared_euclidean"):
-            scores = FeatureScores(query, gallery, distance)
+            scores = FeatureSource(query, gallery, distance)
             block = scores.block(slice(None), slice(None)).double().numpy()
             pairs = np.repeat(np.arange(40), 200), np.tile(np.arange(200), 40)
             error = np.abs(block.ravel() - scores.positions(*pairs)).reshape(40, 200).max(axis=1)
@@ -118,7 +118,7 @@ def test_tolerance_covers_the_float32_error():
 def test_autocast_does_not_reach_the_product():
     features, ids, pairs = make_case(2, width=64)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        ranks = ranks_of_matches(FeatureScores(*features, "cosine"), pairs)
+        ranks = ranks_of_matches(FeatureSource(*features, "cosine"), pairs)
     assert ranks.tolist() == expected_ranks(exact_distances(*features), ids)
 
 
@@ -127,6 +127,6 @@ def test_gpu_ranks_equal_cpu_ranks():
     features, _ids, pairs = make_case(5, queries=200, gallery=3000, width=256)
     moved = [part.cuda() for part in features]
     for distance in ("cosine", "euclidean"):
-        cpu = ranks_of_matches(FeatureScores(*features, distance), pairs)
-        gpu = ranks_of_matches(FeatureScores(*moved, distance), pairs)
+        cpu = ranks_of_matches(FeatureSource(*features, distance), pairs)
+        gpu = ranks_of_matches(FeatureSource(*moved, distance), pairs)
         np.testing.assert_array_equal(cpu, gpu)

@@ -190,7 +190,7 @@ def test_refiners_change_distances_and_are_named():
     query, gallery = make_world(8)
 
     def reverse(distances, query, gallery):
-        return -distances
+        return -distances.dense()
 
     reverse.name = "reversed"
     ranking = evaluate_features(query, gallery, refiners=[reverse])
@@ -199,7 +199,7 @@ def test_refiners_change_distances_and_are_named():
     assert "refiners reversed" in ranking.protocol_line
 
     def broken(distances, query, gallery):
-        return distances[:, 1:]
+        return distances.dense()[:, 1:]
 
     with pytest.raises(ProtocolError, match="refiner 'broken' returned"):
         evaluate_features(query, gallery, refiners=[broken])
@@ -312,7 +312,7 @@ def test_bad_features():
         evaluate_features(Features(query.embeddings.double(), query.pids, query.camids), gallery)
     for distance in ("cosine", "euclidean"):
         long = Features(query.embeddings * 1e20, query.pids, query.camids)
-        with pytest.raises(ProtocolError, match="squares beyond the range of float32"):
+        with pytest.raises(ProtocolError, match="squares are beyond the range of float32"):
             evaluate_features(long, gallery, distance=distance)
     with pytest.raises(ConfigError, match="unknown distance 'manhattan'"):
         evaluate_features(query, gallery, distance="manhattan")

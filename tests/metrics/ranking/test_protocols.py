@@ -51,3 +51,10 @@ def test_the_line_says_what_decides():
     )
     assert "junk: none" in plain
     assert plain.startswith("unnamed dataset | ")
+
+
+def test_a_note_does_not_say_what_a_part_of_the_dataset_lacks():
+    """A line is printed for galleries of any size: counts of the whole dataset are named as such."""
+    for record in PROTOCOLS.values():
+        for count in ("11,310", "9,330"):
+            assert count not in record.note or f"whole MARS: {count}" in record.note

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.conftest import exact_distances
+from videoreid.distances import FeatureSource, MatrixSource
 from videoreid.metrics.ranking.counting import ranks_of_matches
-from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores
 from videoreid.metrics.ranking.pairs import same_person_pairs
 from videoreid.metrics.ranking.top_k import TopRows
 from videoreid.types import EvaluationProtocol
@@ -38,9 +38,9 @@ def test_equals_sorting_whole_rows(seed, levels, elements, top_k, distance):
     pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     matrix = exact_distances(query, gallery, "cosine" if distance == "given" else distance)
     scores = (
-        MatrixScores(torch.from_numpy(matrix))
+        MatrixSource(torch.from_numpy(matrix))
         if distance == "given"
-        else FeatureScores(query, gallery, distance)
+        else FeatureSource(query, gallery, distance)
     )
     top = TopRows(scores, pairs, top_k)
     ranks_of_matches(scores, pairs, watch=top.see, block_elements=elements)
@@ -59,7 +59,7 @@ def test_crowded_rows_are_sorted_whole(levels):
     query, gallery = values.split([5, 1000])
     ids = rng.integers(0, 4, 5), rng.integers(-1, 4, 1000), rng.integers(0, 2, 5), rng.integers(0, 2, 1000)
     pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
-    scores = FeatureScores(query, gallery, "cosine")
+    scores = FeatureSource(query, gallery, "cosine")
     top = TopRows(scores, pairs, 3)
     ranks_of_matches(scores, pairs, watch=top.see)
     np.testing.assert_array_equal(top.indices, expected_rows(exact_distances(query, gallery), pairs, 3))

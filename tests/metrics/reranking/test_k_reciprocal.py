@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.reranking.oracle import dense_oracle
+from videoreid.distances import (
+    FeaturePairs,
+    FeatureSource,
+    MatrixPairs,
+    MatrixSource,
+    StreamedSource,
+    pairwise_distance,
+)
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.functional import pairwise_distance
+from videoreid.metrics import evaluate_distances, evaluate_features, get_protocol
 from videoreid.metrics.reranking.encoding import average_rows, encode_rows, reciprocal_mask
+from videoreid.metrics.reranking.jaccard import RerankedDistances
 from videoreid.metrics.reranking.k_reciprocal import (
     KReciprocal,
     k_reciprocal_rerank,
@@ -20,7 +29,6 @@ from videoreid.metrics.reranking.k_reciprocal import (
     re_ranking,
 )
 from videoreid.metrics.reranking.neighbours import nearest_neighbours
-from videoreid.metrics.reranking.sources import FeatureDistances, MatrixDistances
 from videoreid.types import Features
 
 FIGURES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "numeric" / "rerank.npz"
@@ -179,12 +187,12 @@ def test_it_improves_a_noisy_clustered_ranking():
 def test_neighbours_equal_a_stable_sort_with_maxima():
     full = torch.from_numpy(np.random.default_rng(3).integers(0, 6, (70, 70)).astype(np.float32))
     full = full + full.t()
-    source = MatrixDistances(full[:30, 30:], full[:30, :30], full[30:, 30:])
+    source = MatrixPairs(full[:30, 30:], full[:30, :30], full[30:, 30:])
     found = nearest_neighbours(source, 9, 8)
     assert torch.equal(found.indices, full.argsort(dim=1, stable=True)[:, :9])
     assert torch.equal(found.maxima, full.amax(1))
     features = clustered(70)
-    source = FeatureDistances(features[:30], features[30:], "euclidean")
+    source = FeaturePairs(features[:30], features[30:], "euclidean")
     found = nearest_neighbours(source, 9, 8)
     full = pairwise_distance(features, features, "euclidean").fill_diagonal_(0)
     assert torch.equal(found.indices, full.argsort(dim=1, stable=True)[:, :9])
@@ -195,7 +203,7 @@ def test_neighbours_are_exact_where_products_are_not():
     # far from the origin |x|^2 + |y|^2 - 2 xy loses most of its digits in float32
     features = 30 + clustered(600, width=64, per_cluster=25)
     exact = torch.cdist(features.double(), features.double()).square().fill_diagonal_(0)
-    source = FeatureDistances(features[:100], features[100:], "squared_euclidean")
+    source = FeaturePairs(features[:100], features[100:], "squared_euclidean")
     found = nearest_neighbours(source, 9, 128)
     assert torch.equal(found.indices, exact.argsort(dim=1, stable=True)[:, :9])
     tiles = source.block(slice(0, 100), slice(100, 600)).argsort(dim=1)[:, :9]
@@ -204,7 +212,7 @@ def test_neighbours_are_exact_where_products_are_not():
 
 def test_each_later_column_nearer_than_all_before():
     full = torch.arange(40.0, 0, -1).expand(40, 40).contiguous()
-    source = MatrixDistances(full[:10, 10:], full[:10, :10].t(), full[10:, 10:].t())
+    source = MatrixPairs(full[:10, 10:], full[:10, :10].t(), full[10:, 10:].t())
     found = nearest_neighbours(source, 3, 4)
     assert found.indices[:10].tolist() == [[39, 38, 37]] * 10
 
@@ -216,7 +224,7 @@ def test_reciprocal_mask_by_hand():
 
 def test_encodings_sum_to_one_and_means_too():
     rows = clustered(50)
-    source = FeatureDistances(rows[:10], rows[10:])
+    source = FeaturePairs(rows[:10], rows[10:])
     neighbours = nearest_neighbours(source, 9, 16)
     encoded = encode_rows(source, neighbours, 8, 2.0)
     averaged = average_rows(encoded, neighbours.indices[:, :3])
@@ -239,12 +247,56 @@ def test_refiner_names_its_settings_and_refuses_other_distances():
     refiner = KReciprocal(k1=6, k2=2)
     assert refiner.name == "KReciprocal(k1=6, k2=2, lambda_value=0.3)"
     assert KReciprocal(exponent=1).name == "KReciprocal(k1=20, k2=6, lambda_value=0.3, exponent=1)"
-    distances = pairwise_distance(rows[:20], rows[20:])
-    torch.testing.assert_close(
-        refiner(distances, query, gallery), k_reciprocal_rerank(rows[:20], rows[20:], 6, 2)
+    distances = FeatureSource(rows[:20], rows[20:], "cosine")
+    expected = k_reciprocal_rerank(rows[:20], rows[20:], 6, 2)
+    assert torch.equal(refiner(distances, query, gallery).dense(), expected)
+    for other in (FeatureSource(rows[:20], rows[20:], "euclidean"), MatrixSource(distances.dense())):
+        with pytest.raises(ConfigError, match="given other distances"):
+            refiner(other, query, gallery)
+
+
+def test_an_evaluation_never_holds_the_whole_matrix(monkeypatch):
+    """Re-ranked distances are made some queries at a time, each once, and scored as the whole matrix would be."""
+    rows = clustered(200)
+    rng = np.random.default_rng(0)
+    sides = [
+        Features(part, rng.integers(0, 8, len(part)), rng.integers(0, 3, len(part)))
+        for part in (rows[:60], rows[60:])
+    ]
+    settings = KReciprocal(k1=6, k2=2, chunk_size=16)
+    made = []
+    compute = RerankedDistances.rows
+    monkeypatch.setattr(
+        RerankedDistances, "rows", lambda self, part: made.append(part) or compute(self, part)
     )
-    with pytest.raises(ConfigError, match="given other distances"):
-        refiner(pairwise_distance(rows[:20], rows[20:], "euclidean"), query, gallery)
+    monkeypatch.setattr(StreamedSource, "dense", None)
+    monkeypatch.setattr(FeatureSource, "dense", None)
+    streamed = evaluate_features(*sides, refiners=[settings], top_k=7)
+    assert made == [slice(start, min(start + 16, 60)) for start in range(0, 60, 16)]
+    monkeypatch.undo()
+    matrix = k_reciprocal_rerank(rows[:60], rows[60:], 6, 2, chunk_size=16)
+    ids = sides[0].pids, sides[1].pids, sides[0].camids, sides[1].camids
+    whole = evaluate_distances(matrix, *ids, top_k=7)
+    for name in ("average_precision", "match_ranks", "top_indices", "top_distances", "cmc"):
+        np.testing.assert_array_equal(getattr(streamed, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("protocol", ["mars_official", "single_gallery_shot", "camera_aware"])
+def test_reranked_scores_are_those_of_the_matrix_under_every_kind_of_protocol(protocol):
+    rows = clustered(120)
+    rng = np.random.default_rng(1)
+    query, gallery = (
+        Features(part, rng.integers(0, 6, len(part)), rng.integers(0, 3, len(part)))
+        for part in (rows[:40], rows[40:])
+    )
+    found = evaluate_features(query, gallery, protocol=protocol, refiners=[KReciprocal(k1=6, k2=2)])
+    if get_protocol(protocol).queries_in_gallery:
+        gallery = gallery.concat(query)
+    matrix = k_reciprocal_rerank(query.embeddings, gallery.embeddings, 6, 2)
+    ids = query.pids, gallery.pids, query.camids, gallery.camids
+    expected = evaluate_distances(matrix, *ids, protocol=protocol)
+    for name in ("average_precision", "first_match", "top_indices", "cmc"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_numpy_and_half_precision_features_are_taken():

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.reranking.oracle import square_oracle
+from videoreid.distances import FeatureSource, MatrixSource, StreamedSource, pairwise_distance
 from videoreid.errors import ConfigError, ProtocolError, WeightsError
-from videoreid.functional import pairwise_distance
 from videoreid.metrics import (
     JointKReciprocal,
     JointRules,
     KReciprocal,
     SpatialTemporalModel,
+    evaluate_distances,
     evaluate_features,
 )
 from videoreid.metrics.spatial_temporal.histogram import cluster_visits, smooth_histogram
@@ -392,7 +393,7 @@ def test_tensors_give_tensors_and_blocks_change_nothing(monkeypatch):
     kept = similarity.clone()
     whole = model.joint(similarity, **options)
     assert isinstance(whole, torch.Tensor)
-    monkeypatch.setattr("videoreid.metrics.spatial_temporal.model.CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("videoreid.metrics.spatial_temporal.lookup.CHUNK_ELEMENTS", 100)
     torch.testing.assert_close(model.joint(similarity, **options), whole, rtol=0, atol=1e-12)
     assert torch.equal(similarity, kept)
 
@@ -409,16 +410,43 @@ def small_features(count, seed, cameras=5):
 
 def test_it_is_a_refiner_and_is_named_in_the_protocol_line():
     query, gallery, model = small_features(10, 0), small_features(30, 1), fitted()
-    distances = pairwise_distance(query.embeddings, gallery.embeddings)
+    distances = FeatureSource(query.embeddings, gallery.embeddings, "cosine")
     expected = joint_oracle(
-        model, 1 - distances.numpy(), query.camids, gallery.camids, query.times, gallery.times
+        model, 1 - distances.dense().numpy(), query.camids, gallery.camids, query.times, gallery.times
     )
-    np.testing.assert_allclose(model(distances, query, gallery), 1 - expected, rtol=0, atol=1e-12)
+    found = model(distances, query, gallery)
+    np.testing.assert_allclose(found.dense(), 1 - expected, rtol=0, atol=1e-12)
+    again = model(MatrixSource(distances.dense()), query, gallery)
+    assert torch.equal(again.dense(), found.dense()), "a matrix that another refiner made is refined as well"
     for refiner in (model, JointKReciprocal(model)):
         ranking = evaluate_features(query, gallery, refiners=[refiner])
         assert refiner.name in ranking.protocol_line
     with pytest.raises(ConfigError, match=r"within 0\.\.2"):
-        model(distances * 10, query, gallery)
+        model(MatrixSource(distances.dense() * 10), query, gallery).dense()
+    with pytest.raises(ConfigError, match="cosine distances, got 'euclidean'"):
+        model(FeatureSource(query.embeddings, gallery.embeddings, "euclidean"), query, gallery)
+
+
+def test_an_evaluation_never_holds_the_whole_matrix(monkeypatch):
+    query, gallery, model = small_features(40, 0), small_features(70, 1), fitted()
+    monkeypatch.setattr("videoreid.metrics.spatial_temporal.model.ROW_STEP", 16)
+    shapes = []
+    rows = FeatureSource.rows
+
+    def counted(self, part):
+        shapes.append((part.start, part.stop))
+        return rows(self, part)
+
+    monkeypatch.setattr(FeatureSource, "rows", counted)
+    monkeypatch.setattr(FeatureSource, "dense", None)
+    monkeypatch.setattr(StreamedSource, "dense", None)
+    streamed = evaluate_features(query, gallery, refiners=[model], top_k=5)
+    assert shapes == [(0, 16), (16, 32), (32, 40)]
+    monkeypatch.undo()
+    distances = model(FeatureSource(query.embeddings, gallery.embeddings, "cosine"), query, gallery).dense()
+    whole = evaluate_distances(distances, query.pids, gallery.pids, query.camids, gallery.camids, top_k=5)
+    np.testing.assert_array_equal(streamed.match_ranks, whole.match_ranks)
+    np.testing.assert_array_equal(streamed.top_indices, whole.top_indices)
 
 
 @pytest.mark.parametrize("rule", ["published", "repaired"])
@@ -437,7 +465,7 @@ def test_reranking_joint_scores_equals_the_dense_oracle(rule, same_camera):
         np.fill_diagonal(score, 1)
     full = 2 - 2 * score
     refiner = JointKReciprocal(model, rule, KReciprocal(k1=8, k2=3, exponent=1, chunk_size=16))
-    found = refiner(pairwise_distance(query.embeddings, gallery.embeddings), query, gallery)
+    found = refiner(FeatureSource(query.embeddings, gallery.embeddings, "cosine"), query, gallery).dense()
     times = both.times[:, None] == both.times
     assert times.sum() > len(both), "the asymmetric case is part of this test"
     expected = square_oracle(full, 15, 8, 3, 0.3)
@@ -451,7 +479,7 @@ def test_joint_refiner_refuses_what_it_cannot_do():
     with pytest.raises(ConfigError, match="cosine similarity"):
         JointKReciprocal(model, settings=KReciprocal(metric="euclidean"))
     with pytest.raises(ConfigError, match="given other distances"):
-        JointKReciprocal(model)(torch.zeros(10, 30), query, gallery)
+        JointKReciprocal(model)(MatrixSource(torch.zeros(10, 30)), query, gallery)
 
 
 @pytest.mark.parametrize(
@@ -536,6 +564,6 @@ def test_bad_histograms(histogram):
 def test_device_changes_nothing():
     query, gallery, model = small_features(10, 0), small_features(30, 1), fitted()
     distances = pairwise_distance(query.embeddings, gallery.embeddings)
-    torch.testing.assert_close(
-        model(distances.cuda(), query, gallery).cpu(), model(distances, query, gallery), rtol=0, atol=1e-6
-    )
+    found = model(MatrixSource(distances.cuda()), query, gallery).dense().cpu()
+    expected = model(MatrixSource(distances), query, gallery).dense()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Ranks from counts: how many gallery rows stand before each true match, without sorting anything."""
+"""Ranks of true matches, by counting the nearer gallery rows instead of sorting."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoreid.metrics.ranking.distances import Scores
+from videoreid.distances import DistanceSource
 from videoreid.metrics.ranking.pairs import SamePersonPairs
 
 __all__ = ["BLOCK_ELEMENTS", "ranks_of_matches"]
@@ -17,7 +17,7 @@ BLOCK_ELEMENTS = 4 << 20  # 16 MiB of float32 distances at a time
 
 @dataclass(eq=False)
 class _Work:
-    """Some rows of the ranking: the pairs of these queries, and what is found out about them."""
+    """Some rows of the ranking: the pairs of these queries, and intermediate results."""
 
     rows: slice
     owner: np.ndarray  # (p,) query of each pair, counted from rows.start
@@ -27,7 +27,9 @@ class _Work:
     before: np.ndarray  # (p,) gallery rows counted as before
     close_pairs: list[np.ndarray] = field(default_factory=list)
     close_columns: list[np.ndarray] = field(default_factory=list)
-    crowded: set[int] = field(default_factory=set)  # rows with so many close calls that all is settled anew
+    crowded: set[int] = field(
+        default_factory=set
+    )  # rows with so many close calls that the whole row is settled
 
     def add_close(self, pair: int, columns: np.ndarray) -> None:
         self.close_pairs.append(np.full(len(columns), pair))
@@ -35,7 +37,7 @@ class _Work:
 
 
 def ranks_of_matches(
-    scores: Scores,
+    source: DistanceSource,
     pairs: SamePersonPairs,
     *,
     watch: Callable[[slice, slice, Tensor], None] | None = None,
@@ -43,38 +45,40 @@ def ranks_of_matches(
 ) -> np.ndarray:
     """Return the 1-based rank of every true match, junk taken out, ties in gallery order.
 
-    The rank of a match is one more than the number of kept gallery rows that stand before it, and a count needs
-    no order: each block of distances is compared with the few distances of the true matches and forgotten.
+    The rank of a match is one more than the number of kept gallery rows before it, and a count needs
+    no order: each block of distances is compared with the few distances of the true matches and discarded.
 
     Args:
-        scores: the distances.
+        source: the distances.
         pairs: matches and junk of every query.
-        watch: shown every block (queries, gallery rows, positions) before it is forgotten.
+        watch: shown every block (queries, gallery rows, positions) before it is discarded.
         block_elements: distances held at a time; the ranks do not depend on it.
 
     Returns:
         Ranks ``(number of matches,)`` int64, query by query, ascending in each.
     """
     offsets = pairs.offsets
-    positions = scores.positions(pairs.queries, pairs.rows)
-    keys = scores.keys(positions)
-    before = np.zeros(len(positions), dtype=np.int64)
-    height = max(1, min(1024, block_elements // scores.shape[1]))
-    if not scores.is_exact:  # enough rows for an efficient product; then blocks are as narrow as they must be
+    keys = np.empty(len(pairs.queries))
+    before = np.zeros(len(keys), dtype=np.int64)
+    height = max(1, min(1024, block_elements // source.shape[1]))
+    if not source.is_exact:  # enough rows for an efficient product; then blocks are as narrow as they must be
         height = max(height, min(256, block_elements))
-    for start in range(0, scores.shape[0], height):
-        rows = slice(start, min(start + height, scores.shape[0]))
-        chosen = np.arange(offsets[rows.start], offsets[rows.stop])
-        chosen = chosen[pairs.is_match[chosen]]
-        work = _open_work(scores, pairs, rows, chosen, positions)
-        if scores.is_exact:
-            _pass_exact(scores, pairs.excluded, work, watch)
+    height = source.row_step or height  # what is computed together is looked at together, and computed once
+    for start in range(0, source.shape[0], height):
+        rows = slice(start, min(start + height, source.shape[0]))
+        mine = np.arange(offsets[rows.start], offsets[rows.stop])
+        positions = source.positions(pairs.queries[mine], pairs.rows[mine])
+        keys[mine] = source.keys(positions)
+        chosen = mine[pairs.is_match[mine]]
+        work = _open_work(source, pairs, rows, chosen, positions[pairs.is_match[mine]])
+        if source.is_exact:
+            _pass_exact(source, pairs.excluded, work, watch)
         else:
-            _pass_near(scores, pairs.excluded, work, watch, block_elements)
-            _settle_close_calls(scores, work, keys[chosen])
-            _settle_crowded_rows(scores, pairs.excluded, work, block_elements)
+            _pass_near(source, pairs.excluded, work, watch, block_elements)
+            _settle_close_calls(source, work, keys[chosen])
+            _settle_crowded_rows(source, pairs.excluded, work, block_elements)
         before[chosen] = work.before
-    # junk stands in the counts; in sorted order its share is a running sum
+    # junk is in the counts; in sorted order its share is a running sum
     order = np.lexsort((pairs.rows, keys, pairs.queries))
     is_junk = ~(pairs.is_match | np.isin(pairs.rows, pairs.excluded))
     running = np.concatenate([[0], np.cumsum(is_junk[order])])
@@ -83,30 +87,34 @@ def ranks_of_matches(
 
 
 def _open_work(
-    scores: Scores, pairs: SamePersonPairs, rows: slice, chosen: np.ndarray, positions: np.ndarray
+    source: DistanceSource, pairs: SamePersonPairs, rows: slice, chosen: np.ndarray, positions: np.ndarray
 ) -> _Work:
+    """Return the matches ``chosen`` among the pairs, with the bounds around their positions."""
     owner = pairs.queries[chosen] - rows.start
-    tolerance = scores.tolerance(rows)[owner]
-    low = np.nextafter((positions[chosen] - tolerance).astype(np.float32), np.float32(-np.inf))
-    high = np.nextafter((positions[chosen] + tolerance).astype(np.float32), np.float32(np.inf))
+    tolerance = source.tolerance(rows)[owner]
+    low = np.nextafter((positions - tolerance).astype(np.float32), np.float32(-np.inf))
+    high = np.nextafter((positions + tolerance).astype(np.float32), np.float32(np.inf))
     return _Work(rows, owner, pairs.rows[chosen], low, high, np.zeros(len(chosen), dtype=np.int64))
 
 
 def _pass_exact(
-    scores: Scores, hidden: np.ndarray, work: _Work, watch: Callable[[slice, slice, Tensor], None] | None
+    source: DistanceSource,
+    hidden: np.ndarray,
+    work: _Work,
+    watch: Callable[[slice, slice, Tensor], None] | None,
 ) -> None:
-    block = scores.block(work.rows, slice(None))
+    block = source.block(work.rows, slice(None))
     index = torch.from_numpy(work.owner).to(block.device), torch.from_numpy(work.columns).to(block.device)
     marks = block[index]  # before hiding: a single-shot draw may hide the match itself
     if len(hidden):
         block = block.index_fill(1, torch.from_numpy(hidden).to(block.device), torch.inf)
     work.before[:] = _count_exact(block, marks, work.owner, work.columns)
     if watch is not None:
-        watch(work.rows, slice(0, scores.shape[1]), block)
+        watch(work.rows, slice(0, source.shape[1]), block)
 
 
 def _pass_near(
-    scores: Scores,
+    source: DistanceSource,
     hidden: np.ndarray,
     work: _Work,
     watch: Callable[[slice, slice, Tensor], None] | None,
@@ -115,9 +123,9 @@ def _pass_near(
     if watch is None and len(work.owner) == 0:
         return
     width = max(1, block_elements // (work.rows.stop - work.rows.start))
-    for start in range(0, scores.shape[1], width):
-        span = slice(start, min(start + width, scores.shape[1]))
-        block = scores.block(work.rows, span)
+    for start in range(0, source.shape[1], width):
+        span = slice(start, min(start + width, source.shape[1]))
+        block = source.block(work.rows, span)
         inside = hidden[(hidden >= span.start) & (hidden < span.stop)] - span.start
         if len(inside):
             block.index_fill_(1, torch.from_numpy(inside).to(block.device), torch.inf)
@@ -204,7 +212,7 @@ def _count_on_device(block: Tensor, span: slice, work: _Work) -> None:
             work.close_columns.append(columns.cpu().numpy() + span.start)
 
 
-def _settle_close_calls(scores: Scores, work: _Work, keys: np.ndarray) -> None:
+def _settle_close_calls(source: DistanceSource, work: _Work, keys: np.ndarray) -> None:
     """Decide in float64 what lies within the rounding error of a match."""
     if not work.close_pairs:
         return
@@ -212,21 +220,23 @@ def _settle_close_calls(scores: Scores, work: _Work, keys: np.ndarray) -> None:
     row = work.owner[pair]
     wanted = (column != work.columns[pair]) & ~np.isin(row, list(work.crowded))
     pair, column, row = pair[wanted], column[wanted], row[wanted]
-    code = row * scores.shape[1] + column
+    code = row * source.shape[1] + column
     unique, inverse = np.unique(code, return_inverse=True)
-    rows, columns = np.divmod(unique, scores.shape[1])
-    key = scores.keys(scores.positions(rows + work.rows.start, columns))[inverse]
+    rows, columns = np.divmod(unique, source.shape[1])
+    key = source.keys(source.positions(rows + work.rows.start, columns))[inverse]
     first = (key < keys[pair]) | ((key == keys[pair]) & (column < work.columns[pair]))
     work.before += np.bincount(pair, weights=first, minlength=len(work.before)).astype(np.int64)
 
 
-def _settle_crowded_rows(scores: Scores, hidden: np.ndarray, work: _Work, block_elements: int) -> None:
-    """Count rows in which almost everything is a close call anew, from float64 distances."""
+def _settle_crowded_rows(
+    source: DistanceSource, hidden: np.ndarray, work: _Work, block_elements: int
+) -> None:
+    """Count rows in which almost everything is a close call, from float64 distances."""
     crowded = np.array(sorted(work.crowded), dtype=np.int64)
-    step = max(1, block_elements // scores.shape[1])
+    step = max(1, block_elements // source.shape[1])
     for part in (crowded[start : start + step] for start in range(0, len(crowded), step)):
         mine = np.flatnonzero(np.isin(work.owner, part))
-        block = scores.dense(part + work.rows.start)
+        block = source.exact_rows(part + work.rows.start)
         owner, columns = np.searchsorted(part, work.owner[mine]), work.columns[mine]
         index = torch.from_numpy(owner).to(block.device), torch.from_numpy(columns).to(block.device)
         marks = block[index]

@@ -1,4 +1,4 @@
-"""Score a ranking by a named protocol: CMC, AP and mINP of every query, and the line that says how."""
+"""Evaluation by a named protocol: CMC, AP and mINP of every query, and the protocol line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoreid.distances import DistanceSource, FeatureSource, MatrixSource
+from videoreid.distances.sources import check_finite
 from videoreid.errors import ProtocolError
-from videoreid.functional import pairwise_distance_chunks
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
+from videoreid.metrics.ranking.camera_penalty import SameCameraPenalty
 from videoreid.metrics.ranking.counting import ranks_of_matches
-from videoreid.metrics.ranking.distances import FeatureScores, MatrixScores, SameCameraPenalty, Scores
 from videoreid.metrics.ranking.pairs import SamePersonPairs, check_ids, same_person_pairs
 from videoreid.metrics.ranking.protocols import get_protocol, protocol_line
 from videoreid.metrics.ranking.single_shot import single_shot_cmc
@@ -29,8 +30,10 @@ class Refiner(Protocol):
     def name(self) -> str:
         """What the protocol line says."""
 
-    def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
-        """Return new ``(Q, G)`` distances."""
+    def __call__(
+        self, distances: DistanceSource, query: Features, gallery: Features
+    ) -> DistanceSource | Tensor | np.ndarray:
+        """Return new distances, as a source or as a matrix ``(Q, G)``; ``distances.dense()`` is the matrix so far."""
 
 
 def evaluate_features(
@@ -46,9 +49,10 @@ def evaluate_features(
 ) -> Ranking:
     """Rank the gallery for every query and score the result.
 
-    Distances are streamed in blocks, so memory does not grow with Q x G; refiners, which see the whole matrix,
-    are the exception. Float32 products are settled in float64 where a comparison is close: the ranks depend on
-    the features alone, not on block sizes or the device. Ties stand in gallery order.
+    Distances are streamed in blocks, so memory does not grow with Q x G, nor with `KReciprocal` and the
+    spatial-temporal metric as refiners; a refiner that asks for the whole matrix gets it. Float32 products are settled
+    in float64 where a comparison is close: the ranks depend on the features alone, not on block sizes or the device.
+    Ties are in gallery order.
 
     Args:
         query: Q tracklets.
@@ -73,19 +77,18 @@ def evaluate_features(
         gallery = gallery.concat(query)
     start = published if rules.queries_in_gallery else None
     searched = RankedGallery(gallery.pids, gallery.camids, start, len(query))
-    scores: Scores
-    scores = FeatureScores(query.embeddings, gallery.embeddings, distance)
+    source: DistanceSource = FeatureSource(query.embeddings, gallery.embeddings, distance)
     pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules)
-    if refiners:
-        scores = MatrixScores(_refined(query, gallery, distance, refiners))
+    for refiner in refiners:
+        source = _refined(refiner, source, query, gallery)
     if rules.same_camera_penalty:
-        scores = _penalised(scores, query.camids, gallery.camids, pairs)
+        source = _penalised(source, query.camids, gallery.camids, pairs)
     line_parts = {
         "distance": distance,
         "refiners": [_name(refiner) for refiner in refiners],
         "dataset": dataset,
     }
-    return _score(scores, pairs, searched, rules, top_k, {**line_parts, "details": details})
+    return _score(source, pairs, searched, rules, top_k, {**line_parts, "details": details})
 
 
 def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the protocol line must say
@@ -102,7 +105,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
 ) -> Ranking:
-    """Score distances that were computed elsewhere; smaller is nearer, ties stand in gallery order.
+    """Score distances that were computed elsewhere; smaller is nearer, ties are in gallery order.
 
     Under a protocol with the queries in the gallery the matrix must have their columns, first or last.
 
@@ -133,23 +136,48 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     start = _find_queries(people, cameras, rules) if rules.queries_in_gallery else None
     searched = RankedGallery(people[1], cameras[1], start, queries)
     pairs = same_person_pairs(*people, *cameras, rules)
-    scores: Scores = MatrixScores(matrix)
+    source: DistanceSource = MatrixSource(matrix)
     if rules.same_camera_penalty:
-        scores = _penalised(scores, *cameras, pairs)
+        source = _penalised(source, *cameras, pairs)
     line_parts = {"distance": distance, "refiners": refiners, "dataset": dataset, "details": details}
-    return _score(scores, pairs, searched, rules, top_k, line_parts)
+    return _score(source, pairs, searched, rules, top_k, line_parts)
 
 
 def _score(
-    scores: Scores,
+    source: DistanceSource,
     pairs: SamePersonPairs,
     gallery: RankedGallery,
     rules: EvaluationProtocol,
     top_k: int,
     line_parts: dict,
 ) -> Ranking:
-    offsets = pairs.match_offsets
-    unmatched = np.flatnonzero(np.diff(offsets) == 0)
+    offsets, unmatched = pairs.match_offsets, _unmatched_queries(pairs, rules)
+    if rules.gallery_shot == "single" and source.row_step:  # every draw looks at all distances
+        source = MatrixSource(source.dense())
+    top = TopRows(source, pairs, top_k)
+    ranks = ranks_of_matches(source, pairs, watch=top.see if top_k else None)
+    precision = average_precision(ranks, offsets, rules.average_precision)
+    penalty = inverse_negative_penalty(ranks, offsets)
+    if rules.gallery_shot == "single":
+        first, cmc = single_shot_cmc(source, pairs, gallery.pids, rules)
+    else:
+        first = np.zeros(pairs.num_queries, dtype=np.int64)
+        first[np.diff(offsets) > 0] = ranks[offsets[:-1][np.diff(offsets) > 0]]
+        scored = pairs.num_queries if rules.unmatched == "zero" else pairs.num_queries - len(unmatched)
+        cmc = cumulative_matching(first, scored, rules.max_rank)
+    if rules.unmatched == "zero":
+        precision[unmatched] = penalty[unmatched] = 0.0
+    codes = top.indices + np.arange(pairs.num_queries)[:, None] * source.shape[1]
+    is_match = np.isin(codes, pairs.queries * source.shape[1] + pairs.rows) & (top.indices >= 0)
+    counts = (source.shape[1] - len(pairs.excluded), pairs.num_queries - len(unmatched), len(unmatched))
+    line = protocol_line(rules, counts=counts, **line_parts)
+    shown = top.indices, top.distances, is_match
+    return Ranking(precision, penalty, first, cmc, *shown, rules, line, ranks, offsets, gallery)
+
+
+def _unmatched_queries(pairs: SamePersonPairs, rules: EvaluationProtocol) -> np.ndarray:
+    """Return the queries without a true match, if the protocol allows them."""
+    unmatched = np.flatnonzero(np.diff(pairs.match_offsets) == 0)
     if len(unmatched) == pairs.num_queries:
         raise ProtocolError(
             f"no query has a true match in the gallery under protocol {rules.name!r}; "
@@ -160,37 +188,7 @@ def _score(
             f"{len(unmatched)} queries have no true match, the first at rows {unmatched[:5].tolist()}; "
             f"protocol {rules.name!r} requires one for each"
         )
-    top = TopRows(scores, pairs, top_k)
-    ranks = ranks_of_matches(scores, pairs, watch=top.see if top_k else None)
-    precision = average_precision(ranks, offsets, rules.average_precision)
-    penalty = inverse_negative_penalty(ranks, offsets)
-    if rules.gallery_shot == "single":
-        first, cmc = single_shot_cmc(scores, pairs, gallery.pids, rules)
-    else:
-        first = np.zeros(pairs.num_queries, dtype=np.int64)
-        first[np.diff(offsets) > 0] = ranks[offsets[:-1][np.diff(offsets) > 0]]
-        scored = pairs.num_queries if rules.unmatched == "zero" else pairs.num_queries - len(unmatched)
-        cmc = cumulative_matching(first, scored, rules.max_rank)
-    if rules.unmatched == "zero":
-        precision[unmatched] = penalty[unmatched] = 0.0
-    codes = top.indices + np.arange(pairs.num_queries)[:, None] * scores.shape[1]
-    is_match = np.isin(codes, pairs.queries * scores.shape[1] + pairs.rows) & (top.indices >= 0)
-    counts = (scores.shape[1] - len(pairs.excluded), pairs.num_queries - len(unmatched), len(unmatched))
-    line = protocol_line(rules, counts=counts, **line_parts)
-    return Ranking(
-        precision,
-        penalty,
-        first,
-        cmc,
-        top.indices,
-        top.distances,
-        is_match,
-        rules,
-        line,
-        ranks,
-        offsets,
-        gallery,
-    )
+    return unmatched
 
 
 def _checked_matrix(distances: Tensor | np.ndarray) -> Tensor:
@@ -199,34 +197,31 @@ def _checked_matrix(distances: Tensor | np.ndarray) -> Tensor:
         raise ProtocolError(f"distances must be (Q, G), got shape {tuple(matrix.shape)}")
     if not matrix.is_floating_point() or matrix.dtype in (torch.float16, torch.bfloat16):
         matrix = matrix.float()
-    if matrix.numel() and not torch.isfinite(torch.stack(torch.aminmax(matrix))).all():
-        bad = (~torch.isfinite(matrix).all(dim=1)).nonzero().flatten().tolist()
-        raise ProtocolError(
-            f"distances of {len(bad)} queries are NaN or infinite, the first at rows {bad[:5]}"
-        )
+    check_finite(matrix)
     return matrix
 
 
-def _penalised(scores: Scores, q_camids: np.ndarray, g_camids: np.ndarray, pairs: SamePersonPairs) -> Scores:
-    visible = np.ones(scores.shape[1], dtype=bool)
+def _penalised(
+    source: DistanceSource, q_camids: np.ndarray, g_camids: np.ndarray, pairs: SamePersonPairs
+) -> DistanceSource:
+    visible = np.ones(source.shape[1], dtype=bool)
     visible[pairs.excluded] = False
-    if not scores.is_exact:
-        return SameCameraPenalty(scores, q_camids, g_camids, visible)
-    matrix = scores.block(slice(None), slice(None))
+    if not source.is_exact:
+        return SameCameraPenalty(source, q_camids, g_camids, visible)
+    matrix = source.dense()
     same = torch.from_numpy(q_camids[:, None] == g_camids).to(matrix.device)
-    return MatrixScores(matrix + same * matrix[:, torch.from_numpy(visible).to(matrix.device)].max())
+    return MatrixSource(matrix + same * matrix[:, torch.from_numpy(visible).to(matrix.device)].max())
 
 
-def _refined(query: Features, gallery: Features, distance: str, refiners: Sequence[Refiner]) -> Tensor:
-    blocks = pairwise_distance_chunks(query.embeddings.float(), gallery.embeddings.float(), distance)
-    matrix = torch.cat([block for _, block in blocks])
-    for refiner in refiners:
-        matrix = _checked_matrix(refiner(matrix, query, gallery))
-        if matrix.shape != (len(query), len(gallery)):
-            raise ProtocolError(
-                f"refiner {_name(refiner)!r} returned {tuple(matrix.shape)}, expected {(len(query), len(gallery))}"
-            )
-    return matrix
+def _refined(refiner: Refiner, source: DistanceSource, query: Features, gallery: Features) -> DistanceSource:
+    refined = refiner(source, query, gallery)
+    if isinstance(refined, Tensor | np.ndarray):
+        refined = MatrixSource(_checked_matrix(refined))
+    if tuple(refined.shape) != source.shape:
+        raise ProtocolError(
+            f"refiner {_name(refiner)!r} returned {tuple(refined.shape)}, expected {source.shape}"
+        )
+    return refined
 
 
 def _name(refiner: Refiner) -> str:
@@ -234,7 +229,7 @@ def _name(refiner: Refiner) -> str:
 
 
 def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationProtocol) -> None:
-    """Raise ProtocolError if every query is a gallery row already, wherever it stands."""
+    """Raise ProtocolError if every query is a gallery row already, wherever it is."""
     if len(query) == 0 or len(gallery) < len(query):
         return
     same = np.isin(_pairs_of(gallery.pids, gallery.camids), _pairs_of(query.pids, query.camids))

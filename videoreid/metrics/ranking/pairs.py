@@ -1,4 +1,4 @@
-"""Which gallery rows show the person of a query, and which of those are junk."""
+"""Query-gallery pairs of the same person: true matches and junk."""
 
 from dataclasses import dataclass
 

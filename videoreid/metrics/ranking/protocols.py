@@ -1,4 +1,4 @@
-"""The rules by which published scores were made, as records with names, and the line that prints them."""
+"""Evaluation protocols of published scores, by name, and the protocol line."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,13 @@ _RECORDS = (
         note="the Market-1501 toolkit and st-ReID: trapezoidal AP, unmatched queries score zero",
     ),
     EvaluationProtocol(
-        "mars_official", queries_in_gallery=True, note="Zheng et al., ECCV 2016; 11,310 gallery rows"
+        "mars_official",
+        queries_in_gallery=True,
+        note="Zheng et al., ECCV 2016 (whole MARS: 11,310 gallery rows)",
     ),
     EvaluationProtocol(
         "mars_torchreid",
-        note="queries left out of the gallery (9,330 rows, 140 queries drop out); not comparable with 'mars_official'",
+        note="queries left out (whole MARS: 9,330 rows, 140 queries drop out); not comparable with 'mars_official'",
     ),
     EvaluationProtocol("no_cameras", junk="nothing", note="a dataset without camera numbers"),
     EvaluationProtocol("prid2011", note="one of ten splits; report their mean and spread"),

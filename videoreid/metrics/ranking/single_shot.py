@@ -1,10 +1,10 @@
-"""CUHK03's rule: a gallery of one random row per person, drawn ten times."""
+"""Single gallery shot (CUHK03): CMC over random galleries of one row per person."""
 
 import numpy as np
 
+from videoreid.distances import DistanceSource
 from videoreid.metrics.precision import cumulative_matching
 from videoreid.metrics.ranking.counting import ranks_of_matches
-from videoreid.metrics.ranking.distances import Scores
 from videoreid.metrics.ranking.pairs import SamePersonPairs
 from videoreid.types import EvaluationProtocol
 from videoreid.utils import generator_from
@@ -15,7 +15,12 @@ _DRAWS = 10
 
 
 def single_shot_cmc(
-    scores: Scores, pairs: SamePersonPairs, g_pids: np.ndarray, rules: EvaluationProtocol, *, seed: int = 0
+    source: DistanceSource,
+    pairs: SamePersonPairs,
+    g_pids: np.ndarray,
+    rules: EvaluationProtocol,
+    *,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the first rank of every query and the CMC, averaged over ten random galleries of one row per person.
 
@@ -23,7 +28,7 @@ def single_shot_cmc(
     ``eval_cuhk03`` among it) draws for the CMC alone, so AP has no place here.
 
     Args:
-        scores: the distances.
+        source: the distances.
         pairs: matches and junk of every query.
         g_pids: ``(G,)`` int64.
         rules: the protocol.
@@ -36,7 +41,7 @@ def single_shot_cmc(
     ranks = np.zeros((_DRAWS, pairs.num_queries), dtype=np.int64)
     for draw in range(_DRAWS):
         generator = generator_from(seed, draw)
-        ranks[draw, has_match] = ranks_of_matches(scores, _draw(pairs, g_pids, generator))
+        ranks[draw, has_match] = ranks_of_matches(source, _draw(pairs, g_pids, generator))
     scored = pairs.num_queries if rules.unmatched == "zero" else int(has_match.sum())
     cmc = np.mean([cumulative_matching(row, scored, rules.max_rank) for row in ranks], axis=0)
     return np.ceil(np.median(ranks, axis=0)).astype(np.int64), cmc

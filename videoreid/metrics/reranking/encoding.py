@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoreid.distances import AllPairsSource
 from videoreid.metrics.reranking.neighbours import Neighbours
-from videoreid.metrics.reranking.sources import DistanceSource
 
 __all__ = ["SparseRows", "average_rows", "encode_rows", "expand_ranges", "reciprocal_mask"]
 
@@ -48,7 +48,7 @@ def reciprocal_mask(indices: Tensor) -> Tensor:
     return result
 
 
-def encode_rows(source: DistanceSource, neighbours: Neighbours, k1: int, exponent: float) -> SparseRows:
+def encode_rows(source: AllPairsSource, neighbours: Neighbours, k1: int, exponent: float) -> SparseRows:
     """Return the weights of every row's expanded k-reciprocal set, normalised to sum 1.
 
     The weight of member j of row i is ``exp(-d(i, j))``, with the distance divided by the largest of row i.
@@ -100,7 +100,7 @@ def expand_sets(near: Tensor, mask: Tensor, half: Tensor, absent: int) -> Tensor
     return members
 
 
-def set_distances(source: DistanceSource, neighbours: Neighbours, rows: Tensor, cols: Tensor) -> Tensor:
+def set_distances(source: AllPairsSource, neighbours: Neighbours, rows: Tensor, cols: Tensor) -> Tensor:
     """Return distances of pairs, from the neighbour lists where these hold them, else computed."""
     first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
     sorted_near, order = neighbours.indices[first:last].sort(dim=1)

@@ -1,10 +1,11 @@
-"""The final distance, streamed: Jaccard distance of the encodings, mixed with the original one."""
+"""Jaccard distances of the encodings, mixed with the original distances."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from videoreid.distances import AllPairsSource
 from videoreid.errors import ProtocolError
 from videoreid.metrics.reranking.encoding import (
     CHUNK_ELEMENTS,
@@ -15,24 +16,15 @@ from videoreid.metrics.reranking.encoding import (
     row_scale,
 )
 from videoreid.metrics.reranking.neighbours import nearest_neighbours
-from videoreid.metrics.reranking.sources import DistanceSource
 
-__all__ = ["rerank_blocks"]
+__all__ = ["RerankedDistances"]
 
 BLOCK_ELEMENTS = 1 << 23
 """Distances in a yielded block: 32 MiB of float32, of which three are held at a time."""
 
 
-def rerank_blocks(
-    source: DistanceSource,
-    *,
-    k1: int,
-    k2: int,
-    lambda_value: float,
-    exponent: float,
-    chunk_size: int,
-) -> Iterator[tuple[slice, Tensor]]:
-    """Yield ``(query rows, distances (rows, G))``; the heavy work is done before the first block comes.
+class RerankedDistances:
+    """Final distances of any queries; the heavy work, which looks at all pairs of rows, is done at construction.
 
     Args:
         source: the original distances.
@@ -40,36 +32,56 @@ def rerank_blocks(
         k2: size of the query expansion; 1 leaves it out.
         lambda_value: weight of the original distance, 0..1.
         exponent: power the original distances are raised to.
-        chunk_size: rows and columns of a tile, and at most so many rows of a yielded block.
+        chunk_size: rows and columns of a tile, and at most so many queries of a step.
 
     Raises:
         ProtocolError: the powers of the distances are beyond their floating type.
     """
-    kept = min(max(k1 + 1, k2), source.num_rows)
-    neighbours = nearest_neighbours(source, kept, chunk_size)
-    largest = neighbours.maxima.max()
-    if not torch.isfinite(largest**exponent):
-        raise ProtocolError(
-            f"distances of up to {float(largest):.3g}, raised to the power {exponent:g}, leave the range of "
-            f"{neighbours.maxima.dtype}; scale or normalise the features"
-        )
-    encoded = encode_rows(source, neighbours, k1, exponent)
-    if k2 > 1:
-        encoded = average_rows(encoded, neighbours.indices[:, :k2])
-    scale = lambda_value * row_scale(neighbours.maxima[: source.num_queries], exponent)
-    del neighbours
-    inverted = invert_rows(encoded, source.num_queries, source.num_rows)
-    num_gallery = source.num_rows - source.num_queries
-    step = min(chunk_size, max(1, BLOCK_ELEMENTS // num_gallery))
-    for start in range(0, source.num_queries, step):
-        rows = slice(start, min(start + step, source.num_queries))
-        overlap = shared_mass(encoded, inverted, rows, num_gallery)
-        block = overlap.div_(2 - overlap).mul_(lambda_value - 1).add_(1 - lambda_value)
-        if lambda_value > 0:  # the original distances of these rows are computed again rather than kept
-            original = source.block(rows, slice(source.num_queries, source.num_rows))
-            original = original if exponent == 1 else original.pow_(exponent)
-            block.addcmul_(original, scale[rows, None])
-        yield rows, block
+
+    def __init__(
+        self,
+        source: AllPairsSource,
+        *,
+        k1: int,
+        k2: int,
+        lambda_value: float,
+        exponent: float,
+        chunk_size: int,
+    ) -> None:
+        kept = min(max(k1 + 1, k2), source.num_rows)
+        neighbours = nearest_neighbours(source, kept, chunk_size)
+        largest = neighbours.maxima.max()
+        if not torch.isfinite(largest**exponent):
+            raise ProtocolError(
+                f"distances of up to {float(largest):.3g}, raised to the power {exponent:g}, leave the range of "
+                f"{neighbours.maxima.dtype}; scale or normalise the features"
+            )
+        encoded = encode_rows(source, neighbours, k1, exponent)
+        if k2 > 1:
+            encoded = average_rows(encoded, neighbours.indices[:, :k2])
+        self._scale = lambda_value * row_scale(neighbours.maxima[: source.num_queries], exponent)
+        del neighbours
+        self._encoded = encoded
+        self._inverted = invert_rows(encoded, source.num_queries, source.num_rows)
+        self._source, self._lambda, self._exponent = source, lambda_value, exponent
+        self.shape = source.num_queries, source.num_rows - source.num_queries
+        self.row_step = min(chunk_size, max(1, BLOCK_ELEMENTS // self.shape[1]))
+
+    def rows(self, rows: slice) -> Tensor:
+        """Return the distances ``(rows, G)`` of some queries."""
+        overlap = shared_mass(self._encoded, self._inverted, rows, self.shape[1])
+        block = overlap.div_(2 - overlap).mul_(self._lambda - 1).add_(1 - self._lambda)
+        if self._lambda > 0:  # the original distances of these rows are computed again rather than kept
+            original = self._source.block(rows, slice(self._source.num_queries, self._source.num_rows))
+            original = original if self._exponent == 1 else original.pow_(self._exponent)
+            block.addcmul_(original, self._scale[rows, None])
+        return block
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield ``(query rows, distances (rows, G))``, ``row_step`` queries at a time."""
+        for start in range(0, self.shape[0], self.row_step):
+            rows = slice(start, min(start + self.row_step, self.shape[0]))
+            yield rows, self.rows(rows)
 
 
 def invert_rows(encoded: SparseRows, first_row: int, num_cols: int) -> SparseRows:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from videoreid.distances import AllPairsSource, DistanceSource, FeaturePairs, MatrixPairs, StreamedSource
 from videoreid.errors import ConfigError
-from videoreid.metrics.reranking.jaccard import rerank_blocks
-from videoreid.metrics.reranking.sources import DistanceSource, FeatureDistances, MatrixDistances
+from videoreid.metrics.reranking.jaccard import RerankedDistances
 from videoreid.types import Features
 from videoreid.utils import get_logger
 from videoreid.utils.arrays import as_tensor
@@ -39,7 +38,7 @@ class KReciprocal:
         lambda_value: weight of the original distance, 0..1; the published 0.3.
         exponent: power the distances are raised to inside. The published code squares what it is given, also a
             distance that is squared already; 1 leaves distances as they are.
-        metric: a key of `videoreid.functional.DISTANCES`, by which features are compared.
+        metric: a key of `videoreid.distances.DISTANCES`, by which features are compared.
         chunk_size: rows of a tile; None chooses by device. It changes memory and speed, not the outcome.
 
     Raises:
@@ -78,45 +77,37 @@ class KReciprocal:
         extra += "" if self.metric == "cosine" else f", metric={self.metric}"
         return f"KReciprocal(k1={self.k1}, k2={self.k2}, lambda_value={self.lambda_value:g}{extra})"
 
-    def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
-        """Return the re-ranked ``(Q, G)`` distances of two sets of features.
+    def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
+        """Return the re-ranked distances of two sets of features, computed row by row when they are asked for.
 
         Args:
-            distances: ``(Q, G)``, by the metric of these settings: they are checked, then computed again.
+            distances: of these features, by the metric of these settings.
             query: embeddings of the queries.
             gallery: embeddings of the gallery.
 
         Raises:
             ConfigError: ``distances`` are of another metric, or another refiner changed them.
         """
-        source = FeatureDistances(query.embeddings, gallery.embeddings, self.metric)
-        self.check_given(distances, source)
-        return collect_blocks(source, self.blocks(source))
+        self.check_metric(distances)
+        return self.streamed(FeaturePairs(query.embeddings, gallery.embeddings, self.metric))
 
-    def check_given(self, distances: Tensor, source: FeatureDistances) -> None:
-        """Compare the first rows of given distances with those of the features.
-
-        Raises:
-            ConfigError: they differ.
-        """
-        some = slice(0, min(16, source.num_queries))
-        expected = source.block(some, slice(source.num_queries, source.num_rows))
-        found = distances[some].to(expected)
-        tolerance = 1e-3 * max(float(expected.max()), 1e-6)
-        if found.shape != expected.shape or float((found - expected).abs().max()) > tolerance:
+    def check_metric(self, distances: DistanceSource) -> None:
+        """Raise ConfigError unless ``distances`` are those of the features by the metric of these settings."""
+        if distances.metric != self.metric:
             raise ConfigError(
-                f"{self.name} compares features by {self.metric!r}, but was given other distances: "
-                "name their metric, put it before other refiners, or call k_reciprocal_rerank_distances"
+                f"{self.name} compares features by {self.metric!r}, but was given other distances "
+                f"({distances.metric or 'changed, or of unknown metric'}): name their metric, put it before other "
+                "refiners, or call k_reciprocal_rerank_distances"
             )
 
-    def blocks(self, source: DistanceSource) -> Iterator[tuple[slice, Tensor]]:
-        """Yield ``(query rows, distances (rows, G))`` for any source of distances."""
+    def rerank(self, source: AllPairsSource) -> RerankedDistances:
+        """Return the re-ranked distances of any source, after the heavy work."""
         if self.k1 >= source.num_rows:
             get_logger(__name__).warning(
                 "k1=%d with %d rows in all: every row is a neighbour of every other", self.k1, source.num_rows
             )
         default = 2048 if source.device.type == "cpu" else 8192
-        return rerank_blocks(
+        return RerankedDistances(
             source,
             k1=int(self.k1),
             k2=int(self.k2),
@@ -124,6 +115,11 @@ class KReciprocal:
             exponent=float(self.exponent),
             chunk_size=int(self.chunk_size or default),
         )
+
+    def streamed(self, source: AllPairsSource) -> StreamedSource:
+        """Return the same as a source, for an evaluation."""
+        reranked = self.rerank(source)
+        return StreamedSource(reranked.rows, reranked.shape, reranked.row_step)
 
 
 def k_reciprocal_rerank(
@@ -148,7 +144,7 @@ def k_reciprocal_rerank(
         k1: size of the reciprocal neighbourhoods; more than there are rows means all of them.
         k2: rows averaged by query expansion; 1 leaves it out.
         lambda_value: weight of the original distance, 0..1.
-        metric: a key of `videoreid.functional.DISTANCES`.
+        metric: a key of `videoreid.distances.DISTANCES`.
         exponent: 2 as published, also where ``metric`` is squared already; see `KReciprocal`.
         chunk_size: rows of a tile; None chooses by device.
 
@@ -159,8 +155,8 @@ def k_reciprocal_rerank(
     Reference: Zhong et al., CVPR 2017, eq. 12.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
-    source = FeatureDistances(as_tensor("query", query), as_tensor("gallery", gallery), metric)
-    return collect_blocks(source, settings.blocks(source))
+    source = FeaturePairs(as_tensor("query", query), as_tensor("gallery", gallery), metric)
+    return settings.streamed(source).dense()
 
 
 def k_reciprocal_rerank_blocks(
@@ -179,7 +175,8 @@ def k_reciprocal_rerank_blocks(
     Args, Raises and Reference: those of `k_reciprocal_rerank`; ``chunk_size`` also limits the rows of a block.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, metric, chunk_size)
-    return settings.blocks(FeatureDistances(as_tensor("query", query), as_tensor("gallery", gallery), metric))
+    source = FeaturePairs(as_tensor("query", query), as_tensor("gallery", gallery), metric)
+    return settings.rerank(source).blocks()
 
 
 def k_reciprocal_rerank_distances(
@@ -213,8 +210,8 @@ def k_reciprocal_rerank_distances(
         ProtocolError: a set is empty, or a distance is NaN, infinite or negative.
     """
     settings = KReciprocal(k1, k2, lambda_value, exponent, chunk_size=chunk_size)
-    source = MatrixDistances(as_tensor("q_g", q_g), as_tensor("q_q", q_q), as_tensor("g_g", g_g))
-    return collect_blocks(source, settings.blocks(source))
+    source = MatrixPairs(as_tensor("q_g", q_g), as_tensor("q_q", q_q), as_tensor("g_g", g_g))
+    return settings.streamed(source).dense()
 
 
 def re_ranking(
@@ -230,12 +227,3 @@ def re_ranking(
     matrices = zip(names, (q_g_dist, q_q_dist, g_g_dist), strict=True)
     q_g, q_q, g_g = (as_tensor(name, matrix) for name, matrix in matrices)
     return k_reciprocal_rerank_distances(q_g, q_q, g_g, k1, k2, lambda_value).cpu().numpy()
-
-
-def collect_blocks(source: DistanceSource, blocks: Iterator[tuple[slice, Tensor]]) -> Tensor:
-    """Put the streamed blocks of ``source`` into one ``(Q, G)`` matrix."""
-    shape = source.num_queries, source.num_rows - source.num_queries
-    result = torch.empty(shape, dtype=source.dtype, device=source.device)
-    for rows, block in blocks:
-        result[rows] = block
-    return result

@@ -1,11 +1,11 @@
-"""One streamed pass over all pairs: the nearest neighbours of every row, and its largest distance."""
+"""Nearest neighbours and largest distance of every row, in one pass over all pairs."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from videoreid.metrics.reranking.sources import DistanceSource
+from videoreid.distances import AllPairsSource
 
 __all__ = ["Neighbours", "nearest_neighbours"]
 
@@ -85,7 +85,7 @@ class Neighbours:
         self.indices[rows] = indices.gather(1, order[:, :k])
 
 
-def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neighbours:
+def nearest_neighbours(source: AllPairsSource, k: int, chunk_size: int) -> Neighbours:
     """Return the neighbours of all rows of ``source``; a symmetric source computes each pair once.
 
     Args:
@@ -109,7 +109,7 @@ def nearest_neighbours(source: DistanceSource, k: int, chunk_size: int) -> Neigh
     return result
 
 
-def settle(source: DistanceSource, neighbours: Neighbours, k: int) -> None:
+def settle(source: AllPairsSource, neighbours: Neighbours, k: int) -> None:
     """Order the kept neighbours by their exact distances, ties by row number, and keep the ``k`` nearest.
 
     Only those are measured again whose place the rounding of tiles can have decided.
@@ -147,7 +147,7 @@ def undecided(distances: Tensor, k: int, rounding: float) -> Tensor:
     return (before | after) & counts
 
 
-def row_blocks(source: DistanceSource, chunk_size: int) -> Iterator[slice]:
+def row_blocks(source: AllPairsSource, chunk_size: int) -> Iterator[slice]:
     """Yield slices that cover all rows, none of them across the border of queries and gallery."""
     for first, last in ((0, source.num_queries), (source.num_queries, source.num_rows)):
         for start in range(first, last, chunk_size):

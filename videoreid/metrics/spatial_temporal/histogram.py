@@ -1,4 +1,4 @@
-"""How long people take from camera to camera: visits, votes, the histogram and its smoothed form."""
+"""Histogram of transition times between cameras: visits, votes, smoothing."""
 
 from typing import NamedTuple
 

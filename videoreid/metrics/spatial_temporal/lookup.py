@@ -1,5 +1,6 @@
-"""Look up the spatial-temporal factor of pairs: one table, one index, streamed."""
+"""Joint scores of pairs: the factor of appearance times the factor of time, which one table holds."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +8,21 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError, ProtocolError
+from videoreid.metrics.spatial_temporal.rules import JointRules
 from videoreid.utils.arrays import as_times
 
-__all__ = ["Sightings", "factor_table", "look_up", "sightings"]
+__all__ = [
+    "JointScores",
+    "Sightings",
+    "factor_table",
+    "look_up",
+    "sightings",
+    "time_factors",
+    "visual_factor",
+]
+
+CHUNK_ELEMENTS = 1 << 21
+"""Pairs scored at a time: 16 MiB for each of a few arrays."""
 
 
 class Sightings(NamedTuple):
@@ -28,6 +41,10 @@ class Sightings(NamedTuple):
     def part(self, rows: slice | Tensor) -> "Sightings":
         """Return some rows."""
         return Sightings(self.cameras[rows], self.starts[rows], self.ends[rows])
+
+    def to(self, device: torch.device) -> "Sightings":
+        """Return them on a device."""
+        return Sightings(*(values.to(device) for values in self))
 
     def along(self, dim: int) -> "Sightings":
         """Return them as a column (0) or as a row (1), to be broadcast."""
@@ -84,6 +101,24 @@ def sightings(
     )
 
 
+def visual_factor(similarity: Tensor, rules: JointRules) -> Tensor:
+    """Return the factor of appearance of any cosine similarities."""
+    return torch.sigmoid(similarity * rules.visual_gamma - math.log(rules.visual_lambda))
+
+
+def time_factors(distribution: np.ndarray, neutral: float, rules: JointRules) -> Tensor:
+    """Return the factor of time by query camera, gallery camera and signed bin, see `factor_table`; float64, CPU.
+
+    Args:
+        distribution: ``(C, C, bins)`` probabilities [to][from][bin].
+        neutral: probability of pairs of unknown place or time.
+        rules: how scores are made.
+    """
+    table = factor_table(distribution, neutral, same_camera_neutral=rules.same_camera == "neutral")
+    np.exp(np.multiply(table, -rules.time_gamma, out=table), out=table)
+    return torch.from_numpy(1 / (1 + rules.time_lambda * table))
+
+
 def factor_table(probabilities: np.ndarray, neutral: float, *, same_camera_neutral: bool) -> np.ndarray:
     """Return ``(C + 1, C + 1, 2 * bins + 2)``: probabilities by query camera, gallery camera and signed bin.
 
@@ -124,3 +159,35 @@ def look_up(table: Tensor, query: Sightings, gallery: Sightings, *, interval: fl
     width = table.shape[2]
     index.add_(query.cameras * (table.shape[1] * width) + bins).add_(gallery.cameras * width)
     return torch.take(table, index)
+
+
+class JointScores:
+    """Joint scores of any queries, from their cosine similarities.
+
+    Args:
+        factors: of `time_factors`.
+        query: Q sightings.
+        gallery: G sightings.
+        interval: width of a bin.
+        rules: how scores are made.
+    """
+
+    def __init__(
+        self, factors: Tensor, query: Sightings, gallery: Sightings, *, interval: float, rules: JointRules
+    ) -> None:
+        self._factors, self._query, self._gallery = factors, query, gallery
+        self._interval, self._rules = interval, rules
+
+    def rows(self, similarity: Tensor, first: int = 0) -> Tensor:
+        """Return ``(n, G)`` scores of the queries from ``first`` on, whose similarities ``(n, G)`` these are."""
+        self._factors = self._factors.to(similarity.device, similarity.dtype)
+        self._query, self._gallery = self._query.to(similarity.device), self._gallery.to(similarity.device)
+        scores = torch.empty_like(similarity, memory_format=torch.contiguous_format)
+        step = max(1, CHUNK_ELEMENTS // max(1, similarity.shape[1]))
+        for start in range(0, len(similarity), step):
+            rows = slice(start, min(start + step, len(similarity)))
+            seen = self._query.part(slice(first + rows.start, first + rows.stop)).along(0)
+            gaps = self._rules.between == "gap"
+            factor = look_up(self._factors, seen, self._gallery.along(1), interval=self._interval, gaps=gaps)
+            torch.mul(visual_factor(similarity[rows], self._rules), factor, out=scores[rows])
+        return scores

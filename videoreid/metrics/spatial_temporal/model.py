@@ -3,35 +3,30 @@
 Reference: Wang, Lai, Huang, Xie, "Spatial-temporal person re-identification" (st-ReID), AAAI 2019.
 """
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from functools import partial
 from typing import Literal, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from videoreid.errors import ConfigError, ProtocolError, WeightsError
+from videoreid.distances import DistanceSource, StreamedSource
+from videoreid.distances.features import ROW_STEP
+from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics.spatial_temporal.histogram import (
     smooth_histogram,
     training_visits,
     transition_histogram,
 )
-from videoreid.metrics.spatial_temporal.lookup import Sightings, factor_table, look_up, sightings
+from videoreid.metrics.spatial_temporal.lookup import JointScores, Sightings, sightings, time_factors
 from videoreid.metrics.spatial_temporal.rules import JointRules
+from videoreid.metrics.spatial_temporal.storage import read_model, refusing_damage, write_model
 from videoreid.types import Features
-from videoreid.utils import atomic_path
 from videoreid.utils.arrays import as_tensor
 
 __all__ = ["JointRules", "SpatialTemporalModel"]
-
-FILE_VERSION = 1
-CHUNK_ELEMENTS = 1 << 21
-"""Pairs scored at a time: 16 MiB for each of a few arrays."""
 
 Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 
@@ -122,21 +117,12 @@ class SpatialTemporalModel:
             raise ConfigError(f"visits must be mean or clustered, got {visits!r}")
         if num_bins < 1 or not 0 < interval < math.inf:
             raise ConfigError(f"expected interval > 0 and num_bins >= 1, got {interval!r} and {num_bins!r}")
-        pids, camids = _integers("pids", pids), _integers("camids", camids)
-        if num_cameras is None:
-            num_cameras = int(camids.max(initial=-1)) + 1
-        seen = sightings(
-            "training", camids, times, end_times, length=len(pids), offsets=rules.offsets(num_cameras)
-        )
+        ids = _integers("pids", pids), _integers("camids", camids)
         gap = None
         if visits == "clustered":
             gap = max(sigma, 1) * interval if rules.visit_gap is None else rules.visit_gap
-        histogram = transition_histogram(
-            training_visits(pids, *(values.numpy() for values in seen), num_cameras=num_cameras, gap=gap),
-            num_cameras=num_cameras,
-            interval=interval,
-            num_bins=num_bins,
-            gaps=rules.between == "gap",
+        histogram = _training_histogram(
+            *ids, times, end_times, rules=rules, num_cameras=num_cameras, bins=(interval, num_bins), gap=gap
         )
         return cls(histogram, float(interval), float(sigma), visits, rules)
 
@@ -169,28 +155,27 @@ class SpatialTemporalModel:
         """Return the same histogram, smoothed by ``sigma`` bins instead (published: 50)."""
         return replace(self, sigma=float(sigma))
 
-    def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
-        """Return ``1 - joint score`` for cosine distances of two sets of features.
+    def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
+        """Return ``1 - joint score`` for cosine distances of two sets of features, row by row when asked for.
+
+        Args:
+            distances: cosine distances, also some that another refiner changed within 0..2.
+            query: cameras and times of the queries.
+            gallery: the same of the gallery.
 
         Raises:
-            ConfigError: ``distances`` are outside 0..2, so they are not cosine distances.
+            ConfigError: ``distances`` are of another metric, or, when they are computed, outside 0..2.
             ProtocolError: a camera is unknown to the model.
         """
-        lowest, highest = float(distances.min()), float(distances.max())
-        if lowest < -1e-3 or highest > 2 + 1e-3:
+        if distances.metric not in ("cosine", None):
             raise ConfigError(
-                f"the spatial-temporal metric refines cosine distances, within 0..2; got {lowest:g}..{highest:g}"
+                f"the spatial-temporal metric refines cosine distances, got {distances.metric!r}"
             )
-        score = self.joint(
-            1 - distances,
-            q_camids=query.camids,
-            g_camids=gallery.camids,
-            q_times=query.times,
-            g_times=gallery.times,
-            q_end_times=query.end_times,
-            g_end_times=gallery.end_times,
-        )
-        return 1 - score
+        sides = [("query", query), ("gallery", gallery)]
+        seen = [_sightings(self, side, f.camids, f.times, f.end_times, len(f)) for side, f in sides]
+        scores = _joint_scores(self, *seen)
+        compute = partial(_joint_distances, distances, scores)
+        return StreamedSource(compute, distances.shape, distances.row_step or ROW_STEP)
 
     def joint(
         self,
@@ -227,57 +212,15 @@ class SpatialTemporalModel:
         bad = given.sum(1).isnan().nonzero().flatten().tolist()
         if bad:
             raise ProtocolError(f"similarities of {len(bad)} queries are NaN, the first {bad[:5]}")
-        query = self.sightings("query", q_camids, q_times, q_end_times, len(given), given.device)
-        gallery = self.sightings("gallery", g_camids, g_times, g_end_times, given.shape[1], given.device)
-        table = self.time_factors().to(given.device, given.dtype)
-        scores = torch.empty_like(given, memory_format=torch.contiguous_format)
-        step = max(1, CHUNK_ELEMENTS // max(1, given.shape[1]))
-        for start in range(0, len(given), step):
-            rows = slice(start, start + step)
-            factor = self.look_up(table, query.part(rows).along(0), gallery.along(1))
-            torch.mul(self.visual_factor(given[rows]), factor, out=scores[rows])
+        query = _sightings(self, "query", q_camids, q_times, q_end_times, len(given))
+        gallery = _sightings(self, "gallery", g_camids, g_times, g_end_times, given.shape[1])
+        scores = _joint_scores(self, query, gallery).rows(given)
         return scores if isinstance(similarity, Tensor) else scores.numpy()
-
-    def visual_factor(self, similarity: Tensor) -> Tensor:
-        """Return the factor of appearance of any cosine similarities."""
-        return torch.sigmoid(similarity * self.rules.visual_gamma - math.log(self.rules.visual_lambda))
-
-    def time_factors(self) -> Tensor:
-        """Return the factor of time by query camera, gallery camera and signed bin, float64 on the CPU."""
-        table = factor_table(
-            self.distribution, self.neutral, same_camera_neutral=self.rules.same_camera == "neutral"
-        )
-        np.exp(np.multiply(table, -self.rules.time_gamma, out=table), out=table)
-        return torch.from_numpy(1 / (1 + self.rules.time_lambda * table))
-
-    def look_up(self, table: Tensor, query: Sightings, gallery: Sightings) -> Tensor:
-        """Return entries of a table for pairs of sightings that broadcast against each other."""
-        return look_up(table, query, gallery, interval=self.interval, gaps=self.rules.between == "gap")
-
-    def sightings(
-        self,
-        side: str,
-        camids: np.ndarray,
-        times: np.ndarray,
-        end_times: np.ndarray | None,
-        length: int,
-        device: torch.device,
-    ) -> Sightings:
-        """Check where and when one side was seen, and put it on the common clock."""
-        offsets = self.rules.offsets(self.num_cameras)
-        seen = sightings(side, camids, times, end_times, length=length, offsets=offsets)
-        return Sightings(*(values.to(device) for values in seen))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one ``.npz`` file, whole or not at all."""
         settings = {"interval": self.interval, "sigma": self.sigma, "visits": self.visits}
-        with atomic_path(path) as target, target.open("wb") as file:
-            np.savez_compressed(
-                file,
-                version=FILE_VERSION,
-                histogram=self.histogram,
-                settings=json.dumps({**settings, "rules": asdict(self.rules)}),
-            )
+        write_model(path, self.histogram, {**settings, "rules": asdict(self.rules)})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "SpatialTemporalModel":
@@ -286,19 +229,57 @@ class SpatialTemporalModel:
         Raises:
             WeightsError: the file is missing, damaged, of another kind, or of a later version.
         """
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                version = int(stored["version"])
-                if version != FILE_VERSION:
-                    raise WeightsError(
-                        f"{path} has version {version}, not {FILE_VERSION}: update the library"
-                    )
-                histogram, settings = stored["histogram"], json.loads(str(stored["settings"]))
+        with refusing_damage(path):
+            histogram, settings = read_model(path)
             return cls(histogram, rules=JointRules(**settings.pop("rules")), **settings)
-        except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, AttributeError) as error:
-            raise WeightsError(
-                f"{path} is no spatial-temporal model ({error!r}); fit one and save it there"
-            ) from error
+
+
+def _training_histogram(
+    pids: np.ndarray,
+    camids: np.ndarray,
+    times: np.ndarray,
+    end_times: np.ndarray | None,
+    *,
+    rules: JointRules,
+    num_cameras: int | None,
+    bins: tuple[float, int],
+    gap: float | None,
+) -> np.ndarray:
+    if num_cameras is None:
+        num_cameras = int(camids.max(initial=-1)) + 1
+    offsets = rules.offsets(num_cameras)
+    seen = sightings("training", camids, times, end_times, length=len(pids), offsets=offsets)
+    visits = training_visits(pids, *(values.numpy() for values in seen), num_cameras=num_cameras, gap=gap)
+    return transition_histogram(
+        visits, num_cameras=num_cameras, interval=bins[0], num_bins=bins[1], gaps=rules.between == "gap"
+    )
+
+
+def _sightings(
+    model: SpatialTemporalModel,
+    side: str,
+    camids: np.ndarray,
+    times: np.ndarray,
+    end_times: np.ndarray | None,
+    length: int,
+) -> Sightings:
+    offsets = model.rules.offsets(model.num_cameras)
+    return sightings(side, camids, times, end_times, length=length, offsets=offsets)
+
+
+def _joint_scores(model: SpatialTemporalModel, query: Sightings, gallery: Sightings) -> JointScores:
+    factors = time_factors(model.distribution, model.neutral, model.rules)
+    return JointScores(factors, query, gallery, interval=model.interval, rules=model.rules)
+
+
+def _joint_distances(distances: DistanceSource, scores: JointScores, rows: slice) -> Tensor:
+    part = distances.rows(rows)
+    lowest, highest = float(part.min()), float(part.max())
+    if lowest < -1e-3 or highest > 2 + 1e-3:
+        raise ConfigError(
+            f"the spatial-temporal metric refines cosine distances, within 0..2; got {lowest:g}..{highest:g}"
+        )
+    return 1 - scores.rows(1 - part, rows.start)
 
 
 def _integers(name: str, values: np.ndarray) -> np.ndarray:

@@ -6,9 +6,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from videoreid.distances import DistanceSource, FeaturePairs, StreamedSource
 from videoreid.errors import ConfigError
-from videoreid.metrics.reranking.k_reciprocal import KReciprocal, collect_blocks
-from videoreid.metrics.reranking.sources import FeatureDistances
+from videoreid.metrics.reranking import KReciprocal
+from videoreid.metrics.spatial_temporal.lookup import (
+    Sightings,
+    look_up,
+    sightings,
+    time_factors,
+    visual_factor,
+)
 from videoreid.metrics.spatial_temporal.model import SpatialTemporalModel
 from videoreid.types import Features
 
@@ -49,11 +56,11 @@ class JointKReciprocal:
         """How a protocol line names it."""
         return f"{self.model.name} + joint {self.settings.name}, {self.rule}"
 
-    def __call__(self, distances: Tensor, query: Features, gallery: Features) -> Tensor:
-        """Return the re-ranked ``(Q, G)`` distances.
+    def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
+        """Return the re-ranked distances, computed row by row when they are asked for.
 
         Args:
-            distances: ``(Q, G)`` cosine distances: they are checked, then computed again.
+            distances: cosine distances of these features.
             query: embeddings, cameras and times of the queries.
             gallery: the same of the gallery.
 
@@ -61,12 +68,13 @@ class JointKReciprocal:
             ConfigError: ``distances`` are not the cosine distances of the features.
             ProtocolError: a camera is unknown to the model.
         """
-        source = JointDistances(self.model, query, gallery, repaired=self.rule == "repaired")
-        self.settings.check_given(distances, source.appearance)
-        return collect_blocks(source, self.settings.blocks(source))
+        self.settings.check_metric(distances)
+        return self.settings.streamed(
+            JointPairs(self.model, query, gallery, repaired=self.rule == "repaired")
+        )
 
 
-class JointDistances:
+class JointPairs:
     """Distances made of joint scores; asymmetric where two rows were seen at the same time.
 
     Args:
@@ -82,25 +90,27 @@ class JointDistances:
     def __init__(
         self, model: SpatialTemporalModel, query: Features, gallery: Features, *, repaired: bool
     ) -> None:
-        self.appearance = FeatureDistances(query.embeddings, gallery.embeddings, "cosine")
+        self.appearance = FeaturePairs(query.embeddings, gallery.embeddings, "cosine")
         self.num_queries, self.num_rows = self.appearance.num_queries, self.appearance.num_rows
         self.device, self.dtype = self.appearance.device, self.appearance.dtype
         both = query.concat(gallery)
-        self._model = model
-        self._seen = model.sightings(
-            "joint", both.camids, both.times, both.end_times, self.num_rows, self.device
+        self._rules, self._interval = model.rules, model.interval
+        offsets = model.rules.offsets(model.num_cameras)
+        seen = sightings(
+            "joint", both.camids, both.times, both.end_times, length=self.num_rows, offsets=offsets
         )
-        self._table = model.time_factors().to(self.device, self.dtype)
+        self._seen = seen.to(self.device)
+        factors = time_factors(model.distribution, model.neutral, model.rules)
+        self._table = factors.to(self.device, self.dtype)
         self._repaired = repaired
-        ends = model.visual_factor(torch.tensor([-1.0, 1.0], dtype=torch.float64))
-        factors = model.time_factors()
+        ends = visual_factor(torch.tensor([-1.0, 1.0], dtype=torch.float64), model.rules)
         self._lowest = float(ends[0] * factors.min()) if repaired else 0.0
         self._highest = float(ends[1] * factors.max()) if repaired else 1.0
 
     def block(self, rows: slice, cols: slice) -> Tensor:
-        """Return the tile of ``rows`` and ``cols``; the columns ask and the rows are found, see `DistanceSource`."""
+        """Return the tile of ``rows`` and ``cols``; the columns ask and the rows are found, see `AllPairsSource`."""
         asks, found = self._seen.part(cols).along(1), self._seen.part(rows).along(0)
-        tile = self._join(self.appearance.block(rows, cols), self._model.look_up(self._table, asks, found))
+        tile = self._join(self.appearance.block(rows, cols), self._look_up(asks, found))
         start, stop = max(rows.start, cols.start), min(rows.stop, cols.stop)
         if self._repaired and start < stop:
             same = torch.arange(start, stop, device=self.device)
@@ -109,10 +119,13 @@ class JointDistances:
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
         """Return the distances of the given pairs."""
-        factors = self._model.look_up(self._table, self._seen.part(cols), self._seen.part(rows))
+        factors = self._look_up(self._seen.part(cols), self._seen.part(rows))
         distances = self._join(self.appearance.pairs(rows, cols).to(self.dtype), factors)
         return distances.masked_fill_(rows == cols, 0) if self._repaired else distances
 
+    def _look_up(self, asks: Sightings, found: Sightings) -> Tensor:
+        return look_up(self._table, asks, found, interval=self._interval, gaps=self._rules.between == "gap")
+
     def _join(self, appearance: Tensor, factors: Tensor) -> Tensor:
-        score = self._model.visual_factor(appearance.neg_().add_(1)).mul_(factors)
+        score = visual_factor(appearance.neg_().add_(1), self._rules).mul_(factors)
         return score.sub_(self._lowest).mul_(-2 / (self._highest - self._lowest)).add_(2).clamp_(min=0)

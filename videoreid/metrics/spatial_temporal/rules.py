@@ -1,4 +1,4 @@
-"""How appearance and time are read and joined."""
+"""Settings of the joint score of appearance and time."""
 
 import math
 from dataclasses import dataclass

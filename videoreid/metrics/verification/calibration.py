@@ -1,4 +1,4 @@
-"""From a distance to the probability that two tracklets show the same person."""
+"""Calibration: the probability that two tracklets at a distance show the same person."""
 
 from dataclasses import dataclass
 

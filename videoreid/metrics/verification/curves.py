@@ -1,11 +1,11 @@
-"""Same person or not, decided pair by pair: error rates, curves and thresholds."""
+"""Verification of pairs: error rates, ROC curves and thresholds."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from videoreid.distances import pairwise_distance_chunks
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.functional import pairwise_distance_chunks
 from videoreid.metrics.ranking.pairs import same_person_pairs
 from videoreid.metrics.ranking.protocols import get_protocol
 from videoreid.types import EvaluationProtocol, Features
@@ -96,7 +96,7 @@ def pair_distances(
         query: Q tracklets.
         gallery: G tracklets.
         protocol: says what is junk; under the same-camera rule genuine pairs are of two cameras.
-        distance: a key of `functional.DISTANCES`.
+        distance: a key of `videoreid.distances.DISTANCES`.
         impostor_share: share of the impostor pairs to keep, drawn at random; they take 4 bytes each.
         seed: of the draw.
 

@@ -1,4 +1,4 @@
-"""Queries that may not be in the gallery at all: find and identify the known, refuse the unknown."""
+"""Open-set identification: detection and identification rate at a false alarm rate."""
 
 from dataclasses import dataclass
 

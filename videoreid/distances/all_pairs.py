@@ -1,20 +1,21 @@
-"""Where re-ranking takes its distances from: features, given matrices, or any other rule of two rows."""
+"""Distances of all rows, queries and gallery, to each other, for re-ranking."""
 
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from videoreid.distances.arithmetic import DISTANCES
+from videoreid.distances.rounding import full_precision, product_rounding
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.functional import DISTANCES
 
-__all__ = ["DistanceSource", "FeatureDistances", "MatrixDistances"]
+__all__ = ["AllPairsSource", "FeaturePairs", "MatrixPairs"]
 
 PAIR_ELEMENTS = 1 << 20
 """Numbers of one side that a gather of feature pairs holds at a time: 8 MiB of float64, which caches can hold."""
 
 
-class DistanceSource(Protocol):
+class AllPairsSource(Protocol):
     """Distances of the ``N = Q + G`` rows, queries first, never held as one matrix.
 
     The published code divides the columns of its matrix and transposes it. Entry ``(i, j)`` here is already of the
@@ -36,7 +37,7 @@ class DistanceSource(Protocol):
         """Return ``(M,)`` distances of the pairs ``rows (M,)``, ``cols (M,)``, in any floating type."""
 
 
-class FeatureDistances:
+class FeaturePairs:
     """Distances computed from features when they are asked for; a row is at distance exactly 0 of itself.
 
     Tiles are matrix products, whose rounding depends on their shape and on the device. `pairs` accumulates in
@@ -45,7 +46,7 @@ class FeatureDistances:
     Args:
         query: ``(Q, D)`` float; 16-bit values are computed with in float32.
         gallery: ``(G, D)``, the same type and device.
-        metric: a key of `videoreid.functional.DISTANCES`.
+        metric: a key of `videoreid.distances.DISTANCES`.
 
     Raises:
         ConfigError: unknown metric, wrong shapes, or types or devices that differ.
@@ -75,10 +76,11 @@ class FeatureDistances:
     def block(self, rows: slice, cols: slice) -> Tensor:
         """Return the tile of ``rows`` and ``cols``."""
         x, y = self._rows[rows], self._rows[cols]
-        if self.metric == "cosine":  # the rows are normalised already
-            tile = torch.addmm(self._one, x, y.t(), alpha=-1).clamp_(min=0)
-        else:
-            tile = DISTANCES[self.metric](x, y)
+        with full_precision(self.device):
+            if self.metric == "cosine":  # the rows are normalised already
+                tile = torch.addmm(self._one, x, y.t(), alpha=-1).clamp_(min=0)
+            else:
+                tile = DISTANCES[self.metric](x, y)
         start, stop = max(rows.start, cols.start), min(rows.stop, cols.stop)
         if start < stop:
             same = torch.arange(start, stop, device=self.device)
@@ -102,28 +104,7 @@ class FeatureDistances:
         return distances.masked_fill_(rows == cols, 0)
 
 
-def product_rounding(rows: Tensor) -> float:
-    """Return the bound on the rounding of ``1 - x . y`` in a matrix product, for rows of length 1.
-
-    It holds for any order of summation, hence for any tile. Infinite where products may be of lowered precision:
-    on devices other than the CPU, and on the CPU when torch was told to allow it. Euclidean tiles have no useful
-    bound: far from the origin their squares lose most of their digits.
-
-    Args:
-        rows: ``(N, D)`` float32 or float64.
-
-    Reference: N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, eq. 3.5.
-    """
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # recent releases set the precision by backend
-    setting = matmul.fp32_precision if matmul else torch.get_float32_matmul_precision()
-    if rows.device.type != "cpu" or setting not in ("none", "ieee", "highest"):
-        return torch.inf
-    steps = rows.shape[1] + 8  # the products, the subtraction, and lengths that are not 1 to the last digit
-    unit = (torch.finfo(rows.dtype).eps + torch.finfo(torch.float64).eps) / 2  # of the tile and of `pairs`
-    return steps * unit / (1 - steps * unit)
-
-
-class MatrixDistances:
+class MatrixPairs:
     """Distances read from the three matrices that the published code asks for.
 
     The gallery-to-query part is the transpose of ``q_g``, as published; ``q_q`` and ``g_g`` may be asymmetric, and

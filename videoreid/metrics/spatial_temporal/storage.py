@@ -1,0 +1,54 @@
+"""One ``.npz`` file for a fitted model: its histogram and its settings."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from videoreid.errors import WeightsError
+from videoreid.utils import atomic_path
+
+__all__ = ["read_model", "refusing_damage", "write_model"]
+
+FILE_VERSION = 1
+
+
+def write_model(path: str | os.PathLike[str], histogram: np.ndarray, settings: Mapping[str, Any]) -> None:
+    """Write a histogram and settings, whole or not at all.
+
+    Args:
+        path: the file.
+        histogram: ``(C, C, bins)``.
+        settings: what JSON can hold.
+    """
+    with atomic_path(path) as target, target.open("wb") as file:
+        np.savez_compressed(file, version=FILE_VERSION, histogram=histogram, settings=json.dumps(settings))
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the histogram and the settings of a file; nothing in it is executed.
+
+    Raises:
+        WeightsError: the file is of another version. Other damage raises what it raises, see `refusing_damage`.
+    """
+    with np.load(Path(path), allow_pickle=False) as stored:
+        version = int(stored["version"])
+        if version != FILE_VERSION:
+            raise WeightsError(f"{path} has version {version}, not {FILE_VERSION}: update the library")
+        return stored["histogram"], json.loads(str(stored["settings"]))
+
+
+@contextmanager
+def refusing_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever a damaged file raises, while it is read and made a model of, into WeightsError."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+        raise WeightsError(
+            f"{path} is no spatial-temporal model ({error!r}); fit one and save it there"
+        ) from error
