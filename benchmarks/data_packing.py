@@ -140,7 +140,7 @@ def measure(
     }
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=60_000)
     parser.add_argument("--folder", type=Path, required=True)
@@ -149,7 +149,11 @@ def main() -> None:
     parser.add_argument("--prepare", action="store_true")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--output", type=Path)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_arguments()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     start = time.perf_counter()

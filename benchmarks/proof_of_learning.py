@@ -33,7 +33,7 @@ from learning_methods import FRAMES_IN_BATCH, SIZE, STUDIES, TRUNKS, Method
 from mra_ablation import spread
 from torch import nn
 
-from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
+from videoreid.data import ClipLoader, ClipTransform, build_transform, eval_loader, train_loader
 from videoreid.data.datasets import build_dataset
 from videoreid.data.transforms import HorizontalFlip, PadCrop, RandomErasing, Resize
 from videoreid.engine import TrainSettings
@@ -53,8 +53,8 @@ SEEDS = (0, 1, 2)
 Job = tuple[str, str, int]
 
 
-def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: float, seed: int) -> float:
-    """Train for a fixed number of batches; return the mean loss of the last ten."""
+def training_clips(splits: Splits, method: Method, seed: int) -> ClipLoader:
+    """Return the batches of a method, all of the same number of frames."""
     steps_of_transform = [Resize(SIZE), HorizontalFlip(), PadCrop(6)]
     if method.erasing:
         steps_of_transform.append(RandomErasing())
@@ -63,7 +63,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
         if method.preset
         else ClipTransform(steps_of_transform)
     )
-    loader = train_loader(
+    return train_loader(
         splits.train,
         batch_size=method.clips or FRAMES_IN_BATCH // method.frames,
         num_frames=method.frames,
@@ -72,6 +72,11 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
         transform=transform,
         seed=seed,
     )
+
+
+def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: float, seed: int) -> float:
+    """Train for a fixed number of batches; return the mean loss of the last ten."""
+    loader = training_clips(splits, method, seed)
     criterion = method.criterion(model, splits.num_train_pids)
     optimizer = build_optimizer(model, "adamw", rate, weight_decay=WEIGHT_DECAY)
     warm_up = {"warmup": "linear", "warmup_epochs": max(1, steps // 8)} if method.warm_up else {}

@@ -70,6 +70,5 @@ def _tracklet(entry: Any) -> Tracklet:
     if isinstance(entry, Tracklet):
         return entry
     frames, pid, camid = entry[:3]
-    return Tracklet(
-        (frames,) if isinstance(frames, str | Path) else tuple(map(str, frames)), int(pid), int(camid)
-    )
+    paths = (str(frames),) if isinstance(frames, str | Path) else tuple(map(str, frames))
+    return Tracklet(paths, int(pid), int(camid))
