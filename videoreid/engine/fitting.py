@@ -311,9 +311,9 @@ class Fit:
             )
         engine.refuse_misfit(saved)
         if "run" in saved:
-            engine.run_id = saved["run"]["run"]
             refuse_other_run(self._describe(), saved["run"], path)
         engine.load_state_dict(saved)
+        engine.run_id = saved.get("run", {}).get("run", engine.run_id)
         engine.position = (engine.progress.epoch, engine.progress.batch, streams)
         set_random_state(streams[process_rank()]["now"])
         get_logger("engine").info("resumed from %s, step %d", path, engine.progress.step)
