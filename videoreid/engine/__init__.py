@@ -4,10 +4,13 @@ from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, sav
 from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.extractor import FeatureExtractor
+from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.holdout import hold_out_identities
 from videoreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine
 from videoreid.engine.inference import embed_frames, extract_features
+from videoreid.engine.learner import Learner
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.progress import Event
 from videoreid.engine.search import (
@@ -28,8 +31,11 @@ __all__ = [
     "Engine",
     "Event",
     "FeatureExtractor",
+    "FitPlan",
     "ImageSoftmaxEngine",
     "ImageTripletEngine",
+    "Learner",
+    "LoaderInfo",
     "Range",
     "TensorBoardLogger",
     "TrainSettings",
@@ -42,6 +48,7 @@ __all__ = [
     "evaluate",
     "extract_features",
     "find_checkpoint",
+    "fit",
     "hold_out_identities",
     "load_checkpoint",
     "open_all_layers",

@@ -14,7 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import check_matches
+from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.inference import extract_features
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
 from videoreid.errors import ConfigError, ProtocolError
@@ -142,18 +144,18 @@ class DataManagerEngine:
         engine = Engine(
             self.model, self.criterion, self.optimizer, self.scheduler, settings=settings, device=self.device
         )
-        engine.progress.epoch, last = epochs
+        start, last = epochs
         loader = self.datamanager.train_loader
-        lines = console_logger(print_freq, total_steps=(last - epochs[0]) * len(loader))
-        engine.fit(
-            loader,
-            last,
+        lines = console_logger(print_freq, total_steps=(last - start) * len(loader))
+        plan = FitPlan(
             validate=(lambda: self._scores(save_dir, options)) if self._targets() else None,
             output_dir=save_dir,
             resume=resume,
-            callbacks=[lines, CSVLogger(save_dir / "log.csv")],
+            start_epoch=start,
+            callbacks=(lines, CSVLogger(save_dir / "log.csv")),
             progress=False,
         )
+        fit(engine, loader, last, plan)
 
     def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
         """Score the model on every target and print the scores with their protocol.
@@ -191,10 +193,7 @@ class DataManagerEngine:
                 "the other targets are tested" if targets else "the model is trained and not tested",
             )
         for name, loaders in targets.items():
-            parts = [
-                getattr(getattr(loaders[part], "dataset", None), "tracklets", None)
-                for part in ("query", "gallery")
-            ]
+            parts = [LoaderInfo.of(loaders[part]).tracklets for part in ("query", "gallery")]
             if parts[0] is None or parts[1] is None:
                 continue
             try:

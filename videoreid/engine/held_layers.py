@@ -1,10 +1,33 @@
-"""Layers that the user put in eval mode by hand, and that training must not wake."""
+"""Which layers train in an epoch, and those in eval mode that training must not wake."""
 
 from collections.abc import Sequence
 
 from torch import nn
 
-__all__ = ["hold_in_eval", "layers_held_in_eval"]
+from videoreid.engine.freezing import open_all_layers, open_specified_layers
+from videoreid.engine.settings import TrainSettings
+
+__all__ = ["choose_layers", "layers_held_in_eval"]
+
+
+def choose_layers(model: nn.Module, settings: TrainSettings, epoch: int, held: Sequence[nn.Module]) -> None:
+    """Set train mode on the layers that train in an epoch.
+
+    Args:
+        model: the network.
+        settings: say which layers train at first.
+        epoch: epochs that are finished.
+        held: see `layers_held_in_eval`; those that have been opened in the meantime train.
+    """
+    if epoch < settings.fixbase_epochs:
+        open_specified_layers(model, settings.open_layers)
+    elif settings.fixbase_epochs:
+        open_all_layers(model)
+    else:
+        model.train()
+    for module in held:
+        if _is_fixed(module):
+            module.eval()
 
 
 def layers_held_in_eval(model: nn.Module) -> list[nn.Module]:
@@ -15,13 +38,6 @@ def layers_held_in_eval(model: nn.Module) -> list[nn.Module]:
     if not model.training:
         return []
     return [module for module in model.modules() if not module.training and _is_fixed(module)]
-
-
-def hold_in_eval(modules: Sequence[nn.Module]) -> None:
-    """Put modules back in eval mode, except those that have been opened in the meantime."""
-    for module in modules:
-        if _is_fixed(module):
-            module.eval()
 
 
 def _is_fixed(module: nn.Module) -> bool:
