@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.engine.gathering import gather_rows, shard_loader
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.modes import evaluating
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
@@ -62,7 +61,7 @@ def extract_features(
     index, embeddings, pids, camids, times = gather_rows(rows)
     if len(index) == 0:
         raise ProtocolError("the loader yielded no clip: there is nothing to extract")
-    return _per_tracklet(index, embeddings, (pids, camids, times), LoaderInfo.of(loader).tracklets)
+    return _per_tracklet(index, embeddings, (pids, camids, times), getattr(loader, "dataset", None))
 
 
 def embed_frames(
@@ -105,11 +104,12 @@ def _with_bar(loader: Iterable[Clip], *, enabled: bool) -> Iterator[Clip]:
         yield from bar
 
 
-def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], tracklets: Any) -> Features:
+def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], dataset: Any) -> Features:
     """Average the rows of equal index and read ids and times from the tracklets, or else from the clips."""
     unique, group, counts = torch.unique(index, return_inverse=True, return_counts=True)
     sums = torch.zeros(len(unique), embeddings.shape[1]).index_add_(0, group, embeddings)
     means = sums / counts.unsqueeze(1)
+    tracklets = getattr(dataset, "tracklets", None)
     if tracklets is not None:
         chosen = [tracklets[i] for i in unique.tolist()]
         return Features(

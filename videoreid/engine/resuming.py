@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint
-from videoreid.engine.gathering import gather_objects
+from videoreid.engine.gathering import any_process, gather_objects
 from videoreid.engine.learner import Learner
 from videoreid.engine.random_state import set_random_state
 from videoreid.engine.run_folder import RunRecord, claim_folder, describe_run, refuse_other_run
@@ -53,10 +53,11 @@ def begin_run(
 
 def _claim(folder: Path | None, record: RunRecord, learner: Learner, path: Path | None) -> None:
     gather_objects(None)  # every process has read before anything is moved
-    if folder is None or process_rank() != 0:
-        return
-    here = path is not None and path.resolve().parent == folder.resolve()
-    if claim_folder(folder, record, step=learner.progress.step, resumed_here=here):
+    best_moved = False
+    if folder is not None and process_rank() == 0:
+        here = path is not None and path.resolve().parent == folder.resolve()
+        best_moved = claim_folder(folder, record, step=learner.progress.step, resumed_here=here)
+    if any_process(best_moved):  # what is best so far decides on every process when patience ends
         learner.progress.best = None
 
 
