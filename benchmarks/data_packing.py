@@ -1,12 +1,12 @@
-"""Random-clip reading from a large corpus: loose files against a packed store, cold and warm.
+"""Random-clip reading from a large dataset: loose files against a packed store, cold and warm.
 
-Writes a synthetic corpus of JPEG files (cut into tracklets of 60 frames), packs it, and reads clips as P x K training
+Writes a synthetic dataset of JPEG files (cut into tracklets of 60 frames), packs it, and reads clips as P x K training
 does: 8 identities x 4 tracklets, 8 frames each. "cold" drops the page cache first, which needs root on Linux; without
 it only the warm figures are taken. "bytes" is reading alone, "clips" decodes as well.
 
     python benchmarks/data_packing.py --frames 1200000 --folder /tmp/packing --output packing.json
 
-``--prepare`` stops once the corpus is written and packed; the next call with the same folder measures.
+``--prepare`` stops once the dataset is written and packed; the next call with the same folder measures.
 """
 
 import argparse
@@ -25,9 +25,10 @@ import torch
 from videoreid.data.clips import ClipDataset, ClipKey
 from videoreid.data.decoding import read_bytes
 from videoreid.data.keys import parse_key
-from videoreid.data.packing import open_store, pack_splits, packed_splits, verify_store
+from videoreid.data.packing import pack_splits, verify_store
 from videoreid.data.samplers import PKSampler
 from videoreid.data.sampling import sample_indices
+from videoreid.data.stores import open_store, packed_splits
 from videoreid.types import Splits, Tracklet
 
 LENGTH = 60
@@ -36,8 +37,8 @@ FRAMES_PER_CLIP = 8
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
-def write_corpus(folder: Path, frames: int) -> list[Tracklet]:
-    """Write ``frames`` JPEG files, 256x128, in a folder a person; an existing corpus is taken as it is."""
+def write_dataset(folder: Path, frames: int) -> list[Tracklet]:
+    """Write ``frames`` JPEG files, 256x128, in a folder a person; an existing dataset is taken as it is."""
     rng = np.random.default_rng(0)
     pool = []
     for _ in range(256):
@@ -152,9 +153,9 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     start = time.perf_counter()
-    files = write_corpus(args.folder, args.frames)
+    files = write_dataset(args.folder, args.frames)
     written = time.perf_counter() - start
-    store = args.folder / "corpus.h5"
+    store = args.folder / "dataset.h5"
     start = time.perf_counter()
     if not store.exists():
         pack_splits(Splits("synthetic", train=tuple(files)), store, root=args.folder)

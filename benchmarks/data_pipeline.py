@@ -78,7 +78,7 @@ def pillow_pipeline(recipe: str) -> Callable[[Image.Image], torch.Tensor]:
     return T.Compose(steps[recipe])
 
 
-def write_corpus(folder: Path, size: tuple[int, int]) -> list[Tracklet]:
+def write_dataset(folder: Path, size: tuple[int, int]) -> list[Tracklet]:
     """Write tracklets of JPEG frames with the file sizes of real crops (smooth shapes and some noise)."""
     rng = np.random.default_rng(0)
     tracklets = []
@@ -140,7 +140,7 @@ def main() -> None:
     results = []
     for source, size in SOURCES.items():
         with tempfile.TemporaryDirectory() as folder:
-            tracklets = write_corpus(Path(folder), size)
+            tracklets = write_dataset(Path(folder), size)
             size_kb = statistics.mean(Path(f).stat().st_size for t in tracklets for f in t.frames) / 1024
             for recipe in RECIPES:
                 found = compare(tracklets, recipe)

@@ -96,7 +96,7 @@ def run(name: str, seed: int, work: Path) -> dict[str, Any]:
         eval_loader(split, batch_size=32, num_frames=NUM_FRAMES, transform=transform)
         for split in (splits.query, splits.gallery)
     ]
-    ranking = evaluate(model, *loaders, protocol=splits.protocol, corpus=splits.name, progress=False)
+    ranking = evaluate(model, *loaders, protocol=splits.protocol, dataset=splits.name, progress=False)
     return {
         "model": name,
         "seed": seed,

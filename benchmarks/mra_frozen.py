@@ -111,7 +111,7 @@ def score(model: ReIDModel, query: Clip, gallery: Clip, protocol: str) -> dict[s
         for clip in (query, gallery)
     ]
     details = {"frames": f"{ablation.NUM_FRAMES} evenly"}
-    ranking = evaluate_features(*features, protocol=protocol, corpus="synthetic", details=details)
+    ranking = evaluate_features(*features, protocol=protocol, dataset="synthetic", details=details)
     return {
         "mAP": ranking.mean_average_precision,
         "rank1": ranking.rank(1),

@@ -156,7 +156,7 @@ def score(model: nn.Module, splits: Splits) -> Any:
         eval_loader(part, batch_size=32, num_frames=TEST_FRAMES, transform=transform)
         for part in (splits.query, splits.gallery)
     )
-    return evaluate(model, query, gallery, protocol=splits.protocol, corpus=splits.name, progress=False)
+    return evaluate(model, query, gallery, protocol=splits.protocol, dataset=splits.name, progress=False)
 
 
 def read_results(args: argparse.Namespace) -> list[dict[str, Any]]:

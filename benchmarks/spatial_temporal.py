@@ -131,7 +131,7 @@ def gain() -> dict[str, object]:
             query, gallery = histogram_features(splits.query), histogram_features(splits.gallery)
             table = refiners(splits)
             for name, chain in table.items():
-                ranking = evaluate_features(query, gallery, refiners=chain, corpus=splits.name)
+                ranking = evaluate_features(query, gallery, refiners=chain, dataset=splits.name)
                 record = {"mAP": ranking.mean_average_precision, "rank1": ranking.rank(1)}
                 scores.setdefault(name, []).append(record)
                 lines[name] = ranking.protocol_line

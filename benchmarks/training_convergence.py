@@ -56,7 +56,7 @@ def train(splits, seed, args, settings):
             waits.append(event.values["data_wait"])
 
     engine.fit(loader, args.steps, max_steps=args.steps, callbacks=[note], progress=False)
-    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name, progress=False)
+    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, dataset=splits.name, progress=False)
     return {
         "mAP": ranking.mean_average_precision,
         "rank1": ranking.rank(1),

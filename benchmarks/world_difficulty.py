@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parent / "results" / "world_difficulty.json"
 
 def score(query, gallery, splits, distance):
     ranking = evaluate_features(
-        query, gallery, protocol=splits.protocol, corpus=splits.name, distance=distance
+        query, gallery, protocol=splits.protocol, dataset=splits.name, distance=distance
     )
     return {"mAP": round(ranking.mean_average_precision, 4), "rank1": round(ranking.rank(1), 4)}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from videoreid.data._world.footage import film
-from videoreid.data._world.population import WorldOptions, make_population
+from videoreid.synthetic_world.footage import film
+from videoreid.synthetic_world.population import WorldOptions, make_population
 
 PEOPLE, CAMERAS, FRAMES = 7, 4, 3
 CELL = (128, 56)

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from videoreid.data._world.footage import film
-from videoreid.data._world.population import WorldOptions, make_population
+from videoreid.synthetic_world.footage import film
+from videoreid.synthetic_world.population import WorldOptions, make_population
 
 IDENTITIES, TRACKLETS = 100, 120
 RESULTS = Path(__file__).parent / "results" / "world_speed.json"

@@ -32,7 +32,7 @@ SIZE, FRAMES, BATCH, INSTANCES = (128, 128), 4, 8, 2
 LEARNING_RATE, EPOCHS = 1e-4, 60
 CRITERIA = {"S": SoftmaxCriterion, "T": TripletCriterion}
 COLUMNS = ["pair", "seed", "start", "mAP", "rank1", "protocol"]
-RECIPE = ("corpus", "epochs", "max_steps", "size", "pretrained", "precision")
+RECIPE = ("dataset", "epochs", "max_steps", "size", "pretrained", "precision")
 
 
 def keep_recipe(args: argparse.Namespace) -> None:
@@ -72,7 +72,7 @@ def train_one(pair: str, seed: int, splits: Splits, args: argparse.Namespace) ->
     engine = Engine(model, CRITERIA[loss](), optimizer, settings=settings)
     folder = args.output / f"{name}_{loss}_seed{seed}"
     engine.fit(loader, args.epochs, output_dir=folder, resume="auto", max_steps=args.max_steps)
-    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name)
+    ranking = engine.evaluate(query, gallery, protocol=splits.protocol, dataset=splits.name)
     scores = {"mAP": ranking.mean_average_precision, "rank1": ranking.rank(1)}
     return {"pair": pair, "seed": seed, "start": start, **scores, "protocol": ranking.protocol_line}
 
@@ -145,7 +145,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path)
-    parser.add_argument("--corpus", default="ilidsvid")
+    parser.add_argument("--dataset", default="ilidsvid")
     parser.add_argument("--output", type=Path, default=Path("compare"))
     parser.add_argument("--pairs", nargs="+", default=list(PAIRS), help="network:S or network:T")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     setup_logging()
-    splits = build_dataset(args.corpus, args.root)
+    splits = build_dataset(args.dataset, args.root)
     args.output.mkdir(parents=True, exist_ok=True)
     keep_recipe(args)
     results = args.output / "results.csv"

@@ -22,7 +22,7 @@ def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     common = {
-        "corpus": "mars", "root": None, "output": Path("log"), "epochs": 1, "batch_size": 32, "instances": 4,
+        "dataset": "mars", "root": None, "output": Path("log"), "epochs": 1, "batch_size": 32, "instances": 4,
         "frames": 4, "height": 256, "width": 128, "workers": 4, "seed": 1, "backbone": "resnet50",
         "pretrained": 1, "max_steps": None, "validate_every": 10, "precision": "float32",
     }  # fmt: skip
@@ -34,11 +34,11 @@ def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def open_corpus(args: argparse.Namespace, **options: Any) -> Splits:
-    """Seed, and read the corpus."""
+def open_dataset(args: argparse.Namespace, **options: Any) -> Splits:
+    """Seed, and read the dataset."""
     setup_logging()
     seed_everything(args.seed)
-    return build_dataset(args.corpus, args.root, **options)
+    return build_dataset(args.dataset, args.root, **options)
 
 
 def backbone_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def train(
     engine = engine_class(model, criterion, optimizers, scheduler, settings=settings)
     scoring = {
         "protocol": splits.protocol,
-        "corpus": splits.name,
+        "dataset": splits.name,
         "distance": reading.get("distance", "cosine"),
     }
     engine.fit(

@@ -13,23 +13,22 @@ best trial is trained again at the end, on everybody, and scored on the test set
 from pathlib import Path
 
 import torch
-from recipe import backbone_of, open_corpus, parse, size_of
+from recipe import backbone_of, open_dataset, parse, size_of
 
 from videoreid.data import build_transform, eval_loader, train_loader
-from videoreid.engine import (
+from videoreid.engine import Engine, TrainSettings
+from videoreid.losses import BagOfTricksCriterion
+from videoreid.metrics import KReciprocal
+from videoreid.models import build_model
+from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
+from videoreid.tuning import (
     BAG_OF_TRICKS_SPACE,
-    Engine,
-    TrainSettings,
     draw_study,
     hold_out_identities,
     pruning_callback,
     run_search,
     suggest,
 )
-from videoreid.losses import BagOfTricksCriterion
-from videoreid.metrics import KReciprocal
-from videoreid.models import build_model
-from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
 
 LEARNING_RATE, MILESTONES, WARMUP_EPOCHS = 3.5e-4, [40, 70], 10
 DISTANCE = "squared_euclidean"
@@ -77,7 +76,7 @@ def train(numbers, splits, args, callbacks=(), output_dir=None):
 
     def validate():
         ranking = engine.evaluate(
-            *tests, protocol=splits.protocol, distance=DISTANCE, refiners=refiners, corpus=splits.name
+            *tests, protocol=splits.protocol, distance=DISTANCE, refiners=refiners, dataset=splits.name
         )
         print(ranking.protocol_line)
         return {"objective": ranking.mean_average_precision, "rank1": ranking.rank(1)}
@@ -94,7 +93,7 @@ def main():
         __doc__, epochs=121, height=224, width=112, trials=60, space=("log", "published"),
         objective=("map", "rerank_map"), held_out=("random", "intelligent"), output=Path("search"),
     )  # fmt: skip
-    splits = open_corpus(args)
+    splits = open_dataset(args)
     validation = hold_out_identities(splits.train, choice=args.held_out, seed=args.seed)  # once a study
 
     def objective(trial):

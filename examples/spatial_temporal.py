@@ -10,7 +10,7 @@ from videoreid.data.datasets import build_dataset
 from videoreid.metrics import JointKReciprocal, KReciprocal, SpatialTemporalModel, evaluate_features
 from videoreid.visual import draw_transitions
 
-CORPUS, ROOT, IDENTITIES, SEED = "synthetic", "worlds", 250, 0
+DATASET, ROOT, IDENTITIES, SEED = "synthetic", "worlds", 250, 0
 INTERVAL, SIGMA = 100, 50  # frames per bin, bins of smoothing: the published values
 VISITS = "mean"  # the published rule; "clustered" keeps several visits to one camera apart
 K1, K2 = 5, 2  # about as many as a person has tracklets; published, for larger galleries: 20 and 6
@@ -18,7 +18,7 @@ MODEL_FILE, PICTURE = "transitions.npz", "transitions.png"
 
 
 def main():
-    splits = build_dataset(CORPUS, ROOT, identities=IDENTITIES, seed=SEED)
+    splits = build_dataset(DATASET, ROOT, identities=IDENTITIES, seed=SEED)
     model = SpatialTemporalModel.fit(
         pids=np.array([tracklet.pid for tracklet in splits.train]),
         camids=np.array([tracklet.camid for tracklet in splits.train]),
@@ -36,7 +36,7 @@ def main():
     joint_rerank = JointKReciprocal(model, "repaired", KReciprocal(K1, K2, exponent=1.0))
     for refiners in ((), (rerank,), (model,), (joint_rerank,)):
         ranking = evaluate_features(
-            query, gallery, protocol=splits.protocol, refiners=refiners, corpus=splits.name
+            query, gallery, protocol=splits.protocol, refiners=refiners, dataset=splits.name
         )
         print(
             f"mAP {ranking.mean_average_precision:.3f}, Rank-1 {ranking.rank(1):.3f}\n  {ranking.protocol_line}"

@@ -11,7 +11,7 @@ from videoreid.optim import build_optimizer
 from videoreid.types import Splits
 from videoreid.utils import seed_everything
 
-CORPUS = "prid2011"
+DATASET = "prid2011"
 SPLITS = 10
 MODEL = "osnet_x0_25"
 PRETRAINED = False
@@ -44,17 +44,17 @@ def evaluate(splits: Splits) -> dict[str, float | int | str]:
         eval_loader(part, num_frames=FRAMES, transform=plain, workers=WORKERS)
         for part in (splits.query, splits.gallery)
     )
-    return engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name).summary()
+    return engine.evaluate(query, gallery, protocol=splits.protocol, dataset=splits.name).summary()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", help="folder of the corpus, or its parent")
+    parser.add_argument("root", help="folder of the dataset, or its parent")
     parser.add_argument("--splits", type=int, default=SPLITS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--batch", type=int, default=BATCH)
     args = parser.parse_args()
     EPOCHS, BATCH = args.epochs, args.batch
-    result = ten_splits(CORPUS, args.root, evaluate, num_splits=args.splits)
+    result = ten_splits(DATASET, args.root, evaluate, num_splits=args.splits)
     print(result)
     print(result.lines[0]["protocol"])

@@ -10,7 +10,7 @@ Published: MARS, queries not in the gallery, mAP | Rank-1: baseline 76.7 | 83.3,
 """
 
 import torch
-from recipe import backbone_of, open_corpus, parse, size_of, train
+from recipe import backbone_of, open_dataset, parse, size_of, train
 
 from videoreid.engine import Engine
 from videoreid.functional import normalise_frames
@@ -67,8 +67,8 @@ class AttentionEngine(Engine):
 if __name__ == "__main__":
     args = parse(__doc__, stage=STAGES, constants=("mars", "prid"), epochs=400, height=224, width=112)
     constants = {"mars": MARS, "prid": PRID}[args.constants]
-    splits = open_corpus(args)
-    if args.corpus == "mars":
+    splits = open_dataset(args)
+    if args.dataset == "mars":
         splits = splits.with_protocol("mars_torchreid")  # the gallery of the published figures
     network = "resnet50_ta" if args.stage == "baseline" else "resnet50_ta_bot"
     model = build_model(

@@ -7,7 +7,7 @@ Command: python examples/train_psta.py --root /data
 Published: MARS Rank-1 91.5, mAP 85.8 (one clip of 8 frames); DukeMTMC-VideoReID Rank-1 98.3, mAP 97.7.
 """
 
-from recipe import backbone_of, open_corpus, parse, size_of, train
+from recipe import backbone_of, open_dataset, parse, size_of, train
 
 from videoreid.losses import TripletCriterion
 from videoreid.models import build_model
@@ -24,7 +24,7 @@ READING = {
 
 if __name__ == "__main__":
     args = parse(__doc__, epochs=500, frames=8, seed=999)
-    splits = open_corpus(args)
+    splits = open_dataset(args)
     model = build_model(
         "psta",
         splits.num_train_pids,

@@ -53,11 +53,11 @@ def main():
     colours = [histogram_features(part) for part in (splits.query, splits.gallery)]
     report(
         "colours",
-        evaluate_features(*colours, protocol=splits.protocol, distance="euclidean", corpus=splits.name),
+        evaluate_features(*colours, protocol=splits.protocol, distance="euclidean", dataset=splits.name),
     )
-    report("before", engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name))
+    report("before", engine.evaluate(query, gallery, protocol=splits.protocol, dataset=splits.name))
     engine.fit(loader, EPOCHS)
-    report("after", engine.evaluate(query, gallery, protocol=splits.protocol, corpus=splits.name))
+    report("after", engine.evaluate(query, gallery, protocol=splits.protocol, dataset=splits.name))
 
 
 def report(when, ranking):

@@ -9,7 +9,7 @@ Published: MARS, queries not in the gallery, no re-ranking, mAP | Rank-1: poolin
     74.1 | 81.3).
 """
 
-from recipe import backbone_of, open_corpus, parse, size_of, train
+from recipe import backbone_of, open_dataset, parse, size_of, train
 
 from videoreid.losses import TripletCriterion
 from videoreid.models import build_model
@@ -24,8 +24,8 @@ READING = {
 
 if __name__ == "__main__":
     args = parse(__doc__, model=tuple(RATES), epochs=800, height=224, width=112, validate_every=50)
-    splits = open_corpus(args)
-    if args.corpus == "mars":
+    splits = open_dataset(args)
+    if args.dataset == "mars":
         splits = splits.with_protocol("mars_torchreid")  # the gallery of the published figures
     options = size_of(args, (224, 112)) if args.model == "resnet50_ta" else {}
     model = build_model(

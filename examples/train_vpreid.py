@@ -8,7 +8,7 @@ Published: MARS, queries in the gallery, every frame: GCM Rank-1 90.2, mAP 85.4 
     mAP 85.5 (README). MRA's code was never published: ours is a reading of its outline.
 """
 
-from recipe import backbone_of, open_corpus, parse, train
+from recipe import backbone_of, open_dataset, parse, train
 
 from videoreid.losses import TripletCriterion
 from videoreid.models import build_model
@@ -26,7 +26,7 @@ READING = {
 
 if __name__ == "__main__":
     args = parse(__doc__, model=tuple(MODELS), epochs=240, seed=626)
-    splits = open_corpus(args)
+    splits = open_dataset(args)
     model = build_model(
         args.model, splits.num_train_pids, pretrained=bool(args.pretrained), **backbone_of(args)
     )

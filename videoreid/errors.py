@@ -7,6 +7,7 @@ __all__ = [
     "FrameError",
     "MissingExtraError",
     "ProtocolError",
+    "StorageError",
     "TrackFileError",
     "TrainingError",
     "UnknownNameError",
@@ -32,7 +33,7 @@ class UnknownNameError(VideoReIDError, KeyError):
 
 
 class DatasetError(VideoReIDError):
-    """A corpus is missing, damaged, or not in the published layout."""
+    """A dataset is missing, damaged, or not in the published layout."""
 
 
 class FrameError(DatasetError):
@@ -45,6 +46,10 @@ class TrackFileError(DatasetError):
 
 class ProtocolError(VideoReIDError, ValueError):
     """Evaluation inputs do not fit the protocol: unequal lengths, NaN, nothing to score."""
+
+
+class StorageError(VideoReIDError, OSError):
+    """A file cannot be written: the disk is full, a folder is read-only or is no folder; the message says which."""
 
 
 class WeightsError(VideoReIDError):

@@ -1,6 +1,7 @@
 """The one home of distance arithmetic and of frame normalisation."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -45,22 +46,26 @@ def normalise_frames(
     """
     if frames.is_floating_point():
         return frames.to(dtype)
-    std_ = torch.tensor(std, device=frames.device, dtype=torch.float32)
-    mean_ = torch.tensor(mean, device=frames.device, dtype=torch.float32)
+    exact = torch.promote_types(dtype, torch.float32)
+    std_ = torch.tensor(std, device=frames.device, dtype=exact)
+    mean_ = torch.tensor(mean, device=frames.device, dtype=exact)
     scale = (1.0 / (255.0 * std_)).view(-1, 1, 1)
     shift = (-mean_ / std_).view(-1, 1, 1)
     if frames.device.type == "cpu":  # addcmul does not vectorise over broadcast channels there
-        return frames.to(torch.float32).mul_(scale).add_(shift).to(dtype)
-    return torch.addcmul(shift, frames.to(torch.float32), scale).to(dtype)
+        return frames.to(exact).mul_(scale).add_(shift).to(dtype)
+    return torch.addcmul(shift, frames.to(exact), scale).to(dtype)
 
 
 def squared_euclidean_distance(x: Tensor, y: Tensor) -> Tensor:
     """Return ``(N, M)`` squared Euclidean distances of the rows of ``x (N, D)`` and ``y (M, D)``.
 
-    Computed as ``|x|^2 + |y|^2 - 2 x.y`` and clamped at zero, where rounding would make it negative.
+    Computed as ``|x|^2 + |y|^2 - 2 x.y`` and clamped at zero, where rounding would make it negative. 16-bit features
+    are computed with in float32, also under autocast: the squares of float16 end at 65,504.
     """
+    x, y = _widened(x), _widened(y)
     squares = x.square().sum(1, keepdim=True) + y.square().sum(1)
-    return torch.addmm(squares, x, y.t(), alpha=-2.0).clamp_min_(0.0)
+    with _without_autocast(x.device):
+        return torch.addmm(squares, x, y.t(), alpha=-2.0).clamp_min_(0.0)
 
 
 def euclidean_distance(x: Tensor, y: Tensor) -> Tensor:
@@ -69,8 +74,24 @@ def euclidean_distance(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cosine_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Return ``(N, M)`` values ``1 - cos``, in 0..2, of the rows of ``x (N, D)`` and ``y (M, D)``."""
-    return 1.0 - F.normalize(x, dim=1) @ F.normalize(y, dim=1).t()
+    """Return ``(N, M)`` values ``1 - cos``, in 0..2, of the rows of ``x (N, D)`` and ``y (M, D)``.
+
+    16-bit features are computed with in float32, also under autocast.
+    """
+    with _without_autocast(x.device):
+        return 1.0 - F.normalize(_widened(x), dim=1) @ F.normalize(_widened(y), dim=1).t()
+
+
+def _widened(rows: Tensor) -> Tensor:
+    """Return 16-bit rows as float32, since their squares and sums leave the range of float16; others as they are."""
+    return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+
+
+def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Keep products in the type of their factors."""
+    if device.type != "meta" and torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -87,6 +108,9 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
         x: ``(N, D)`` float.
         y: ``(M, D)`` float.
         metric: a key of `DISTANCES`; note that torchreid's "euclidean" is our "squared_euclidean".
+
+    Returns:
+        ``(N, M)`` of the type of ``x`` and ``y``; float32 for 16-bit features.
 
     Raises:
         ConfigError: unknown metric, or widths that differ.
@@ -106,11 +130,13 @@ def pairwise_distance_chunks(
         chunk_size: rows of ``x`` per block; a block takes ``4 * chunk_size * M`` bytes.
     """
     function = _distance_function(x, y, metric)
+    x, y = _widened(x), _widened(y)
     if metric == "cosine":  # normalise once, not once per block
         x, y = F.normalize(x, dim=1), F.normalize(y, dim=1)
 
         def function(a: Tensor, b: Tensor) -> Tensor:
-            return 1.0 - a @ b.t()
+            with _without_autocast(a.device):
+                return 1.0 - a @ b.t()
 
     for start in range(0, len(x), chunk_size):
         rows = slice(start, min(start + chunk_size, len(x)))

@@ -1,4 +1,4 @@
-"""A registry maps names to factories: a duplicate raises, a typo gets a suggestion."""
+"""A registry maps names to objects: a duplicate raises, a typo gets a suggestion."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -8,11 +8,11 @@ from videoreid.errors import ConfigError, UnknownNameError
 
 __all__ = ["Registry"]
 
-T = TypeVar("T", bound=Callable)
+T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names and the factories behind them.
+    """Names and the objects behind them: factories, rules, records.
 
     Args:
         kind: what is registered, in the singular ("model", "dataset"); used in messages.

@@ -22,7 +22,8 @@ TRAINING = [
     "random_consecutive", "random_consecutive_published", "tricks_random", "tricks_random_published", "intelligent",
 ]  # fmt: skip
 EVALUATION = [
-    "evenly", "restricted_first", "begin_crop", "begin_interval", "center_crop", "all_strided", "all_continuous",
+    "evenly", "restricted_first", "begin_crop", "begin_interval", "begin_narrow", "center_crop",
+    "all_strided", "all_strided_repeated", "all_continuous",
     "all", "all_full_clips", "dense", "psta_dense", "tricks_dense", "tricks_dense_published", "dense_subset",
     "dense_subset_published",
 ]  # fmt: skip

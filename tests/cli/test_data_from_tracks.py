@@ -25,7 +25,7 @@ def scene(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_sources_become_a_corpus(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_become_a_dataset(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = [str(scene / "v.avi"), str(scene / "t.txt"), "2", "7.5"]
     assert main(["data", "from-tracks", str(scene / "out"), "--source", *source, "--format", "jpg"]) == 0
     splits = build_dataset("mars", root=scene / "out")

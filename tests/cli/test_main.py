@@ -26,7 +26,7 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_status_2(capsys: pytest.Capt
     assert main(["rank", "--model", "osnet_x0_25", "--weights", "w.pth", "--output", "nowhere"]) == 2
     assert (
         capsys.readouterr().err
-        == "videoreid rank: give either --video and --tracks, or --corpus and --root\n"
+        == "videoreid rank: give either --video and --tracks, or --dataset and --root\n"
     )
 
 

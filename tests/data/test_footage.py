@@ -41,10 +41,10 @@ def two_cameras(video: Path) -> list[Footage]:
     ]
 
 
-def test_footage_becomes_a_corpus_that_the_mars_reader_reads(
+def test_footage_becomes_a_dataset_that_the_mars_reader_reads(
     two_cameras: list[Footage], tmp_path: Path
 ) -> None:
-    root = import_footage(two_cameras, tmp_path / "corpus", rules=CutRules(max_gap=3), train_share=0.34)
+    root = import_footage(two_cameras, tmp_path / "dataset", rules=CutRules(max_gap=3), train_share=0.34)
     splits = build_dataset("mars", root=root)
     everything = [*splits.train, *splits.query, *splits.gallery]
     assert sum(map(len, everything)) == 10 + 12 + 6 + 9 + 8 + 5
@@ -133,7 +133,7 @@ def test_an_interrupted_import_goes_on(
             import_footage(two_cameras, root)
     assert len(decoded) == 3  # the first video was not decoded again
     with pytest.raises(DatasetError, match="mars"):
-        build_dataset("mars", root=root)  # not taken for a corpus
+        build_dataset("mars", root=root)  # not taken for a dataset
     import_footage(two_cameras, root)
     assert len(decoded) == 3
     whole = build_dataset("mars", root=import_footage(two_cameras, tmp_path / "whole"))
@@ -173,7 +173,7 @@ def test_long_tracklets_are_cut_where_the_names_end(tmp_path: Path) -> None:
         ({"footage": []}, "no footage"),
         ({"train_share": 1.0}, "train_share"),
         ({"camid": 6}, "names cameras 0 to 5"),
-        ({"existing": True}, "holds a corpus already"),
+        ({"existing": True}, "holds a dataset already"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(

@@ -84,13 +84,13 @@ def test_resume_in_another_epoch_forgets_the_position() -> None:
 
 
 def test_domain_batches_come_from_all_sources() -> None:
-    corpus = tracklets(24)
-    domains = [tracklet.pid % 3 for tracklet in corpus]
-    found = batches(DomainSampler(corpus, domains, batch_size=24, instances=4))
+    dataset = tracklets(24)
+    domains = [tracklet.pid % 3 for tracklet in dataset]
+    found = batches(DomainSampler(dataset, domains, batch_size=24, instances=4))
     assert len(found) == 4
     for batch in found:
         assert Counter(domains[i] for i in batch) == {0: 8, 1: 8, 2: 8}
-    pairs = batches(DomainSampler(corpus, domains, domains_per_batch=2, batch_size=16, instances=4, seed=1))
+    pairs = batches(DomainSampler(dataset, domains, domains_per_batch=2, batch_size=16, instances=4, seed=1))
     assert all(sorted(Counter(domains[i] for i in batch).values()) == [8, 8] for batch in pairs)
 
 
@@ -120,8 +120,8 @@ def test_epoch_lengths_on_mars_are_the_published_ones() -> None:
     from scipy.io import loadmat
 
     table = loadmat(MARS / "tracks_train_info.mat")["track_train_info"]
-    corpus = [Tracklet(("x",), int(pid), int(camid) - 1) for pid, camid in table[:, 2:].astype(np.int64)]
-    lengths = {name: PKSampler(corpus, grouping=name).num_batches for name in ("vpreid", "psta", "base")}
+    dataset = [Tracklet(("x",), int(pid), int(camid) - 1) for pid, camid in table[:, 2:].astype(np.int64)]
+    lengths = {name: PKSampler(dataset, grouping=name).num_batches for name in ("vpreid", "psta", "base")}
     assert lengths == {"vpreid": 235, "psta": 78, "base": 78}
-    groups = PKSampler(corpus, grouping="vpreid", batch_size=4)
+    groups = PKSampler(dataset, grouping="vpreid", batch_size=4)
     assert len(groups) == 7532

@@ -1,6 +1,8 @@
 """Every rule against its published index rule, written out by hand or by loops."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ LENGTHS = st.integers(1, 700)
 FRAMES = st.integers(1, 16)
 SEEDS = st.integers(0, 2**32)
 
-EVERY_FRAME = ["all", "all_continuous", "all_strided", "dense"]
+EVERY_FRAME = ["all", "all_continuous", "all_strided", "all_strided_repeated", "dense"]
 SORTED_CLIPS = [
-    "all", "all_continuous", "all_strided", "evenly", "intelligent", "random", "random_crop", "random_interval",
+    "all", "all_continuous", "all_strided", "all_strided_repeated",
+    "evenly", "intelligent", "random", "random_crop", "random_interval",
     "restricted", "rrs_first", "shared_offset", "tricks_random",
 ]  # fmt: skip
 ONE_CLIP = [
-    "begin_crop", "begin_interval", "center_crop", "evenly", "intelligent", "random", "random_consecutive",
+    "begin_crop", "begin_interval", "begin_narrow", "center_crop",
+    "evenly", "intelligent", "random", "random_consecutive",
     "random_crop", "random_interval", "restricted", "rrs_first", "shared_offset", "tricks_random",
 ]  # fmt: skip
 REACHES_LAST = [
@@ -255,3 +259,26 @@ def test_every_published_name_is_known() -> None:
         "all",
     }
     assert published <= set(SAMPLING.names())
+
+
+PUBLISHED = json.loads(Path(__file__).with_name("published_sampling.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("record", "rule", "num_frames"),
+    [
+        ("ap3d_test_4_frames", "begin_crop", 4),
+        ("tclnet_test_4", "begin_crop", 4),
+        ("bicnet_test_8", "begin_narrow", 8),
+        ("sinet_test_sampled_4", "evenly", 4),
+        ("sinet_test_sampled_8", "evenly", 8),
+        ("sinet_test_all_frames_clips_of_4", "all_strided_repeated", 4),
+        ("tfclip_rrs_test_8", "rrs_first", 8),
+        ("tfclip_dense_8", "dense", 8),
+    ],
+)
+def test_recorded_choices(record: str, rule: str, num_frames: int) -> None:
+    assert len(PUBLISHED[record]) > 10
+    for length, chosen in PUBLISHED[record].items():
+        expected = np.array(chosen).reshape(-1, num_frames)
+        np.testing.assert_array_equal(draw(rule, int(length), num_frames), expected, err_msg=length)

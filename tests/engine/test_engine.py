@@ -143,16 +143,16 @@ def test_centres_have_their_own_optimiser(world):
     model, criterion = world.Net(), BagOfTricksCriterion(6, 8, beta=0.5)
     optimizers = [build_optimizer(model), build_center_optimizer(criterion.parameters())]
     engine = Engine(model, criterion, optimizers, device="cpu")
-    before = criterion.terms["center"].centers.detach().clone()
+    before = criterion.terms["center"].loss.centers.detach().clone()
     clip = next(iter(world.loader(batch_size=24)))
     losses = engine.step(clip)
     losses["loss"].backward()
-    gradient = criterion.terms["center"].centers.grad.clone()
+    gradient = criterion.terms["center"].loss.centers.grad.clone()
     engine.update()
     assert torch.allclose(
-        criterion.terms["center"].centers.detach(), before - 0.5 * 2000 * gradient, atol=1e-4
+        criterion.terms["center"].loss.centers.detach(), before - 0.5 * 2000 * gradient, atol=1e-4
     )
-    assert criterion.terms["center"].centers.grad is None
+    assert criterion.terms["center"].loss.centers.grad is None
 
 
 def test_validation_picks_the_best_and_patience_stops(world, tmp_path):

@@ -15,9 +15,9 @@ from videoreid.types import Tracklet
 def test_equal_to_extracting_and_scoring_by_hand_and_says_how(world):
     torch.manual_seed(0)
     model, data = world.Net(), world.loader()
-    ranking = evaluate(model, data, data, distance="euclidean", corpus="tiny", progress=False)
+    ranking = evaluate(model, data, data, distance="euclidean", dataset="tiny", progress=False)
     features = extract_features(model, data, progress=False)
-    expected = evaluate_features(features, features, distance="euclidean", corpus="tiny")
+    expected = evaluate_features(features, features, distance="euclidean", dataset="tiny")
     assert np.array_equal(ranking.average_precision, expected.average_precision)
     assert "flip no" in ranking.protocol_line
     assert "tiny" in ranking.protocol_line

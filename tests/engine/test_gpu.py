@@ -25,7 +25,7 @@ def test_every_precision_learns_and_centres_move_alike(world, precision):
     assert history[-1]["softmax"] < 0.8 * history[0]["softmax"]
     plain = build(world, "float32")
     plain.fit(world.loader(batch_size=12), 20, progress=False)
-    ours, theirs = (e.criterion.terms["center"].centers for e in (engine, plain))
+    ours, theirs = (e.criterion.terms["center"].loss.centers for e in (engine, plain))
     assert torch.allclose(ours, theirs, atol=0.2)
 
 

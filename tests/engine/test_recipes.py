@@ -24,12 +24,12 @@ RECIPES = [
         for stage in ("baseline", "bot", "osm", "centers")
     ),
     "train_bag_of_tricks.py --stage attention --constants prid --backbone resnet18",
-    "train_streid.py --backbone resnet18 --corpus mars",
+    "train_streid.py --backbone resnet18 --dataset mars",
 ]
 
 
 @pytest.fixture(scope="module")
-def corpora(tmp_path_factory):
+def datasets(tmp_path_factory):
     from videoreid.data.datasets import build_dataset
 
     root = tmp_path_factory.mktemp("recipes")
@@ -39,11 +39,11 @@ def corpora(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda text: text.replace(" --backbone resnet18", ""))
-def test_recipe(recipe, corpora, tmp_path):
+def test_recipe(recipe, datasets, tmp_path):
     script, *options = recipe.split()
-    (world,) = corpora.iterdir()
-    corpus = ["--corpus", "mars", "--root", str(world)]
-    command = [sys.executable, script, *SMALL.split(), "--output", str(tmp_path), *corpus, *options]
+    (world,) = datasets.iterdir()
+    dataset = ["--dataset", "mars", "--root", str(world)]
+    command = [sys.executable, script, *SMALL.split(), "--output", str(tmp_path), *dataset, *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=EXAMPLES, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=280

@@ -32,7 +32,7 @@ def world(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_comparison_writes_its_table_and_does_no_run_twice(world, tmp_path):
-    common = ["--root", world, "--corpus", "mars", "--output", tmp_path, "--epochs", 1, "--max-steps", 1]
+    common = ["--root", world, "--dataset", "mars", "--output", tmp_path, "--epochs", 1, "--max-steps", 1]
     common += [
         "--size",
         64,

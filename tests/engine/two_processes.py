@@ -8,7 +8,7 @@ import torch
 from small_world import Clips, Net, loader
 from torch import distributed as dist
 
-from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.samplers import PKSampler
 from videoreid.engine import Engine, TrainSettings, extract_features
 from videoreid.engine.gathering import shard_loader

@@ -6,14 +6,16 @@ import torch
 from videoreid.errors import ConfigError
 from videoreid.losses import (
     BagOfTricksCriterion,
-    CenterTerm,
-    CircleTerm,
+    CenterLoss,
+    CircleLoss,
     Criterion,
+    CrossEntropyLoss,
+    FeatureTerm,
     FrameAttentionTerm,
+    LogitTerm,
     SoftmaxCriterion,
-    SoftmaxTerm,
     TripletCriterion,
-    TripletTerm,
+    TripletLoss,
     center_loss,
     circle_loss,
     cross_entropy_loss,
@@ -36,7 +38,12 @@ def output(heads=1, extras=None):
 
 
 def test_the_sum_is_weighted_and_the_terms_are_not():
-    criterion = Criterion({"softmax": (SoftmaxTerm(0.0), 2.0), "circle": (CircleTerm(scale=4.0), 0.5)})
+    criterion = Criterion(
+        {
+            "softmax": (LogitTerm(CrossEntropyLoss(0.0)), 2.0),
+            "circle": (FeatureTerm(CircleLoss(scale=4.0)), 0.5),
+        }
+    )
     out = output()
     losses = criterion(out, CLIP)
     softmax, circle = (
@@ -77,7 +84,7 @@ def test_bag_of_tricks_totals(beta):
     )
     out = output()
     losses = criterion(out, CLIP)
-    centers = criterion.terms["center"].centers
+    centers = criterion.terms["center"].loss.centers
     softmax = cross_entropy_loss(out.logits[0], PIDS, 0.1)
     triplet = triplet_loss(out.features[0], PIDS, 0.04, "cosine")
     center = center_loss(out.features[0], PIDS, centers)
@@ -101,7 +108,7 @@ def test_classifier_weights_are_used_and_not_owned():
 def test_class_centres_learn_from_osm_too():
     criterion = BagOfTricksCriterion(3, 4, beta=1.0, center_weight=0.0)
     criterion(output(), CLIP)["loss"].backward()
-    assert torch.count_nonzero(criterion.terms["center"].centers.grad) > 0
+    assert torch.count_nonzero(criterion.terms["center"].loss.centers.grad) > 0
 
 
 def test_frame_attention_reads_the_extras():
@@ -117,13 +124,22 @@ def test_errors():
     with pytest.raises(ConfigError, match="one term or more"):
         Criterion({})
     with pytest.raises(ConfigError, match="may be called 'loss'"):
-        Criterion({"loss": (SoftmaxTerm(), 1.0)})
+        Criterion({"loss": (LogitTerm(CrossEntropyLoss()), 1.0)})
     with pytest.raises(ConfigError, match="weight 0"):
-        Criterion({"softmax": (SoftmaxTerm(), 0.0)})(output(), CLIP)
+        Criterion({"softmax": (LogitTerm(CrossEntropyLoss()), 0.0)})(output(), CLIP)
     with pytest.raises(ConfigError, match="no head"):
-        SoftmaxTerm()(output()._replace(logits=()), CLIP)
+        LogitTerm(CrossEntropyLoss())(output()._replace(logits=()), CLIP)
     with pytest.raises(ConfigError, match="unknown reduction"):
         over_heads(triplet_loss, output().features, PIDS, "max")
     with pytest.raises(ConfigError, match="no head"):
-        CenterTerm(3, 4)(output()._replace(features=()), CLIP)
-    assert "2 * circle" in repr(Criterion({"circle": (TripletTerm(), 2.0)}))
+        FeatureTerm(CenterLoss(3, 4))(output()._replace(features=()), CLIP)
+    with pytest.raises(ConfigError, match="unknown which"):
+        FeatureTerm(TripletLoss(), which="last")
+    assert "2 * circle" in repr(Criterion({"circle": (FeatureTerm(TripletLoss()), 2.0)}))
+
+
+def test_a_term_of_the_first_head_ignores_the_others():
+    out = output(3)
+    first = FeatureTerm(triplet_loss, which="first")(out, CLIP)
+    assert first == triplet_loss(out.features[0], PIDS)
+    assert first != FeatureTerm(triplet_loss)(out, CLIP)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from videoreid import losses
 from videoreid.errors import ConfigError
 from videoreid.losses import (
     center_loss,
@@ -31,6 +32,22 @@ PIDS = {
     "usual": [0, 0, 1, 1],
     "one positive pair, nothing else": [3, 3],
 }
+
+
+OTHER_INPUT = {"frame_attention_loss"}
+"""Losses that look at something else than one row a clip; they have tests of their own below."""
+
+
+def test_every_loss_is_tried():
+    names = [name for name in losses.__all__ if name.endswith("_loss") and name not in OTHER_INPUT]
+    untried = [name for name in names if not any(key.startswith(name[:-5]) for key in LOSSES)]
+    assert untried == [], "add them to LOSSES"
+
+
+def test_every_loss_has_a_module():
+    functions = {name[:-5].replace("_", "") for name in losses.__all__ if name.endswith("_loss")}
+    modules = {name[:-4].lower() for name in losses.__all__ if name.endswith("Loss")}
+    assert functions == modules
 
 
 @pytest.mark.parametrize("duplicates", [False, True], ids=["distinct rows", "rows at distance 0"])

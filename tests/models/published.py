@@ -1,6 +1,7 @@
 """Recorded figures of published networks: the rule for their weights, and what they answer to one input."""
 
 import json
+import math
 import zlib
 from pathlib import Path
 
@@ -44,7 +45,15 @@ def assert_agrees_with_published(
     record = json.loads(path.read_text())
     model: ReIDModel = build_model(model_name, **options)  # type: ignore[arg-type]
     shapes = record["state_dict"].items()
-    report = load_weights(model, {name: weight_by_name(name, tuple(shape)) for name, shape in shapes})
+    scale = record.get("weight_scale", {}).items()
+    report = load_weights(
+        model,
+        {
+            name: weight_by_name(name, tuple(shape))
+            * math.prod(factor for end, factor in scale if name.endswith(end))
+            for name, shape in shapes
+        },
+    )
     assert not report.missing
     assert not report.unexpected
     assert not report.mismatched
@@ -56,11 +65,41 @@ def assert_agrees_with_published(
         answer = getattr(model, method)(frames).reshape(len(frames), -1).double()
     assert answer.shape[1] == record["feature_dim"]
     norms = torch.tensor(record["row_norms"], dtype=torch.float64)
-    scale = norms[:, None] / record["feature_dim"] ** 0.5
+    unit = norms[:, None] / record["feature_dim"] ** 0.5
     assert ((answer.norm(dim=1) - norms).abs() / norms).max() < 1e-3
     head, tail = (torch.tensor(record[key], dtype=torch.float64) for key in ("head", "tail"))
-    assert ((answer[:, : head.shape[1]] - head).abs() / scale).max() < 1e-3
-    assert ((answer[:, -tail.shape[1] :] - tail).abs() / scale).max() < 1e-3
+    assert ((answer[:, : head.shape[1]] - head).abs() / unit).max() < 1e-3
+    assert ((answer[:, -tail.shape[1] :] - tail).abs() / unit).max() < 1e-3
+
+
+def assert_trains_as_published(figures: str, model_name: str, **options: object) -> None:
+    """Compare what a network returns in train mode with the record: logits and features, on batch statistics.
+
+    Normalisation over four clips magnifies the rounding of what lies before it, hence the wide bound.
+    """
+    path = FIGURES / f"{figures}.json"
+    if not path.exists():
+        pytest.skip(f"recorded figures are not at {path}")
+    record = json.loads(path.read_text())
+    model: ReIDModel = build_model(model_name, num_classes=625, **options)  # type: ignore[arg-type]
+    scale = record.get("weight_scale", {}).items()
+    state = {
+        name: weight_by_name(name, tuple(shape)) * math.prod(f for end, f in scale if name.endswith(end))
+        for name, shape in record["state_dict"].items()
+    }
+    load_weights(model, state)
+    train = record["train"]
+    drawn = np.random.default_rng(train["input_seed"]).standard_normal(train["input_shape"]).astype("f4")
+    with torch.no_grad():
+        output = model.train()(torch.from_numpy(drawn).transpose(1, 2))
+    logits = [row for row in train["outputs"] if row["name"].startswith("logits")]
+    features = [row for row in train["outputs"] if row["name"].startswith("bn_feature")]
+    for found, row in zip([*output.logits, *output.features], [*logits, *features], strict=True):
+        assert list(found.shape) == row["shape"]
+        norms = torch.tensor(row["row_norms"])
+        assert torch.allclose(found.norm(dim=1), norms, rtol=2e-3), row["name"]
+        unit = norms.mean() / found.shape[1] ** 0.5
+        assert ((found[:, :4] - torch.tensor(row["head"])).abs() / unit).max() < 2e-2, row["name"]
 
 
 def parameters_without_gradient(model: ReIDModel, frames: Tensor) -> list[str]:

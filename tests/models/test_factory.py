@@ -25,8 +25,3 @@ def test_no_identities() -> None:
 def test_unknown_names_get_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'resnet50'"):
         build_model("resnet5O")
-
-
-def test_keywords_of_torchreid_are_accepted() -> None:
-    model = build_model(name="osnet_x0_25", num_classes=3, loss="triplet", pretrained=False, use_gpu=False)
-    assert model.classifier.out_features == 3

@@ -17,10 +17,24 @@ CLASSES = 5
 SIZE = (64, 32)
 # oneDNN 3.12 reads memory that nobody wrote in 3 x 3 convolutions of stride 2 over maps 2 wide, in bfloat16 alone
 BFLOAT16_SIZE = (128, 64)
-ON_RESNET18 = ["ame", "gcm", "gcm_baseline", "gcm_coordatt", "gcm_me", "gcm_multiloss", "mra", "pcb_streid"]
+ON_RESNET18 = [
+    "ame",
+    "ap3d_resnet50",
+    "bicnet_tks",
+    "gcm",
+    "gcm_baseline",
+    "gcm_coordatt",
+    "gcm_me",
+    "gcm_multiloss",
+    "mra",
+    "pcb_streid",
+    "tclnet",
+]
+SINETS = ["idnet", "sanet", "sbnet", "sinet", "sinet_resnet50"]
 SMALL = {  # options that make a network small without changing what is tested
     **{key: {"backbone": "resnet18"} for key in ON_RESNET18},
     "psta": {"backbone": "resnet18", "height": 64, "width": 32},
+    **{key: {"backbone": "resnet18", "height": 64, "width": 32} for key in SINETS},
     "resnet50_ta": {"height": 64, "width": 32},
     "resnet50_ta_bot": {"height": 64, "width": 32},
 }
@@ -31,6 +45,7 @@ SLOW = {
     *("resnet50_fc512", "resnet50mid", "resnext50_32x4d", "resnet50_tp", "resnet50_rnn", "resnet50_ta"),
     *("se_resnet50_fc512", "se_resnet101", "se_resnext50_32x4d", "se_resnext101_32x4d"),
     *("mobilenetv2_x1_4", "mudeep", "gcm_me", "gcm_coordatt", "gcm_multiloss", "resnet50_3d", "tracklet_vit"),
+    *("idnet", "sbnet", "sinet_resnet50"),
 }
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in list_models()]
 
@@ -124,7 +139,17 @@ def test_gradients_reach_every_parameter(name: str) -> None:
             gate, ChannelGate
         ):  # its hidden layer has as few as one unit, asleep in half of all draws
             torch.nn.init.constant_(gate.fc1.bias, 3.0)
+    wake_what_starts_at_zero(model)
     assert parameters_without_gradient(model, clips(3, 5, model)) == []
+
+
+@torch.no_grad()
+def wake_what_starts_at_zero(model: ReIDModel) -> None:
+    """Draw the weights of modules that do nothing at first, and so send nothing back to what lies before them."""
+    torch.manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if name.endswith("weight") and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ def test_every_row_names_a_network_and_a_protocol() -> None:
 
 
 def test_results_of_one_network() -> None:
-    assert [(row.corpus, row.rank1, row.mAP) for row in list_results("psta")] == [
+    assert [(row.dataset, row.rank1, row.mAP) for row in list_results("psta")] == [
         ("MARS", 91.5, 85.8),
         ("DukeMTMC-VideoReID", 98.3, 97.7),
     ]

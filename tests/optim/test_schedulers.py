@@ -1,4 +1,6 @@
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -104,3 +106,54 @@ def test_errors():
     ):
         with pytest.raises(ConfigError, match="must be"):
             build_lr_scheduler(optimizer, **options)
+
+
+PUBLISHED = json.loads(Path(__file__).with_name("published_rates.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "lr", "options"),
+    [
+        (
+            "transreid_lr_epochs_1_to_120",
+            0.008,
+            {"lr_scheduler": "cosine_floor", "gamma": 0.002, "max_epoch": 120, "warmup": "linear"}
+            | {"warmup_epochs": 5, "warmup_factor": 0.01, "first_epoch": 1},
+        ),
+        (
+            "clipreid_vit_stage1_lr_epochs_1_to_120",
+            3.5e-4,
+            {"lr_scheduler": "cosine_floor", "gamma": 1e-6 / 3.5e-4, "max_epoch": 120, "warmup": "linear"}
+            | {"warmup_epochs": 5, "warmup_factor": 1e-5 / 3.5e-4, "first_epoch": 1},
+        ),
+        (
+            "clipreid_vit_stage2_lr_epochs_1_to_60_step_before_epoch",
+            5e-6,
+            {"lr_scheduler": "multi_step", "stepsize": [30, 50], "warmup": "linear", "warmup_factor": 0.1}
+            | {"first_epoch": 1},
+        ),
+        (
+            "tfclip_lr_epochs_1_to_80_step_after_epoch",
+            5e-6,
+            {
+                "lr_scheduler": "multi_step",
+                "stepsize": [30, 50, 70],
+                "warmup": "linear",
+                "warmup_factor": 0.1,
+            },
+        ),
+    ],
+)
+def test_published_schedules(name, lr, options):
+    assert rates(len(PUBLISHED[name]), lr, **options) == pytest.approx(PUBLISHED[name], rel=1e-6)
+
+
+def test_the_cosine_keeps_its_floor_after_the_end():
+    values = rates(15, lr_scheduler="cosine_floor", gamma=0.25, max_epoch=10)
+    assert values[0] == 1.0
+    assert values[5] == pytest.approx(0.625)
+    assert values[10:] == pytest.approx([0.25] * 5)
+    with pytest.raises(ConfigError, match="share gamma"):
+        rates(1, lr_scheduler="cosine_floor", gamma=2.0)
+    with pytest.raises(ConfigError, match="first_epoch 0 or more"):
+        rates(1, first_epoch=-1)

@@ -20,10 +20,10 @@ def test_what_is_written_is_read(tmp_path, dtype):
     details = {"frames": "all", "flip": "no"}
     path = tmp_path / "deep" / "features.h5"
     write_features(
-        path, query, gallery, model="osnet", corpus="mars", protocol="mars_official", details=details
+        path, query, gallery, model="osnet", dataset="mars", protocol="mars_official", details=details
     )
     stored = read_features(path)
-    assert (stored.model, stored.corpus, stored.protocol) == ("osnet", "mars", "mars_official")
+    assert (stored.model, stored.dataset, stored.protocol) == ("osnet", "mars", "mars_official")
     assert stored.details == details
     for before, after in ((query, stored.query), (gallery, stored.gallery)):
         assert after.embeddings.dtype == (torch.float32 if dtype == torch.bfloat16 else dtype)

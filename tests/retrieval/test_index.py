@@ -83,3 +83,56 @@ def test_bad_input():
         index.search(torch.ones(1, 4), k=0)
     with pytest.raises(ProtocolError, match="1 queries but cameras"):
         index.search(torch.ones(1, 4), not_in_camera=np.zeros(2, int))
+
+
+@pytest.mark.parametrize("distance", ["cosine", "squared_euclidean"])
+def test_queries_as_arrays(distance):
+    index = GalleryIndex(4, distance=distance)
+    index.add(features_of(12))
+    query = features_of(3, seed=1).embeddings.numpy()
+    expected = index.search(torch.from_numpy(query), k=4)
+    locked = query.copy()
+    locked.flags.writeable = False
+    for given in (
+        query,
+        query.astype(np.float64),
+        locked,
+        query.astype(">f4"),
+        query[::-1][::-1],
+        query.tolist(),
+    ):
+        for found, value in zip(index.search(given, k=4), expected, strict=True):
+            np.testing.assert_array_equal(found, value)
+    half = index.search(query.astype(np.float16), k=4)
+    np.testing.assert_array_equal(half.keys, expected.keys)
+    filled = GalleryIndex(4, distance=distance)
+    filled.add(Features(features_of(12).embeddings.numpy(), features_of(12).pids, features_of(12).camids))
+    np.testing.assert_array_equal(filled.search(query, k=4).keys, expected.keys)
+
+
+def test_half_embeddings_do_not_overflow():
+    index = GalleryIndex(64, distance="squared_euclidean")
+    row = torch.full((1, 64), 200.0, dtype=torch.float16)
+    index.add(Features(row, np.array([1]), np.array([0])))
+    assert index.search(-row, k=1).distances.tolist() == [[64 * 400.0**2]]
+
+
+def test_what_is_no_query():
+    index = GalleryIndex(4)
+    index.add(features_of(5))
+    for bad in (np.nan, np.inf, 1e20):
+        query = np.ones((3, 4))
+        query[1, 2] = bad
+        with pytest.raises(
+            ProtocolError, match=r"embeddings of 1 rows are NaN, infinite, or longer .* \[1\]"
+        ):
+            index.search(query)
+    with pytest.raises(ProtocolError, match="array of numbers, got <U1"):
+        index.search(np.array([["a", "b", "c", "d"]]))
+    with pytest.raises(ProtocolError, match="not_in_camera must be integers, got <U4"):
+        index.search(np.ones((1, 4)), not_in_camera=np.array(["cam0"]))
+    with pytest.raises(ProtocolError, match="keys must be integers, got <U1"):
+        index.remove(np.array(["a"]))
+    with pytest.raises(ProtocolError, match="keys must be integers, got float64"):
+        index.remove(np.array([1.7]))
+    assert len(index) == 5

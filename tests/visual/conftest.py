@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from videoreid.types import Protocol, Ranking, Tracklet
+from videoreid.types import EvaluationProtocol, RankedGallery, Ranking, Tracklet
 
 COLOURS = {1: (250, 10, 10), 2: (10, 250, 10), 3: (10, 10, 250)}
 
@@ -44,7 +44,8 @@ def scene() -> Scene:
         top_indices=np.array([[0, 1, 2], [0, 2, 1], [1, 0, -1]]),
         top_distances=np.array([[0.1, 0.2, 0.3], [0.05, 0.1, 0.9], [0.4, 0.5, np.nan]], dtype=np.float32),
         top_matches=np.array([[False, True, False], [True, True, False], [False, False, False]]),
-        protocol=Protocol("cross_camera"),
+        protocol=EvaluationProtocol("cross_camera"),
         protocol_line="cross_camera | 3 queries, 2 scored & <1 skipped>",
+        gallery=RankedGallery(np.array([2, 1, 2]), np.array([1, 1, 2]), num_queries=3),
     )
     return Scene(ranking, query, gallery)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from videoreid._version import __version__
 from videoreid.errors import VideoReIDError
 
-__all__ = ["main"]
+__all__ = [
+    "main",
+]
 
 _COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "rank")
 

@@ -1,4 +1,4 @@
-"""``videoreid data from-tracks``: videos and the files of a tracker into a corpus."""
+"""``videoreid data from-tracks``: videos and the files of a tracker into a dataset."""
 
 import argparse
 import csv
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "cut the tracks of videos into a corpus in the layout of MARS; run again after an interruption, it goes on"
+HELP = "cut the tracks of videos into a dataset in the layout of MARS; run again after an interruption, it goes on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("output", type=Path, help="folder of the corpus to write")
+    parser.add_argument("output", type=Path, help="folder of the dataset to write")
     parser.add_argument(
         "--source",
         nargs=4,
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         tracklets = getattr(splits, part)
         print(f"{part:8}{len({t.pid for t in tracklets}):6} people{len(tracklets):7} tracklets", end="")
         print(f"{sum(map(len, tracklets)):9} frames")
-    print(f"wrote a corpus in the layout of MARS: {args.output}")
+    print(f"wrote a dataset in the layout of MARS: {args.output}")
     return 0
 
 

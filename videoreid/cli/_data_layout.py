@@ -1,31 +1,31 @@
-"""``videoreid data layout``: the tree a corpus must have, and where to ask for it."""
+"""``videoreid data layout``: the tree a dataset must have, and where to ask for it."""
 
 import argparse
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "print the expected tree of a corpus and where to ask for the data; without a name, list the corpora"
+HELP = "print the expected tree of a dataset and where to ask for the data; without a name, list the datasets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="corpus; without it, all are listed")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="dataset; without it, all are listed")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print; return 0."""
-    from videoreid.data.datasets import corpus_card, list_cards
+    from videoreid.data.datasets import dataset_info, list_infos
 
     if args.name is None:
-        for name in list_cards():
-            card = corpus_card(name)
-            print(f"{name:<18}{card.title:<24}{card.licence}")
+        for name in list_infos():
+            info = dataset_info(name)
+            print(f"{name:<18}{info.title:<24}{info.licence}")
         return 0
-    card = corpus_card(args.name)
-    print(card.title, "", card.layout.rstrip(), sep="\n")
-    for head, text in (("Where from", card.provenance), ("Licence", card.licence), ("Cite", card.citation)):
+    info = dataset_info(args.name)
+    print(info.title, "", info.layout.rstrip(), sep="\n")
+    for head, text in (("Where from", info.provenance), ("Licence", info.licence), ("Cite", info.citation)):
         print(f"\n{head}: {text}")
-    for part, counts in card.counts.items():
+    for part, counts in info.counts.items():
         known = [
             f"{value:,} {what}"
             for what, value in (

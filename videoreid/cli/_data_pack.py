@@ -1,19 +1,19 @@
-"""``videoreid data pack``: a corpus into one file."""
+"""``videoreid data pack``: a dataset into one file."""
 
 import argparse
 from pathlib import Path
 
-from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
+from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "pack a corpus into one HDF5 file of encoded frames; run again after an interruption, it goes on"
+HELP = "pack a dataset into one HDF5 file of encoded frames; run again after an interruption, it goes on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_corpus_arguments(parser)
+    add_dataset_arguments(parser)
     parser.add_argument("store", type=Path, help="file to write, ending in .h5")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="re-encode every frame at this size"
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     encoding = None
     if size is not None or args.quality is not None:
         encoding = Encoding(size, 95 if args.quality is None else args.quality)
-    packed = pack_splits(splits, args.store, root=args.root, encoding=encoding, progress=True)
+    packed = pack_splits(splits, args.store, root=_entry_root(args.root), encoding=encoding, progress=True)
     frames = verify_store(args.store, progress=True)
     tracklets = sum(len(part) for part in (packed.train, packed.query, packed.gallery))
     print(
@@ -45,3 +45,8 @@ def run(args: argparse.Namespace) -> int:
         f"read back without damage: {args.store}"
     )
     return 0
+
+
+def _entry_root(root: Path) -> Path:
+    """Return the folder that entry names are relative to: a table is named as the root of its own folder."""
+    return root.parent if root.is_file() else root

@@ -1,27 +1,28 @@
-"""``videoreid data stats``: the table of a corpus, and its histograms."""
+"""``videoreid data stats``: the table of a dataset, and its histograms."""
 
 import argparse
 from pathlib import Path
 
-from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
+from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "print ids, tracklets, frames, cameras and length quantiles of a corpus, and draw the histograms"
+HELP = "print ids, tracklets, frames, cameras and length quantiles of a dataset, and draw the histograms"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    add_corpus_arguments(parser)
+    add_dataset_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="PNG", help="draw the histograms there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Count, print, draw; return 0."""
-    from videoreid.data.datasets import build_dataset, corpus_statistics, draw_statistics, statistics_table
+    from videoreid.data.checks import dataset_statistics, draw_statistics, statistics_table
+    from videoreid.data.datasets import build_dataset
 
     splits = build_dataset(args.name, args.root, **parse_options(args.option))
-    statistics = corpus_statistics(splits)
+    statistics = dataset_statistics(splits)
     print(f"{splits.name}, protocol {splits.protocol!r}, licence: {splits.licence}")
     print(statistics_table(statistics))
     for part, figures in statistics.items():

@@ -1,4 +1,4 @@
-"""``videoreid data verify``: is a corpus on this disk what its authors published?"""
+"""``videoreid data verify``: is a dataset on this disk what its authors published?"""
 
 import argparse
 import json
@@ -6,21 +6,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.cli._corpus_options import add_corpus_arguments, parse_options
+from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 
 if TYPE_CHECKING:
-    from videoreid.data.datasets.findings import VerifyReport
+    from videoreid.data.checks.findings import VerifyReport
 
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = (
-    "check a corpus: counts, files, duplicates, frames that do not decode, cameras; exit status 1 on damage"
+    "check a dataset: counts, files, duplicates, frames that do not decode, cameras; exit status 1 on damage"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    add_corpus_arguments(parser)
+    add_dataset_arguments(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
         "--sample", type=int, default=1000, metavar="N", help="frames to decode (default 1000)"
@@ -54,33 +54,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace, bar: Any) -> "VerifyReport":
+    from videoreid.data.checks import verify_parsing, verify_splits
     from videoreid.data.datasets import (
         build_dataset,
         build_parsing_dataset,
-        corpus_card,
-        list_cards,
+        collect_remarks,
+        dataset_info,
+        list_infos,
         list_parsing_datasets,
-        verify_parsing,
-        verify_splits,
     )
 
     options = parse_options(args.option)
     sample = None if args.all else args.sample
     if args.name in list_parsing_datasets():
-        corpus = build_parsing_dataset(args.name, args.root, **options)
-        bar.reset(total=min(sample or len(corpus.train), len(corpus.train) + len(corpus.val)))
+        dataset = build_parsing_dataset(args.name, args.root, **options)
+        bar.reset(total=min(sample or len(dataset.train), len(dataset.train) + len(dataset.val)))
         return verify_parsing(
-            corpus, corpus_card(args.name), sample=sample, seed=args.seed, progress=bar.update
+            dataset, dataset_info(args.name), sample=sample, seed=args.seed, progress=bar.update
         )
-    splits = build_dataset(args.name, args.root, **options)
+    with collect_remarks() as remarks:
+        splits = build_dataset(args.name, args.root, **options)
     frames = sum(len(tracklet) for part in (splits.train, splits.query, splits.gallery) for tracklet in part)
     bar.reset(total=frames if sample is None else min(sample, frames))
     return verify_splits(
         splits,
-        corpus_card(args.name) if args.name in list_cards() else None,
+        dataset_info(args.name) if args.name in list_infos() else None,
         sample=sample,
         num_frames=args.num_frames,
         workers=args.workers,
         seed=args.seed,
         progress=bar.update,
+        remarks=remarks,
     )

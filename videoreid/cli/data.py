@@ -1,11 +1,11 @@
-"""``videoreid data VERB ...``: look at corpora; one module per verb, one line per verb here."""
+"""``videoreid data VERB ...``: look at datasets; one module per verb, one line per verb here."""
 
 import argparse
 import importlib
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "corpora: layouts, statistics, checks"
+HELP = "datasets: layouts, statistics, checks"
 
 # the module of a verb is _data_<verb>.py, with _ for -
 _VERBS: tuple[str, ...] = ("from-tracks", "layout", "pack", "stats", "verify")

@@ -108,7 +108,7 @@ def _score_histogram(splits: "Splits") -> "Ranking":
     query, gallery = (histogram_features(part) for part in (splits.query, splits.gallery))
     details = {"frames": "all"}
     return evaluate_features(
-        query, gallery, protocol=splits.protocol, distance="euclidean", corpus=splits.name, details=details
+        query, gallery, protocol=splits.protocol, distance="euclidean", dataset=splits.name, details=details
     )
 
 
@@ -126,7 +126,7 @@ def _score(model: "ReIDModel", splits: "Splits", workers: int) -> "Ranking":
         )
         for part in (splits.query, splits.gallery)
     ]
-    return evaluate(model, loaders[0], loaders[1], protocol=splits.protocol, corpus=splits.name)
+    return evaluate(model, loaders[0], loaders[1], protocol=splits.protocol, dataset=splits.name)
 
 
 def _train(model: "ReIDModel", splits: "Splits", steps: int, args: argparse.Namespace) -> None:

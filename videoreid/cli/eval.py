@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,22 +88,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) -> dict[str, "Ranking"]:
-    from videoreid.metrics import evaluate_features, expand_queries
+    from videoreid.metrics import evaluate_features, expand_queries, get_protocol
 
-    query, details = stored.query, dict(stored.details)
+    query, gallery, rules, details = (
+        stored.query,
+        stored.gallery,
+        get_protocol(protocol),
+        dict(stored.details),
+    )
     if stored.model:
         details = {"model": stored.model, **details}
     if args.expand:
-        query = expand_queries(query, stored.gallery, k=args.expand, alpha=args.alpha)
+        query = expand_queries(query, gallery, k=args.expand, alpha=args.alpha)
         details["query expansion"] = f"k={args.expand} alpha={args.alpha:g}"
+        if rules.queries_in_gallery:  # as they were: what is searched is not expanded
+            gallery, rules = gallery.concat(stored.query), replace(rules, queries_in_gallery=False)
+            details["gallery"] = "with the queries, not expanded"
     return {
         name: evaluate_features(
             query,
-            stored.gallery,
-            protocol=protocol,
+            gallery,
+            protocol=rules,
             distance=args.distance,
             refiners=refiners,
-            corpus=stored.corpus,
+            dataset=stored.dataset,
             details=details,
             top_k=0,
         )

@@ -79,7 +79,7 @@ def _show(args: argparse.Namespace) -> Iterable[str]:
         yield from _row(row)
     for result in list_results(args.name):
         yield (
-            f"  reported on {result.corpus}: Rank-1 {result.rank1} %, mAP {result.mAP} % ({result.protocol}, "
+            f"  reported on {result.dataset}: Rank-1 {result.rank1} %, mAP {result.mAP} % ({result.protocol}, "
             f"{result.distance}; {result.remark})\n      source: {result.source}"
         )
 
@@ -89,7 +89,7 @@ def _row(row: "PublishedWeights") -> Iterable[str]:
     yield f"    pretrained={row.tag!r}: trained on {row.training_data}{size}"
     for result in row.results:
         yield (
-            f"      reported on {result.corpus}: Rank-1 {result.rank1} %, mAP {result.mAP} % "
+            f"      reported on {result.dataset}: Rank-1 {result.rank1} %, mAP {result.mAP} % "
             f"({result.protocol}, {result.distance})"
         )
     yield f"      licence: {row.licence}"

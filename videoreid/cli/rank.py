@@ -1,4 +1,4 @@
-"""``videoreid rank``: footage or a corpus in, a ranked and drawn answer out."""
+"""``videoreid rank``: footage or a dataset in, a ranked and drawn answer out."""
 
 import argparse
 import csv
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "rank the tracklets of a video or a corpus, and draw the answer"
+HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    source = parser.add_argument_group("what to search (a video with its tracks, or a corpus)")
+    source = parser.add_argument_group("what to search (a video with its tracks, or a dataset)")
     source.add_argument("--video", type=Path, help="video file")
     source.add_argument("--tracks", type=Path, help="track file in MOT format for that video")
     source.add_argument(
@@ -30,8 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
     )
-    source.add_argument("--corpus", help="name of a corpus (videoreid data layout lists them)")
-    source.add_argument("--root", type=Path, help="folder of the corpus, or its parent")
+    source.add_argument(
+        "--dataset", "--corpus", dest="dataset", help="name of a dataset (videoreid data layout lists them)"
+    )
+    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
+    add_option_argument(source)
     model = parser.add_argument_group("with what")
     model.add_argument("--model", required=True, help="network (videoreid models list)")
     model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
@@ -40,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
     )
     model.add_argument("--distance", default="cosine", choices=["cosine", "euclidean", "squared_euclidean"])
-    model.add_argument("--protocol", help="how to score (default: the corpus's own)")
+    model.add_argument("--protocol", help="how to score (default: the dataset's own)")
     model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
     model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
@@ -62,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     _write(ranking, splits, args.output, args.top)
     summary = ranking.summary()
-    print(_table(ranking, splits.query, splits.gallery, rows=min(10, len(splits.query))))
+    searched = ranking.searched(splits.query, splits.gallery)
+    print(_table(ranking, splits.query, searched, rows=min(10, len(splits.query))))
     print(
         "\n" + "  ".join(f"{key} {summary[key]:.3f}" for key in ("mAP", "mINP", "rank1", "rank5", "rank10"))
     )
@@ -72,12 +77,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _load(args: argparse.Namespace) -> "Splits":
-    if (args.corpus is None) == (args.video is None):
-        raise ConfigError("give either --video and --tracks, or --corpus and --root")
-    if args.corpus is not None:
+    if (args.dataset is None) == (args.video is None):
+        raise ConfigError("give either --video and --tracks, or --dataset and --root")
+    if args.dataset is not None:
         from videoreid.data.datasets import build_dataset
 
-        return build_dataset(args.corpus, root=args.root)
+        return build_dataset(args.dataset, root=args.root, **parse_options(args.option))
+    if args.option:
+        raise ConfigError("--option belongs to --dataset; a video has none")
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
     from videoreid.data import crop_tracklets, read_tracks, split_tracks
@@ -124,7 +131,7 @@ def _score(query: "Features", gallery: "Features", splits: "Splits", args: argpa
         protocol=args.protocol or splits.protocol,
         distance=args.distance,
         refiners=[KReciprocal()] if args.rerank else [],
-        corpus=splits.name,
+        dataset=splits.name,
         details={"frames": "all, mean", "flip": "no"},
         top_k=args.top,
     )
@@ -147,29 +154,31 @@ def _write(ranking: "Ranking", splits: "Splits", output: Path, top: int) -> None
 
 
 def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
-    rows: list[list[object]] = [
-        ["query", "query_pid", "query_camid", "rank", "gallery", "pid", "camid", "distance", "match"]
-    ]
+    """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
+    header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
+    rows: list[list[object]] = [[*header.split()]]
+    searched = ranking.searched(splits.query, splits.gallery)
+    is_query, numbers = ranking.origin()
     for row, asked in enumerate(splits.query):
         for rank, index in enumerate(ranking.top_indices[row].tolist()):
             if index >= 0:
-                found = splits.gallery[index]
+                found = searched[index]
+                place = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
                 distance = f"{ranking.top_distances[row, rank]:.6f}"
                 match = int(ranking.top_matches[row, rank])
-                rows.append(
-                    [row, asked.pid, asked.camid, rank + 1, index, found.pid, found.camid, distance, match]
-                )
+                answer = found.pid, found.camid, distance, match, found.frames[0]
+                rows.append([row, asked.pid, asked.camid, rank + 1, *place, *answer])
     return rows
 
 
 def _table(
-    ranking: "Ranking", query: Sequence["Tracklet"], gallery: Sequence["Tracklet"], *, rows: int
+    ranking: "Ranking", query: Sequence["Tracklet"], searched: Sequence["Tracklet"], *, rows: int
 ) -> str:
     """Return the answers to the first queries: ids in ranked order, the true ones marked."""
     lines = [f"{'query':>6} {'id':>6} {'cam':>4} {'AP':>6}  answers (id@camera, * = same person)"]
     for row in range(rows):
         answers = [
-            f"{gallery[index].pid}@{gallery[index].camid}{'*' if ranking.top_matches[row, rank] else ''}"
+            f"{searched[index].pid}@{searched[index].camid}{'*' if ranking.top_matches[row, rank] else ''}"
             for rank, index in enumerate(ranking.top_indices[row].tolist())
             if index >= 0
         ]

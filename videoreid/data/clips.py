@@ -39,7 +39,7 @@ class ClipDataset(Dataset[Clip]):
     tracklet, drawn anew.
 
     Args:
-        tracklets: one split of a corpus.
+        tracklets: one split of a dataset.
         num_frames: frames of a clip T.
         sampling: a rule of `videoreid.data.sampling`, by name or as a function.
         transform: from the frames of a clip to ``(T, 3, H, W)`` uint8; None leaves them as they are.
@@ -63,7 +63,7 @@ class ClipDataset(Dataset[Clip]):
     ) -> None:
         if not tracklets:
             raise ConfigError(
-                "no tracklets: a dataset needs one or more; is this split empty in this corpus?"
+                "no tracklets: a dataset needs one or more; is this split empty in this dataset?"
             )
         self.tracklets = tracklets
         self.num_frames = num_frames

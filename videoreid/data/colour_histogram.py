@@ -58,7 +58,7 @@ def histogram_features(
     """Describe tracklets by the mean of their frames' histograms; compare them by "euclidean" or "cosine".
 
     Args:
-        tracklets: one split of a corpus.
+        tracklets: one split of a dataset.
         stripes: see `colour_histogram`.
         max_frames: at most so many frames of a tracklet, evenly spread; None takes all.
 

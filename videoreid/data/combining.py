@@ -1,4 +1,4 @@
-"""Several corpora as one training set: people and cameras of different corpora never share a number."""
+"""Several datasets as one training set: people and cameras of different datasets never share a number."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,36 +11,36 @@ __all__ = ["CombinedTrain", "combine_train"]
 
 
 class CombinedTrain(NamedTuple):
-    """The training tracklets of several corpora.
+    """The training tracklets of several datasets.
 
     Args:
-        tracklets: pids are labels ``0 .. K-1``, cameras count through the corpora.
-        domains: for every tracklet, the number of its corpus in the given order.
+        tracklets: pids are labels ``0 .. K-1``, cameras count through the datasets.
+        domains: for every tracklet, the number of its dataset in the given order.
     """
 
     tracklets: tuple[Tracklet, ...]
     domains: tuple[int, ...]
 
 
-def combine_train(corpora: Sequence[Splits], *, include_test: bool = False) -> CombinedTrain:
-    """Return the training tracklets of all corpora with labels and cameras of their own.
+def combine_train(datasets: Sequence[Splits], *, include_test: bool = False) -> CombinedTrain:
+    """Return the training tracklets of all datasets with labels and cameras of their own.
 
     Args:
-        corpora: one or more.
+        datasets: one or more.
         include_test: also train on the people of query and gallery (junk -1 and distractors 0 left out): for a
-            model that is used on other footage. Scores on these corpora mean nothing then.
+            model that is used on other footage. Scores on these datasets mean nothing then.
 
     Raises:
-        ConfigError: no corpus, or none of them has anything to train on.
+        ConfigError: no dataset, or none of them has anything to train on.
     """
     tracklets: list[Tracklet] = []
     domains: list[int] = []
     first_pid = first_camid = 0
-    for domain, corpus in enumerate(corpora):
+    for domain, dataset in enumerate(datasets):
         people: dict[tuple[bool, int], int] = {}
-        chosen = [(False, tracklet) for tracklet in corpus.train]
+        chosen = [(False, tracklet) for tracklet in dataset.train]
         if include_test:
-            chosen += [(True, t) for t in (*corpus.query, *_without_queries(corpus)) if t.pid > 0]
+            chosen += [(True, t) for t in (*dataset.query, *_without_queries(dataset)) if t.pid > 0]
         # training labels keep their order and come first; the pids of the test side are another numbering
         for key in sorted({(tested, tracklet.pid) for tested, tracklet in chosen}):
             people[key] = first_pid + len(people)
@@ -51,14 +51,14 @@ def combine_train(corpora: Sequence[Splits], *, include_test: bool = False) -> C
         first_pid += len(people)
         first_camid += 1 + max((tracklet.camid for _, tracklet in chosen), default=-1)
     if not tracklets:
-        names = ", ".join(corpus.name for corpus in corpora)
+        names = ", ".join(dataset.name for dataset in datasets)
         raise ConfigError(
-            f"nothing to train on in {names or 'no corpus'}; name a source with a training split"
+            f"nothing to train on in {names or 'no dataset'}; name a source with a training split"
         )
     return CombinedTrain(tuple(tracklets), tuple(domains))
 
 
-def _without_queries(corpus: Splits) -> list[Tracklet]:
+def _without_queries(dataset: Splits) -> list[Tracklet]:
     # some galleries hold the queries again, as other objects of the same frames
-    asked = {tracklet.frames[0] for tracklet in corpus.query}
-    return [tracklet for tracklet in corpus.gallery if tracklet.frames[0] not in asked]
+    asked = {tracklet.frames[0] for tracklet in dataset.query}
+    return [tracklet for tracklet in dataset.gallery if tracklet.frames[0] not in asked]

@@ -1,4 +1,4 @@
-"""Several videos and their tracks into one corpus in the layout of MARS."""
+"""Several videos and their tracks into one dataset in the layout of MARS."""
 
 import hashlib
 import os
@@ -70,14 +70,14 @@ def import_footage(
     seed: int = 0,
     progress: bool = False,
 ) -> Path:
-    """Cut the tracks of several videos into a corpus that `build_dataset("mars", root=output_dir)` reads.
+    """Cut the tracks of several videos into a dataset that `build_dataset("mars", root=output_dir)` reads.
 
     Each video is decoded once, with one frame in memory. An interrupted import goes on with the first video that is
     not finished. Times, in seconds on the common clock, are written beside the tables (``info/tracks_time.csv``).
 
     Args:
         footage: the videos.
-        output_dir: folder of the corpus; made where it is missing.
+        output_dir: folder of the dataset; made where it is missing.
         rules: where tracks are cut.
         image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the room.
         train_share: share of the people that go to the training part; the others are asked for.
@@ -88,7 +88,7 @@ def import_footage(
         ``output_dir``.
 
     Raises:
-        ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a corpus already.
+        ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a dataset already.
         TrackFileError: a box outside its frame, or past the end of its video.
         DatasetError: too few tracklets to make a training and a test part.
     """
@@ -111,7 +111,7 @@ def _check(footage: Sequence[Footage], output: Path, train_share: float) -> None
     if not 0.0 < train_share < 1.0:
         raise ConfigError(f"train_share must lie between 0 and 1, got {train_share}")
     if (output / "info").exists():
-        raise ConfigError(f"{output} holds a corpus already: choose another folder")
+        raise ConfigError(f"{output} holds a dataset already: choose another folder")
     for item in footage:
         if not 0 <= item.camid <= 5:
             raise ConfigError(f"camera {item.camid} of {item.video}: the layout of MARS names cameras 0 to 5")

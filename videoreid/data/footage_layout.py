@@ -50,7 +50,7 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
     people = sorted({piece.pid for piece in pieces} - {0})
     if len(people) < 2:
         raise DatasetError(
-            f"{len(people)} people with tracklets: a corpus with a training and a test part needs two or more; are "
+            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; are "
             "min_length and the gaps too strict?"
         )
     if people[-1] > _MOST:
@@ -111,7 +111,7 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
 def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list[list[str]]]) -> None:
     import scipy.io
 
-    # under another name until it is complete: a folder "info" is the mark of a finished corpus
+    # under another name until it is complete: a folder "info" is the mark of a finished dataset
     unfinished = info.with_name(".info")
     unfinished.mkdir(parents=True, exist_ok=True)
     times = io.StringIO(newline="")
@@ -128,11 +128,12 @@ def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list
             for own, end, piece in zip(lists, ends.tolist(), pieces, strict=True)
         ]
         with atomic_path(unfinished / f"tracks_{part}_info.mat") as path:
-            scipy.io.savemat(path, {f"track_{part}_info": np.array(table, dtype=np.float64)})
+            scipy.io.savemat(path, {f"track_{part}_info": np.array(table, dtype=np.int32)})
         writer.writerows([part, row, piece.time, piece.end_time] for row, piece in enumerate(pieces))
     atomic_write_text(unfinished / "tracks_time.csv", times.getvalue())
     with atomic_path(unfinished / "query_IDX.mat") as path:
-        rows = np.array([_queries(parts["test"])], dtype=np.float64) + 1
+        asked = np.array([_queries(parts["test"])]) + 1
+        rows = asked.astype(np.uint16 if asked.max(initial=0) < 1 << 16 else np.int32)
         scipy.io.savemat(path, {"query_IDX": rows})
     unfinished.replace(info)
 

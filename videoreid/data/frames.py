@@ -10,8 +10,9 @@ from torch.utils.data import get_worker_info
 
 from videoreid.data.decoding import decode_frame, read_bytes
 from videoreid.data.keys import FrameKey, parse_key
+from videoreid.data.stores import open_store, read_packed
 from videoreid.data.video import VideoReader
-from videoreid.errors import ConfigError, FrameError
+from videoreid.errors import ConfigError, DatasetError, FrameError
 from videoreid.utils import get_logger
 
 __all__ = ["FrameReader"]
@@ -29,15 +30,27 @@ class FrameReader:
         on_bad_frame: what to do with a frame that cannot be read: "raise" a `FrameError` that names it, or
             "skip" it: the nearest readable frame of the same call takes its place, a warning names it, and
             `skipped` counts it, across the workers of a loader as well.
+        sixteen_bits: bits that a picture of 16 bits a channel uses, 8 to 16; see `videoreid.data.decoding`.
+        check_packed: compare the checksum of every frame that comes from a packed store.
 
     Raises:
-        ConfigError: another word for ``on_bad_frame``.
+        ConfigError: another word for ``on_bad_frame``, or another number of bits.
     """
 
-    def __init__(self, on_bad_frame: Literal["raise", "skip"] = "raise") -> None:
+    def __init__(
+        self,
+        on_bad_frame: Literal["raise", "skip"] = "raise",
+        *,
+        sixteen_bits: int = 16,
+        check_packed: bool = True,
+    ) -> None:
         if on_bad_frame not in ("raise", "skip"):
             raise ConfigError(f"on_bad_frame must be 'raise' or 'skip', not {on_bad_frame!r}")
+        if not 8 <= sixteen_bits <= 16:
+            raise ConfigError(f"sixteen_bits must be 8 to 16, the bits in use, not {sixteen_bits!r}")
         self.on_bad_frame = on_bad_frame
+        self.sixteen_bits = sixteen_bits
+        self.check_packed = check_packed
         # one slot a worker, in shared memory: no lock, and no lost count
         self._skipped = torch.zeros(_MAX_WORKERS, dtype=torch.int64).share_memory_()
         self._open_in = -1
@@ -68,22 +81,21 @@ class FrameReader:
         for key in frames:
             try:
                 images.append(self._read_one(key))
-            except FrameError as error:
+            except DatasetError as error:  # a store that cannot be opened is bad as well
                 self._count(error)
                 images.append(None)
         return _fill(images, frames)
 
     def _read_one(self, key: str) -> np.ndarray:
         if "::" not in key:  # the common case, without the cost of parsing
-            return decode_frame(read_bytes(key), key)
+            return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
         parsed = parse_key(key)
         if parsed.entry:
-            from videoreid.data.packing import read_packed
-
-            return decode_frame(read_packed(parsed.path, parsed.entry), key)
+            data = read_packed(parsed.path, parsed.entry, check=self.check_packed)
+            return decode_frame(data, key, sixteen_bits=self.sixteen_bits)
         if parsed.frame >= 0:
             return self._read_video(parsed, key)
-        return decode_frame(read_bytes(key), key)
+        return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
 
     def _read_video(self, parsed: FrameKey, key: str) -> np.ndarray:
         if self._open_in != os.getpid():  # a forked child shares the parent's file offset: open anew
@@ -101,7 +113,7 @@ class FrameReader:
             raise FrameError(f"frame {key}: the box lies outside the {width}x{height} frame")
         return np.ascontiguousarray(image[top:bottom, left:right])
 
-    def _count(self, error: FrameError) -> None:
+    def _count(self, error: DatasetError) -> None:
         worker = get_worker_info()
         self._skipped[0 if worker is None else 1 + worker.id % (_MAX_WORKERS - 1)] += 1
         get_logger("data").warning("skipped: %s", error)
@@ -115,8 +127,6 @@ def _prefetch(frames: Sequence[str]) -> None:
     parsed = [parse_key(key) for key in frames if "::" in key]
     entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
     if entries:
-        from videoreid.data.packing import open_store
-
         open_store(parsed[0].path).prefetch(entries)
 
 

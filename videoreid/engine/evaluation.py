@@ -11,7 +11,7 @@ from videoreid.engine.inference import Precision, extract_features
 from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.errors import ProtocolError
 from videoreid.metrics import evaluate_features
-from videoreid.types import Clip, Features, Protocol, Ranking, Tracklet
+from videoreid.types import Clip, EvaluationProtocol, Features, Ranking, Tracklet
 
 __all__ = ["check_matches", "evaluate"]
 
@@ -48,7 +48,10 @@ def evaluate(
 
 
 def check_matches(
-    query: Sequence[Tracklet], gallery: Sequence[Tracklet], *, protocol: str | Protocol = "cross_camera"
+    query: Sequence[Tracklet],
+    gallery: Sequence[Tracklet],
+    *,
+    protocol: str | EvaluationProtocol = "cross_camera",
 ) -> None:
     """Refuse queries of which none can be found, before a network is trained that could not be scored.
 

@@ -2,43 +2,40 @@
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss
-from videoreid.losses.criteria import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.losses.criterion import Criterion
 from videoreid.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
+from videoreid.losses.divergence import DivergenceLoss, DivergenceTerm, divergence_loss
 from videoreid.losses.frame_attention import FrameAttentionLoss, frame_attention_loss
+from videoreid.losses.frame_info_nce import FrameInfoNCETerm, frame_info_nce_loss
 from videoreid.losses.heads import over_heads
 from videoreid.losses.osm_caa import OSMCAALoss, osm_caa_loss
-from videoreid.losses.terms import (
-    CenterTerm,
-    CircleTerm,
-    FrameAttentionTerm,
-    OSMCAATerm,
-    SoftmaxTerm,
-    TripletTerm,
-)
+from videoreid.losses.presets import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
+from videoreid.losses.terms import FeatureTerm, FrameAttentionTerm, LogitTerm
 from videoreid.losses.triplet import TripletLoss, triplet_loss
 
 __all__ = [
     "BagOfTricksCriterion",
     "CenterLoss",
-    "CenterTerm",
     "CircleLoss",
-    "CircleTerm",
     "Criterion",
     "CrossEntropyLoss",
+    "DivergenceLoss",
+    "DivergenceTerm",
+    "FeatureTerm",
     "FrameAttentionLoss",
     "FrameAttentionTerm",
+    "FrameInfoNCETerm",
+    "LogitTerm",
     "OSMCAALoss",
-    "OSMCAATerm",
     "SoftmaxCriterion",
-    "SoftmaxTerm",
     "TripletCriterion",
     "TripletLoss",
-    "TripletTerm",
     "center_loss",
     "circle_loss",
     "cross_entropy_loss",
+    "divergence_loss",
     "frame_attention_loss",
+    "frame_info_nce_loss",
     "osm_caa_loss",
     "over_heads",
     "triplet_loss",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
-from videoreid.losses._labels import check_batch, check_labels
+from videoreid.losses._checks import check_batch, check_labels
 
 __all__ = ["CenterLoss", "center_loss"]
 

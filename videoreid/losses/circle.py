@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videoreid.losses._labels import check_batch, positive_and_negative_pairs
+from videoreid.losses._checks import check_batch, positive_and_negative_pairs
 
 __all__ = ["CircleLoss", "circle_loss"]
 

@@ -22,8 +22,9 @@ class Criterion(nn.Module):
         ConfigError: no term, or one is called "loss", which is the name of the sum.
 
     Example:
-        >>> from videoreid.losses import SoftmaxTerm, TripletTerm
-        >>> criterion = Criterion({"softmax": (SoftmaxTerm(), 1.0), "triplet": (TripletTerm(), 0.5)})
+        >>> from videoreid.losses import CrossEntropyLoss, FeatureTerm, LogitTerm, TripletLoss
+        >>> softmax, triplet = LogitTerm(CrossEntropyLoss()), FeatureTerm(TripletLoss())
+        >>> criterion = Criterion({"softmax": (softmax, 1.0), "triplet": (triplet, 0.5)})
         >>> criterion.weights
         {'softmax': 1.0, 'triplet': 0.5}
     """

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videoreid.losses._labels import check_batch, check_labels
+from videoreid.losses._checks import check_batch, check_labels
 
 __all__ = ["CrossEntropyLoss", "cross_entropy_loss"]
 

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from videoreid.errors import ConfigError
 from videoreid.functional import squared_euclidean_distance
-from videoreid.losses._labels import check_batch, check_labels, positive_and_negative_pairs, safe_sqrt
+from videoreid.losses._checks import check_batch, check_labels, positive_and_negative_pairs, safe_sqrt
 
 __all__ = ["OSMCAALoss", "osm_caa_loss"]
 

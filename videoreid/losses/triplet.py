@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from videoreid.errors import ConfigError
 from videoreid.functional import cosine_distance, squared_euclidean_distance
-from videoreid.losses._labels import check_batch, positive_and_negative_pairs, safe_sqrt, same_identity
+from videoreid.losses._checks import check_batch, positive_and_negative_pairs, safe_sqrt, same_identity
 
 __all__ = ["TripletLoss", "triplet_loss"]
 

@@ -111,7 +111,7 @@ def paired_test(
         )
     both = first.scored & second.scored
     if not both.any():
-        raise ProtocolError("no query is scored in both rankings; are they of the same corpus?")
+        raise ProtocolError("no query is scored in both rankings; are they of the same dataset?")
     values = (_per_query(second, metric) - _per_query(first, metric))[both]
     means = _resampled_means(values[:, None], resamples, seed)[:, 0]
     generator = generator_from(seed, 1)
@@ -124,7 +124,7 @@ def paired_test(
 
 
 def mean_and_spread(rankings: Sequence[Ranking]) -> dict[str, tuple[float, float]]:
-    """Return mean and sample standard deviation over the splits of a corpus (PRID-2011, iLIDS-VID: ten).
+    """Return mean and sample standard deviation over the splits of a dataset (PRID-2011, iLIDS-VID: ten).
 
     Args:
         rankings: one per split.

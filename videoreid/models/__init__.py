@@ -2,7 +2,9 @@
 
 from videoreid.models import (
     ame,
+    ap3d,
     bag_of_tricks,
+    bicnet_tks,
     gcm,
     hacnn,
     mlfn,
@@ -20,53 +22,34 @@ from videoreid.models import (
     resnet50mid,
     resnet_ibn,
     senet,
+    sinet,
+    tclnet,
     timm_models,
     tracklet_vit,
 )
 from videoreid.models.base import ReIDModel
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.models.factory import MODELS, build_model, list_models
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.loading import LoadReport, load_weights
 from videoreid.models.reported import ReportedResult, list_results
 from videoreid.models.saving import from_pretrained, save_pretrained
 from videoreid.models.weights import list_weights
 
 __all__ = [
-    "ClipModel",
-    "ClipOptions",
+    "FrameNetwork",
+    "FrameOptions",
     "LoadReport",
     "MODELS",
     "ReIDModel",
     "ReportedResult",
-    "ame",
-    "bag_of_tricks",
     "build_model",
     "count_parameters",
     "flops_per_clip",
     "from_pretrained",
-    "gcm",
-    "hacnn",
     "list_models",
     "list_results",
     "list_weights",
     "load_weights",
-    "mlfn",
-    "mobilenetv2",
-    "mra",
-    "mudeep",
-    "osnet",
-    "osnet_ain",
-    "pcb",
-    "pcb_streid",
-    "psta",
-    "resnet",
-    "resnet50_3d",
-    "resnet50_temporal",
-    "resnet50mid",
-    "resnet_ibn",
     "save_pretrained",
-    "senet",
-    "timm_models",
-    "tracklet_vit",
 ]

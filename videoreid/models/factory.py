@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from videoreid.compat import torchreid_keywords
 from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
@@ -25,7 +24,6 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in MODELS.names() if fnmatch.fnmatch(name, pattern)]
 
 
-@torchreid_keywords(loss=None, use_gpu=None)  # a network here returns all its heads, wherever it is
 def build_model(
     name: str,
     num_classes: int = 1,

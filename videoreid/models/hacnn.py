@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videoreid.errors import ConfigError
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.conv_block import ConvBlock
 from videoreid.models.layers.harmonious_attention import HarmoniousAttention, crop_region
 from videoreid.models.layers.inception import InceptionA, InceptionB
@@ -20,7 +20,7 @@ _REGIONS = 4
 _REGION_SIZES = ((24, 28), (12, 14), (6, 7))  # (height, width) of a region at the three depths
 
 
-class HACNN(ClipModel):
+class HACNN(FrameNetwork):
     """Harmonious attention network: 512 values of the whole body and 512 of four regions, each of unit length.
 
     Published for 160 x 64.
@@ -37,7 +37,7 @@ class HACNN(ClipModel):
         https://arxiv.org/abs/1802.08122
     """
 
-    def __init__(self, num_classes: int, *, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, options: FrameOptions | None = None) -> None:
         trunk: dict[str, nn.Module] = {"conv": ConvBlock(3, 32, 3, stride=2)}
         channels = 32
         for depth, width in enumerate((128, 256, 384), 1):
@@ -102,4 +102,4 @@ class HACNN(ClipModel):
 @MODELS.register("hacnn")
 def hacnn(num_classes: int = 1, **options: Any) -> HACNN:
     """Build HACNN."""
-    return HACNN(num_classes, options=ClipOptions.of(options))
+    return HACNN(num_classes, options=FrameOptions.of(options))

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 
 __all__ = ["MLFN", "FactorBlock"]
 
@@ -54,7 +54,7 @@ class FactorBlock(nn.Module):
         return torch.relu(shortcut + out), selection
 
 
-class MLFN(ClipModel):
+class MLFN(FrameNetwork):
     """Multi-level factorisation net: the mean of what is seen and of which factors saw it.
 
     Args:
@@ -66,7 +66,7 @@ class MLFN(ClipModel):
         https://arxiv.org/abs/1803.09132
     """
 
-    def __init__(self, num_classes: int, *, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, options: FrameOptions | None = None) -> None:
         # (blocks, channels, stride of the first block, hidden widths of the selection)
         plan = (
             (3, 256, 1, (128, 64)),
@@ -124,4 +124,4 @@ def _head(channels: int) -> nn.Sequential:
 @MODELS.register("mlfn")
 def mlfn(num_classes: int = 1, **options: Any) -> MLFN:
     """Build MLFN."""
-    return MLFN(num_classes, options=ClipOptions.of(options))
+    return MLFN(num_classes, options=FrameOptions.of(options))

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 
 __all__ = ["InvertedResidual", "MobileNetV2"]
 
@@ -69,7 +69,7 @@ class InvertedResidual(nn.Module):
         return x + out if self.has_shortcut else out
 
 
-class MobileNetV2(ClipModel):
+class MobileNetV2(FrameNetwork):
     """MobileNetV2 under its published re-identification names.
 
     Args:
@@ -84,7 +84,7 @@ class MobileNetV2(ClipModel):
 
     channels_last_on_cpu = True
 
-    def __init__(self, num_classes: int, *, width: float = 1.0, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, width: float = 1.0, options: FrameOptions | None = None) -> None:
         channels = int(32 * width)
         trunk: dict[str, nn.Module] = {"conv1": ConvNormReLU6(3, channels, 3, stride=2)}
         for name, expansion, base, blocks, stride in _PLAN:
@@ -102,10 +102,10 @@ class MobileNetV2(ClipModel):
 @MODELS.register("mobilenetv2_x1_0")
 def mobilenetv2_x1_0(num_classes: int = 1, **options: Any) -> MobileNetV2:
     """Build MobileNetV2 at full width."""
-    return MobileNetV2(num_classes, options=ClipOptions.of(options))
+    return MobileNetV2(num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("mobilenetv2_x1_4")
 def mobilenetv2_x1_4(num_classes: int = 1, **options: Any) -> MobileNetV2:
     """Build MobileNetV2, 1.4 times as wide."""
-    return MobileNetV2(num_classes, width=1.4, options=ClipOptions.of(options))
+    return MobileNetV2(num_classes, width=1.4, options=FrameOptions.of(options))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.conv_block import ConvBlock
 from videoreid.models.layers.osnet_blocks import embed
 
@@ -99,7 +99,7 @@ class Fusion(nn.Module):
         return F.adaptive_avg_pool2d(fused, (16, 8))
 
 
-class MuDeep(ClipModel):
+class MuDeep(FrameNetwork):
     """Multi-scale deep network, from scratch: full resolution early, a wide embedding of 4096.
 
     Published for 256 x 128; other sizes are averaged to the same 16 x 8 cells.
@@ -113,7 +113,7 @@ class MuDeep(ClipModel):
         https://arxiv.org/abs/1709.05165
     """
 
-    def __init__(self, num_classes: int, *, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, options: FrameOptions | None = None) -> None:
         trunk = {
             "block1": Stem(),
             "block2": MultiScaleA(),
@@ -133,4 +133,4 @@ class MuDeep(ClipModel):
 @MODELS.register("mudeep")
 def mudeep(num_classes: int = 1, **options: Any) -> MuDeep:
     """Build MuDeep."""
-    return MuDeep(num_classes, options=ClipOptions.of(options))
+    return MuDeep(num_classes, options=FrameOptions.of(options))

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.osnet_blocks import ChannelGate, ConvNorm, LightConv3x3, embed
 
 __all__ = ["OSBlock", "OSNet"]
@@ -55,7 +55,7 @@ class OSBlock(nn.Module):
         return self.relu(out)
 
 
-class OSNet(ClipModel):
+class OSNet(FrameNetwork):
     """Omni-scale network.
 
     Args:
@@ -77,7 +77,7 @@ class OSNet(ClipModel):
         *,
         widths: tuple[int, int, int, int] = WIDTHS["x1_0"],
         instance_norm: bool = False,
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         stem, *stages = widths
         trunk = {
@@ -107,28 +107,28 @@ def _stage(
 @MODELS.register("osnet_x1_0")
 def osnet_x1_0(num_classes: int = 1, **options: Any) -> OSNet:
     """Build OSNet at full width."""
-    return OSNet(num_classes, options=ClipOptions.of(options))
+    return OSNet(num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_x0_75")
 def osnet_x0_75(num_classes: int = 1, **options: Any) -> OSNet:
     """Build OSNet at three quarters of the width."""
-    return OSNet(num_classes, widths=WIDTHS["x0_75"], options=ClipOptions.of(options))
+    return OSNet(num_classes, widths=WIDTHS["x0_75"], options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_x0_5")
 def osnet_x0_5(num_classes: int = 1, **options: Any) -> OSNet:
     """Build OSNet at half the width."""
-    return OSNet(num_classes, widths=WIDTHS["x0_5"], options=ClipOptions.of(options))
+    return OSNet(num_classes, widths=WIDTHS["x0_5"], options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_x0_25")
 def osnet_x0_25(num_classes: int = 1, **options: Any) -> OSNet:
     """Build OSNet at a quarter of the width, the network to train on a CPU."""
-    return OSNet(num_classes, widths=WIDTHS["x0_25"], options=ClipOptions.of(options))
+    return OSNet(num_classes, widths=WIDTHS["x0_25"], options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_ibn_x1_0")
 def osnet_ibn_x1_0(num_classes: int = 1, **options: Any) -> OSNet:
     """Build OSNet at full width with instance normalisation in its first layers."""
-    return OSNet(num_classes, instance_norm=True, options=ClipOptions.of(options))
+    return OSNet(num_classes, instance_norm=True, options=FrameOptions.of(options))

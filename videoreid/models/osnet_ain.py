@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.osnet_blocks import ChannelGate, ConvNorm, LightConv3x3, embed
 from videoreid.models.osnet import WIDTHS
 
@@ -64,7 +64,7 @@ class AINBlock(nn.Module):
         return torch.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
-class OSNetAIN(ClipModel):
+class OSNetAIN(FrameNetwork):
     """Omni-scale network with the published placement of instance norms.
 
     Args:
@@ -84,7 +84,7 @@ class OSNetAIN(ClipModel):
         num_classes: int,
         *,
         widths: tuple[int, int, int, int] = WIDTHS["x1_0"],
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         stem, first, second, third = widths
         trunk = {
@@ -112,22 +112,22 @@ def _stage(in_channels: int, out_channels: int, *, instance_norms: tuple[bool, b
 @MODELS.register("osnet_ain_x1_0")
 def osnet_ain_x1_0(num_classes: int = 1, **options: Any) -> OSNetAIN:
     """Build OSNet-AIN at full width."""
-    return OSNetAIN(num_classes, options=ClipOptions.of(options))
+    return OSNetAIN(num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_ain_x0_75")
 def osnet_ain_x0_75(num_classes: int = 1, **options: Any) -> OSNetAIN:
     """Build OSNet-AIN at three quarters of the width."""
-    return OSNetAIN(num_classes, widths=WIDTHS["x0_75"], options=ClipOptions.of(options))
+    return OSNetAIN(num_classes, widths=WIDTHS["x0_75"], options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_ain_x0_5")
 def osnet_ain_x0_5(num_classes: int = 1, **options: Any) -> OSNetAIN:
     """Build OSNet-AIN at half the width."""
-    return OSNetAIN(num_classes, widths=WIDTHS["x0_5"], options=ClipOptions.of(options))
+    return OSNetAIN(num_classes, widths=WIDTHS["x0_5"], options=FrameOptions.of(options))
 
 
 @MODELS.register("osnet_ain_x0_25")
 def osnet_ain_x0_25(num_classes: int = 1, **options: Any) -> OSNetAIN:
     """Build OSNet-AIN at a quarter of the width."""
-    return OSNetAIN(num_classes, widths=WIDTHS["x0_25"], options=ClipOptions.of(options))
+    return OSNetAIN(num_classes, widths=WIDTHS["x0_25"], options=FrameOptions.of(options))

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videoreid.errors import ConfigError
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["PCB"]
@@ -35,7 +35,7 @@ class DimReduction(nn.Module):
         return self.layers(x)
 
 
-class PCB(ClipModel):
+class PCB(FrameNetwork):
     """Part-based convolutional baseline: the map is pooled in horizontal stripes.
 
     The embedding is every stripe's vector of 2048, each of unit length; the classifiers see 256 channels of it.
@@ -55,7 +55,7 @@ class PCB(ClipModel):
 
     key_rules = TORCHVISION_KEY_RULES
 
-    def __init__(self, num_classes: int, *, parts: int = 4, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, parts: int = 4, options: FrameOptions | None = None) -> None:
         self.parts = parts
         super().__init__(resnet_stages("resnet50", last_stride=1), 2048 * parts, num_classes, options=options)
         if self.embedding_dim != 2048 * parts or self.neck is not None:
@@ -104,10 +104,10 @@ def stripe_means(maps: Tensor, parts: int) -> Tensor:
 @MODELS.register("pcb_p4")
 def pcb_p4(num_classes: int = 1, **options: Any) -> PCB:
     """Build PCB with four parts."""
-    return PCB(num_classes, parts=4, options=ClipOptions.of(options))
+    return PCB(num_classes, parts=4, options=FrameOptions.of(options))
 
 
 @MODELS.register("pcb_p6")
 def pcb_p6(num_classes: int = 1, **options: Any) -> PCB:
     """Build PCB with six parts."""
-    return PCB(num_classes, parts=6, options=ClipOptions.of(options))
+    return PCB(num_classes, parts=6, options=FrameOptions.of(options))

@@ -14,17 +14,17 @@ class ReportedResult:
 
     Args:
         model: name of the network.
-        corpus: the test corpus.
+        dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
-        protocol: named as in `videoreid.metrics.protocols`, or "not stated".
+        protocol: named as in `videoreid.metrics.list_protocols`, or "not stated".
         distance: by which the gallery was ranked.
         remark: of training and test, as far as the score depends on it.
         source: where it is reported.
     """
 
     model: str
-    corpus: str
+    dataset: str
     rank1: float
     mAP: float  # noqa: N815 - its name everywhere
     protocol: str

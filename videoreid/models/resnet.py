@@ -5,8 +5,8 @@ from typing import Any
 import torchvision
 from torch import nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.osnet_blocks import embed
 
 __all__ = ["TORCHVISION_KEY_RULES", "ResNet", "resnet_stages"]
@@ -31,7 +31,7 @@ def resnet_stages(name: str, *, last_stride: int = 2) -> dict[str, nn.Module]:
     return {part: getattr(net, part) for part in names}
 
 
-class ResNet(ClipModel):
+class ResNet(FrameNetwork):
     """A ResNet or ResNeXt, with or without an embedding layer behind the pooling.
 
     Args:
@@ -57,7 +57,7 @@ class ResNet(ClipModel):
         dim: int = 2048,
         embed_dim: int | None = None,
         last_stride: int = 2,
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         trunk = resnet_stages(name, last_stride=last_stride)
         embedder = None if embed_dim is None else embed(dim, embed_dim)
@@ -68,46 +68,46 @@ class ResNet(ClipModel):
 @MODELS.register("resnet18")
 def resnet18(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-18."""
-    return ResNet("resnet18", num_classes, dim=512, options=ClipOptions.of(options))
+    return ResNet("resnet18", num_classes, dim=512, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet34")
 def resnet34(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-34."""
-    return ResNet("resnet34", num_classes, dim=512, options=ClipOptions.of(options))
+    return ResNet("resnet34", num_classes, dim=512, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet50")
 def resnet50(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-50."""
-    return ResNet("resnet50", num_classes, options=ClipOptions.of(options))
+    return ResNet("resnet50", num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet101")
 def resnet101(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-101."""
-    return ResNet("resnet101", num_classes, options=ClipOptions.of(options))
+    return ResNet("resnet101", num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet152")
 def resnet152(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-152."""
-    return ResNet("resnet152", num_classes, options=ClipOptions.of(options))
+    return ResNet("resnet152", num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet50_fc512")
 def resnet50_fc512(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNet-50 with last stride 1 and an embedding of 512."""
-    return ResNet("resnet50", num_classes, embed_dim=512, last_stride=1, options=ClipOptions.of(options))
+    return ResNet("resnet50", num_classes, embed_dim=512, last_stride=1, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnext50_32x4d")
 def resnext50_32x4d(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNeXt-50 with 32 groups of 4 channels."""
-    return ResNet("resnext50_32x4d", num_classes, options=ClipOptions.of(options))
+    return ResNet("resnext50_32x4d", num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnext101_32x8d")
 def resnext101_32x8d(num_classes: int = 1, **options: Any) -> ResNet:
     """Build ResNeXt-101 with 32 groups of 8 channels."""
-    return ResNet("resnext101_32x8d", num_classes, options=ClipOptions.of(options))
+    return ResNet("resnext101_32x8d", num_classes, options=FrameOptions.of(options))

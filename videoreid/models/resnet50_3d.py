@@ -1,25 +1,17 @@
 """The 3-D ResNet: convolutions over time, height and width."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
+from videoreid.models.layers.residual3d import RESNET3D_DEPTHS, ResidualBlock3D, block_of, inflate
 from videoreid.types import ReIDOutput
 
 __all__ = ["ResNet3D", "resnet50_3d"]
-
-_DEPTHS = {
-    "resnet18": (2, 2, 2, 2),
-    "resnet18_half": (2, 2, 2, 2),
-    "resnet34": (3, 4, 6, 3),
-    "resnet50": (3, 4, 6, 3),
-    "resnet101": (3, 4, 23, 3),
-}
 
 
 class ResNet3D(ReIDModel):
@@ -61,9 +53,9 @@ class ResNet3D(ReIDModel):
         self, num_classes: int, *, backbone: str = "resnet50", height: int = 224, width: int = 112
     ) -> None:
         super().__init__()
-        if backbone not in _DEPTHS:
-            raise ConfigError(f"unknown backbone {backbone!r}; choose one of {', '.join(_DEPTHS)}")
-        block = _Bottleneck if backbone in ("resnet50", "resnet101") else _BasicBlock
+        if backbone not in RESNET3D_DEPTHS:
+            raise ConfigError(f"unknown backbone {backbone!r}; choose one of {', '.join(RESNET3D_DEPTHS)}")
+        block = block_of(backbone)
         self.input_size = (height, width)
         channels = first = 32 if backbone == "resnet18_half" else 64
         self.stem = nn.Sequential(
@@ -72,7 +64,7 @@ class ResNet3D(ReIDModel):
             nn.ReLU(inplace=True),
             nn.MaxPool3d(3, stride=2, padding=1),
         )
-        for stage, blocks in enumerate(_DEPTHS[backbone]):
+        for stage, blocks in enumerate(RESNET3D_DEPTHS[backbone]):
             width_, stride = first * 2**stage, 1 if stage == 0 else 2
             layer = _stage(block, channels, width_, blocks, stride)
             channels = width_ * block.expansion
@@ -95,77 +87,18 @@ class ResNet3D(ReIDModel):
         """Return the entries of a 3-D or a 2-D network under our names, flat kernels inflated."""
         own = self.state_dict()
         return {
-            name: _inflate(value, own[name].shape[2])
+            name: inflate(value, own[name].shape[2])
             if value.ndim == 4 and name in own and own[name].ndim == 5
             else value
             for name, value in super().translate_state_dict(state).items()
         }
 
 
-class _Block(nn.Module):
-    """A residual block with a projection where shape changes (shortcut B)."""
-
-    expansion: ClassVar[int]
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        out = width * self.expansion
-        self.downsample = (
-            nn.Sequential(nn.Conv3d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm3d(out))
-            if stride != 1 or channels != out
-            else nn.Identity()
-        )
-
-    def branch(self, maps: Tensor) -> Tensor:
-        """Return what is added to the shortcut."""
-        raise NotImplementedError
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return ``ReLU(branch + shortcut)``."""
-        return torch.relu(self.branch(maps) + self.downsample(maps))
-
-
-class _BasicBlock(_Block):
-    expansion = 1
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__(channels, width, stride)
-        self.conv1 = nn.Conv3d(channels, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm3d(width)
-        self.conv2 = nn.Conv3d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm3d(width)
-
-    def branch(self, maps: Tensor) -> Tensor:
-        return self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(maps)))))
-
-
-class _Bottleneck(_Block):
-    expansion = 4
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__(channels, width, stride)
-        self.conv1 = nn.Conv3d(channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm3d(width)
-        self.conv2 = nn.Conv3d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm3d(width)
-        self.conv3 = nn.Conv3d(width, width * self.expansion, 1, bias=False)
-        self.bn3 = nn.BatchNorm3d(width * self.expansion)
-
-    def branch(self, maps: Tensor) -> Tensor:
-        hidden = torch.relu(self.bn1(self.conv1(maps)))
-        return self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
-
-
-def _inflate(kernel: Tensor, frames: int) -> Tensor:
-    """Return a kernel ``(out, in, frames, h, w)``: ``kernel (out, in, h, w)`` on its middle frame, zeros elsewhere."""
-    inflated = kernel.new_zeros(*kernel.shape[:2], frames, *kernel.shape[2:])
-    inflated[:, :, frames // 2] = kernel
-    return inflated
-
-
-def _stage(block: type[_Block], channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
-    layers = [block(channels, width, stride)]
-    layers += [block(width * block.expansion, width, 1) for _ in range(blocks - 1)]
+def _stage(
+    block: type[ResidualBlock3D], channels: int, width: int, blocks: int, stride: int
+) -> nn.Sequential:
+    layers = [block(channels, width, stride=stride, frames=3, time_stride=stride)]
+    layers += [block(width * block.expansion, width, frames=3) for _ in range(blocks - 1)]
     return nn.Sequential(*layers)
 
 

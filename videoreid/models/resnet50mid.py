@@ -5,15 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.osnet_blocks import embed
 from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["ResNet50Mid"]
 
 
-class ResNet50Mid(ClipModel):
+class ResNet50Mid(FrameNetwork):
     """ResNet-50 with mid-level features: 1024 fused from the two blocks before the last, and its 2048.
 
     Args:
@@ -27,7 +27,7 @@ class ResNet50Mid(ClipModel):
 
     key_rules = TORCHVISION_KEY_RULES
 
-    def __init__(self, num_classes: int, *, options: ClipOptions | None = None) -> None:
+    def __init__(self, num_classes: int, *, options: FrameOptions | None = None) -> None:
         super().__init__(resnet_stages("resnet50"), 3072, num_classes, options=options)
         self.fc_fusion = embed(4096, 1024)
         self.stages = (*self.stages, "fc_fusion")
@@ -53,4 +53,4 @@ class ResNet50Mid(ClipModel):
 @MODELS.register("resnet50mid")
 def resnet50mid(num_classes: int = 1, **options: Any) -> ResNet50Mid:
     """Build ResNet-50 with mid-level features."""
-    return ResNet50Mid(num_classes, options=ClipOptions.of(options))
+    return ResNet50Mid(num_classes, options=FrameOptions.of(options))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.resnet import TORCHVISION_KEY_RULES, resnet_stages
 
 __all__ = ["HalfInstanceNorm", "InstanceNormBottleneck", "ResNetIBN"]
@@ -49,7 +49,7 @@ class InstanceNormBottleneck(Bottleneck):
         return self.relu(self.IN(self.bn3(self.conv3(out)) + x))
 
 
-class ResNetIBN(ClipModel):
+class ResNetIBN(FrameNetwork):
     """ResNet-50 with IBN of kind a (inside the blocks) or b (after them).
 
     Args:
@@ -65,7 +65,7 @@ class ResNetIBN(ClipModel):
     key_rules = TORCHVISION_KEY_RULES
 
     def __init__(
-        self, num_classes: int, trunk: dict[str, nn.Module], *, options: ClipOptions | None = None
+        self, num_classes: int, trunk: dict[str, nn.Module], *, options: FrameOptions | None = None
     ) -> None:
         super().__init__(trunk, 2048, num_classes, options=options)
         self.init_published_parts()
@@ -78,7 +78,7 @@ def resnet50_ibn_a(num_classes: int = 1, **options: Any) -> ResNetIBN:
     for name in ("layer1", "layer2", "layer3"):
         for block in trunk[name].children():
             block.bn1 = HalfInstanceNorm(block.bn1.num_features)  # type: ignore[union-attr, arg-type]
-    return ResNetIBN(num_classes, trunk, options=ClipOptions.of(options))
+    return ResNetIBN(num_classes, trunk, options=FrameOptions.of(options))
 
 
 @MODELS.register("resnet50_ibn_b")
@@ -90,4 +90,4 @@ def resnet50_ibn_b(num_classes: int = 1, **options: Any) -> ResNetIBN:
         stage = trunk[name]
         assert isinstance(stage, nn.Sequential)
         stage[-1] = InstanceNormBottleneck(channels)
-    return ResNetIBN(num_classes, trunk, options=ClipOptions.of(options))
+    return ResNetIBN(num_classes, trunk, options=FrameOptions.of(options))

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import MODELS
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.layers.osnet_blocks import ChannelGate, embed
 
 __all__ = ["SEBottleneck", "SENet"]
@@ -48,7 +48,7 @@ class SEBottleneck(nn.Module):
         return torch.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
-class SENet(ClipModel):
+class SENet(FrameNetwork):
     """SE-ResNet and SE-ResNeXt.
 
     Args:
@@ -71,7 +71,7 @@ class SENet(ClipModel):
         groups: int = 1,
         embed_dim: int | None = None,
         last_stride: int = 2,
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         stem = OrderedDict(
             conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
@@ -94,28 +94,28 @@ class SENet(ClipModel):
 @MODELS.register("se_resnet50")
 def se_resnet50(num_classes: int = 1, **options: Any) -> SENet:
     """Build SE-ResNet-50."""
-    return SENet(num_classes, options=ClipOptions.of(options))
+    return SENet(num_classes, options=FrameOptions.of(options))
 
 
 @MODELS.register("se_resnet50_fc512")
 def se_resnet50_fc512(num_classes: int = 1, **options: Any) -> SENet:
     """Build SE-ResNet-50 with last stride 1 and an embedding of 512."""
-    return SENet(num_classes, embed_dim=512, last_stride=1, options=ClipOptions.of(options))
+    return SENet(num_classes, embed_dim=512, last_stride=1, options=FrameOptions.of(options))
 
 
 @MODELS.register("se_resnet101")
 def se_resnet101(num_classes: int = 1, **options: Any) -> SENet:
     """Build SE-ResNet-101."""
-    return SENet(num_classes, blocks=(3, 4, 23, 3), options=ClipOptions.of(options))
+    return SENet(num_classes, blocks=(3, 4, 23, 3), options=FrameOptions.of(options))
 
 
 @MODELS.register("se_resnext50_32x4d")
 def se_resnext50_32x4d(num_classes: int = 1, **options: Any) -> SENet:
     """Build SE-ResNeXt-50 with 32 groups of 4 channels."""
-    return SENet(num_classes, groups=32, options=ClipOptions.of(options))
+    return SENet(num_classes, groups=32, options=FrameOptions.of(options))
 
 
 @MODELS.register("se_resnext101_32x4d")
 def se_resnext101_32x4d(num_classes: int = 1, **options: Any) -> SENet:
     """Build SE-ResNeXt-101 with 32 groups of 4 channels."""
-    return SENet(num_classes, blocks=(3, 4, 23, 3), groups=32, options=ClipOptions.of(options))
+    return SENet(num_classes, blocks=(3, 4, 23, 3), groups=32, options=FrameOptions.of(options))

@@ -6,13 +6,13 @@ from typing import Any
 from torch import Tensor
 
 from videoreid.errors import MissingExtraError, UnknownNameError
-from videoreid.models.clip_model import ClipModel, ClipOptions
 from videoreid.models.factory import FAMILIES
+from videoreid.models.frame_network import FrameNetwork, FrameOptions
 
 __all__ = ["TimmModel"]
 
 
-class TimmModel(ClipModel):
+class TimmModel(FrameNetwork):
     """A timm network without its classifier, applied to every frame.
 
     Its parameters keep timm's names behind ``backbone.``; the normalisation is the one of its weights.
@@ -36,7 +36,7 @@ class TimmModel(ClipModel):
         *,
         timm_options: dict[str, Any] | None = None,
         pretrained: bool = False,
-        options: ClipOptions | None = None,
+        options: FrameOptions | None = None,
     ) -> None:
         backbone = _create(name, pretrained=pretrained, **(timm_options or {}))
         # networks with a hidden layer before the classifier say how wide it is
@@ -75,6 +75,6 @@ def _create(name: str, *, pretrained: bool, **kwargs: Any) -> Any:
 
 @FAMILIES.register("timm")
 def timm_model(name: str, num_classes: int = 1, **options: Any) -> TimmModel:
-    """Build a network of timm; ``timm_options`` and ``pretrained`` go to `TimmModel`, the rest to `ClipOptions`."""
+    """Build a network of timm; ``timm_options`` and ``pretrained`` go to `TimmModel`, the rest to `FrameOptions`."""
     own = {key: options.pop(key) for key in ("timm_options", "pretrained") if key in options}
-    return TimmModel(name, num_classes, options=ClipOptions.of(options), **own)
+    return TimmModel(name, num_classes, options=FrameOptions.of(options), **own)

@@ -26,14 +26,14 @@ class PublishedResult:
     """A score as its authors report it; none of them was measured here.
 
     Args:
-        corpus: the test corpus.
+        dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
-        protocol: named as in `videoreid.metrics.protocols`.
+        protocol: named as in `videoreid.metrics.list_protocols`.
         distance: by which the gallery was ranked.
     """
 
-    corpus: str
+    dataset: str
     rank1: float
     mAP: float  # noqa: N815 - its name everywhere
     protocol: str
@@ -111,7 +111,8 @@ def fetch_weights(row: PublishedWeights, *, offline: bool | None = None, progres
     """
     if row.source.startswith("torchvision:"):
         url, digits = _torchvision_address(row.source.removeprefix("torchvision:"))
-        return fetch(url, sha256=digits, offline=offline, progress=progress)
+        # torchvision's names hold digits of the checksum, so that a name is one file
+        return fetch(url, name=url.rpartition("/")[2], sha256=digits, offline=offline, progress=progress)
     name = None if row.source.startswith("https:") else f"{row.model}_{row.tag}.pth"
     return fetch(row.source, name=name, sha256=row.sha256, offline=offline, progress=progress)
 
@@ -121,7 +122,8 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
 
     Args:
         model: name of the network.
-        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file.
+        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file (``~`` is the home
+            folder).
         backbone: name of another torchvision network under this one; its ImageNet weights are taken then.
 
     Raises:
@@ -129,8 +131,9 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
     """
     text = "imagenet" if pretrained is True else str(pretrained)
     tags = {row.tag for row in list_weights(model)}
-    if isinstance(pretrained, Path) or (text not in tags and Path(text).is_file()):
-        return Path(text)
+    path = Path(text).expanduser()
+    if isinstance(pretrained, Path) or (text not in tags and path.is_file()):
+        return path
     if text.startswith(_ADDRESSES):
         return fetch(text)
     if Path(text).suffix in (".pth", ".pt", ".tar", ".pkl", ".safetensors"):
@@ -138,7 +141,7 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
     row = find_weights(model, text)
     if backbone is not None and row.source.startswith("torchvision:"):
         url, digits = _torchvision_address(_imagenet_enum(backbone))
-        return fetch(url, sha256=digits)
+        return fetch(url, name=url.rpartition("/")[2], sha256=digits)
     return fetch_weights(row)
 
 

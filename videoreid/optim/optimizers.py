@@ -1,6 +1,6 @@
 """Optimisers by name, with torchreid's keywords."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,8 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from videoreid.errors import ConfigError, UnknownNameError
-from videoreid.optim.parameter_groups import split_by_layer, without_decay_on_norms
+from videoreid.optim.parameter_groups import split_by_factor, split_by_layer, without_decay_on_norms
+from videoreid.optim.rate_factors import depth_factors, name_factors
 
 __all__ = ["OPTIMIZERS", "build_optimizer"]
 
@@ -32,7 +33,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def build_optimizer(
+def build_optimizer(  # noqa: PLR0913 - torchreid's keywords, and those by name
     model: nn.Module | Iterable[Parameter],
     optim: str = "adam",
     lr: float = 3e-4,
@@ -42,6 +43,8 @@ def build_optimizer(
     new_layers: str | Sequence[str] = (),
     base_lr_mult: float = 0.1,
     decay_norms: bool = True,
+    layer_decay: float | None = None,
+    multipliers: Mapping[str, float] | None = None,
     **options: Any,
 ) -> Optimizer:
     """Return an optimiser over the parameters of a model.
@@ -57,32 +60,55 @@ def build_optimizer(
         new_layers: names of direct children that start untrained; used with ``staged_lr``.
         base_lr_mult: see ``staged_lr``.
         decay_norms: False takes weight decay off norms and biases (parameters of one axis).
+        layer_decay: factor in (0, 1] from each layer to the one before it: blocks near the input train more slowly,
+            heads at the full rate; see `videoreid.optim.depth_factors`.
+        multipliers: regular expression to factor on the rate of the parameters whose name it finds
+            (``{r"^classifier": 10.0, r"bias$": 2.0}``); the first that finds a name counts.
         options: what the torch optimiser takes (``momentum``, ``nesterov``, ``betas``, ``fused``), or torchreid's
             names for it (``sgd_nesterov``, ``adam_beta1``, ...); torchreid passes every optimiser the options of
             all, so those of another one are left out.
 
     Raises:
         UnknownNameError: no such optimiser.
-        ConfigError: a new layer that the model does not have, or an option that does not exist.
+        ConfigError: a new layer that the model does not have, an expression that finds no parameter, a factor out
+            of range, or an option that does not exist.
     """
     if optim not in OPTIMIZERS:
         raise UnknownNameError(f"unknown optimiser {optim!r}; choose one of {', '.join(OPTIMIZERS)}")
-    groups: list[dict[str, Any]]
-    if staged_lr:
-        if not isinstance(model, nn.Module):
-            raise ConfigError(
-                "staged_lr needs the model itself, not its parameters: layers are found by name"
-            )
-        names = [new_layers] if isinstance(new_layers, str) else list(new_layers)
-        groups = split_by_layer(model, names, lr=lr, base_lr=lr * base_lr_mult)
-    else:
-        groups = [{"params": list(model.parameters() if isinstance(model, nn.Module) else model)}]
+    stages = (new_layers, base_lr_mult) if staged_lr else None
+    groups = _groups(model, lr, stages, layer_decay=layer_decay, multipliers=multipliers)
     if not decay_norms:
         groups = without_decay_on_norms(groups)
     try:
         return OPTIMIZERS[optim](groups, lr=lr, weight_decay=weight_decay, **_native_options(optim, options))
     except TypeError as error:
         raise ConfigError(f"optimiser {optim!r} does not take an option that was given: {error}") from error
+
+
+def _groups(
+    model: nn.Module | Iterable[Parameter],
+    lr: float,
+    stages: tuple[str | Sequence[str], float] | None,
+    *,
+    layer_decay: float | None,
+    multipliers: Mapping[str, float] | None,
+) -> list[dict[str, Any]]:
+    """Return the parameters in groups of one rate each."""
+    if not isinstance(model, nn.Module):
+        by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers}
+        asked = " and ".join(name for name, given in by_name.items() if given)
+        if asked:
+            raise ConfigError(f"{asked} needs the model itself, not its parameters: they are found by name")
+        return [{"params": list(model)}]
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    if stages is not None:
+        names = [stages[0]] if isinstance(stages[0], str) else list(stages[0])
+        groups = split_by_layer(model, names, lr=lr, base_lr=lr * stages[1])
+    if layer_decay is not None:
+        groups = split_by_factor(groups, depth_factors(model, layer_decay), lr=lr)
+    if multipliers:
+        groups = split_by_factor(groups, name_factors(model, multipliers), lr=lr)
+    return groups
 
 
 def _native_options(optim: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Parameter groups: a smaller rate for pretrained layers, no weight decay on norms and biases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
+from torch.nn import Parameter
 
 from videoreid.errors import ConfigError
+from videoreid.utils.wrappers import unwrap_model
 
-__all__ = ["split_by_layer", "without_decay_on_norms"]
+__all__ = ["split_by_factor", "split_by_layer", "without_decay_on_norms"]
 
 
 def split_by_layer(
@@ -17,15 +19,15 @@ def split_by_layer(
 
     Args:
         model: the network.
-        new_layers: names of direct children (of the module inside, if a parallel wrapper is around it).
+        new_layers: names of direct children (of the network inside, if a wrapper is around it).
         lr: rate of the new layers.
         base_lr: rate of all others.
 
     Raises:
         ConfigError: no name, or one that is not a child of the model.
     """
-    inner = model.module if isinstance(getattr(model, "module", None), nn.Module) else model
-    children = dict(inner.named_children())  # type: ignore[union-attr]
+    inner = unwrap_model(model)
+    children = dict(inner.named_children())
     unknown = [name for name in new_layers if name not in children]
     if unknown or not new_layers:
         raise ConfigError(
@@ -33,11 +35,33 @@ def split_by_layer(
             f"got {', '.join(unknown) or 'none'}"
         )
     new = {id(p) for name in new_layers for p in children[name].parameters()}
-    every = list(inner.parameters())  # type: ignore[union-attr]
+    every = list(inner.parameters())
     return [
         {"params": [p for p in every if id(p) not in new], "lr": base_lr},
         {"params": [p for p in every if id(p) in new], "lr": lr},
     ]
+
+
+def split_by_factor(
+    groups: Sequence[dict[str, Any]], factors: Mapping[Parameter, float], *, lr: float
+) -> list[dict[str, Any]]:
+    """Split each group by the factors of its parameters, which multiply its rate.
+
+    Args:
+        groups: parameter groups; one without a rate of its own has ``lr``.
+        factors: of the parameters; one that is absent counts as 1.
+        lr: rate of groups without one.
+    """
+    split = []
+    for group in groups:
+        alike: dict[float, list[Parameter]] = {}
+        for parameter in group["params"]:
+            alike.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+        split += [
+            {**group, "params": parameters, "lr": group.get("lr", lr) * factor}
+            for factor, parameters in alike.items()
+        ]
+    return split
 
 
 def without_decay_on_norms(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Learning-rate schedules by name: a decay, and a warm-up before it."""
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -30,9 +32,14 @@ def _cosine(epoch: int, milestones: Sequence[int], gamma: float, max_epoch: int)
     return 0.5 * (1.0 + math.cos(math.pi * min(epoch / max_epoch, 1.0)))
 
 
+def _cosine_floor(epoch: int, milestones: Sequence[int], gamma: float, max_epoch: int) -> float:
+    return gamma + (1.0 - gamma) * _cosine(epoch, milestones, gamma, max_epoch)
+
+
 DECAYS: dict[str, Decay] = {
     "constant": _constant,
     "cosine": _cosine,
+    "cosine_floor": _cosine_floor,
     "multi_step": _multi_step,
     "single_step": _single_step,
 }
@@ -45,7 +52,7 @@ WARMUPS: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def learning_rate_factor(
+def learning_rate_factor(  # noqa: PLR0913 - torchreid's keywords, and the warm-up's
     epoch: int,
     lr_scheduler: str = "single_step",
     *,
@@ -55,16 +62,20 @@ def learning_rate_factor(
     warmup: str = "none",
     warmup_epochs: int = 10,
     warmup_factor: float = 0.01,
+    first_epoch: int = 0,
 ) -> float:
     """Return the factor on the base rate in one epoch (0-based): warm-up times decay; see `build_lr_scheduler`."""
+    epoch += first_epoch
     steps = sorted([stepsize] if isinstance(stepsize, int) else stepsize)
     factor = DECAYS[lr_scheduler](epoch, steps, gamma, max_epoch)
     if epoch < warmup_epochs:
-        factor *= WARMUPS[warmup](epoch / warmup_epochs, warmup_factor)
+        rising = WARMUPS[warmup](epoch / warmup_epochs, warmup_factor)
+        # this cosine is never met by the warm-up, whose epochs it counts
+        factor = rising if lr_scheduler == "cosine_floor" and warmup != "none" else factor * rising
     return factor
 
 
-def build_lr_scheduler(
+def build_lr_scheduler(  # noqa: PLR0913 - torchreid's keywords, and the warm-up's
     optimizer: Optimizer,
     lr_scheduler: str = "single_step",
     stepsize: int | Sequence[int] = 1,
@@ -74,20 +85,25 @@ def build_lr_scheduler(
     warmup: str = "none",
     warmup_epochs: int = 10,
     warmup_factor: float = 0.01,
+    first_epoch: int = 0,
 ) -> LambdaLR:
     """Return a schedule that is stepped once an epoch (or once a step: then every number below counts steps).
 
     Args:
         optimizer: whose rates are scaled.
         lr_scheduler: "single_step" (every ``stepsize`` epochs times gamma), "multi_step" (at each of the
-            ``stepsize`` epochs times gamma), "cosine" (to 0 at ``max_epoch``) or "constant".
+            ``stepsize`` epochs times gamma), "cosine" (to 0 at ``max_epoch``), "cosine_floor" (to the share gamma
+            of the rate at ``max_epoch``; a warm-up stands in the place of its first epochs, where it multiplies the
+            other decays) or "constant".
         stepsize: epochs; a list for "multi_step", of which "single_step" takes the last.
-        gamma: decay per step.
+        gamma: decay per step; for "cosine_floor" the share of the rate that remains.
         max_epoch: length of the cosine.
         warmup: "none"; "linear", ``f (1 - e/E) + e/E`` in epoch e, the warm-up of the bag of tricks and of PSTA;
             or "exponential", ``f^(1 - e/E)``.
         warmup_epochs: E.
         warmup_factor: f, the share of the rate at epoch 0.
+        first_epoch: number of the first epoch: 0, or 1 where a published system steps its schedule before the first
+            epoch, as TransReID and CLIP-ReID do.
 
     Raises:
         UnknownNameError: no such decay or warm-up.
@@ -96,28 +112,38 @@ def build_lr_scheduler(
     Reference:
         Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019, section 2.1.
     """
+    _check_names(lr_scheduler, warmup, stepsize)
+    steps = [stepsize] if isinstance(stepsize, int) else list(stepsize)
+    options: dict[str, Any] = {"gamma": gamma, "max_epoch": max_epoch, "warmup_epochs": warmup_epochs}
+    options |= {"warmup_factor": warmup_factor, "first_epoch": first_epoch}
+    _check_numbers(lr_scheduler, steps, options)
+    return LambdaLR(
+        optimizer,
+        functools.partial(
+            learning_rate_factor, lr_scheduler=lr_scheduler, stepsize=steps, warmup=warmup, **options
+        ),
+    )
+
+
+def _check_names(lr_scheduler: str, warmup: str, stepsize: int | Sequence[int]) -> None:
     if lr_scheduler not in DECAYS:
         raise UnknownNameError(f"unknown lr_scheduler {lr_scheduler!r}; choose one of {', '.join(DECAYS)}")
     if warmup not in WARMUPS:
         raise UnknownNameError(f"unknown warmup {warmup!r}; choose one of {', '.join(WARMUPS)}")
     if lr_scheduler == "multi_step" and isinstance(stepsize, int):
         raise ConfigError(f"multi_step needs a list of epochs as stepsize, got {stepsize}")
-    steps = [stepsize] if isinstance(stepsize, int) else list(stepsize)
-    if not steps or min(steps) < 1 or max_epoch < 1 or warmup_epochs < 0 or not 0 < warmup_factor <= 1:
+
+
+def _check_numbers(lr_scheduler: str, steps: Sequence[int], options: Mapping[str, float]) -> None:
+    lowest = min(steps, default=0), options["max_epoch"]
+    if min(lowest) < 1 or min(options["warmup_epochs"], options["first_epoch"]) < 0:
         raise ConfigError(
-            "stepsize and max_epoch must be 1 or more, warmup_epochs 0 or more and warmup_factor in (0, 1]; got "
-            f"{stepsize}, {max_epoch}, {warmup_epochs}, {warmup_factor}"
+            "stepsize and max_epoch must be 1 or more, warmup_epochs and first_epoch 0 or more; got "
+            f"{list(steps)}, {options['max_epoch']}, {options['warmup_epochs']}, {options['first_epoch']}"
         )
-    return LambdaLR(
-        optimizer,
-        lambda epoch: learning_rate_factor(
-            epoch,
-            lr_scheduler,
-            stepsize=steps,
-            gamma=gamma,
-            max_epoch=max_epoch,
-            warmup=warmup,
-            warmup_epochs=warmup_epochs,
-            warmup_factor=warmup_factor,
-        ),
-    )
+    if not 0 < options["warmup_factor"] <= 1:
+        raise ConfigError(f"warmup_factor must be in (0, 1], got {options['warmup_factor']}")
+    if lr_scheduler == "cosine_floor" and not 0 <= options["gamma"] <= 1:
+        raise ConfigError(
+            f"cosine_floor ends at the share gamma of the rate, in 0..1; got {options['gamma']}"
+        )

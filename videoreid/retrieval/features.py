@@ -28,17 +28,17 @@ class FeatureFile:
 
     Args:
         query: Q tracklets.
-        gallery: G tracklets, as the corpus publishes them (a protocol may add the queries).
+        gallery: G tracklets, as the dataset publishes them (a protocol may add the queries).
         model: name of the model, and of its weights.
-        corpus: corpus and split.
-        protocol: name of the protocol by which the corpus is scored; empty if the file does not say.
+        dataset: dataset and split.
+        protocol: name of the protocol by which the dataset is scored; empty if the file does not say.
         details: how the features were made ("frames", "flip", ...), printed in the protocol line.
     """
 
     query: Features
     gallery: Features
     model: str = ""
-    corpus: str = ""
+    dataset: str = ""
     protocol: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ def write_features(
     gallery: Features,
     *,
     model: str = "",
-    corpus: str = "",
+    dataset: str = "",
     protocol: str = "",
     details: Mapping[str, str] | None = None,
 ) -> None:
@@ -58,17 +58,17 @@ def write_features(
     Args:
         path: the file, usually ``*.h5``.
         query: Q tracklets.
-        gallery: G tracklets, as the corpus publishes them.
+        gallery: G tracklets, as the dataset publishes them.
         model: name of the model, and of its weights.
-        corpus: corpus and split.
-        protocol: name of the protocol by which the corpus is scored.
+        dataset: dataset and split.
+        protocol: name of the protocol by which the dataset is scored.
         details: how the features were made; texts.
     """
     import h5py
 
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update({"format": _FORMAT, "version": _VERSION})
-        file.attrs.update({"model": model, "corpus": corpus, "protocol": protocol})
+        file.attrs.update({"model": model, "dataset": dataset, "protocol": protocol})
         file.create_group("details").attrs.update({key: str(value) for key, value in (details or {}).items()})
         for name, features in (("query", query), ("gallery", gallery)):
             group = file.create_group(name)
@@ -111,11 +111,13 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
                 f"{path} is of version {file.attrs['version']}, this library reads up to {_VERSION}; update videoreid"
             )
         query, gallery = _read_side(file, "query", path), _read_side(file, "gallery", path)
-        model, corpus, protocol = (str(file.attrs.get(name, "")) for name in ("model", "corpus", "protocol"))
+        model, dataset, protocol = (
+            str(file.attrs.get(name, "")) for name in ("model", "dataset", "protocol")
+        )
         details = (
             {key: str(value) for key, value in file["details"].attrs.items()} if "details" in file else {}
         )
-    return FeatureFile(query, gallery, model, corpus, protocol, details)
+    return FeatureFile(query, gallery, model, dataset, protocol, details)
 
 
 def _read_side(file: "h5py.File", name: str, path: Path) -> Features:

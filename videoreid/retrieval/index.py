@@ -12,11 +12,13 @@ from videoreid.errors import ConfigError, DatasetError, ProtocolError
 from videoreid.functional import DISTANCES
 from videoreid.types import Features
 from videoreid.utils import atomic_path
+from videoreid.utils.arrays import as_ids, as_tensor
 
 __all__ = ["GalleryIndex", "SearchResult"]
 
 _BLOCK_ELEMENTS = 8 << 20
 _VERSION = 1
+_LONGEST = 1e18  # of an embedding: its squared distances are within the range of float32
 
 
 class SearchResult(NamedTuple):
@@ -82,7 +84,7 @@ class GalleryIndex:
         """Add tracklets and return their new keys ``(N,)`` int64.
 
         Raises:
-            ProtocolError: the embeddings are not of the index's width.
+            ProtocolError: the embeddings are not of the index's width, or too long for float32.
         """
         embeddings = self._prepared(gallery.embeddings)
         added = Features(embeddings, gallery.pids, gallery.camids, gallery.times, gallery.end_times)
@@ -95,41 +97,48 @@ class GalleryIndex:
     def remove(self, keys: np.ndarray) -> None:
         """Remove the tracklets of these keys.
 
+        Args:
+            keys: integers that `add` returned.
+
         Raises:
-            ProtocolError: a key is not in the index; nothing is removed then.
+            ProtocolError: a key is not an integer, or not in the index; nothing is removed then.
         """
-        keys = np.asarray(keys, dtype=np.int64)
+        keys = as_ids("keys", keys)
         unknown = np.setdiff1d(keys, self._keys)
         if len(unknown):
             raise ProtocolError(f"keys {unknown[:5].tolist()} are not in the index; nothing was removed")
         keep = ~np.isin(self._keys, keys)
         self._features, self._keys = self._features.select(keep), self._keys[keep]
 
-    def search(self, query: Tensor, k: int = 10, *, not_in_camera: np.ndarray | None = None) -> SearchResult:
+    def search(
+        self, query: Tensor | np.ndarray, k: int = 10, *, not_in_camera: np.ndarray | None = None
+    ) -> SearchResult:
         """Return the ``k`` nearest tracklets of each query.
 
         Args:
-            query: ``(Q, D)`` float.
+            query: ``(Q, D)`` float, a tensor or a NumPy array.
             k: how many, 1 or more.
             not_in_camera: ``(Q,)`` int64 camera of each query, whose tracklets are left out of its answer.
 
         Raises:
-            ProtocolError: the queries are not of the index's width, or not as many as the cameras.
+            ProtocolError: the queries are not of the index's width, NaN, infinite or too long, or not as many as the
+                cameras, or cameras are not integers.
             ConfigError: ``k`` is less than one.
         """
         if k < 1:
             raise ConfigError(f"k is {k}; ask for one neighbour or more")
-        query = self._prepared(query)
-        if not_in_camera is not None and np.shape(not_in_camera) != (len(query),):
-            raise ProtocolError(f"{len(query)} queries but cameras of shape {np.shape(not_in_camera)}")
-        rows = np.full((len(query), k), -1, dtype=np.int64)
-        distances = np.full((len(query), k), np.nan, dtype=np.float32)
+        rows_asked = self._prepared(query)
+        cameras = None if not_in_camera is None else as_ids("not_in_camera", not_in_camera)
+        if cameras is not None and cameras.shape != (len(rows_asked),):
+            raise ProtocolError(f"{len(rows_asked)} queries but cameras of shape {cameras.shape}")
+        rows = np.full((len(rows_asked), k), -1, dtype=np.int64)
+        distances = np.full((len(rows_asked), k), np.nan, dtype=np.float32)
         step = max(1, _BLOCK_ELEMENTS // max(1, len(self)))
-        for start in range(0, len(query) if len(self) else 0, step):
-            part = slice(start, min(start + step, len(query)))
-            block = self._block(query[part])
-            if not_in_camera is not None:
-                same = np.asarray(not_in_camera)[part, None] == self._features.camids
+        for start in range(0, len(rows_asked) if len(self) else 0, step):
+            part = slice(start, min(start + step, len(rows_asked)))
+            block = self._block(rows_asked[part])
+            if cameras is not None:
+                same = cameras[part, None] == self._features.camids
                 block[torch.from_numpy(same).to(block.device)] = torch.inf
             for line, values in enumerate(block.cpu().numpy(), start):
                 rows[line], distances[line] = _nearest(values, k)
@@ -182,10 +191,17 @@ class GalleryIndex:
             )
         return index
 
-    def _prepared(self, embeddings: Tensor) -> Tensor:
+    def _prepared(self, values: Tensor | np.ndarray) -> Tensor:
+        embeddings = as_tensor("embeddings", values)
         if embeddings.ndim != 2 or embeddings.shape[1] != self.width:
             raise ProtocolError(f"expected embeddings (N, {self.width}), got {tuple(embeddings.shape)}")
         embeddings = embeddings.detach().to("cpu", torch.float32)
+        bad = (~(torch.linalg.vector_norm(embeddings, dim=1) <= _LONGEST)).nonzero().flatten().tolist()
+        if bad:
+            raise ProtocolError(
+                f"embeddings of {len(bad)} rows are NaN, infinite, or longer than {_LONGEST:g}, beyond which squares "
+                f"leave the range of float32; the first at {bad[:5]}"
+            )
         return F.normalize(embeddings, dim=1) if self.distance == "cosine" else embeddings
 
     def _block(self, query: Tensor) -> Tensor:

@@ -1,10 +1,4 @@
-"""Small tools that every floor may use: seeds, logging, atomic files, downloads.
-
-Two names of torchreid live on upper floors and are found only when asked for: `FeatureExtractor`, `re_ranking`.
-"""
-
-from importlib import import_module
-from typing import Any
+"""Small tools that every room may use: seeds, logging, atomic files, downloads."""
 
 from videoreid.utils.download import cache_home, fetch, is_offline
 from videoreid.utils.files import atomic_path, atomic_write_bytes, atomic_write_text, sha256_of
@@ -25,11 +19,3 @@ __all__ = [
     "setup_logging",
     "sha256_of",
 ]
-
-_UPSTAIRS = {"FeatureExtractor": "videoreid.engine.extractor", "re_ranking": "videoreid.metrics.rerank"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _UPSTAIRS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_UPSTAIRS[name]), name)

@@ -1,24 +1,27 @@
 """Fetch a file once, whole, and know it again: resume, checksum, cache, offline switch."""
 
+import hashlib
 import os
-import time
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from videoreid.errors import ConfigError, WeightsError
-from videoreid.utils.files import atomic_write_text, sha256_of
+from videoreid.errors import ConfigError, StorageError, WeightsError
+from videoreid.utils.files import atomic_write_text, disk_errors, sha256_of
+from videoreid.utils.locks import only_one
 from videoreid.utils.log import get_logger
 
 __all__ = ["cache_home", "fetch", "is_offline", "is_web_page"]
 
 _BLOCK = 1 << 20
 _ATTEMPTS = 3
-_DEAD_LOCK_SECONDS = 600
+_LONGEST_NAME = 200
+_LONGEST_STEM = 100
 
 
 def cache_home() -> Path:
@@ -50,67 +53,69 @@ def fetch(
     """Return the path of a file, fetching it into the cache when it is not there yet.
 
     The file appears under its name only when it is whole. Its SHA-256 is recorded beside it on first use and checked
-    on every later one. A broken transfer goes on where it stopped.
+    on every later one. A broken transfer goes on where it stopped. The whole address decides what is in the cache:
+    files of one name from two places are two files.
 
     Args:
         source: ``https://...``, ``gdrive:ID`` (Google Drive), or ``hf:org/repo/file`` (Hugging Face hub; a revision
             goes behind the repository, ``hf:org/repo@v1/file``).
-        name: file name in the cache; by default that of the address.
+        name: file name in the cache, for this address alone; by default that of the address with digits of its
+            checksum.
         sha256: expected checksum, or its first digits.
-        offline: forbid the network; None asks `is_offline`.
+        offline: True forbids the network; ``$VIDEOREID_OFFLINE`` forbids it whatever is said here.
         progress: show a progress bar.
 
     Raises:
-        ConfigError: an address of another form.
+        ConfigError: an address of another form, or a name that is no file name or is another address's.
         WeightsError: offline and not cached; not found; broken off; a web page instead of the file; another checksum.
+        StorageError: the disk is full, or the cache cannot be written to.
     """
-    target = cache_home() / "weights" / (name or _name_of(source))
+    target = cache_home() / "weights" / (_own_name(name) if name else _name_of(source))
     if target.is_file():
-        _check_cached(target, sha256)
+        _check_cached(target, source, sha256)
         return target
-    if is_offline() if offline is None else offline:
+    if is_offline() or offline:
         raise WeightsError(
             f"offline, and {target} does not exist: download {_browser_url(source)} elsewhere and put it there"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target):
-        if target.is_file():  # another process was faster
-            return target
-        part = target.with_name(target.name + ".part")
-        if source.startswith("gdrive:"):
-            _fetch_from_drive(source.removeprefix("gdrive:"), part, progress=progress)
-        else:
-            _fetch_over_http(_browser_url(source), part, progress=progress)
-        _accept(part, target, source, sha256)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(target.with_name(target.name + ".lock"), what=f"fetching {target.name}", wait=True):
+            if not target.is_file():  # else another process was faster
+                _transfer(source, target, sha256, progress=progress)
+            else:
+                _check_cached(target, source, sha256)
     return target
 
 
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Let one process fetch while the other ranks of a training wait; a lock older than ten minutes is a dead one."""
-    lock = target.with_name(target.name + ".lock")
-    while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-            break
-        except FileExistsError:
-            with suppress(FileNotFoundError):
-                if time.time() - lock.stat().st_mtime > _DEAD_LOCK_SECONDS:
-                    lock.unlink(missing_ok=True)
-            time.sleep(0.2)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
+def _transfer(source: str, target: Path, sha256: str | None, *, progress: bool) -> None:
+    part = target.with_name(target.name + ".part")
+    if source.startswith("gdrive:"):
+        _fetch_from_drive(source.removeprefix("gdrive:"), part, progress=progress)
+    else:
+        _fetch_over_http(_browser_url(source), part, progress=progress)
+    _accept(part, target, source, sha256)
+
+
+def _own_name(name: str) -> str:
+    if not name.strip(". ") or re.search(r"[/\\\0]", name) or len(name) > _LONGEST_NAME:
+        raise ConfigError(f"{name!r} is no file name of up to {_LONGEST_NAME} letters")
+    return name
 
 
 def _name_of(source: str) -> str:
+    """Return a name that only this address has: the last part of it, and digits of the checksum of all of it."""
+    address = _browser_url(source)
     if source.startswith("gdrive:"):
-        return source.removeprefix("gdrive:") + ".pth"
-    name = PurePosixPath(unquote(urlsplit(_browser_url(source)).path)).name
-    if not name:
+        name = source.removeprefix("gdrive:") + ".pth"
+    else:
+        name = PurePosixPath(unquote(urlsplit(address).path)).name
+    name = re.sub(r"[^\w.+=@-]", "_", name)
+    if not name.strip("._"):
         raise ConfigError(f"{source!r} names no file; give the address of a file")
-    return name
+    stem, dot, suffix = name.rpartition(".")
+    digits = hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12]
+    return f"{(stem or name)[:_LONGEST_STEM]}-{digits}{dot}{suffix[:20] if stem else ''}"
 
 
 def _browser_url(source: str) -> str:
@@ -127,10 +132,15 @@ def _browser_url(source: str) -> str:
     raise ConfigError(f"cannot fetch {source!r}: expected https://..., gdrive:ID or hf:org/repo/file")
 
 
-def _check_cached(target: Path, sha256: str | None) -> None:
+def _check_cached(target: Path, source: str, sha256: str | None) -> None:
+    origin = _origin_file(target)
+    if origin.is_file() and (kept := origin.read_text(errors="replace").strip()) != _browser_url(source):
+        raise ConfigError(
+            f"{target} was fetched from {kept}, not from {_browser_url(source)}; give the other file another name"
+        )
     record = target.with_name(target.name + ".sha256")
     found = sha256_of(target)
-    known = sha256 or (record.read_text().strip() if record.is_file() else None)
+    known = sha256 or (record.read_text(errors="replace").strip() if record.is_file() else None)
     if known and not found.startswith(known.lower()):
         raise WeightsError(
             f"{target} has SHA-256 {found}, expected {known}: the file was changed or damaged; "
@@ -138,6 +148,10 @@ def _check_cached(target: Path, sha256: str | None) -> None:
         )
     if not record.is_file():
         atomic_write_text(record, found + "\n")
+
+
+def _origin_file(target: Path) -> Path:
+    return target.with_name(target.name + ".source")
 
 
 def _accept(part: Path, target: Path, source: str, sha256: str | None) -> None:
@@ -157,7 +171,14 @@ def _accept(part: Path, target: Path, source: str, sha256: str | None) -> None:
             f"{_browser_url(source)} has SHA-256 {found}, expected {sha256}: the file was replaced or damaged on the "
             "way; it was not kept"
         )
+    if not sha256:
+        get_logger("download").warning(
+            "%s is unverified: nobody published its SHA-256 (%s), which is recorded and compared from now on",
+            target.name,
+            found,
+        )
     atomic_write_text(target.with_name(target.name + ".sha256"), found + "\n")
+    atomic_write_text(_origin_file(target), _browser_url(source) + "\n")
     part.replace(target)
 
 
@@ -167,7 +188,9 @@ def _fetch_from_drive(file_id: str, part: Path, *, progress: bool) -> None:
 
     try:
         gdown.download(id=file_id, output=str(part), quiet=not progress)
-    except (FileURLRetrievalError, DownloadError, OSError) as error:
+    except StorageError:
+        raise
+    except (FileURLRetrievalError, DownloadError, OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
             f"Google Drive did not give file {file_id} ({reason}): popular files have a daily quota; open "
@@ -185,9 +208,13 @@ def _fetch_over_http(url: str, part: Path, *, progress: bool) -> None:
                 part.unlink(missing_ok=True)
                 continue
             raise WeightsError(f"{url} answered {error.code} {error.reason}; check the address") from error
+        except StorageError:
+            raise
         except (urllib.error.URLError, HTTPException, OSError) as error:
             get_logger("download").info("%s broke off (%s); trying again", url, error)
             missing = 1
+        except ValueError as error:  # an address, or an answer, that is not HTTP
+            raise WeightsError(f"{url} cannot be fetched: {error}; check the address") from error
         if not missing:
             return
     size = part.stat().st_size if part.is_file() else 0
@@ -207,22 +234,47 @@ def _receive(url: str, part: Path, *, progress: bool) -> int:
     request = urllib.request.Request(url, headers={"User-Agent": "videoreid"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-        request.add_header(
-            "If-Range", tag.read_text()
-        )  # another file under this address is sent from its start
+        # another file under this address is sent from its start
+        request.add_header("If-Range", tag.read_text(encoding="latin-1"))
     with urllib.request.urlopen(request, timeout=60) as response:
+        if response.status == 206 and not _starts_at(response, have):
+            # appended, it would be another file: throw away what is here and ask for all of it
+            part.unlink(missing_ok=True)
+            return 1
         if response.status != 206:
             have = 0
-        version = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        if version:
-            tag.write_text(version)
-        announced = response.headers.get("Content-Length")
-        expected = have + int(announced) if announced else None
-        with part.open("ab" if have else "wb") as file, _bar(part, have, expected, progress=progress) as step:
+        expected = _expected_size(response, have)
+        with disk_errors(part):
+            version = response.headers.get("ETag") or response.headers.get("Last-Modified")
+            if version and "\n" not in version:
+                tag.write_text(version, encoding="latin-1", errors="replace")
+            file = part.open("ab" if have else "wb")
+        with file, _bar(part, have, expected, progress=progress) as step:
             for block in _blocks(response):
-                file.write(block)
+                with disk_errors(part):
+                    file.write(block)
+                    file.flush()
                 step(len(block))
     return max(expected - part.stat().st_size, 0) if expected is not None else 0
+
+
+def _starts_at(response: HTTPResponse, place: int) -> bool:
+    match = re.fullmatch(
+        r"bytes (\d{1,18})-\d+/(?:\d+|\*)", response.headers.get("Content-Range", "").strip()
+    )
+    return match is not None and int(match[1]) == place
+
+
+def _expected_size(response: HTTPResponse, have: int) -> int | None:
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() not in ("", "identity"):
+        raise ValueError(f"it answered with Content-Encoding {encoding!r}, which nobody asked for")
+    announced = response.headers.get("Content-Length")
+    if announced is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", announced.strip()):
+        raise ValueError(f"it announced a length of {announced!r}")
+    return have + int(announced)
 
 
 def _blocks(response: HTTPResponse) -> Iterator[bytes]:

@@ -2,12 +2,20 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "atomic_write_bytes", "atomic_write_text", "sha256_of"]
+from videoreid.errors import StorageError, VideoReIDError
+
+__all__ = ["atomic_path", "atomic_write_bytes", "atomic_write_text", "disk_errors", "sha256_of"]
+
+_MARK = ".writing-"
+_ROOM = 1 << 16  # a file system with less room than this is full
+_LEFT_ALONE = 3600.0  # seconds: a temporary file that young may be somebody's work
 
 
 @contextmanager
@@ -15,7 +23,11 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path in the target's folder; rename it to the target when the block ends well.
 
     When the block raises, the temporary file is removed and the target, if there was one, is untouched.
-    The suffix is kept, because writers such as OpenCV and h5py choose their format by it.
+    The suffix is kept, because writers such as OpenCV and h5py choose their format by it. What a killed process left
+    of the same target is removed by the next one, an hour later or more.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written to.
 
     Example:
         >>> import tempfile, pathlib
@@ -26,23 +38,71 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         'whole'
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}{_MARK}", suffix=target.suffix, dir=target.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open(
+                "rb+"
+            ) as file:  # a crash of the machine must not leave an empty file behind the name
+                os.fsync(file.fileno())
+            # mkstemp makes private files; a result is as readable as any other file the user writes
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the system, or a writer on a full disk, raises in the block into one error that names the target.
+
+    Writers such as those of HDF5 and PyTorch say many things about a full disk, seldom that it is full.
+
+    Raises:
+        StorageError: the block raised an OSError, or another error while the disk was full.
+    """
     try:
-        yield temporary
-        with temporary.open(
-            "rb+"
-        ) as file:  # a crash of the machine must not leave an empty file behind the name
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a result is as readable as any other file the user writes
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except VideoReIDError:
+        raise
+    except OSError as error:
+        reason = f"{error.strerror}" if error.strerror else " ".join(str(error).split())
+        named = f" ({error.filename})" if error.filename and str(error.filename) != str(target) else ""
+        if _is_full(Path(target)):
+            reason = f"the disk is full ({reason})"
+        raise StorageError(f"cannot write {target}: {reason}{named}") from error
+    except Exception as error:
+        if not _is_full(Path(target)):
+            raise
+        raise StorageError(
+            f"cannot write {target}: the disk is full ({' '.join(str(error).split())})"
+        ) from error
+
+
+def _is_full(target: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(target.parent).free < _ROOM
+    return False
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Delete what processes that were killed while they wrote this target left, an hour ago or more."""
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        start = f".{target.stem}{_MARK}"
+        for entry in entries:
+            if entry.name.startswith(start) and entry.name.endswith(target.suffix):
+                with suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > _LEFT_ALONE:
+                        os.unlink(entry.path)  # noqa: PTH108
 
 
 def atomic_write_bytes(target: str | os.PathLike[str], data: bytes) -> None:

@@ -1,10 +1,6 @@
-import sys
 from pathlib import Path
 
 import pytest
-
-# the writers of the imitations are shared by the tests of this folder, whatever pytest's import mode
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +9,7 @@ def mars_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import lzma
     import shutil
 
-    from corpus_imitations import SHARED
+    from tests.data.datasets.dataset_imitations import SHARED
 
     source = SHARED / "data" / "mars_info"
     if not source.is_dir():

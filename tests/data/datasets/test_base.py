@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import write_mars
 
-from videoreid.data.datasets import DATASETS, build_dataset, corpus_card, list_datasets
+from tests.data.datasets.dataset_imitations import write_mars
+from videoreid.data.datasets import DATASETS, build_dataset, dataset_info, list_datasets
 from videoreid.errors import ConfigError, DatasetError, UnknownNameError
 
 
@@ -23,13 +23,13 @@ def test_the_list_is_sorted() -> None:
 
 
 def test_a_card_says_who_what_and_how_much() -> None:
-    card = corpus_card("mars")
+    card = dataset_info("mars")
     assert "ECCV 2016" in card.citation
     assert card.counts["train"].ids == 625
 
 
 @pytest.mark.parametrize("place", [".", "mars", "MARS", "Mars"])
-def test_the_root_may_be_the_corpus_or_its_parent(tmp_path: Path, place: str) -> None:
+def test_the_root_may_be_the_dataset_or_its_parent(tmp_path: Path, place: str) -> None:
     write_mars(tmp_path / place)
     assert len(build_dataset("mars", tmp_path).train) == 5
     assert len(build_dataset("mars", str(tmp_path / place)).train) == 5

@@ -2,12 +2,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from corpus_imitations import IMITATIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.datasets.dataset_imitations import IMITATIONS
 from videoreid.data.datasets import build_dataset
-from videoreid.data.datasets.files import (
+from videoreid.data.datasets.reading.files import (
     check_inside,
     find_root,
     list_folders,
@@ -100,7 +100,7 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
 
 @needs_links
 @pytest.mark.parametrize("name", ["dukemtmcvidreid", "folder"])
-def test_a_loop_of_links_in_a_corpus_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_loop_of_links_in_a_dataset_is_refused(tmp_path: Path, name: str) -> None:
     IMITATIONS[name](tmp_path)
     person = next(path for path in (tmp_path / "train").iterdir())
     (person / "again").symlink_to(tmp_path / "train")
@@ -120,9 +120,9 @@ def test_a_link_to_an_image_elsewhere_is_followed(tmp_path: Path) -> None:
 @needs_links
 def test_a_link_to_another_disk_is_followed(tmp_path: Path) -> None:
     (tmp_path / "disk" / "0001").mkdir(parents=True)
-    (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "0001").symlink_to(tmp_path / "disk" / "0001")
-    assert list_folders(tmp_path / "corpus") == ["0001"]
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "0001").symlink_to(tmp_path / "disk" / "0001")
+    assert list_folders(tmp_path / "dataset") == ["0001"]
 
 
 @pytest.mark.parametrize(
@@ -139,5 +139,5 @@ def test_paths_below_the_root_pass() -> None:
 
 def test_a_binary_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DatasetError, match="is not a text file"):
+    with pytest.raises(DatasetError, match="line 1: byte 0x00 is not UTF-16"):
         read_lines(tmp_path / "list.txt", "lsvid")

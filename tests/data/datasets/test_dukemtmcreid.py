@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, write_dukemtmcreid
 
+from tests.data.datasets.dataset_imitations import picture, write_dukemtmcreid
 from videoreid.data.datasets.dukemtmcreid import dukemtmcreid
 from videoreid.errors import DatasetError
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, write_dukemtmcvidreid
 
+from tests.data.datasets.dataset_imitations import picture, write_dukemtmcvidreid
 from videoreid.data.datasets.dukemtmcvidreid import dukemtmcvidreid
 from videoreid.errors import DatasetError
 

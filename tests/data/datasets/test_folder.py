@@ -2,8 +2,9 @@ import math
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, pictures, write_folder
 
+from tests.data.datasets.dataset_imitations import picture, pictures, write_folder, write_prid2011
+from videoreid.data.datasets import build_dataset, collect_remarks
 from videoreid.data.datasets.folder import folder
 from videoreid.errors import ConfigError, DatasetError
 
@@ -141,7 +142,7 @@ def test_without_times_the_order_is_natural(tmp_path: Path) -> None:
     [
         ("path,pid,tracklet\n", "lacks the columns camid; it has path, pid, tracklet; pass cameras=False"),
         ("file,pid\n", "lacks the columns path, tracklet, camid"),
-        ("", "it has no header"),
+        ("", "is empty: it has no header"),
         ("path,pid,camid,tracklet,split\n", "has a header and no rows"),
         ("path,pid,camid,tracklet,split\na.jpg,1,0\n", "line 2: more or fewer fields than in the header"),
         (
@@ -183,11 +184,73 @@ def test_a_bad_table_is_refused(tmp_path: Path, text: str, message: str) -> None
         folder(tmp_path, csv=path, check_files=False)
 
 
-@pytest.mark.parametrize("content", [b"path,pid,camid,tracklet\n\xff\xfe,1,0,t\n", b"\xff\xfe\x00p"])
-def test_a_table_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"path,pid,camid,tracklet\n\xff\xfe,1,0,t\n",
+            "line 2: byte 0xff is not UTF-8; save the file as UTF-8",
+        ),
+        ("path,pid,camid,tracklet\na.jpg,1,0,é\n".encode("latin-1"), "line 2: byte 0xe9 is not UTF-8"),
+        (b"\xff\xfe\x00p\x00", "line 1: byte .* is not UTF-16"),
+        (b"path,pid,camid,tracklet\na\0.jpg,1,0,t\n", "line 2: a zero byte"),
+    ],
+)
+def test_a_table_in_another_encoding_is_refused_by_line(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "frames.csv").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"frames\.csv is not a CSV in UTF-8"):
+    with pytest.raises(DatasetError, match=message):
         folder(tmp_path, csv="frames.csv")
+
+
+ROWS = [line.split(",") for line in TABLE.splitlines()]
+DRESSES = {
+    "byte order mark": TABLE.encode("utf-8-sig"),
+    "utf-16": TABLE.encode("utf-16"),
+    "CRLF": TABLE.replace("\n", "\r\n").encode(),
+    "CR": TABLE.replace("\n", "\r").encode(),
+    "semicolons and decimal commas": "".join(
+        ";".join(row).replace(".5", ",5") + "\n" for row in ROWS
+    ).encode(),
+    "tabs": "".join("\t".join(row) + "\n" for row in ROWS).encode(),
+    "comments and blank lines": ("# ours\n\n" + TABLE.replace("b/1", "\n# here\n\nb/1") + "\n\n").encode(),
+    "spaces and capitals": TABLE.replace(",", " , ").replace("path , pid", "Path , PID").encode(),
+    "quotes": "".join(",".join(f'"{field}"' for field in row) + "\n" for row in ROWS).encode(),
+    "no last line end": TABLE.rstrip().encode(),
+    "dots before paths": TABLE.replace("a/10.jpg", "./a//10.jpg").encode(),
+    "Windows paths": TABLE.replace("a/", "a\\").encode(),
+}
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_how_a_table_is_written_does_not_matter(tmp_path: Path, dress: str) -> None:
+    expected = folder(write_csv(tmp_path, TABLE))
+    (tmp_path / "frames.csv").write_bytes(DRESSES[dress])
+    assert folder(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a.jpg,1_0,0,t,train", "pid '1_0' is not a whole number"),
+        ("a.jpg,1,²,t,train", "camid '²' is not a whole number"),
+        ("a.jpg,99999999999999999999,0,t,train", "pid '9+' is not a whole number"),
+        ("a.jpg,1,,t,train", "camid '' is not a whole number"),
+        ("./a.jpg,1,0,t,train\na.jpg,1,0,t,train", "line 6: a.jpg is listed on line 5 already"),
+    ],
+)
+def test_a_field_that_python_alone_would_take_is_refused_by_its_line(
+    tmp_path: Path, row: str, message: str
+) -> None:
+    text = "# a comment moves no line number\n\npath,pid,camid,tracklet,split\n\n" + row + "\n"
+    (tmp_path / "frames.csv").write_text(text)
+    with pytest.raises(DatasetError, match=rf"frames\.csv, (line 5: )?.*{message}"):
+        folder(tmp_path, check_files=False)
+
+
+def test_a_column_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "frames.csv").write_text("path,pid,PID,camid,tracklet\na.jpg,1,2,0,t\n")
+    with pytest.raises(DatasetError, match="two columns 'pid'"):
+        folder(tmp_path, check_files=False)
 
 
 def test_a_missing_frame_is_named_with_its_line(tmp_path: Path) -> None:
@@ -229,3 +292,77 @@ def test_a_table_without_splits_can_be_divided(tmp_path: Path) -> None:
         folder(tmp_path, csv="frames.csv")
     splits = folder(tmp_path, csv="frames.csv", test_share=0.5)
     assert splits.num_train_pids == 3
+
+
+def test_one_odd_folder_renumbers_nobody(tmp_path: Path) -> None:
+    with collect_remarks() as remarks:
+        for person in ("00-1", "0000", "0007", "12", "unknown man"):
+            pictures(tmp_path / "gallery" / person / "a" / "t", ["1.jpg"])
+        pictures(tmp_path / "query" / "0007" / "b" / "t", ["1.jpg"])
+        splits = build_dataset("folder", tmp_path)
+    assert [(Path(t.frames[0]).parts[-4], t.pid) for t in splits.gallery] == [
+        ("0000", 0),
+        ("0007", 7),
+        ("12", 12),
+        ("unknown man", 13),
+    ]
+    assert remarks == [
+        "1 of 5 people are no numbers and count from 13: unknown man",
+        "1 junk tracklets (person -1) are left out",
+    ]
+
+
+@pytest.mark.parametrize("twins", [("Bob", "bob"), ("p1", "p01"), ("7", "007")])
+def test_people_who_differ_in_dress_only_are_refused(tmp_path: Path, twins: tuple[str, str]) -> None:
+    for person in twins:
+        pictures(tmp_path / "train" / person / "a" / "t", ["1.jpg"])
+    with pytest.raises(DatasetError, match=r"are one (number|name but for case and zeros); rename"):
+        folder(tmp_path)
+
+
+def test_spellings_of_a_camera_are_one_camera(tmp_path: Path) -> None:
+    spellings = {"train": "1", "query": "01", "gallery": "Cam1"}
+    for split, camera in spellings.items():
+        for name in (camera, "cam_2", "hall way"):
+            pictures(tmp_path / split / "5" / name / "t", ["1.jpg"])
+    pictures(tmp_path / "gallery" / "5" / "Hall-Way" / "u", ["1.jpg"])
+    with collect_remarks() as remarks:
+        splits = folder(tmp_path)
+    cameras = {t.frames[0].split("/")[-3]: t.camid for part in (splits.query, splits.gallery) for t in part}
+    assert cameras == {"01": 0, "Cam1": 0, "cam_2": 1, "hall way": 2, "Hall-Way": 2}
+    assert (
+        "2 cameras have several names, each taken for one camera: 01 = 1 = Cam1; Hall-Way = hall way"
+        in remarks
+    )
+
+
+def test_what_is_left_out_is_said_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    person = root / "train" / "3"
+    (person / "hall" / "a" / "12.tif").touch()
+    (person / "hall" / "a" / "notes.txt").touch()
+    (person / "hall" / "a" / "Thumbs.db").touch()  # made by the system: no word
+    picture(person / "hall" / "1.jpg")
+    picture(person / "hall" / "a" / "more" / "1.jpg")
+    picture(root / "val" / "3" / "hall" / "a" / "1.jpg")
+    pictures(root / "gallery" / "12" / "door" / "t", ["1.jpg"])
+    with collect_remarks() as remarks:
+        splits = build_dataset("folder", root)
+    assert sum(len(t) for t in splits.train) == 7
+    text = "\n".join(remarks)
+    assert "2 files are left out, as they do not end in .bmp .jpeg .jpg .png .webp, such as" in text
+    assert "1 images are left out, as they lie beside the folders of tracklets" in text
+    assert "1 folders are left out, as they lie within a tracklet" in text
+    assert "1 folders are left out, as they are no train, query or gallery, such as" in text
+    assert "1 people are both trained on and searched: 12; scores will flatter" in text
+    assert all(line in caplog.text for line in remarks)  # without a list they are warnings
+
+
+def test_a_published_dataset_says_what_it_left_out_too(tmp_path: Path) -> None:
+    write_prid2011(tmp_path)
+    person = next((tmp_path / "prid_2011" / "multi_shot" / "cam_a").iterdir())
+    for name in ("0001.jpg.part", "list.txt"):
+        (person / name).touch()
+    with collect_remarks() as remarks:
+        build_dataset("prid2011", tmp_path)
+    assert len(remarks) == 1
+    assert remarks[0].startswith("2 files are left out")

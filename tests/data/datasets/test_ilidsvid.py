@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import savemat, write_ilidsvid
 
+from tests.data.datasets.dataset_imitations import savemat, write_ilidsvid
 from videoreid.data.datasets.ilidsvid import ilidsvid
 from videoreid.errors import ConfigError, DatasetError
 

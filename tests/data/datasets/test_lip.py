@@ -3,9 +3,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from corpus_imitations import picture, write_lip
 
-from videoreid.data.datasets import build_parsing_dataset, corpus_card, list_parsing_datasets, read_pair
+from tests.data.datasets.dataset_imitations import picture, write_lip
+from videoreid.data.datasets import build_parsing_dataset, dataset_info, list_parsing_datasets, read_pair
 from videoreid.data.datasets.lip import LIP_CLASSES, LIP_MIRROR_PAIRS, lip
 from videoreid.errors import ConfigError, DatasetError, FrameError, UnknownNameError
 
@@ -17,12 +17,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_names_become_pairs(root: Path) -> None:
-    corpus = build_parsing_dataset("lip", root)
-    assert (len(corpus.train), len(corpus.val), len(corpus.test)) == (3, 1, 1)
-    assert corpus.train[0].image == str(root / "train_images" / "0_train.jpg")
-    assert corpus.train[0].label == str(root / "train_segmentations" / "0_train.png")
-    assert corpus.test[0].label == ""
-    assert corpus.licence == corpus_card("lip").licence
+    dataset = build_parsing_dataset("lip", root)
+    assert (len(dataset.train), len(dataset.val), len(dataset.test)) == (3, 1, 1)
+    assert dataset.train[0].image == str(root / "train_images" / "0_train.jpg")
+    assert dataset.train[0].label == str(root / "train_segmentations" / "0_train.png")
+    assert dataset.test[0].label == ""
+    assert dataset.licence == dataset_info("lip").licence
 
 
 def test_there_are_twenty_classes_and_sides_change_places() -> None:
@@ -106,7 +106,7 @@ def test_the_wrong_root_name_or_option_is_refused(tmp_path: Path) -> None:
         build_parsing_dataset("lip", tmp_path, split_id=1)
 
 
-def test_a_corpus_without_validation_or_test_pictures_is_read(root: Path) -> None:
+def test_a_dataset_without_validation_or_test_pictures_is_read(root: Path) -> None:
     (root / "val_id.txt").unlink()
     (root / "test_id.txt").unlink()
     assert lip(root).val == lip(root).test == ()

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import LSVID_TEST, savemat, write_lsvid
 
+from tests.data.datasets.dataset_imitations import LSVID_TEST, savemat, write_lsvid
 from videoreid.data.datasets.lsvid import lsvid
 from videoreid.errors import ConfigError, DatasetError
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from corpus_imitations import picture, write_market1501
 
+from tests.data.datasets.dataset_imitations import picture, write_market1501
 from videoreid.data.datasets.market1501 import market1501, market1501_time
 from videoreid.errors import ConfigError, DatasetError
 
@@ -48,8 +48,8 @@ def test_offsets_are_the_lengths_of_the_earlier_sequences() -> None:
     [
         ("0001_c7s1_000001_00.jpg", "camera 7 does not exist: cameras are 1 to 6"),
         ("0001_c2s4_000001_00.jpg", "camera 2 has sequences 1 to 3, so there is no sequence 4"),
-        ("0001_c2_f0000001.jpg", "is not named as the images of this corpus are"),
-        ("holiday.jpg", "is not named as the images of this corpus are"),
+        ("0001_c2_f0000001.jpg", "is not named as the images of this dataset are"),
+        ("holiday.jpg", "is not named as the images of this dataset are"),
     ],
 )
 def test_a_foreign_name_is_refused(root: Path, name: str, message: str) -> None:

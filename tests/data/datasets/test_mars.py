@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import MARS_TEST, mars_tables, savemat, write_mars
 
+from tests.data.datasets.dataset_imitations import MARS_TEST, MARS_TRAIN, mars_tables, savemat, write_mars
 from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.mars import MARS, mars
 from videoreid.errors import ConfigError, DatasetError
@@ -230,3 +230,43 @@ def test_a_pickled_tracklet_carries_only_its_own_names(mars_metadata: Path) -> N
     tracklet = build_dataset("mars", mars_metadata).train[0]
     assert len(pickle.dumps(tracklet)) < 2000
     assert pickle.loads(pickle.dumps(tracklet)).frames == tracklet.frames
+
+
+@pytest.mark.parametrize("value", [0.5, math.nan, math.inf])
+@pytest.mark.parametrize("variable", ["tracks_train_info", "query_IDX"])
+def test_a_fraction_in_a_table_is_refused(root: Path, variable: str, value: float) -> None:
+    _, table = mars_tables(MARS_TRAIN)
+    changed = {"tracks_train_info": table, "query_IDX": np.array([[4, 7, 9]])}[variable].astype(np.float64)
+    changed[0, 2] = value
+    name = {"tracks_train_info": "track_train_info"}.get(variable, variable)
+    savemat(root / "info" / f"{variable}.mat", **{name: changed})
+    with pytest.raises(DatasetError, match=f"{name} in .* holds {value}, number 3 of"):
+        mars(root)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"", "line 3: '' (0 letters) is no file name"),
+        (b"0003C1T0001F003.jpg 0003C1T0001F004.jpg", "line 3: .* is no file name"),
+        (b"x" * 5000, "line 3: 'x+' (5000 letters) is no file name"),
+    ],
+)
+def test_a_line_that_is_no_name_is_refused_and_shifts_nothing(root: Path, line: bytes, message: str) -> None:
+    path = root / "info" / "train_name.txt"
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines[:2], line, *lines[2:]]) + b"\n")
+    with pytest.raises(DatasetError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        mars(root)
+
+
+def test_a_name_in_another_encoding_is_shown_and_refused(root: Path) -> None:
+    path = root / "info" / "train_name.txt"
+    path.write_bytes(path.read_bytes().replace(b"0003C1T0001F002", b"\xff\xfe03C1T0001F002"))
+    with pytest.raises(DatasetError, match="line 2 of the name list is \ufffd\ufffd03C1T0001F002"):
+        mars(root)
+
+
+def test_a_side_file_may_have_a_byte_order_mark_and_semicolons(root: Path) -> None:
+    (root / "info" / "tracks_time.csv").write_text("\ufeffsplit;row;start;end\r\ntrain;1;3,5;9\r\n")
+    assert [t.time for t in mars(root).train][1] == 3.5

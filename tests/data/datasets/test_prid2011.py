@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from corpus_imitations import SHARED, picture, write_prid2011
 
+from tests.data.datasets.dataset_imitations import SHARED, picture, write_prid2011
 from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.prid2011 import PRID2011, prid2011
 from videoreid.errors import ConfigError, DatasetError

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus_imitations import savemat, write_mars, write_xmars
 
+from tests.data.datasets.dataset_imitations import savemat, write_mars, write_xmars
 from videoreid.data.datasets.mars import mars
 from videoreid.data.datasets.xmars import xmars
 from videoreid.errors import DatasetError
@@ -57,7 +57,7 @@ def test_the_tables_of_mars_are_not_taken_for_those_of_x_mars(mars_metadata: Pat
         xmars(mars_metadata)
 
 
-def test_tables_of_another_corpus_are_refused(root: Path) -> None:
+def test_tables_of_another_dataset_are_refused(root: Path) -> None:
     write_mars(root)
     for name in ("tracks_train_info.mat", "tracks_test_info.mat"):
         (root / "info_xmars" / name).write_bytes((root / "info" / name).read_bytes())

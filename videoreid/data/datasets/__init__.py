@@ -1,4 +1,4 @@
-"""Corpora: every one is a function in a file of its own, and `build_dataset` finds it by name."""
+"""Datasets: every one is a function in a file of its own, and `build_dataset` finds it by name."""
 
 from videoreid.data.datasets import (
     dukemtmcreid,
@@ -13,11 +13,8 @@ from videoreid.data.datasets import (
     synthetic,
     xmars,
 )
-from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts, corpus_card, list_cards
-from videoreid.data.datasets.findings import Finding, VerifyReport
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo, dataset_info, list_infos
 from videoreid.data.datasets.parsing import (
     ParsingPair,
     ParsingSplits,
@@ -25,57 +22,32 @@ from videoreid.data.datasets.parsing import (
     list_parsing_datasets,
     read_pair,
 )
-from videoreid.data.datasets.sequences import dense_tracklets
-from videoreid.data.datasets.split_maker import make_splits
-from videoreid.data.datasets.split_statistics import (
-    SplitStatistics,
-    corpus_statistics,
-    split_statistics,
-    statistics_table,
-)
-from videoreid.data.datasets.statistics_chart import draw_statistics
-from videoreid.data.datasets.ten_splits import TenSplitsResult, ten_splits
-from videoreid.data.datasets.verify import verify_splits
-from videoreid.data.datasets.verify_parsing import verify_parsing
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.sequences import dense_tracklets
+from videoreid.data.datasets.reading.split_maker import make_splits
+from videoreid.data.datasets.reading.ten_splits import TenSplitsResult, ten_splits
+from videoreid.data.datasets.remarks import collect_remarks
 
 __all__ = [
-    "Corpus",
     "Counts",
     "DATASETS",
-    "Finding",
+    "DatasetInfo",
     "FrameNames",
     "ParsingPair",
     "ParsingSplits",
-    "SplitStatistics",
     "TenSplitsResult",
-    "VerifyReport",
     "build_dataset",
     "build_parsing_dataset",
-    "corpus_card",
-    "corpus_statistics",
+    "collect_remarks",
+    "dataset_info",
     "dense_tracklets",
-    "draw_statistics",
-    "dukemtmcreid",
-    "dukemtmcvidreid",
-    "folder",
-    "ilidsvid",
-    "lip",
-    "list_cards",
     "list_datasets",
+    "list_infos",
     "list_parsing_datasets",
-    "lsvid",
     "make_splits",
-    "market1501",
-    "mars",
-    "prid2011",
     "read_pair",
-    "register_corpus",
+    "register_dataset",
     "relabel_pids",
-    "split_statistics",
-    "statistics_table",
-    "synthetic",
     "ten_splits",
-    "verify_parsing",
-    "verify_splits",
-    "xmars",
 ]

@@ -1,56 +1,60 @@
-"""The front door of the corpora: a name and a folder in, `Splits` out."""
+"""The front door of the datasets: a name and a folder in, `Splits` out."""
 
 import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from videoreid.data.datasets.corpus import Corpus, record_card
+from videoreid.data.datasets.info import DatasetInfo, record_info
+from videoreid.data.datasets.remarks import with_remarks
 from videoreid.errors import ConfigError
 from videoreid.registry import Registry
 from videoreid.types import Splits
 
-__all__ = ["DATASETS", "build_dataset", "list_datasets", "register_corpus"]
+__all__ = ["DATASETS", "build_dataset", "list_datasets", "register_dataset"]
 
 Loader = Callable[..., Splits]
 
 DATASETS: Registry[Loader] = Registry("dataset")
 
 
-def register_corpus(card: Corpus) -> Callable[[Loader], Loader]:
-    """Return a decorator that files a loader in `DATASETS` together with the card of its corpus.
+def register_dataset(info: DatasetInfo) -> Callable[[Loader], Loader]:
+    """Return a decorator that files a loader in `DATASETS` together with the description of its dataset.
+
+    The loader then says, in one warning a kind, how many files it left out.
 
     Args:
-        card: what is known of the corpus; its ``name`` is the key.
+        info: what is known of the dataset; its ``name`` is the key.
 
     Raises:
         ConfigError: the name is taken.
     """
 
     def decorate(loader: Loader) -> Loader:
-        DATASETS.register(card.name)(loader)
-        record_card(card)
-        return loader
+        read = with_remarks(info.name)(loader)
+        DATASETS.register(info.name)(read)
+        record_info(info)
+        return read
 
     return decorate
 
 
 def build_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> Splits:
-    """Read a corpus.
+    """Read a dataset.
 
     Args:
         name: a registered name (`list_datasets`).
-        root: the folder of the corpus, or its parent; None means the folder named by the environment
+        root: the folder of the dataset, or its parent; None means the folder named by the environment
             variable ``VIDEOREID_DATA``.
-        **kwargs: options of the corpus, such as ``split_id``.
+        **kwargs: options of the dataset, such as ``split_id``.
 
     Returns:
-        The training, query and gallery tracklets and the protocol by which the corpus is scored.
+        The training, query and gallery tracklets and the protocol by which the dataset is scored.
 
     Raises:
-        UnknownNameError: no such corpus; the message suggests close names.
-        ConfigError: an option that the corpus does not know.
-        DatasetError: the corpus is missing, damaged, or not in its published layout.
+        UnknownNameError: no such dataset; the message suggests close names.
+        ConfigError: an option that the dataset does not know.
+        DatasetError: the dataset is missing, damaged, or not in its published layout.
 
     Example:
         >>> build_dataset("marz")
@@ -70,5 +74,5 @@ def build_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> S
 
 
 def list_datasets() -> list[str]:
-    """Return the name of every registered corpus, sorted."""
+    """Return the name of every registered dataset, sorted."""
     return DATASETS.names()

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, list_folders
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import camera_index, relabel_pids
-from videoreid.data.datasets.sequences import folder_frames
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import camera_index, relabel_pids
+from videoreid.data.datasets.reading.sequences import folder_frames
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -17,7 +17,7 @@ __all__ = ["DUKEMTMC_VIDEOREID", "dukemtmcvidreid"]
 # 0001_C6_F0099_X30823.jpg, in older copies 0001C6F0099X30823.jpg: person, camera, index in the tracklet, video frame
 _NAME = re.compile(r"(\d{4})_?C(\d+)_?F(\d+)_?X(\d+)\.\w+")
 
-DUKEMTMC_VIDEOREID = Corpus(
+DUKEMTMC_VIDEOREID = DatasetInfo(
     name="dukemtmcvidreid",
     title="DukeMTMC-VideoReID",
     citation="Wu, Lin, Dong, Yan, Ouyang and Yang, "
@@ -25,7 +25,7 @@ DUKEMTMC_VIDEOREID = Corpus(
     'Ristani, Solera, Zou, Cucchiara and Tomasi, "Performance Measures and a Data Set for Multi-Target, '
     'Multi-Camera Tracking", ECCV workshops 2016',
     provenance="Withdrawn by its authors in 2019, after it became known that the people in it had not agreed. "
-    "A copy that you already hold is read; none is offered here. Consider another corpus for new work.",
+    "A copy that you already hold is read; none is offered here. Consider another dataset for new work.",
     licence="withdrawn; was for academic use only, without redistribution",
     layout="""\
 DukeMTMC-VideoReID/
@@ -43,7 +43,7 @@ DukeMTMC-VideoReID/
 )
 
 
-@register_corpus(DUKEMTMC_VIDEOREID)
+@register_dataset(DUKEMTMC_VIDEOREID)
 def dukemtmcvidreid(root: str | Path | None = None) -> Splits:
     """Read DukeMTMC-VideoReID from its folders.
 

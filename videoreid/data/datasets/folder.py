@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.own_tables import read_frame_table
-from videoreid.data.datasets.own_trees import read_trees
-from videoreid.data.datasets.split_maker import make_splits
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import DatasetInfo
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.folder_csv import read_frame_table
+from videoreid.data.datasets.reading.folder_tree import read_trees
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.split_maker import make_splits
+from videoreid.data.datasets.remarks import note_left_out, remark
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -16,7 +17,7 @@ __all__ = ["FOLDER", "folder"]
 
 _SPLITS = ("train", "query", "gallery")
 
-FOLDER = Corpus(
+FOLDER = DatasetInfo(
     name="folder",
     title="your own data",
     citation="none",
@@ -34,7 +35,7 @@ or root/frames.csv with the columns
 )
 
 
-@register_corpus(FOLDER)
+@register_dataset(FOLDER)
 def folder(
     root: str | Path | None = None,
     *,
@@ -104,6 +105,7 @@ def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> S
     if ("query" in parts) != ("gallery" in parts):
         have, lack = ("query", "gallery") if "query" in parts else ("gallery", "query")
         raise DatasetError(f"folder: {base} has a {have} and no {lack}; a search needs both")
+    _say_what_is_odd(base, parts)
     return Splits(
         name=f"folder/{base.resolve().name}",
         train=relabel_pids(tracklet for tracklet in parts.get("train", ()) if tracklet.pid != -1),
@@ -112,3 +114,20 @@ def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> S
         protocol="cross_camera" if cameras else "no_cameras",
         licence=FOLDER.licence,
     )
+
+
+def _say_what_is_odd(base: Path, parts: dict[str, list[Tracklet]]) -> None:
+    trained = {tracklet.pid for tracklet in parts.get("train", ())} - {-1, 0}
+    searched = {tracklet.pid for part in ("query", "gallery") for tracklet in parts.get(part, ())}
+    both = sorted(trained & searched)
+    if both:
+        listed = ", ".join(map(str, both[:4])) + (" ..." if len(both) > 4 else "")
+        remark(
+            "folder", f"{len(both):,} people are both trained on and searched: {listed}; scores will flatter"
+        )
+    junk = sum(tracklet.pid == -1 for part in parts.values() for tracklet in part)
+    if junk:
+        remark("folder", f"{junk:,} junk tracklets (person -1) are left out")
+    for name in list_folders(base) if (base / "train").is_dir() or (base / "query").is_dir() else ():
+        if name not in _SPLITS:
+            note_left_out("folders are left out, as they are no train, query or gallery", str(base / name))

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, list_folders
-from videoreid.data.datasets.mat import read_mat
-from videoreid.data.datasets.two_cameras import two_camera_splits
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root, list_folders
+from videoreid.data.datasets.reading.mat import read_whole_numbers
+from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 
@@ -16,7 +14,7 @@ __all__ = ["ILIDS_VID", "ilidsvid"]
 
 _SPLITS = "train-test people splits/train_test_splits_ilidsvid.mat"
 
-ILIDS_VID = Corpus(
+ILIDS_VID = DatasetInfo(
     name="ilidsvid",
     title="iLIDS-VID",
     citation='Wang, Gong, Zhu and Wang, "Person Re-Identification by Video Ranking", ECCV 2014',
@@ -37,7 +35,7 @@ iLIDS-VID/
 )
 
 
-@register_corpus(ILIDS_VID)
+@register_dataset(ILIDS_VID)
 def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     """Read one of the ten splits of iLIDS-VID.
 
@@ -62,7 +60,7 @@ def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     if people != others:
         odd = sorted(set(people) ^ set(others))
         raise DatasetError(f"ilidsvid: {len(odd)} people are in one camera only, the first is {odd[0]}")
-    order = read_mat(folder / _SPLITS, "ls_set", "ilidsvid").astype(np.int64) - 1
+    order = read_whole_numbers(folder / _SPLITS, "ls_set", "ilidsvid") - 1
     half = len(people) // 2
     splits = []
     for number, row in enumerate(order.tolist()):
@@ -73,4 +71,4 @@ def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
             )
         test, train = sorted(row[:half]), sorted(row[half:])
         splits.append(([people[place] for place in train], [people[place] for place in test]))
-    return two_camera_splits(cameras, splits, split_id, corpus="ilidsvid", licence=ILIDS_VID.licence)
+    return two_camera_splits(cameras, splits, split_id, dataset="ilidsvid", licence=ILIDS_VID.licence)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from videoreid.data.datasets.corpus import Corpus, Counts, record_card
-from videoreid.data.datasets.files import check_inside, find_root, read_lines
+from videoreid.data.datasets.info import Counts, DatasetInfo, record_info
 from videoreid.data.datasets.parsing import PARSING_DATASETS, ParsingPair, ParsingSplits
+from videoreid.data.datasets.reading.files import check_inside, find_root, read_lines
 from videoreid.errors import DatasetError
 
 __all__ = ["LIP", "LIP_CLASSES", "LIP_MIRROR_PAIRS", "lip"]
@@ -33,7 +33,7 @@ LIP_CLASSES = (
 )
 LIP_MIRROR_PAIRS = ((14, 15), (16, 17), (18, 19))
 
-LIP = Corpus(
+LIP = DatasetInfo(
     name="lip",
     title="LIP (Look into Person)",
     citation='Gong, Liang, Zhang, Shen and Lin, "Look into Person: Self-supervised Structure-sensitive Learning and a '
@@ -53,7 +53,7 @@ LIP/
         "test": Counts(images=10_000),
     },
 )
-record_card(LIP)
+record_info(LIP)
 
 
 @PARSING_DATASETS.register("lip")

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import check_inside, find_root, list_images, read_lines
-from videoreid.data.datasets.frame_names import FrameNames
-from videoreid.data.datasets.labels import camera_index, relabel_pids
-from videoreid.data.datasets.mat import read_mat
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import check_inside, find_root, list_images, read_lines
+from videoreid.data.datasets.reading.frame_names import FrameNames
+from videoreid.data.datasets.reading.labels import camera_index, relabel_pids
+from videoreid.data.datasets.reading.mat import read_whole_numbers
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -19,7 +19,7 @@ __all__ = ["LSVID", "lsvid"]
 
 _NUM_CAMERAS = 15
 
-LSVID = Corpus(
+LSVID = DatasetInfo(
     name="lsvid",
     title="LS-VID",
     citation="Li, Wang, Tian, Gao and Zhang, "
@@ -44,7 +44,7 @@ LS-VID/
 )
 
 
-@register_corpus(LSVID)
+@register_dataset(LSVID)
 def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "test") -> Splits:
     """Read LS-VID from its lists and tables.
 
@@ -112,10 +112,10 @@ def _camera(name: str, where: str) -> int:
 
 def _read_tables(folder: Path, split: str) -> tuple[list[Tracklet], list[int]]:
     mat_path = folder / "test" / "data" / f"info_{split}.mat"
-    table = read_mat(mat_path, f"info_{split}", "lsvid").astype(np.int64)
+    table = read_whole_numbers(mat_path, f"info_{split}", "lsvid")
     if table.ndim != 2 or table.shape[1] != 4:
         raise DatasetError(f"lsvid: info_{split} in {mat_path} has shape {table.shape}; expected (N, 4)")
-    rows = read_mat(mat_path, "query", "lsvid").ravel().astype(np.int64) - 1
+    rows = read_whole_numbers(mat_path, "query", "lsvid").ravel() - 1
     if not len(rows) or rows.min() < 0 or rows.max() >= len(table) or len(np.unique(rows)) != len(rows):
         raise DatasetError(f"lsvid: query in {mat_path} must be different rows in 1..{len(table)}")
     list_path = folder / "list_frame" / f"list_lvreid_{split}.txt"

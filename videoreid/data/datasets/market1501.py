@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.single_images import ImageName, read_images
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.single_images import ImageName, read_images
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits
 
@@ -27,7 +27,7 @@ _SEQUENCE_FRAMES = {
     6: (87551, 131268, 95817, 30952),
 }
 
-MARKET1501 = Corpus(
+MARKET1501 = DatasetInfo(
     name="market1501",
     title="Market-1501",
     citation='Zheng, Shen, Tian, Wang, Wang and Tian, "Scalable Person Re-identification: A Benchmark", ICCV 2015',
@@ -51,7 +51,7 @@ market1501/                               also Market-1501-v15.09.15/
 )
 
 
-@register_corpus(MARKET1501)
+@register_dataset(MARKET1501)
 def market1501(root: str | Path | None = None, *, clock: Literal["camera", "sequence"] = "camera") -> Splits:
     """Read Market-1501 as tracklets of one frame.
 
@@ -64,7 +64,7 @@ def market1501(root: str | Path | None = None, *, clock: Literal["camera", "sequ
         clock: "camera" (cumulative), or "sequence" (as in the file name).
 
     Raises:
-        DatasetError: a folder is missing, or a file name does not fit the corpus.
+        DatasetError: a folder is missing, or a file name does not fit the dataset.
         ConfigError: an unknown clock.
 
     Reference:
@@ -87,7 +87,7 @@ def market1501(root: str | Path | None = None, *, clock: Literal["camera", "sequ
         return ImageName(int(match[1]), camera, float(time))
 
     train, query, gallery = (
-        read_images(folder / part, parse, num_cameras=6, corpus="market1501") for part in parts
+        read_images(folder / part, parse, num_cameras=6, dataset="market1501") for part in parts
     )
     return Splits(
         name="market1501",

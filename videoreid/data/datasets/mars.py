@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
-from videoreid.data.datasets.mars_tables import (
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.mars_tables import (
     check_images,
     make_tracklets,
     read_names,
@@ -27,7 +27,7 @@ Times = Literal["unknown", "tracklet_number"]
 
 JUNK_PID = -1
 
-MARS = Corpus(
+MARS = DatasetInfo(
     name="mars",
     title="MARS",
     citation="Zheng, Bie, Sun, Wang, Su, Wang and Tian, "
@@ -56,7 +56,7 @@ mars/
 )
 
 
-@register_corpus(MARS)
+@register_dataset(MARS)
 def mars(root: str | Path | None = None, *, times: Times = "unknown", check_files: bool = False) -> Splits:
     """Read MARS from its lists and tables; the images are not touched.
 
@@ -92,7 +92,7 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
             clock = _tracklet_numbers(names, table)
         tables[split] = table
         tracklets[split] = make_tracklets(
-            [folder / f"bbox_{split}"] * len(table), names, table, clock, corpus="mars"
+            [folder / f"bbox_{split}"] * len(table), names, table, clock, dataset="mars"
         )
     junk = sum(tracklet.pid == JUNK_PID for tracklet in tracklets["test"])
     get_logger("data").info("mars: %d junk tracklets dropped", junk)

@@ -1,4 +1,4 @@
-"""Parsing corpora: pairs of an image and a picture of labels; not people to find again, so not `Splits`."""
+"""Parsing datasets: pairs of an image and a picture of labels; not people to find again, so not `Splits`."""
 
 import inspect
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from videoreid.data.decoding import decode_frame, read_bytes
+from videoreid.data.decoding import check_picture, decode_frame, read_bytes
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.registry import Registry
 
@@ -38,10 +38,10 @@ class ParsingPair:
 
 @dataclass(frozen=True)
 class ParsingSplits:
-    """A parsing corpus.
+    """A parsing dataset.
 
     Args:
-        name: the corpus.
+        name: the dataset.
         train: pairs to learn from.
         val: pairs to score on.
         test: images whose labels are withheld.
@@ -63,17 +63,17 @@ PARSING_DATASETS: Registry[Callable[..., ParsingSplits]] = Registry("parsing dat
 
 
 def build_parsing_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> ParsingSplits:
-    """Read a parsing corpus by name.
+    """Read a parsing dataset by name.
 
     Args:
         name: a registered name (`list_parsing_datasets`).
-        root: the folder of the corpus, or its parent; None means ``VIDEOREID_DATA``.
-        **kwargs: options of the corpus.
+        root: the folder of the dataset, or its parent; None means ``VIDEOREID_DATA``.
+        **kwargs: options of the dataset.
 
     Raises:
-        UnknownNameError: no such corpus.
-        ConfigError: an option that the corpus does not know.
-        DatasetError: the corpus is missing or damaged.
+        UnknownNameError: no such dataset.
+        ConfigError: an option that the dataset does not know.
+        DatasetError: the dataset is missing or damaged.
     """
     loader = PARSING_DATASETS[name]
     try:
@@ -84,7 +84,7 @@ def build_parsing_dataset(name: str, root: str | Path | None = None, **kwargs: A
 
 
 def list_parsing_datasets() -> list[str]:
-    """Return the name of every registered parsing corpus, sorted."""
+    """Return the name of every registered parsing dataset, sorted."""
     return PARSING_DATASETS.names()
 
 
@@ -122,8 +122,13 @@ def read_label(path: str) -> np.ndarray:
     """
     import cv2
 
-    # as stored: a conversion to grey would turn a palette of colours into other numbers
-    label = cv2.imdecode(read_bytes(path), cv2.IMREAD_UNCHANGED)
+    data = read_bytes(path)
+    check_picture(data, path)
+    try:
+        # as stored: a conversion to grey would turn a palette of colours into other numbers
+        label = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        label = None
     if label is None or label.ndim != 2 or label.dtype != np.uint8:
         raise DatasetError(f"{path} is no grey picture of 8 bits with one class number a pixel")
     return label

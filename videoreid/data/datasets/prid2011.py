@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus, Counts
-from videoreid.data.datasets.files import find_root, read_lines
-from videoreid.data.datasets.two_cameras import two_camera_splits
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import Counts, DatasetInfo
+from videoreid.data.datasets.reading.files import find_root, read_lines
+from videoreid.data.datasets.reading.two_cameras import two_camera_splits
 from videoreid.errors import DatasetError
 from videoreid.types import Splits
 
@@ -14,7 +14,7 @@ __all__ = ["PRID2011", "prid2011", "read_prid2011_splits"]
 
 _SPLITS = "splits_prid2011.json"
 
-PRID2011 = Corpus(
+PRID2011 = DatasetInfo(
     name="prid2011",
     title="PRID 2011 (multi-shot)",
     citation="Hirzer, Beleznai, Roth and Bischof, "
@@ -38,7 +38,7 @@ prid2011/
 )
 
 
-@register_corpus(PRID2011)
+@register_dataset(PRID2011)
 def prid2011(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     """Read one of the ten splits of PRID 2011.
 
@@ -67,7 +67,7 @@ def prid2011(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
         [multi_shot / "cam_a", multi_shot / "cam_b"],
         read_prid2011_splits(folder / _SPLITS),
         split_id,
-        corpus="prid2011",
+        dataset="prid2011",
         licence=PRID2011.licence,
     )
 

@@ -8,25 +8,26 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import DatasetInfo
 from videoreid.data.datasets.mars import mars
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits
 from videoreid.utils import cache_home
 
 if TYPE_CHECKING:
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import Population, WorldOptions
 
-__all__ = ["SYNTHETIC", "synthetic", "write_lip", "write_market1501", "write_mars"]
+__all__ = ["SYNTHETIC", "synthetic", "write_layout", "write_lip", "write_market1501", "write_mars"]
 
 _VERSION = 1  # of the drawing; a world of another version is drawn anew
 _CARD = "info/world.json"
 
-SYNTHETIC = Corpus(
+SYNTHETIC = DatasetInfo(
     name="synthetic",
     title="The embedded world",
     citation="videoreid, the embedded world",
@@ -64,8 +65,8 @@ def write_mars(root: str | Path, *, identities: int = 250, seed: int = 0, **opti
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_mars
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_mars
+    from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
 
@@ -95,12 +96,11 @@ def write_market1501(
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_market1501
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_market1501
 
-    chosen = _options(identities=identities, seed=seed, **options)
     _check_images(images)
-    return _make(Path(root), lambda folder: lay_out_market1501(make_population(chosen), folder, images))
+    lay_out = partial(lay_out_market1501, images=images)
+    return write_layout(root, lay_out, identities=identities, seed=seed, **options)
 
 
 def write_lip(
@@ -125,15 +125,45 @@ def write_lip(
         ConfigError: an option that does not exist or is out of range.
         DatasetError: the folder is not empty.
     """
-    from videoreid.data._world.layouts import lay_out_lip
-    from videoreid.data._world.population import make_population
+    from videoreid.synthetic_world.layouts import lay_out_lip
+
+    _check_images(images)
+    return write_layout(
+        root, partial(lay_out_lip, images=images), identities=identities, seed=seed, **options
+    )
+
+
+def write_layout(
+    root: str | Path,
+    lay_out: "Callable[[Population, Path], None]",
+    *,
+    identities: int,
+    seed: int,
+    **options: Any,
+) -> Path:
+    """Write a world in any layout.
+
+    Args:
+        root: folder to make; it must not exist, or be empty.
+        lay_out: takes the world and an empty folder, and fills the folder.
+        identities: people in all.
+        seed: names the world.
+        **options: as for `write_mars`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: an option that does not exist or is out of range.
+        DatasetError: the folder is not empty.
+    """
+    from videoreid.synthetic_world.population import make_population
 
     chosen = _options(identities=identities, seed=seed, **options)
-    _check_images(images)
-    return _make(Path(root), lambda folder: lay_out_lip(make_population(chosen), folder, images))
+    return _make(Path(root), lambda folder: lay_out(make_population(chosen), folder))
 
 
-@register_corpus(SYNTHETIC)
+@register_dataset(SYNTHETIC)
 def synthetic(
     root: str | Path | None = None, *, identities: int = 250, seed: int = 0, **options: Any
 ) -> Splits:
@@ -169,7 +199,7 @@ def synthetic(
 
 
 def _options(**options: Any) -> "WorldOptions":
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import WorldOptions
 
     known = WorldOptions.__dataclass_fields__
     unknown = sorted(set(options) - set(known))
@@ -190,7 +220,7 @@ def _card(options: "WorldOptions") -> dict[str, Any]:
 
 
 def _folder_name(options: "WorldOptions") -> str:
-    from videoreid.data._world.population import WorldOptions
+    from videoreid.synthetic_world.population import WorldOptions
 
     name = f"synthetic-i{options.identities}-s{options.seed}"
     default = WorldOptions()
@@ -217,7 +247,7 @@ def _make(target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    temporary.chmod(0o755)  # mkdtemp makes private folders; a corpus is as readable as any other
+    temporary.chmod(0o755)  # mkdtemp makes private folders; a dataset is as readable as any other
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()
     try:

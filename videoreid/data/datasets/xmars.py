@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from videoreid.data.datasets.base import register_corpus
-from videoreid.data.datasets.corpus import Corpus
-from videoreid.data.datasets.files import find_root
-from videoreid.data.datasets.labels import relabel_pids
+from videoreid.data.datasets.base import register_dataset
+from videoreid.data.datasets.info import DatasetInfo
 from videoreid.data.datasets.mars import MARS
-from videoreid.data.datasets.mars_tables import (
+from videoreid.data.datasets.reading.files import find_root
+from videoreid.data.datasets.reading.labels import relabel_pids
+from videoreid.data.datasets.reading.mars_tables import (
     check_images,
     make_tracklets,
     person_folder,
@@ -17,7 +17,7 @@ from videoreid.data.datasets.mars_tables import (
     read_query_rows,
     read_tracks,
 )
-from videoreid.data.datasets.mat import read_mat
+from videoreid.data.datasets.reading.mat import read_mat
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 
@@ -25,7 +25,7 @@ __all__ = ["X_MARS", "xmars"]
 
 _TABLE = "tracks_train_info.mat"
 
-X_MARS = Corpus(
+X_MARS = DatasetInfo(
     name="xmars",
     title="X-MARS",
     citation='Eberle, "Pose-Driven Deep Models for Person Re-Identification", arXiv 1803.08709, 2018; '
@@ -45,7 +45,7 @@ mars/
 )
 
 
-@register_corpus(X_MARS)
+@register_dataset(X_MARS)
 def xmars(
     root: str | Path | None = None, *, info: str | Path | None = None, check_files: bool = False
 ) -> Splits:
@@ -116,13 +116,13 @@ def _read_part(folder: Path, tables: Path, split: str, lists: list[np.ndarray]) 
     if table[:, 1].max() != len(names):
         raise DatasetError(
             f"xmars: {path} ends at name {table[:, 1].max()}, but MARS has {len(names)} images of its people; "
-            "the tables or the name lists are of another corpus"
+            "the tables or the name lists are of another dataset"
         )
     pids = table[:, 2].tolist()
     places = {
         pid: _place(folder, pid, part) for pid, part in zip(pids, origin[table[:, 0]].tolist(), strict=True)
     }
-    return make_tracklets([places[pid] for pid in pids], names, table, None, corpus="xmars"), len(table)
+    return make_tracklets([places[pid] for pid in pids], names, table, None, dataset="xmars"), len(table)
 
 
 def _place(folder: Path, pid: int, origin: int) -> Path:

@@ -1,17 +1,12 @@
-"""A corpus in one file: encoded frames, an index and checksums."""
+"""Writing packed frames: a dataset in one file, with an index and checksums. `videoreid.data.stores` reads it."""
 
 from videoreid.data.packing.encoding import Encoding
-from videoreid.data.packing.reading import PackedStore, open_store, packed_splits, read_packed
 from videoreid.data.packing.verifying import verify_store
 from videoreid.data.packing.writing import pack_splits, use_store
 
 __all__ = [
     "Encoding",
-    "PackedStore",
-    "open_store",
     "pack_splits",
-    "packed_splits",
-    "read_packed",
     "use_store",
     "verify_store",
 ]

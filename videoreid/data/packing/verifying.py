@@ -2,16 +2,17 @@
 
 import hashlib
 import os
+import zlib
+from itertools import pairwise
 
+from videoreid.data.stores.reading import PackedStore, packed_splits
 from videoreid.errors import DatasetError
-
-from .reading import PackedStore
 
 __all__ = ["verify_store"]
 
 
 def verify_store(path: str | os.PathLike[str], *, progress: bool = False) -> int:
-    """Read a whole store back and compare every checksum.
+    """Read a whole store back and compare every checksum: of frames, blocks, index, names and tracklets.
 
     Args:
         path: the ``.h5`` file.
@@ -25,14 +26,20 @@ def verify_store(path: str | os.PathLike[str], *, progress: bool = False) -> int
     """
     from tqdm import tqdm
 
+    packed_splits(path)
     store = PackedStore(path)
     try:
-        if not store.index_is_sound():
-            raise DatasetError(f"{path}: the index is damaged; pack the corpus again")
         first = 0
         for block, last in enumerate(tqdm(store.block_ends.tolist(), unit="block", disable=not progress)):
-            if hashlib.sha256(store.read_block(block)).hexdigest() != store.block_sha256[block]:
-                raise DatasetError(f"{path}: frames {first} to {last - 1} are damaged; pack the corpus again")
+            data = store.read_block(block)
+            ends = store.frame_ends(first, last)
+            sums = [zlib.crc32(data[begin:end]) for begin, end in pairwise([0, *ends])]
+            if hashlib.sha256(data).hexdigest() != store.block_sha256[block] or sums != store.frame_sums(
+                first, last
+            ):
+                raise DatasetError(
+                    f"{path}: frames {first} to {last - 1} are damaged; pack the dataset again"
+                )
             first = last
         return len(store)
     finally:

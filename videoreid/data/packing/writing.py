@@ -1,4 +1,4 @@
-"""Packing a corpus: frames into a spool, the spool into one HDF5 file, the file read back."""
+"""Packing a dataset: frames into a spool, the spool into one HDF5 file, the file read back."""
 
 import hashlib
 import json
@@ -15,14 +15,16 @@ import numpy as np
 from videoreid.data.decoding import read_bytes
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import packed_key, parse_key
+from videoreid.data.packing.encoding import Encoding, encode_frame
+from videoreid.data.packing.spool import Spool
+from videoreid.data.packing.verifying import verify_store
+from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, lock_path
+from videoreid.data.stores.reading import open_store, packed_splits, read_packed
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
-
-from .encoding import Encoding, encode_frame
-from .layout import FORMAT, VERSION, hash_entries, index_checksum
-from .reading import open_store, packed_splits, read_packed
-from .spool import Spool
-from .verifying import verify_store
+from videoreid.utils.files import disk_errors
+from videoreid.utils.locks import LockedError, only_one
+from videoreid.utils.sealing import seal_file
 
 __all__ = ["entry_names", "pack_splits", "use_store"]
 
@@ -39,11 +41,11 @@ def pack_splits(
     encoding: Encoding | None = None,
     progress: bool = False,
 ) -> Splits:
-    """Write a corpus into one HDF5 file and read it back.
+    """Write a dataset into one HDF5 file and read it back.
 
-    An interrupted run leaves ``<store>.partial`` and ``<store>.journal``; the same call goes on from there. The
-    store itself appears whole or not at all, once every block has been read back and its checksum compared. Packing
-    needs room for the frames twice.
+    An interrupted run leaves ``<store>.partial`` and ``<store>.journal``; the same call goes on from there, and packs
+    again what is damaged in them. One process at a time writes a store. It appears whole or not at all, once every
+    frame has been read back and its checksum compared. Packing needs room for the frames twice.
 
     Args:
         splits: what to pack; a frame that several tracklets share is stored once.
@@ -53,12 +55,13 @@ def pack_splits(
         progress: show a bar.
 
     Returns:
-        The corpus, its frames now keys of the store.
+        The dataset, its frames now keys of the store.
 
     Raises:
         ConfigError: ``store`` does not end in .h5, or exists.
         FrameError: a frame cannot be read.
-        DatasetError: a half-written store of something else is in the way, or reading back fails.
+        DatasetError: a half-written store of something else is in the way, another process is packing it, or
+            reading back fails.
     """
     store = Path(store)
     if store.suffix not in (".h5", ".hdf5"):
@@ -67,23 +70,51 @@ def pack_splits(
         raise ConfigError(f"{store} exists: delete it, or choose another name")
     keys = list(dict.fromkeys(key for part in _PARTS for t in getattr(splits, part) for key in t.frames))
     if not keys:
-        raise ConfigError("nothing to pack: the corpus has no frame")
+        raise ConfigError("nothing to pack: the dataset has no frame")
     entries = entry_names(keys, root)
-    with Spool(store, _fingerprint(entries, encoding)) as spool:
-        _fill(spool, keys, encoding, progress=progress)
-        temporary = store.with_name(f"{store.name}.assembling")
-        _assemble(temporary, spool, entries, splits, dict(zip(keys, range(len(keys)), strict=True)))
-        verify_store(temporary)
-        temporary.replace(store)
-        spool.remove()
+    with disk_errors(store):
+        store.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_one(lock_path(store), what=f"packing {store}", wait=False):
+            if store.exists():  # another process was faster
+                raise ConfigError(f"{store} exists: delete it, or choose another name")
+            _write(splits, store, keys, entries, encoding, progress=progress)
+    except LockedError as error:
+        raise DatasetError(f"{error}: let it finish, or stop it; then pack again") from None
     return packed_splits(store)
 
 
+def _write(
+    splits: Splits,
+    store: Path,
+    keys: Sequence[str],
+    entries: list[str],
+    encoding: Encoding | None,
+    *,
+    progress: bool,
+) -> None:
+    temporary = store.with_name(f"{store.name}.assembling")
+    temporary.unlink(missing_ok=True)  # of a process that was killed
+    with disk_errors(store), Spool(store, _fingerprint(entries, encoding), len(keys)) as spool:
+        _fill(spool, keys, encoding, progress=progress)
+        try:
+            _assemble(temporary, spool, entries, splits, dict(zip(keys, range(len(keys)), strict=True)))
+            if verify_store(temporary) != len(keys):
+                raise DatasetError(f"{temporary} holds another number of frames than the dataset")
+            temporary.replace(store)
+        except DatasetError as error:  # the disk gave back other bytes: nothing of it is worth going on with
+            spool.remove()
+            raise DatasetError(f"{error}; its half-written files are removed, pack it again") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        spool.remove()
+
+
 def use_store(splits: Splits, store: str | os.PathLike[str], *, root: str | os.PathLike[str]) -> Splits:
-    """Return a corpus read from folders, its frames taken from a store: another split or protocol of a packed corpus.
+    """Return a dataset read from folders, its frames taken from a store: another split or protocol of a packed dataset.
 
     Args:
-        splits: the corpus; each of its frames must be in the store.
+        splits: the dataset; each of its frames must be in the store.
         store: the ``.h5`` file.
         root: the folder that was given to `pack_splits`.
 
@@ -96,7 +127,7 @@ def use_store(splits: Splits, store: str | os.PathLike[str], *, root: str | os.P
         entries = entry_names(tracklet.frames, root)
         missing = [entry for entry in entries if entry not in packed]
         if missing:
-            raise DatasetError(f"{store} lacks {missing[0]}: was the corpus packed with the same root?")
+            raise DatasetError(f"{store} lacks {missing[0]}: was the dataset packed with the same root?")
         return replace(tracklet, frames=tuple(packed_key(store, entry) for entry in entries))
 
     train, query, gallery = (tuple(map(repoint, getattr(splits, part))) for part in _PARTS)
@@ -168,33 +199,36 @@ def _assemble(path: Path, spool: Spool, entries: list[str], splits: Splits, rows
     hashes = hash_entries(entries)
     order = np.argsort(hashes, kind="stable")
     if (np.diff(hashes[order]) == 0).any():
-        raise DatasetError("two entry names have one hash: pack with another root, which changes the names")
-    blocks = np.frombuffer("".join(spool.block_sha256).encode(), np.uint8)
+        raise ConfigError("two entry names have one hash: pack with another root, which changes the names")
     with h5py.File(path, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
-        file.attrs["checksum"] = index_checksum(offsets, hashes[order], order, blocks)
         file["offsets"], file["hashes"], file["rows"] = offsets, hashes[order], order
+        file["crc32"] = np.array(spool.crc32, dtype=np.uint32)
         file["block_ends"] = np.array(spool.block_ends, dtype=np.int64)
         file["block_sha256"] = np.array(spool.block_sha256, dtype="S64")
-        names = np.array([entry.encode() for entry in entries])
+        names = np.array([os.fsencode(entry) for entry in entries])
         file.create_dataset("names", data=names, compression="gzip", chunks=(min(len(names), 4096),))
         _write_splits(file.create_group("splits"), splits, rows)
         data = file.create_dataset("data", shape=(int(offsets[-1]),), dtype=np.uint8)
         _copy(spool.spool, data)
+        begin = int(data.id.get_offset())
+    seal_file(path, skip=(begin, begin + int(offsets[-1])))
 
 
 def _copy(source: Path, data: Any) -> None:
     with source.open("rb") as file:
         place = 0
-        while piece := file.read(1 << 24):
+        while place < len(data) and (piece := file.read(min(1 << 24, len(data) - place))):
             data[place : place + len(piece)] = np.frombuffer(piece, np.uint8)
             place += len(piece)
 
 
 def _write_splits(group: Any, splits: Splits, rows: dict[str, int]) -> None:
     for key in ("name", "protocol", "licence"):
-        group.attrs[key] = getattr(splits, key)
+        group.attrs[key] = (
+            getattr(splits, key).encode(errors="replace").decode()
+        )  # a folder may have any name
     for part in _PARTS:
         tracklets: tuple[Tracklet, ...] = getattr(splits, part)
         table = group.create_group(part)
@@ -209,7 +243,7 @@ def _write_splits(group: Any, splits: Splits, rows: dict[str, int]) -> None:
 def _fingerprint(entries: Iterable[str], encoding: Encoding | None) -> str:
     digest = hashlib.sha256(json.dumps(encoding.describe() if encoding else None).encode())
     for entry in entries:
-        digest.update(entry.encode() + b"\n")
+        digest.update(os.fsencode(entry) + b"\n")
     return digest.hexdigest()
 
 

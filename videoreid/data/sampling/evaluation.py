@@ -7,16 +7,18 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .padding import loop_pad, tail_pad
-from .registry import SAMPLING
+from videoreid.data.sampling.padding import loop_pad, tail_pad
+from videoreid.data.sampling.registry import SAMPLING
 
 __all__ = [
     "all_continuous",
     "all_frames",
     "all_full_clips",
     "all_strided",
+    "all_strided_repeated",
     "begin_crop",
     "begin_interval",
+    "begin_narrow",
     "center_crop",
     "dense",
     "dense_subset",
@@ -62,6 +64,16 @@ def begin_interval(length: int, num_frames: int, generator: np.random.Generator)
     return _from_the_start(length, num_frames, (num_frames // part for part in (1, 2, 4, 8)))
 
 
+@SAMPLING.register("begin_narrow", "bicnet_first")
+def begin_narrow(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
+    """Take T frames from the first on, 4, 2 or 1 apart: the widest that fits; a shorter tracklet is looped.
+
+    Reference: Hou et al., BiCnet-TKS: Learning Efficient Spatial-Temporal Representation for Video Person
+        Re-Identification, CVPR 2021.
+    """
+    return _from_the_start(length, num_frames, (4, 2, 1))
+
+
 @SAMPLING.register("center_crop")
 def center_crop(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
     """Take T consecutive frames from the middle; a shorter tracklet is looped."""
@@ -78,6 +90,20 @@ def all_strided(length: int, num_frames: int, generator: np.random.Generator) ->
     """
     clips = -(-length // num_frames)
     return tail_pad(length, clips * num_frames).reshape(num_frames, clips).T
+
+
+@SAMPLING.register("all_strided_repeated", "sinet_all")
+def all_strided_repeated(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
+    """Take every frame in strided clips as `all_strided`; where frames lack, each of the last ones is taken twice.
+
+    Reference: Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022.
+    """
+    clips = -(-length // num_frames)
+    total = clips * num_frames
+    times = np.full(length, total // length)
+    lacking = total - times.sum()
+    times[length - lacking :] += 1
+    return np.repeat(np.arange(length), times).reshape(num_frames, clips).T
 
 
 @SAMPLING.register("all_continuous", "test_all_continuous")

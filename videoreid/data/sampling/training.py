@@ -6,8 +6,8 @@ corrected rule and ``..._published`` the faithful one.
 
 import numpy as np
 
-from .padding import loop_pad, tail_pad
-from .registry import SAMPLING
+from videoreid.data.sampling.padding import loop_pad, tail_pad
+from videoreid.data.sampling.registry import SAMPLING
 
 __all__ = [
     "intelligent",

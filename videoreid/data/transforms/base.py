@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoreid.data.transforms.planes import stack_frames, to_planes
 from videoreid.errors import FrameError
-
-from .planes import stack_frames, to_planes
 
 __all__ = ["ClipStep", "ClipTransform", "as_tensors"]
 

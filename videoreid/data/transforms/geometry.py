@@ -9,9 +9,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from videoreid.data.transforms.planes import merge_frames, stack_frames
 from videoreid.errors import ConfigError
-
-from .planes import merge_frames, stack_frames
 
 __all__ = ["HorizontalFlip", "Interpolation", "PadCrop", "RandomTranslation2D", "Resize", "resize_frames"]
 

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import NamedTuple
 
+from videoreid.data.transforms.base import ClipStep, ClipTransform
+from videoreid.data.transforms.erasing import LocalGrayscale, RandomErasing, fill_after_normalisation
+from videoreid.data.transforms.geometry import (
+    HorizontalFlip,
+    Interpolation,
+    PadCrop,
+    RandomTranslation2D,
+    Resize,
+)
 from videoreid.errors import ConfigError
 from videoreid.registry import Registry
-
-from .base import ClipStep, ClipTransform
-from .erasing import LocalGrayscale, RandomErasing, fill_after_normalisation
-from .geometry import HorizontalFlip, Interpolation, PadCrop, RandomTranslation2D, Resize
 
 __all__ = ["PRESETS", "Preset", "build_transform", "list_presets"]
 

@@ -1,0 +1,130 @@
+"""Residual blocks whose convolutions span frames, height and width; what every 3-D ResNet here is built from."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["RESNET3D_DEPTHS", "BasicBlock3D", "Bottleneck3D", "ResidualBlock3D", "block_of", "inflate"]
+
+RESNET3D_DEPTHS: dict[str, tuple[int, int, int, int]] = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet18_half": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+}
+"""Blocks per stage; "resnet18_half" has half the channels, for small machines."""
+
+
+class ResidualBlock3D(nn.Module):
+    """A residual block with a projection where shape changes (shortcut B).
+
+    Args:
+        channels: of the input.
+        width: channels of the branch; the output has ``width * expansion``.
+        stride: of the block in space.
+        frames: extent in time of the convolutions wider than 1 x 1; 1 looks at every frame by itself.
+        time_stride: of the block in time.
+        bias: give the convolutions a bias, although a normalisation follows.
+    """
+
+    expansion: ClassVar[int]
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        *,
+        stride: int = 1,
+        frames: int = 1,
+        time_stride: int = 1,
+        bias: bool = False,
+    ) -> None:
+        super().__init__()
+        out = width * self.expansion
+        steps = (time_stride, stride, stride)
+        self.downsample = (
+            nn.Sequential(nn.Conv3d(channels, out, 1, stride=steps, bias=bias), nn.BatchNorm3d(out))
+            if steps != (1, 1, 1) or channels != out
+            else nn.Identity()
+        )
+        self._add_branch(channels, width, steps, frames, bias=bias)
+
+    def _add_branch(
+        self, channels: int, width: int, steps: tuple[int, int, int], frames: int, *, bias: bool
+    ) -> None:
+        raise NotImplementedError
+
+    def branch(self, maps: Tensor) -> Tensor:
+        """Return what is added to the shortcut."""
+        raise NotImplementedError
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return ``ReLU(branch + shortcut)``, maps ``(B, C, T, h, w)`` to ``(B, C', T', h', w')``."""
+        return torch.relu(self.branch(maps) + self.downsample(maps))
+
+
+class BasicBlock3D(ResidualBlock3D):
+    """Two 3 x 3 convolutions; see `ResidualBlock3D`."""
+
+    expansion = 1
+
+    def _add_branch(
+        self, channels: int, width: int, steps: tuple[int, int, int], frames: int, *, bias: bool
+    ) -> None:
+        self.conv1 = _conv3x3(channels, width, steps, frames, bias=bias)
+        self.bn1 = nn.BatchNorm3d(width)
+        self.conv2 = _conv3x3(width, width, (1, 1, 1), frames, bias=bias)
+        self.bn2 = nn.BatchNorm3d(width)
+
+    def branch(self, maps: Tensor) -> Tensor:
+        """Return what is added to the shortcut."""
+        hidden: Tensor = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(maps)))))
+        return hidden
+
+
+class Bottleneck3D(ResidualBlock3D):
+    """A 3 x 3 convolution between two 1 x 1 ones; see `ResidualBlock3D`."""
+
+    expansion = 4
+
+    def _add_branch(
+        self, channels: int, width: int, steps: tuple[int, int, int], frames: int, *, bias: bool
+    ) -> None:
+        self.conv1 = nn.Conv3d(channels, width, 1, bias=bias)
+        self.bn1 = nn.BatchNorm3d(width)
+        self.conv2 = _conv3x3(width, width, steps, frames, bias=bias)
+        self.bn2 = nn.BatchNorm3d(width)
+        self.conv3 = nn.Conv3d(width, width * self.expansion, 1, bias=bias)
+        self.bn3 = nn.BatchNorm3d(width * self.expansion)
+
+    def branch(self, maps: Tensor) -> Tensor:
+        """Return what is added to the shortcut."""
+        hidden = torch.relu(self.bn1(self.conv1(maps)))
+        out: Tensor = self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
+        return out
+
+
+def block_of(backbone: str) -> type[ResidualBlock3D]:
+    """Return the kind of block that a depth of `RESNET3D_DEPTHS` is made of."""
+    return Bottleneck3D if backbone in ("resnet50", "resnet101") else BasicBlock3D
+
+
+def inflate(kernel: Tensor, frames: int) -> Tensor:
+    """Put a 2-D kernel on the middle frame of a 3-D one, with zeros before and after.
+
+    Args:
+        kernel: ``(out, in, h, w)``.
+        frames: extent in time of the 3-D kernel.
+
+    Returns:
+        ``(out, in, frames, h, w)``.
+    """
+    inflated = kernel.new_zeros(*kernel.shape[:2], frames, *kernel.shape[2:])
+    inflated[:, :, frames // 2] = kernel
+    return inflated
+
+
+def _conv3x3(channels: int, width: int, steps: tuple[int, int, int], frames: int, *, bias: bool) -> nn.Conv3d:
+    return nn.Conv3d(channels, width, (frames, 3, 3), stride=steps, padding=(frames // 2, 1, 1), bias=bias)

@@ -1,0 +1,26 @@
+"""torchreid's words: ``from videoreid import torchreid``, then a script written for torchreid runs.
+
+Everything here adapts names, arguments and defaults of torchreid (Zhou and Xiang, arXiv 1910.10093) to the rest of the
+library; nothing outside this package knows them. What differs on purpose is on the page "Coming from torchreid".
+"""
+
+import importlib
+from types import ModuleType
+
+from videoreid._version import __version__
+
+_ROOMS = ("data", "engine", "losses", "metrics", "models", "optim", "utils")
+
+__all__ = [
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

@@ -1,0 +1,98 @@
+"""Datasets of the user's own, written as classes in torchreid's way, under a name of ours."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from videoreid.data.datasets import DATASETS, relabel_pids
+from videoreid.errors import DatasetError
+from videoreid.types import Splits, Tracklet
+
+__all__ = ["ImageDataset", "VideoDataset", "register_image_dataset", "register_video_dataset"]
+
+
+class VideoDataset:
+    """A base for classes in torchreid's way: three lists of ``(paths, pid, camid)``.
+
+    Args:
+        train: training tracklets.
+        query: tracklets to look for.
+        gallery: tracklets to look in.
+        **kwargs: torchreid passes options of its transforms here; they are not used.
+    """
+
+    def __init__(
+        self, train: Sequence[tuple], query: Sequence[tuple], gallery: Sequence[tuple], **kwargs: Any
+    ) -> None:
+        del kwargs
+        self.train = train
+        self.query = query
+        self.gallery = gallery
+
+    def check_before_run(self, required_files: str | Sequence[str]) -> None:
+        """Check that files or folders exist.
+
+        Raises:
+            DatasetError: one does not; the message names it.
+        """
+        for path in [required_files] if isinstance(required_files, str) else required_files:
+            if not Path(path).exists():
+                raise DatasetError(f"{type(self).__name__}: {path} does not exist; is the root right?")
+
+
+class ImageDataset(VideoDataset):
+    """The same for images: three lists of ``(path, pid, camid)``."""
+
+
+def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:
+    """File a dataset under a name, for `build_dataset` and `VideoDataManager`.
+
+    Args:
+        name: key.
+        dataset: called with ``root`` and the options it accepts; returns `Splits`, or anything with ``train``,
+            ``query`` and ``gallery`` that are lists of ``(paths, pid, camid)``, such as a torchreid dataset class.
+
+    Raises:
+        ConfigError: the name is taken.
+    """
+
+    def load(root: str | Path | None = None, **kwargs: Any) -> Splits:
+        made = dataset(root="" if root is None else str(root), **_accepted(dataset, kwargs))
+        if isinstance(made, Splits):
+            return made
+        train, query, gallery = (
+            _tracklets(getattr(made, part), name, part) for part in ("train", "query", "gallery")
+        )
+        cameras = {tracklet.camid for tracklet in (*query, *gallery)}
+        protocol = "no_cameras" if cameras == {-1} else "cross_camera"
+        return Splits(name, relabel_pids(train), query, gallery, protocol, "your own data")
+
+    DATASETS.register(name)(load)
+
+
+def register_image_dataset(name: str, dataset: Callable[..., Any]) -> None:
+    """File an image dataset under a name; entries are ``(path, pid, camid)``. See `register_video_dataset`."""
+    register_video_dataset(name, dataset)
+
+
+def _accepted(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return kwargs
+    names = {parameter.name for parameter in parameters}
+    return {key: value for key, value in kwargs.items() if key in names}
+
+
+def _tracklets(entries: Sequence[tuple], name: str, part: str) -> tuple[Tracklet, ...]:
+    tracklets = []
+    for number, entry in enumerate(entries):
+        try:
+            paths, pid, camid = entry[:3]
+            frames = (paths,) if isinstance(paths, str) else tuple(map(str, paths))
+            tracklets.append(Tracklet(frames, int(pid), int(camid)))
+        except (TypeError, ValueError) as error:
+            raise DatasetError(
+                f"{name}: entry {number} of {part} is {entry!r}; expected (paths, pid, camid): {error}"
+            ) from None
+    return tuple(tracklets)

@@ -1,0 +1,21 @@
+"""Hyper-parameter search (extra ``[tune]``) and the people held out to score its trials."""
+
+from videoreid.tuning.holdout import hold_out_identities
+from videoreid.tuning.search import (
+    BAG_OF_TRICKS_SPACE,
+    Range,
+    draw_study,
+    pruning_callback,
+    run_search,
+    suggest,
+)
+
+__all__ = [
+    "BAG_OF_TRICKS_SPACE",
+    "Range",
+    "draw_study",
+    "hold_out_identities",
+    "pruning_callback",
+    "run_search",
+    "suggest",
+]

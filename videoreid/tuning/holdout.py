@@ -1,0 +1,105 @@
+"""Validation identities carved out of a training set, so that a search never sees the test set."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from videoreid.errors import ConfigError
+from videoreid.types import Splits, Tracklet
+from videoreid.utils import generator_from
+
+__all__ = ["hold_out_identities"]
+
+
+def hold_out_identities(
+    train: Sequence[Tracklet],
+    *,
+    share: float = 0.1,
+    choice: Literal["random", "intelligent"] | Collection[int] = "random",
+    distractors: float = 0.25,
+    seed: int = 0,
+) -> Splits:
+    """Return a dataset whose queries and gallery are people of a training set.
+
+    Of each held-out person the tracklets of the camera seen last go to the gallery; those of every other camera are
+    joined to one query per camera. Training tracklets join the gallery as distractors and stay in training.
+
+    Args:
+        train: training tracklets, pids 0 .. K-1.
+        share: of the identities to hold out.
+        choice: "random"; "intelligent", the people seen by most cameras first, chance between equals, so that
+            every query has something to find; or the pids themselves.
+        distractors: chance of a training tracklet to join the gallery.
+        seed: one for a whole study, so that its trials are compared on the same people.
+
+    Returns:
+        Splits with ``train`` relabelled ``0 .. K'-1``; queries and gallery keep their pids.
+
+    Raises:
+        ConfigError: no one to hold out, no one left to train on, or nobody seen by two cameras.
+
+    Reference:
+        Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020 (student abstract),
+        the harder validation set. https://arxiv.org/abs/1912.05295
+    """
+    generator = generator_from(seed)
+    pids = sorted({tracklet.pid for tracklet in train})
+    chosen = _choose(train, pids, round(share * len(pids)), choice, generator)
+    if not chosen or not set(pids) - chosen:
+        raise ConfigError(
+            f"holding out {len(chosen)} of {len(pids)} identities leaves nothing on one side; change share"
+        )
+    kept = [tracklet for tracklet in train if tracklet.pid not in chosen]
+    query, gallery = _query_and_gallery([tracklet for tracklet in train if tracklet.pid in chosen])
+    if not query or not gallery:
+        raise ConfigError(
+            "no held-out identity was seen by two cameras: there is nothing to find; change seed or choice"
+        )
+    joined = generator.random(len(kept)) < distractors
+    gallery += [tracklet for tracklet, joins in zip(kept, joined, strict=True) if joins]
+    labels = {pid: label for label, pid in enumerate(sorted({tracklet.pid for tracklet in kept}))}
+    relabelled = tuple(replace(tracklet, pid=labels[tracklet.pid]) for tracklet in kept)
+    return Splits("held out of the training set", relabelled, tuple(query), tuple(gallery))
+
+
+def _choose(
+    train: Sequence[Tracklet],
+    pids: Sequence[int],
+    count: int,
+    choice: str | Collection[int],
+    generator: np.random.Generator,
+) -> set[int]:
+    shuffled = [int(pid) for pid in generator.permutation(pids)]
+    if choice == "random":
+        return set(shuffled[:count])
+    if choice == "intelligent":
+        cameras = {pid: len({t.camid for t in train if t.pid == pid}) for pid in shuffled}
+        return set(
+            sorted(shuffled, key=lambda pid: -cameras[pid])[:count]
+        )  # a stable sort keeps the lots drawn
+    if isinstance(choice, str):
+        raise ConfigError(f"unknown choice {choice!r}; 'random', 'intelligent', or the pids themselves")
+    unknown = sorted(set(choice) - set(pids))
+    if unknown:
+        raise ConfigError(f"{unknown[:5]} are no pids of this training set (0 .. {pids[-1]})")
+    return set(choice)
+
+
+def _query_and_gallery(tracklets: Sequence[Tracklet]) -> tuple[list[Tracklet], list[Tracklet]]:
+    by_person: dict[int, dict[int, list[Tracklet]]] = {}
+    for tracklet in tracklets:
+        by_person.setdefault(tracklet.pid, {}).setdefault(tracklet.camid, []).append(tracklet)
+    query, gallery = [], []
+    for cameras in by_person.values():
+        *asked, searched = cameras.values()
+        if asked:
+            gallery += searched
+            query += [_join(parts) for parts in asked]
+    return query, gallery
+
+
+def _join(tracklets: Sequence[Tracklet]) -> Tracklet:
+    frames = [frame for tracklet in tracklets for frame in tracklet.frames]
+    return replace(tracklets[0], frames=frames, end_time=tracklets[-1].end_time)

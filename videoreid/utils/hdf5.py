@@ -1,0 +1,110 @@
+"""HDF5 read with suspicion: nothing outside the file, nothing larger than it can be, one exception."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from videoreid.errors import DatasetError, VideoReIDError
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["open_hdf5", "read_array", "read_attribute"]
+
+# the most that gzip can make of a byte; a dataset that declares more than the file could hold is damaged
+_MOST_PER_BYTE = 1032
+# what h5py raises for damaged files: a dozen types of no common base but Exception; those of the system stay theirs
+_FOREIGN = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    AttributeError,
+)
+
+
+@contextmanager
+def open_hdf5(
+    path: str | os.PathLike[str], *, remedy: str, error: type[VideoReIDError] = DatasetError
+) -> Iterator["h5py.File"]:
+    """Open a file to read; whatever HDF5 raises in the block becomes one exception that names the file.
+
+    Args:
+        path: the file.
+        remedy: what to do about a damaged one, as the end of the message.
+        error: class of what is raised.
+
+    Raises:
+        VideoReIDError: of class ``error``.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except VideoReIDError:
+        raise
+    except _FOREIGN as cause:
+        reason = " ".join(str(cause).split()) or type(cause).__name__
+        raise error(f"{os.fspath(path)} is damaged, or no HDF5 file ({reason}); {remedy}") from cause
+
+
+def read_array(file: "h5py.File", name: str, *, kinds: str = "iuf", ndim: int | None = None) -> np.ndarray:
+    """Return a dataset that lies in the file itself.
+
+    Args:
+        file: an open file.
+        name: path of the dataset.
+        kinds: NumPy kinds that are allowed: "iuf" numbers, "S" texts of fixed length.
+        ndim: number of dimensions; None allows any.
+
+    Raises:
+        DatasetError: it is absent, elsewhere (a link to another file, external storage, a virtual dataset), of
+            another kind, or declares more bytes than the file can hold.
+    """
+    dataset = _own(file, name)
+    shape, dtype = dataset.shape, dataset.dtype
+    if shape is None or dtype.kind not in kinds or dtype.hasobject:
+        raise DatasetError(f"{file.filename}: {name} is of type {dtype}, which is not expected there")
+    if ndim is not None and len(shape) != ndim:
+        raise DatasetError(f"{file.filename}: {name} has shape {shape}; expected {ndim} dimensions")
+    declared = math.prod(shape) * dtype.itemsize
+    if declared > _MOST_PER_BYTE * Path(file.filename).stat().st_size:
+        raise DatasetError(
+            f"{file.filename}: {name} declares {declared:,} bytes, more than the file can hold"
+        )
+    return np.asarray(dataset[()])
+
+
+def read_attribute(holder: Any, name: str, default: str = "") -> str:
+    """Return an attribute of a file or group as text."""
+    value = holder.attrs.get(name, default)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _own(file: "h5py.File", name: str) -> "h5py.Dataset":
+    import h5py
+
+    place: Any = file
+    for part in name.split("/"):
+        if part not in place:
+            raise DatasetError(f"{file.filename} lacks {name}")
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise DatasetError(
+                f"{file.filename}: {name} is a link, perhaps to another file; links are not followed"
+            )
+        place = place[part]
+    if not isinstance(place, h5py.Dataset):
+        raise DatasetError(f"{file.filename}: {name} is no dataset")
+    if place.external or place.is_virtual:
+        raise DatasetError(f"{file.filename}: {name} is stored in another file, which is not read")
+    return place
