@@ -14,7 +14,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from videoreid.engine.epoch_batches import EpochBatches
 from videoreid.engine.gathering import any_process, gather_objects
-from videoreid.engine.held_layers import choose_layers, layers_held_in_eval
 from videoreid.engine.interrupts import Interrupt, catch_interrupts
 from videoreid.engine.learner import Learner
 from videoreid.engine.loader_contract import LoaderInfo
@@ -24,6 +23,7 @@ from videoreid.engine.saving import place_after, place_in, save_best, save_state
 from videoreid.engine.training import check_finite, move_clip, undone_on_error
 from videoreid.engine.training_state import Position
 from videoreid.errors import ConfigError, TrainingError
+from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.types import Clip
 from videoreid.utils import get_logger
 from videoreid.utils.processes import process_rank
@@ -82,7 +82,6 @@ def fit(
         for callback in plan.callbacks:
             if isinstance(callback, RunWatcher):
                 callback.begin_run()
-    held = layers_held_in_eval(learner.model)
     with catch_interrupts() as interrupt, _bar(learner, loader, epochs, plan) as bar:
         if state.unvalidated and (state.batch == 0 or _is_over(learner, plan)):
             _validate(learner, plan, learner.position)
@@ -90,7 +89,7 @@ def fit(
             state.go_on()
             batches = EpochBatches(loader, state.epoch, used=state.batch, stream=stream)
             stream = None
-            choose_layers(learner.model, learner.settings, state.epoch, held)
+            _choose_layers(learner)
             speed = _train(learner, batches, plan, interrupt, bar)
             _close(learner, batches, plan, speed, last=state.epoch + 1 >= epochs)
             if any_process(interrupt.signal is not None):  # it came during validation; the epoch is saved
@@ -203,6 +202,17 @@ def _validate(learner: Learner, plan: FitPlan, place: Position | None) -> None:
             learner.scheduler.step(values[metric])
         place = place_after(learner, place)
     save_state(learner, plan.output_dir, place)
+
+
+def _choose_layers(learner: Learner) -> None:
+    """Set train mode on the layers that train in this epoch; what the user froze stays frozen."""
+    settings = learner.settings
+    if learner.progress.epoch < settings.fixbase_epochs:
+        open_specified_layers(learner.model, settings.open_layers)
+    elif settings.fixbase_epochs:
+        open_all_layers(learner.model)
+    else:
+        train_mode(learner.model)
 
 
 def _is_over(learner: Learner, plan: FitPlan) -> bool:
