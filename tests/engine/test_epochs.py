@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -176,6 +177,27 @@ def test_a_failing_validation_does_not_cost_the_epoch(world, tmp_path, epochs):
     assert rows[-1]["mAP"] == 0.5
     assert load_checkpoint(tmp_path / "best.pt")["progress"]["best"] == 0.5
     assert len(resumed.__dict__.get("seen", [])) == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_resume_draws_on_after_what_the_validation_drew(world, tmp_path, fails):
+    def validate(crash=False):
+        torch.rand(3)
+        if crash:
+            raise RuntimeError("out of memory")
+        return {"mAP": 0.5}
+
+    def run(epochs, crash=False, **options):
+        engine = engine_for(world, dropout=0.5)
+        rows = fit(engine, world.loader(shuffle=True), epochs, validate=lambda: validate(crash), **options)
+        return rows, weights(engine)
+
+    rows, expected = run(2)
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        run(1, crash=fails, output_dir=tmp_path)
+    resumed_rows, resumed = run(2, output_dir=tmp_path, resume="auto")
+    assert resumed_rows == rows
+    assert torch.equal(resumed, expected)
 
 
 def test_a_failing_epoch_callback_does_not_cost_the_epoch(world, tmp_path):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import torch.distributed
 from torch.utils.data import Sampler
 
 from videoreid.data.clips import ClipKey
@@ -11,6 +10,7 @@ from videoreid.data.groupings import GROUPINGS, domain_batches
 from videoreid.errors import ConfigError
 from videoreid.types import Tracklet
 from videoreid.utils import generator_from
+from videoreid.utils.processes import process_count, process_rank
 
 __all__ = ["DomainSampler", "PKSampler"]
 
@@ -58,11 +58,8 @@ class PKSampler(Sampler[ClipKey]):
         self._group = GROUPINGS[grouping]
         self._pids = np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64)
         self._camids = np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64)
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self.rank = rank if rank is not None else torch.distributed.get_rank() if distributed else 0
-        self.world_size = (
-            world_size if world_size is not None else torch.distributed.get_world_size() if distributed else 1
-        )
+        self.rank = process_rank() if rank is None else rank
+        self.world_size = process_count() if world_size is None else world_size
         self._skip = 0
         self._last_epoch = -1
         self._ended_after: int | None = None

@@ -4,8 +4,11 @@ from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, sav
 from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.extractor import FeatureExtractor
+from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.inference import embed_frames, extract_features
+from videoreid.engine.learner import Learner
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
@@ -18,6 +21,9 @@ __all__ = [
     "Engine",
     "Event",
     "FeatureExtractor",
+    "FitPlan",
+    "Learner",
+    "LoaderInfo",
     "PromptEngine",
     "TensorBoardLogger",
     "TrainSettings",
@@ -28,6 +34,7 @@ __all__ = [
     "evaluate",
     "extract_features",
     "find_checkpoint",
+    "fit",
     "load_checkpoint",
     "open_all_layers",
     "open_specified_layers",

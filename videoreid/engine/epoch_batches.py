@@ -1,74 +1,81 @@
 """The batches of one epoch, from the first one or from where a checkpoint left off."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.random_state import get_random_state, set_random_state
-from videoreid.errors import CheckpointError, ConfigError
+from videoreid.errors import CheckpointError
 from videoreid.types import Clip
 
-__all__ = ["EpochBatches", "set_epoch"]
-
-
-def set_epoch(loader: Any, epoch: int) -> None:
-    """Tell a loader, or else its samplers and dataset, which epoch comes, as far as they have ``set_epoch``."""
-    parts = [loader] if hasattr(loader, "set_epoch") else []
-    parts = parts or [getattr(loader, name, None) for name in ("sampler", "batch_sampler", "dataset")]
-    for part in parts:
-        if hasattr(part, "set_epoch"):
-            part.set_epoch(epoch)
+__all__ = ["EpochBatches"]
 
 
 class EpochBatches:
     """Iterate one epoch of a loader, note the time spent waiting, and know how to begin in its middle.
 
-    A loader with ``state_dict`` and ``load_state_dict`` is told where to go on. Any other is played again from the
-    random state at the start of the epoch and its used batches are dropped, so that workers, samplers and
-    dataset draw what they drew before; that costs the time to read them.
+    A loader that knows its position is told where to go on. Any other is played again from the random state at the
+    start of the epoch and its used batches are dropped, so that workers, samplers and dataset draw what they drew
+    before; that costs the time to read them.
 
     Args:
         loader: yields `Clip` batches.
         epoch: its number, 0-based.
+        used: batches of it that were used before.
+        stream: what `state_dict` returned after them; None begins afresh.
     """
 
-    def __init__(self, loader: Iterable[Clip], epoch: int) -> None:
+    def __init__(
+        self, loader: Iterable[Clip], epoch: int, *, used: int = 0, stream: Mapping[str, Any] | None = None
+    ) -> None:
         self.loader = loader
+        self.info = LoaderInfo.of(loader)
         self.epoch = epoch
+        self.taken = used if stream is not None else 0
         # of the whole epoch, known once it has begun: some samplers plan epochs of unequal length
         self.count = 0
         self.waited = 0.0
-        self.random_at_start: dict[str, Any] = {}
-        self._resume: dict[str, Any] | None = None
+        self.random_at_start: Mapping[str, Any] = {}
+        self._stream = stream if used else None
 
-    def resume_from(self, state: dict[str, Any], batches: int) -> None:
-        """Begin after ``batches`` batches, in the state that `state_dict` returned."""
-        self._resume = {**state, "batches": batches}
+    @property
+    def is_finished(self) -> bool:
+        """Whether every batch of the epoch has been taken."""
+        return self.taken >= self.count
+
+    def group_of(self, size: int) -> int:
+        """Return the size of the accumulation group of the batch taken last; the last group may be smaller.
+
+        Args:
+            size: of the other groups.
+        """
+        rest = self.count % size
+        return rest if self.taken > self.count - rest else size
+
+    def closes_group(self, size: int) -> bool:
+        """Return whether the batch taken last is the last one of its accumulation group."""
+        return self.taken % size == 0 or self.is_finished
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the random state now and at the start of the epoch, and the loader's own state if it has one."""
-        loader_state = None
-        if hasattr(self.loader, "state_dict"):
-            try:
-                loader_state = self.loader.state_dict()
-            except ConfigError:
-                loader_state = None  # its sampler cannot say where it is; it will be played again
+        """Return the random state now and at the start of the epoch, and the loader's position if it knows it."""
         return {
             "start": self.random_at_start,
             "now": get_random_state(),
-            "loader": loader_state,
+            "loader": self.info.position(),
             "count": self.count,
         }
 
     def __iter__(self) -> Iterator[Clip]:
-        iterator = self._fresh() if self._resume is None else self._resumed(self._resume)
+        iterator = self._fresh() if self._stream is None else self._resumed(self._stream)
         while True:
             began = time.perf_counter()
             clip = next(iterator, None)
             self.waited += time.perf_counter() - began
             if clip is None:
                 return
+            self.taken += 1
             yield clip
 
     def _fresh(self) -> Iterator[Clip]:
@@ -76,27 +83,27 @@ class EpochBatches:
         self._set_epoch()
         return iter(self.loader)
 
-    def _resumed(self, state: dict[str, Any]) -> Iterator[Clip]:
-        self.random_at_start = state["start"]
-        set_random_state(state["start"])
+    def _resumed(self, stream: Mapping[str, Any]) -> Iterator[Clip]:
+        self.random_at_start = stream["start"]
+        set_random_state(stream["start"])
         self._set_epoch()
-        if state.get("count", self.count) != self.count:
+        if stream.get("count", self.count) != self.count:
             raise CheckpointError(
-                f"the run was stopped inside an epoch of {state['count']} batches, and this loader has {self.count}: "
+                f"the run was stopped inside an epoch of {stream['count']} batches, and this loader has {self.count}: "
                 "resume with the data and the batch size of that run"
             )
-        if state["loader"] is not None and hasattr(self.loader, "load_state_dict"):
-            self.loader.load_state_dict(state["loader"])
+        if stream["loader"] is not None and self.info.set_position is not None:
+            self.info.set_position(stream["loader"])
             iterator = iter(self.loader)
             first = list(islice(iterator, 1))  # starting an iterator draws a number; that was drawn before
             iterator = chain(first, iterator)
         else:
             iterator = iter(self.loader)
-            for _ in range(state["batches"]):
+            for _ in range(self.taken):
                 next(iterator, None)
-        set_random_state(state["now"])
+        set_random_state(stream["now"])
         return iterator
 
     def _set_epoch(self) -> None:
-        set_epoch(self.loader, self.epoch)
-        self.count = len(self.loader)  # type: ignore[arg-type]  # `Fit` refuses loaders without a length
+        self.info.set_epoch(self.epoch)
+        self.count = self.info.count_batches()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from videoreid.engine.inference import Precision, extract_features
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.errors import ProtocolError
 from videoreid.metrics import evaluate_features
 from videoreid.types import Clip, EvaluationProtocol, Features, Ranking, Tracklet
@@ -87,8 +88,7 @@ def check_matches(
 
 def _frames_detail(loader: Iterable[Clip]) -> dict[str, str]:
     """Say how many frames of a tracklet were used, where the loader's dataset tells."""
-    dataset = getattr(loader, "dataset", None)
-    frames, sampling = getattr(dataset, "num_frames", None), getattr(dataset, "sampling", None)
-    if not isinstance(frames, int):
+    info = LoaderInfo.of(loader)
+    if info.num_frames is None:
         return {}
-    return {"frames": f"{frames} {sampling}" if isinstance(sampling, str) else str(frames)}
+    return {"frames": f"{info.num_frames}{'' if info.sampling is None else f' {info.sampling}'}"}

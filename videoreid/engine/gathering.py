@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from videoreid.errors import TrainingError
 from videoreid.types import Clip, ReIDOutput
+from videoreid.utils.processes import process_count, process_rank
 
 __all__ = [
     "any_process",
@@ -17,20 +18,8 @@ __all__ = [
     "gather_objects",
     "gather_output",
     "gather_rows",
-    "process_count",
-    "process_rank",
     "shard_loader",
 ]
-
-
-def process_count() -> int:
-    """Return the number of processes that train together; 1 without a process group."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def process_rank() -> int:
-    """Return the number of this process; 0 without a process group."""
-    return dist.get_rank() if process_count() > 1 else 0
 
 
 def shard_loader(loader: Iterable[Clip]) -> Iterable[Clip]:

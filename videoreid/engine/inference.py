@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.engine.gathering import gather_rows, shard_loader
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.modes import eval_copy
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.models.running import run_model, uses_cameras
@@ -63,7 +64,7 @@ def extract_features(
     index, embeddings, pids, camids, times = gather_rows(rows)
     if len(index) == 0:
         raise ProtocolError("the loader yielded no clip: there is nothing to extract")
-    return _per_tracklet(index, embeddings, (pids, camids, times), getattr(loader, "dataset", None))
+    return _per_tracklet(index, embeddings, (pids, camids, times), LoaderInfo.of(loader).tracklets)
 
 
 def embed_frames(
@@ -106,12 +107,11 @@ def _with_bar(loader: Iterable[Clip], *, enabled: bool) -> Iterator[Clip]:
         yield from bar
 
 
-def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], dataset: Any) -> Features:
+def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], tracklets: Any) -> Features:
     """Average the rows of equal index and read ids and times from the tracklets, or else from the clips."""
     unique, group, counts = torch.unique(index, return_inverse=True, return_counts=True)
     sums = embeddings.new_zeros(len(unique), embeddings.shape[1]).index_add_(0, group, embeddings)
     means = sums / counts.unsqueeze(1)
-    tracklets = getattr(dataset, "tracklets", None)
     if tracklets is not None:
         chosen = [tracklets[i] for i in unique.tolist()]
         return Features(

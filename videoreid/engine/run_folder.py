@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from videoreid.engine.checkpointing import RECORD, list_checkpoints, load_checkpoint, read_run, step_of
-from videoreid.engine.settings import TrainSettings
+from videoreid.engine.learner import Learner
 from videoreid.errors import CheckpointError
 from videoreid.utils import atomic_write_text, get_logger
+from videoreid.utils.processes import process_count
 
 __all__ = ["RunRecord", "claim_folder", "describe_run", "home_of", "refuse_other_run"]
 
@@ -45,32 +44,16 @@ class RunRecord:
     processes: int
 
 
-def describe_run(
-    run: str,
-    modules: tuple[nn.Module, nn.Module],
-    optimizers: Sequence[Any],
-    settings: TrainSettings,
-    *,
-    processes: int,
-) -> RunRecord:
-    """Return the record of a run.
-
-    Args:
-        run: unique name of the run.
-        modules: model and criterion.
-        optimizers: of the run.
-        settings: of the run.
-        processes: that train together.
-    """
-    model, criterion = modules
+def describe_run(learner: Learner) -> RunRecord:
+    """Return the record of the run that a learner is in."""
     values = {
-        "run": run,
-        "model": type(model).__qualname__,
-        "build_arguments": getattr(model, "build_arguments", {}),
-        "criterion": type(criterion).__qualname__,
-        "optimizers": [type(optimizer).__qualname__ for optimizer in optimizers],
-        "settings": {name: getattr(settings, name) for name in _BINDING},
-        "processes": processes,
+        "run": learner.run_id,
+        "model": type(learner.model).__qualname__,
+        "build_arguments": getattr(learner.model, "build_arguments", {}),
+        "criterion": type(learner.criterion).__qualname__,
+        "optimizers": [type(optimizer).__qualname__ for optimizer in learner.optimizers],
+        "settings": {name: getattr(learner.settings, name) for name in _BINDING},
+        "processes": process_count(),
     }
     # as it will be read back: lists for tuples; an object that a network was built with is known by its class
     return RunRecord(**json.loads(json.dumps(values, default=lambda value: type(value).__qualname__)))

@@ -1,4 +1,4 @@
-"""What an `Engine` is told about a training run, in one frozen record."""
+"""Training options."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -66,3 +66,7 @@ class TrainSettings:
             raise ConfigError(
                 "fixbase_epochs needs open_layers: the names of the layers that train meanwhile"
             )
+
+    def is_due(self, epoch: int) -> bool:
+        """Return whether a validation follows an epoch, counted from 1; the last epoch always has one."""
+        return epoch >= self.validate_from and epoch % self.validate_every == 0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.errors import ConfigError, TrainingError
 from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
@@ -149,7 +150,7 @@ def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -
 def name_batch(clip: Clip, loader: Any = None) -> str:
     """Return the pids of a batch and, where ``loader.dataset.tracklets`` exists, the first frame of each clip."""
     text = f"pids {clip.pid.tolist()}"
-    tracklets = getattr(getattr(loader, "dataset", None), "tracklets", None)
+    tracklets = LoaderInfo.of(loader).tracklets
     if tracklets is None:
         return f"{text}, tracklets {clip.index.tolist()}"
     return f"{text}, first frames {[tracklets[i].frames[0] for i in clip.index.tolist()]}"

@@ -13,7 +13,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.engine.engine import Engine
 from videoreid.engine.evaluation import check_matches
+from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.inference import extract_features
+from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
 from videoreid.errors import ConfigError, ProtocolError
@@ -118,7 +120,7 @@ class DataManagerEngine:
                 f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
                 "max_epoch, or test_only=True"
             )
-        self._check_targets(options)
+        _check_targets(self.datamanager, options)
         layers = (open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ())
         settings = TrainSettings(
             fixbase_epochs=fixbase_epoch if layers else 0,
@@ -142,18 +144,18 @@ class DataManagerEngine:
         engine = Engine(
             self.model, self.criterion, self.optimizer, self.scheduler, settings=settings, device=self.device
         )
-        engine.progress.epoch, last = epochs
+        start, last = epochs
         loader = self.datamanager.train_loader
-        lines = console_logger(print_freq, total_steps=(last - epochs[0]) * len(loader))
-        engine.fit(
-            loader,
-            last,
-            validate=(lambda: self._scores(save_dir, options)) if self._targets() else None,
+        lines = console_logger(print_freq, total_steps=(last - start) * len(loader))
+        plan = FitPlan(
+            validate=(lambda: self._scores(save_dir, options)) if _targets(self.datamanager) else None,
             output_dir=save_dir,
             resume=resume,
-            callbacks=[lines, CSVLogger(save_dir / "log.csv")],
+            start_epoch=start,
+            callbacks=(lines, CSVLogger(save_dir / "log.csv")),
             progress=False,
         )
+        fit(engine, loader, last, plan)
 
     def test(self, save_dir: str | Path = "log", options: Scoring | None = None) -> dict[str, Ranking]:
         """Score the model on every target and print the scores with their protocol.
@@ -162,50 +164,15 @@ class DataManagerEngine:
             ConfigError: no target has both queries and a gallery.
         """
         options = options or Scoring()
-        if not self._targets():
+        if not _targets(self.datamanager):
             raise ConfigError("there is nothing to test on: no target has both queries and a gallery")
         self.model.to(self.device)
-        for name, loaders in self._targets().items():
+        for name, loaders in _targets(self.datamanager).items():
             self.rankings[name] = self._rank(name, loaders, options)
             self._print(self.rankings[name], options)
             if options.visrank:
                 self._draw(name, loaders, Path(save_dir), options)
         return self.rankings
-
-    def _targets(self) -> dict[str, Any]:
-        """Return the loaders of every target that has queries and a gallery."""
-        return {
-            name: loaders
-            for name, loaders in (self.datamanager.test_loader or {}).items()
-            if all(loaders.get(part) is not None and len(loaders[part]) for part in ("query", "gallery"))
-        }
-
-    def _check_targets(self, options: Scoring) -> None:
-        """Say before training which targets cannot be scored."""
-        targets = self._targets()
-        left_out = [name for name in self.datamanager.test_loader or {} if name not in targets]
-        if left_out or not targets:
-            get_logger("engine").warning(
-                "no queries or no gallery%s: %s",
-                f" in {', '.join(left_out)}" if left_out else "",
-                "the other targets are tested" if targets else "the model is trained and not tested",
-            )
-        for name, loaders in targets.items():
-            parts = [
-                getattr(getattr(loaders[part], "dataset", None), "tracklets", None)
-                for part in ("query", "gallery")
-            ]
-            if parts[0] is None or parts[1] is None:
-                continue
-            try:
-                check_matches(parts[0], parts[1], protocol=self._protocol(name, options))
-            except ProtocolError as error:
-                raise ProtocolError(f"target {name!r}: {error}") from error
-
-    def _protocol(self, name: str, options: Scoring) -> str:
-        splits = getattr(self.datamanager, "test_splits", {}).get(name)
-        own = "cross_camera" if splits is None else splits.protocol
-        return "single_gallery_shot" if options.use_metric_cuhk03 else own
 
     def _rank(self, name: str, loaders: Any, options: Scoring) -> Ranking:
         features = [extract_features(self.model, loaders[part]) for part in ("query", "gallery")]
@@ -216,7 +183,7 @@ class DataManagerEngine:
         refiners: list[Any] = [KReciprocal(metric=distance)] if options.rerank else []
         return evaluate_features(
             *features,
-            protocol=self._protocol(name, options),
+            protocol=_protocol(self.datamanager, name, options),
             distance=distance,
             refiners=refiners,
             dataset=name,
@@ -249,6 +216,41 @@ class DataManagerEngine:
             read_frames=query.reader.read,
             top_k=options.visrank_topk,
         )
+
+
+def _targets(datamanager: Any) -> dict[str, Any]:
+    """Return the loaders of every target that has queries and a gallery."""
+    return {
+        name: loaders
+        for name, loaders in (datamanager.test_loader or {}).items()
+        if all(loaders.get(part) is not None and len(loaders[part]) for part in ("query", "gallery"))
+    }
+
+
+def _check_targets(datamanager: Any, options: Scoring) -> None:
+    """Say before training which targets cannot be scored."""
+    targets = _targets(datamanager)
+    left_out = [name for name in datamanager.test_loader or {} if name not in targets]
+    if left_out or not targets:
+        get_logger("engine").warning(
+            "no queries or no gallery%s: %s",
+            f" in {', '.join(left_out)}" if left_out else "",
+            "the other targets are tested" if targets else "the model is trained and not tested",
+        )
+    for name, loaders in targets.items():
+        query, gallery = (LoaderInfo.of(loaders[part]).tracklets for part in ("query", "gallery"))
+        if query is None or gallery is None:
+            continue
+        try:
+            check_matches(query, gallery, protocol=_protocol(datamanager, name, options))
+        except ProtocolError as error:
+            raise ProtocolError(f"target {name!r}: {error}") from error
+
+
+def _protocol(datamanager: Any, target: str, options: Scoring) -> str:
+    splits = getattr(datamanager, "test_splits", {}).get(target)
+    own = "cross_camera" if splits is None else splits.protocol
+    return "single_gallery_shot" if options.use_metric_cuhk03 else own
 
 
 def _scoring(keywords: dict[str, Any]) -> Scoring:

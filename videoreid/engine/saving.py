@@ -1,0 +1,64 @@
+"""Write the checkpoints of a run: its training state, and the weights that scored best."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from videoreid.engine.checkpointing import checkpoint_path, prune_checkpoints, save_checkpoint
+from videoreid.engine.epoch_batches import EpochBatches
+from videoreid.engine.gathering import gather_objects
+from videoreid.engine.learner import Learner
+from videoreid.engine.random_state import get_random_state
+from videoreid.engine.run_folder import describe_run, home_of
+from videoreid.engine.training_state import Position, TrainingState
+from videoreid.utils.processes import process_rank
+
+__all__ = ["place_after", "place_in", "save_best", "save_state"]
+
+
+def place_in(learner: Learner, batches: EpochBatches) -> Position:
+    """Return where all processes are in an epoch; the learner remembers it too."""
+    state = learner.progress
+    learner.position = Position(state.epoch, state.batch, gather_objects(batches.state_dict()))
+    return learner.position
+
+
+def place_after(learner: Learner, place: Position) -> Position:
+    """Return the same place with the generators as they are now, after something else has drawn from them."""
+    stream = {**place.streams[process_rank()], "now": get_random_state()}
+    learner.position = replace(place, streams=gather_objects(stream))
+    return learner.position
+
+
+def save_state(learner: Learner, folder: Path | None, place: Position) -> None:
+    """Write a checkpoint that resumes at a place, and delete the oldest ones.
+
+    Args:
+        learner: whose state is saved; the first process writes.
+        folder: of the run; None saves nothing.
+        place: where all processes are.
+    """
+    if folder is None or process_rank() != 0:
+        return
+    record = describe_run(learner)
+    home = home_of(folder, record)
+    state = replace(learner.state(), streams=place.streams, run=asdict(record))
+    save_checkpoint(state.to_dict(), checkpoint_path(home, learner.progress.step))
+    prune_checkpoints(home, learner.settings.keep)
+
+
+def save_best(learner: Learner, folder: Path | None) -> None:
+    """Write the scored weights to ``best.pt``, in the shape of a checkpoint.
+
+    Args:
+        learner: whose weights are saved; the first process writes.
+        folder: of the run; None saves nothing.
+    """
+    if folder is None or process_rank() != 0:
+        return
+    record = describe_run(learner)
+    state = TrainingState(
+        state_dict=learner.scored_model.state_dict(),
+        progress=learner.progress.state_dict(),
+        run=asdict(record),
+    )
+    save_checkpoint(state.to_dict(), home_of(folder, record) / "best.pt")
