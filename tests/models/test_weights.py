@@ -72,7 +72,9 @@ def test_imagenet_weights_fill_every_trunk_that_asks_for_them() -> None:
             own = model.state_dict()
             translated = model.translate_state_dict(published)
             twice = TWICE.get(row.model, 0)
-            assert len(translated) == len(published) - 2 + twice, f"{row.model}: only the classifier is left out"
+            assert len(translated) == len(published) - 2 + twice, (
+                f"{row.model}: only the classifier is left out"
+            )
             for name, tensor in translated.items():
                 assert own[name].shape == tensor.shape, f"{row.model} {name}"
 

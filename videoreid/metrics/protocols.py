@@ -15,6 +15,11 @@ _RECORDS = (
         same_camera_penalty=True,
         note="NOT comparable with the literature: every same-camera pair is moved behind all others",
     ),
+    Protocol(
+        "clothes_change",
+        clothes="changed",
+        note="CC: the person in the query's clothes is junk; CCVID, MEVID and others",
+    ),
     Protocol("cross_camera"),
     Protocol("dukemtmcvidreid", note="the published gallery holds the queries already; nothing is appended"),
     Protocol("ilidsvid", note="one of ten splits; report their mean and spread"),
@@ -34,6 +39,11 @@ _RECORDS = (
     ),
     Protocol("no_cameras", junk="nothing", note="a corpus without camera numbers"),
     Protocol("prid2011", note="one of ten splits; report their mean and spread"),
+    Protocol(
+        "same_clothes",
+        clothes="same",
+        note="SC: the person in other clothes than the query's is junk; CCVID, MEVID and others",
+    ),
     Protocol(
         "single_gallery_shot",
         gallery_shot="single",
@@ -86,6 +96,8 @@ def protocol_line(
     """
     gallery, scored, skipped = counts
     junk = ["same person in the same camera"] if protocol.junk == "same_camera" else []
+    if protocol.clothes != "any":
+        junk.append(f"same person in {'the same' if protocol.clothes == 'changed' else 'other'} clothes")
     if protocol.junk_pids:
         junk.append("pids " + ", ".join(map(str, protocol.junk_pids)))
     fate = "scored 0" if protocol.unmatched == "zero" else "skipped"
