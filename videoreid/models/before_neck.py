@@ -56,9 +56,10 @@ class BeforeNeck(nn.Module):
                 "BeforeNeck embeds in eval mode: call .eval() first, and train the network itself"
             )
         entered: dict[int, Tensor] = {}
+        numbers: dict[nn.Module, int] = {neck: number for number, neck in enumerate(self._necks)}
 
         def watch(neck: nn.Module, inputs: tuple[Any, ...]) -> None:
-            entered[self._necks.index(neck)] = inputs[0]
+            entered[numbers[neck]] = inputs[0]
 
         handles = [neck.register_forward_pre_hook(watch) for neck in self._necks]
         try:
