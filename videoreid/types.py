@@ -28,6 +28,7 @@ class Tracklet:
         camid: camera number, 0-based; -1 where the dataset knows no cameras.
         time: first frame number, or seconds, on the clock of its camera; NaN where unknown.
         end_time: the same for the last frame; NaN where unknown.
+        clothes: number of the clothes worn, to be compared for one person only; -1 where unknown.
 
     Raises:
         DatasetError: there is no frame.
@@ -38,6 +39,7 @@ class Tracklet:
     camid: int
     time: float = math.nan
     end_time: float = math.nan
+    clothes: int = -1
 
     def __post_init__(self) -> None:
         if len(self.frames) == 0:
@@ -212,6 +214,8 @@ class Protocol:
             with the literature ("camera_aware").
         max_rank: length of the CMC curve.
         note: a caveat that is printed with every score.
+        clothes: which matches count where people change their clothes: all ("any"), those in other clothes than the
+            query's ("changed"), or those in the same ("same"); the person's other rows are junk then.
     """
 
     name: str
@@ -224,6 +228,7 @@ class Protocol:
     same_camera_penalty: bool = False
     max_rank: int = 50
     note: str = ""
+    clothes: Literal["any", "changed", "same"] = "any"
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ class Refiner(Interface):
         """Return new ``(Q, G)`` distances."""
 
 
-def evaluate_features(
+def evaluate_features(  # noqa: PLR0913 - clothes belong to few datasets, and the rest to every line
     query: Features,
     gallery: Features,
     *,
@@ -42,6 +42,7 @@ def evaluate_features(
     dataset: str = "",
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
+    clothes: tuple[Sequence[int] | np.ndarray, Sequence[int] | np.ndarray] | None = None,
 ) -> Ranking:
     """Rank the gallery for every query and score the result.
 
@@ -58,6 +59,7 @@ def evaluate_features(
         dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line ("frames": "all", "flip": "no").
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
+        clothes: of the queries and of the gallery, for protocols that compare them ("clothes_change", "same_clothes").
 
     Returns:
         The scored ranking; its gallery rows count from the first row of ``gallery``, then of the appended queries.
@@ -69,9 +71,10 @@ def evaluate_features(
     if rules.queries_in_gallery:
         _refuse_queries_twice(query, gallery, rules)
         gallery = gallery.concat(query)
+    worn = _worn(clothes, queries_in_gallery=rules.queries_in_gallery)
     scores: Scores
     scores = FeatureScores(query.embeddings, gallery.embeddings, distance)
-    pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules)
+    pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules, worn)
     if refiners:
         scores = MatrixScores(_refined(query, gallery, distance, refiners))
     if rules.same_camera_penalty:
@@ -97,6 +100,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     dataset: str = "",
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
+    clothes: tuple[Sequence[int] | np.ndarray, Sequence[int] | np.ndarray] | None = None,
 ) -> Ranking:
     """Score distances that were computed elsewhere; smaller is nearer, ties stand in gallery order.
 
@@ -114,6 +118,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
         dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line.
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
+        clothes: of the queries and of the columns, for protocols that compare them.
 
     Returns:
         The scored ranking.
@@ -128,12 +133,21 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     cameras = check_ids("q_camids", q_camids, queries), check_ids("g_camids", g_camids, gallery)
     if rules.queries_in_gallery:
         _require_queries_inside(people, cameras, rules)
-    pairs = same_person_pairs(*people, *cameras, rules)
+    pairs = same_person_pairs(*people, *cameras, rules, _worn(clothes, queries_in_gallery=False))
     scores: Scores = MatrixScores(matrix)
     if rules.same_camera_penalty:
         scores = _penalised(scores, *cameras, pairs)
     line_parts = {"distance": distance, "refiners": refiners, "dataset": dataset, "details": details}
     return _score(scores, pairs, people[1], rules, top_k, line_parts)
+
+
+def _worn(
+    clothes: tuple[Sequence[int] | np.ndarray, Sequence[int] | np.ndarray] | None, *, queries_in_gallery: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+    if clothes is None:
+        return None
+    query, gallery = (np.asarray(numbers) for numbers in clothes)
+    return query, np.concatenate([gallery, query]) if queries_in_gallery else gallery
 
 
 def _score(
