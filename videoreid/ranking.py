@@ -43,6 +43,8 @@ class EvaluationProtocol:
             with the literature ("camera_aware").
         max_rank: length of the CMC curve.
         note: a caveat that is printed with every score.
+        clothes: which matches count where people change their clothes: all ("any"), those in other clothes than the
+            query's ("changed"), or those in the same ("same"); the person's other rows are junk then.
 
     Raises:
         ProtocolError: the queries are in the gallery, and nothing keeps a query from finding itself.
@@ -58,6 +60,7 @@ class EvaluationProtocol:
     same_camera_penalty: bool = False
     max_rank: int = 50
     note: str = ""
+    clothes: Literal["any", "changed", "same"] = "any"
 
     def __post_init__(self) -> None:
         if self.queries_in_gallery and self.junk == "nothing":

@@ -39,6 +39,7 @@ class Tracklet:
         camid: camera number, 0-based; -1 where the dataset knows no cameras.
         time: first frame number, or seconds, on the clock of its camera; NaN where unknown.
         end_time: the same for the last frame; NaN where unknown.
+        clothes: number of the clothes worn, to be compared for one person only; -1 where unknown.
 
     Raises:
         DatasetError: there is no frame.
@@ -49,6 +50,7 @@ class Tracklet:
     camid: int
     time: float = math.nan
     end_time: float = math.nan
+    clothes: int = -1
 
     def __post_init__(self) -> None:
         if len(self.frames) == 0:

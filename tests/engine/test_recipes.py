@@ -27,6 +27,11 @@ RECIPES = [
     "train_streid.py --backbone resnet18 --dataset mars",
     "train_transreid.py --backbone vit_ti_16 --precision float32",
     "train_tfclip.py --backbone vit_ti_16 --precision float32 --frames 4",
+    "train_clip_resnet.py --model ap3d_resnet50 --nonlocal-blocks 1 --backbone resnet18",
+    "train_clip_resnet.py --model sinet --gradient-checkpointing 1 --backbone resnet18",
+    "train_clip_resnet.py --model sanet --backbone resnet18",
+    "train_clip_resnet.py --model tclnet --backbone resnet18",
+    "train_clip_resnet.py --model bicnet_tks --backbone resnet18",
 ]
 
 
@@ -37,6 +42,20 @@ def datasets(tmp_path_factory):
     root = tmp_path_factory.mktemp("recipes")
     build_dataset("synthetic", root / "worlds", identities=10, frames=6)
     return root / "worlds"
+
+
+@pytest.mark.slow
+def test_every_way_of_testing_with_one_command(datasets):
+    (world,) = datasets.iterdir()
+    size = "--backbone resnet18_half --height 64 --width 32 --workers 0 --num-classes 5"
+    command = [sys.executable, "evaluate_clips.py", *size.split(), "--root", str(world)]
+    done = subprocess.run(
+        command, cwd=EXAMPLES, capture_output=True, text=True, encoding="utf-8", timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if "protocol" in line]
+    assert len(set(lines)) == 8, "every rule and both features leave a line of their own"
+    assert sum("features before the neck" in line for line in lines) == 4
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ from videoreid.models import (
     transreid,
 )
 from videoreid.models.base import ReIDModel
+from videoreid.models.before_neck import BeforeNeck
 from videoreid.models.cost import count_parameters, flops_per_clip
 from videoreid.models.factory import MODELS, build_model, list_models
 from videoreid.models.frame_network import FrameNetwork, FrameOptions
@@ -44,6 +45,7 @@ from videoreid.models.saving import from_pretrained, save_pretrained
 from videoreid.models.weights import list_weights
 
 __all__ = [
+    "BeforeNeck",
     "FrameNetwork",
     "FrameOptions",
     "LoadReport",

@@ -261,14 +261,90 @@ def write_lip(root: Path) -> tuple[int, int, int]:
     return 3, 1, 1
 
 
+CCVID_LINES = {  # session, person, camera, clothes, frames
+    "train": [(1, 4, 2, "u0_l0", 3), (2, 4, 2, "u1_l0", 2), (3, 9, 1, "u0_l2", 11)],
+    "query": [(1, 2, 1, "u0_l0", 2), (1, 5, 3, "u0_l0", 2)],
+    "gallery": [(1, 2, 2, "u0_l0", 2), (2, 2, 3, "u1_l1", 3), (3, 2, 1, "u1_l1", 1), (3, 5, 4, "u0_l3", 2)],
+}
+
+
+def write_ccvid(root: Path) -> Facts:
+    for split, rows in CCVID_LINES.items():
+        lines = []
+        for session, pid, camera, clothes, frames in rows:
+            place = f"session{session}/{pid:03d}_{camera:02d}"
+            pictures(root / place, [f"{number}.jpg" for number in range(1, frames + 1)], pid * 10 + camera)
+            lines.append(f"{place} {pid:03d} {clothes}")
+        (root / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    return Facts((2, 3, 16), (2, 2, 4), (2, 4, 8), set(range(24)))
+
+
+MEVID_TRAIN = [(201, 1, 330, 2), (201, 3, 507, 3), (203, 0, 330, 2)]  # person, outfit, camera, frames
+MEVID_TEST = [(205, 0, 436, 2), (205, 0, 330, 1), (205, 2, 639, 2), (210, 1, 330, 2), (210, 1, 436, 1)]
+MEVID_QUERY = [0, 3]
+
+
+def write_mevid(root: Path) -> Facts:
+    for split, tracks in (("train", MEVID_TRAIN), ("test", MEVID_TEST)):
+        names: list[str] = []
+        rows = []
+        for number, (pid, outfit, camera, frames) in enumerate(tracks):
+            rows.append((len(names), len(names) + frames - 1, pid, outfit, camera))
+            names += [f"{pid:04d}O{outfit:03d}C{camera}T{number:03d}F{f:05d}.jpg" for f in range(frames)]
+        for number, name in enumerate(names):
+            picture(root / f"bbox_{split}" / name[:4] / name, number)
+        (root / f"{split}_name.txt").write_text("\n".join(names) + "\n")
+        np.savetxt(root / f"track_{split}_info.txt", np.array(rows))
+    np.savetxt(root / "query_IDX.txt", np.array(MEVID_QUERY))
+    return Facts((2, 3, 7), (2, 2, 4), (2, 3, 4), set(range(4)))
+
+
+G2A_TRAIN = [(1, 1, 2), (1, 2, 3), (4, 1, 2), (4, 2, 1)]  # person, camera, frames
+G2A_TEST = [(2, 1, 2), (2, 2, 2), (3, 1, 1), (3, 2, 4)]
+G2A_QUERY = [1, 3]
+
+
+def write_g2avreid(root: Path) -> Facts:
+    for split, tracks in (("train", G2A_TRAIN), ("test", G2A_TEST)):
+        names, table = mars_tables(tracks)
+        savemat(root / "info" / f"tracks_{split}_info.mat", **{f"track_{split}_info": table})
+        (root / "info" / f"{split}_name.txt").write_text("\n".join(names) + "\n")
+        for number, name in enumerate(names):
+            picture(root / f"bbox_{split}" / name[:4] / name, number)
+    savemat(root / "info" / "query_IDX.mat", query_IDX=np.array([G2A_QUERY], np.float64))
+    return Facts((2, 4, 8), (2, 2, 3), (2, 2, 6))
+
+
+def write_agvpreid(root: Path) -> Facts:
+    def tracklet(part: str, pid: int, number: int, camera: int, frames: int) -> None:
+        names = [f"P{pid:04d}T{number:03d}C{camera}E1F{frame:03d}.jpg" for frame in range(frames)]
+        pictures(root / part / str(pid) / f"{number:03d}", names, pid * 10 + number)
+
+    for pid, camera, frames in ((7, 0, 2), (7, 4, 3), (31, 3, 1)):
+        tracklet("train", pid, camera, camera, frames)
+    for case, (asked, searched) in {
+        "case1_aerial_to_ground": ((4, 5), (0, 2)),
+        "case2_ground_to_aerial": ((1, 3), (4, 5)),
+    }.items():
+        for pid in (2, 8):
+            tracklet(f"{case}/query", pid, 1, asked[pid == 8], 2)
+            for number, camera in enumerate(searched):
+                tracklet(f"{case}/gallery", pid, number, camera, 1 + number)
+    return Facts((2, 3, 6), (2, 2, 4), (2, 4, 6), set(range(6)))
+
+
 IMITATIONS: dict[str, Callable[[Path], Facts]] = {
+    "agvpreid": write_agvpreid,
+    "ccvid": write_ccvid,
     "dukemtmcreid": write_dukemtmcreid,
     "dukemtmcvidreid": write_dukemtmcvidreid,
     "folder": write_folder,
+    "g2avreid": write_g2avreid,
     "ilidsvid": write_ilidsvid,
     "lsvid": write_lsvid,
     "market1501": write_market1501,
     "mars": write_mars,
+    "mevid": write_mevid,
     "prid2011": write_prid2011,
     "xmars": write_xmars,
 }

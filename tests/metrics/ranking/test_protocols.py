@@ -8,6 +8,7 @@ from videoreid.types import EvaluationProtocol
 def test_the_published_rules():
     names = "any_camera camera_aware cross_camera dukemtmcvidreid ilidsvid lsvid lsvid_queries_out market1501"
     more = "market1501_toolkit mars_official mars_torchreid no_cameras prid2011 single_gallery_shot xmars"
+    more += " clothes_change same_clothes"
     assert set(list_protocols()) == {*names.split(), *more.split()}
     assert {name for name, record in PROTOCOLS.items() if record.queries_in_gallery} == {
         "camera_aware",

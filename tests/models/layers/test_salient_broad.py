@@ -31,6 +31,19 @@ def test_where_nothing_responds_value_and_gradient_are_finite() -> None:
     assert maps.grad.isfinite().all()
 
 
+def test_a_sharp_response_has_a_finite_gradient() -> None:
+    torch.manual_seed(0)
+    module = SalientToBroad(16, 0)
+    maps = (100 * torch.randn(2, 16, 4, 6, 4)).requires_grad_()
+    weight = module._weight(maps[:, :, 1:], module._kernel_of(maps[:, :, :1].relu()))
+    assert weight.max() == 1.0
+    assert weight.min() < 0.02
+    module(maps).square().mean().backward()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
 def test_another_length_is_refused() -> None:
     with pytest.raises(ConfigError, match="multiple of 4"):
         SalientToBroad(16, 0)(torch.rand(1, 16, 6, 4, 4))

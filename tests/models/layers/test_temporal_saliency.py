@@ -1,5 +1,6 @@
 """The modules of TCLNet."""
 
+import pytest
 import torch
 
 from tests.models.layers.published_blocks import assert_block_agrees
@@ -36,6 +37,13 @@ def test_the_three_rows_with_the_highest_sum_are_erased() -> None:
     assert erased_rows([1, 1, 5, 6, 5, 1, 9, 1]) == [2, 3, 4]
     assert erased_rows([9, 9, -1, 1, 1, 1, 1, 1]) == [0, 1]  # the window hangs over the edge
     assert erased_rows([1, 1, 1, 1, 1, -1, 9, 9]) == [6, 7]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_maps_of_few_rows(dtype: torch.dtype) -> None:
+    erasing, boosting = SaliencyErasing(4, 6).eval().to(dtype), SaliencyBoosting(4).eval().to(dtype)
+    assert erasing(torch.ones(2, 4, 2, 3, dtype=dtype), torch.ones(2, 6, dtype=dtype)).isfinite().all()
+    assert boosting(torch.ones(2, 4, 3, 4, 2, dtype=dtype)).isfinite().all()
 
 
 def test_the_first_frame_loses_nothing() -> None:

@@ -1,14 +1,18 @@
 """Datasets: every one is a function in a file of its own, and `build_dataset` finds it by name."""
 
 from videoreid.data.datasets import (
+    agvpreid,
+    ccvid,
     dukemtmcreid,
     dukemtmcvidreid,
     folder,
+    g2avreid,
     ilidsvid,
     lip,
     lsvid,
     market1501,
     mars,
+    mevid,
     prid2011,
     synthetic,
     xmars,

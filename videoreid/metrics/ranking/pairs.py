@@ -60,6 +60,7 @@ def same_person_pairs(
     q_camids: np.ndarray,
     g_camids: np.ndarray,
     protocol: EvaluationProtocol,
+    clothes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> SamePersonPairs:
     """Join queries and gallery on the person, in time and memory linear in the number of pairs.
 
@@ -69,9 +70,10 @@ def same_person_pairs(
         q_camids: ``(Q,)`` int64.
         g_camids: ``(G,)`` int64.
         protocol: says what is junk.
+        clothes: ``(Q,)`` and ``(G,)`` int64, for a protocol that compares them.
 
     Raises:
-        ProtocolError: query or gallery is empty, or the protocol needs cameras that are unknown (-1).
+        ProtocolError: query or gallery is empty, or the protocol needs cameras or clothes that are unknown (-1).
     """
     if len(q_pids) == 0 or len(g_pids) == 0:
         raise ProtocolError(
@@ -94,4 +96,31 @@ def same_person_pairs(
     rows = order[np.repeat(start, counts) + within]
     other_camera = q_camids[queries] != g_camids[rows]
     is_match = other_camera | (protocol.junk == "nothing")
+    if protocol.clothes != "any":
+        q_clothes, g_clothes = _known_clothes(clothes, kept, len(q_pids), protocol)
+        is_match &= (q_clothes[queries] == g_clothes[rows]) == (protocol.clothes == "same")
     return SamePersonPairs(queries, rows, is_match, len(q_pids), np.flatnonzero(~kept))
+
+
+def _known_clothes(
+    clothes: tuple[np.ndarray, np.ndarray] | None,
+    kept: np.ndarray,
+    num_queries: int,
+    protocol: EvaluationProtocol,
+) -> tuple[np.ndarray, np.ndarray]:
+    if clothes is None:
+        raise ProtocolError(
+            f"protocol {protocol.name!r} compares clothes: give evaluate_features or evaluate_distances "
+            "clothes=(of the queries, of the gallery), as in [tracklet.clothes for tracklet in splits.query]"
+        )
+    worn = (
+        check_ids("clothes of the queries", clothes[0], num_queries),
+        check_ids("clothes of the gallery", clothes[1], len(kept)),
+    )
+    unknown = int((worn[0] < 0).sum()), int((worn[1][kept] < 0).sum())
+    if any(unknown):
+        raise ProtocolError(
+            f"protocol {protocol.name!r} compares clothes, but {unknown[0]} queries and {unknown[1]} gallery rows have "
+            "clothes -1 (unknown)"
+        )
+    return worn

@@ -16,6 +16,11 @@ _RECORDS = (
         same_camera_penalty=True,
         note="VPReID's 're Results', NOT comparable with the literature: same-camera pairs are moved behind all others",
     ),
+    EvaluationProtocol(
+        "clothes_change",
+        clothes="changed",
+        note="CC: the person in the query's clothes is junk; CCVID, MEVID and others",
+    ),
     EvaluationProtocol("cross_camera"),
     EvaluationProtocol(
         "dukemtmcvidreid", note="the published gallery holds the queries already; nothing is appended"
@@ -45,6 +50,11 @@ _RECORDS = (
     ),
     EvaluationProtocol("no_cameras", junk="nothing", note="a dataset without camera numbers"),
     EvaluationProtocol("prid2011", note="one of ten splits; report their mean and spread"),
+    EvaluationProtocol(
+        "same_clothes",
+        clothes="same",
+        note="SC: the person in other clothes than the query's is junk; CCVID, MEVID and others",
+    ),
     EvaluationProtocol(
         "single_gallery_shot",
         gallery_shot="single",
@@ -99,6 +109,8 @@ def protocol_line(
     """
     gallery, scored, skipped = counts
     junk = ["same person in the same camera"] if protocol.junk == "same_camera" else []
+    if protocol.clothes != "any":
+        junk.append(f"same person in {'the same' if protocol.clothes == 'changed' else 'other'} clothes")
     if protocol.junk_pids:
         junk.append("pids " + ", ".join(map(str, protocol.junk_pids)))
     fate = "scored 0" if protocol.unmatched == "zero" else "skipped"

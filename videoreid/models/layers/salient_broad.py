@@ -70,7 +70,8 @@ class SalientToBroad(nn.Module):
         left = 1.0 - weight
         unseen = (left * broad).mean((2, 3, 4), keepdim=True)
         # where nothing was damped there is nothing to average; the floor keeps its gradient finite
-        unseen = unseen / left.mean((2, 3, 4), keepdim=True).clamp_min(1e-8)
+        floor = max(1e-8, float(torch.finfo(left.dtype).tiny))
+        unseen = unseen / left.mean((2, 3, 4), keepdim=True).clamp_min(floor)
         shown = salient.mean((2, 3, 4), keepdim=True)
         return torch.cat([salient + self.exchange * unseen, broad * weight + self.exchange * shown], 2)
 
@@ -99,6 +100,7 @@ class SalientToBroad(nn.Module):
         )
         response = (response / 9).flatten(2).softmax(2).clamp_min(_SMALLEST_RESPONSE)
         weight = 1.0 / (response * (height * width))
-        damped = weight.detach() < 1
-        weight = torch.where(damped, torch.exp(self.sharpness * (weight - 1.0)), torch.ones_like(weight))
+        # chosen before the exponential: that of the others overflows, and zero times infinity is their gradient
+        weight = torch.where(weight.detach() < 1, weight, torch.ones_like(weight))
+        weight = torch.exp(self.sharpness * (weight - 1.0))
         return weight.unflatten(2, (height, width))[:, None]

@@ -9,8 +9,6 @@ __all__ = ["SALIENCY_BOOST_KEY_RULES", "SaliencyBoosting", "SaliencyErasing"]
 SALIENCY_BOOST_KEY_RULES: tuple[tuple[str, str], ...] = (("W.0.", "expand."), ("W.1.", "norm."))
 """(published, ours): beginnings of the parameter names of `SaliencyBoosting`."""
 
-_SELF = -1e8
-
 
 class SaliencyBoosting(nn.Module):
     """Add to a frame what the positions of the other frames hold that resemble its mean (TSB).
@@ -44,7 +42,7 @@ class SaliencyBoosting(nn.Module):
         query = normalize(frames.mean((3, 4)), dim=2)  # (B, T, C)
         likeness = torch.einsum("btc,bschw->btshw", query, normalize(areas, dim=2)) * self.temperature
         itself = torch.eye(num_frames, dtype=torch.bool, device=maps.device)[:, :, None, None]
-        share = likeness.masked_fill(itself, _SELF).flatten(2).softmax(2)  # (B, T, Thw)
+        share = likeness.masked_fill(itself, _lowest(likeness)).flatten(2).softmax(2)  # (B, T, Thw)
         read = share @ frames.permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, T, C)
         added = self.norm(self.expand(read.flatten(0, 1)[..., None, None])).unflatten(0, frames.shape[:2])
         return maps + added.transpose(1, 2)
@@ -88,7 +86,8 @@ class SaliencyErasing(nn.Module):
             scores = (query * maps).sum(1) / query.shape[1] ** 0.5
             erased = self._rows_to_erase(scores.detach())[..., None]
             maps = maps.masked_fill(erased[:, None], 0.0)
-            scores = scores.masked_fill(erased, _SELF)
+            # not minus infinity: of a map of few rows nothing may be left
+            scores = scores.masked_fill(erased, _lowest(scores))
         share = scores.flatten(1).softmax(1)[..., None]
         pooled = maps.flatten(2) @ share
         return maps + self.norm(self.expand(pooled[..., None]))
@@ -99,3 +98,7 @@ class SaliencyErasing(nn.Module):
         total = nn.functional.pad(scores.sum(2), (reach, reach)).unfold(1, self.rows, 1).sum(2)
         centre = total.argmax(1, keepdim=True)
         return (torch.arange(scores.shape[1], device=scores.device) - centre).abs() <= reach
+
+
+def _lowest(scores: Tensor) -> float:
+    return float(torch.finfo(scores.dtype).min)

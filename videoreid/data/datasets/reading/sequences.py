@@ -1,5 +1,6 @@
 """Datasets that keep one folder of images per tracklet."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from videoreid.data.datasets.reading.files import list_images
@@ -55,5 +56,5 @@ def dense_tracklets(
         for i in range(count):
             end = step * i + window if i < count - 1 else len(tracklet)
             frames = tracklet.frames[step * i : end]
-            pieces.append(Tracklet(frames, tracklet.pid, tracklet.camid, tracklet.time, tracklet.end_time))
+            pieces.append(replace(tracklet, frames=frames))
     return tuple(pieces)
