@@ -14,7 +14,15 @@ Published: MARS, Rank-1 | mAP: AP3D 90.1 | 85.1, SBNet 90.7 | 85.6, IDNet 90.4 |
 
 from recipe import backbone_of, open_dataset, parse, size_of, train
 
-from videoreid.losses import Criterion, CrossEntropyLoss, DivergenceTerm, FrameInfoNCETerm, LogitTerm
+from videoreid.losses import (
+    Criterion,
+    CrossEntropyLoss,
+    DivergenceTerm,
+    FeatureTerm,
+    FrameInfoNCETerm,
+    LogitTerm,
+    TripletLoss,
+)
 from videoreid.models import build_model
 from videoreid.optim import build_lr_scheduler, build_optimizer
 
@@ -29,7 +37,7 @@ def criterion_of(name: str, instances: int) -> Criterion:
     """Return the published sum of losses of a network."""
     terms = {
         "softmax": (LogitTerm(CrossEntropyLoss(0.0), heads="sum"), 1.0),
-        "triplet": (TripletTerm(MARGINS.get(name, 0.3), distance="cosine", heads="sum"), 1.0),
+        "triplet": (FeatureTerm(TripletLoss(MARGINS.get(name, 0.3), "cosine"), heads="sum"), 1.0),
     }
     if name in ("sinet", "sbnet"):
         terms["frames"] = (FrameInfoNCETerm(instances=instances), 0.001)

@@ -146,6 +146,7 @@ class Features:
         camids: ``(N,)`` int64 array, 0-based.
         times: ``(N,)`` float64 array of first times; NaN where unknown.
         end_times: ``(N,)`` float64 array of last times; NaN where unknown.
+        clothes: ``(N,)`` int64 array of the clothes worn, see `Tracklet`; -1 where unknown.
 
     Raises:
         ProtocolError: lengths differ, ids are not integers, times are not numbers, or an embedding is NaN or infinite.
@@ -156,18 +157,20 @@ class Features:
     camids: np.ndarray
     times: np.ndarray = field(default_factory=lambda: np.empty(0))
     end_times: np.ndarray = field(default_factory=lambda: np.empty(0))
+    clothes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "embeddings", as_tensor("embeddings", self.embeddings))
         if self.embeddings.ndim != 2:
             raise ProtocolError(f"embeddings must be (N, D), got shape {tuple(self.embeddings.shape)}")
         n = len(self.embeddings)
-        for name in ("pids", "camids"):
-            object.__setattr__(self, name, as_ids(name, getattr(self, name)))
+        for name in ("pids", "camids", "clothes"):
+            ids = as_ids(name, getattr(self, name))
+            object.__setattr__(self, name, np.full(n, -1) if name == "clothes" and not ids.size else ids)
         for name in ("times", "end_times"):
             values = as_times(name, getattr(self, name))
             object.__setattr__(self, name, values if values.size or n == 0 else np.full(n, np.nan))
-        for name in ("pids", "camids", "times", "end_times"):
+        for name in ("pids", "camids", "times", "end_times", "clothes"):
             if getattr(self, name).shape != (n,):
                 shape = getattr(self, name).shape
                 raise ProtocolError(
@@ -182,6 +185,19 @@ class Features:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @classmethod
+    def of(cls, embeddings: Tensor, tracklets: Sequence[Tracklet]) -> "Features":
+        """Put embeddings ``(N, D)`` together with what their N tracklets say of person, camera, times and clothes."""
+        names = {
+            "pids": "pid",
+            "camids": "camid",
+            "times": "time",
+            "end_times": "end_time",
+            "clothes": "clothes",
+        }
+        arrays = {name: np.array([getattr(t, one) for t in tracklets]) for name, one in names.items()}
+        return cls(embeddings, **arrays)
+
     def select(self, rows: Any) -> "Features":
         """Return the given rows (indices or a boolean mask)."""
         picked = torch.as_tensor(np.arange(len(self))[np.asarray(rows)], dtype=torch.long)
@@ -192,6 +208,7 @@ class Features:
             self.camids[keep],
             self.times[keep],
             self.end_times[keep],
+            self.clothes[keep],
         )
 
     def concat(self, other: "Features") -> "Features":
@@ -202,4 +219,9 @@ class Features:
             np.concatenate([self.camids, other.camids]),
             np.concatenate([self.times, other.times]),
             np.concatenate([self.end_times, other.end_times]),
+            np.concatenate([self.clothes, other.clothes]),
         )
+
+    def normalised(self) -> "Features":
+        """Return the same with embeddings of length 1."""
+        return replace(self, embeddings=torch.nn.functional.normalize(self.embeddings, dim=1))

@@ -74,10 +74,4 @@ def histogram_features(
         count = min(len(tracklet), max_frames or len(tracklet))
         picked = [tracklet.frames[(2 * place + 1) * len(tracklet) // (2 * count)] for place in range(count)]
         rows.append(np.mean([colour_histogram(frame, stripes) for frame in reader.read(picked)], axis=0))
-    return Features(
-        torch.from_numpy(np.stack(rows)),
-        np.array([tracklet.pid for tracklet in tracklets]),
-        np.array([tracklet.camid for tracklet in tracklets]),
-        np.array([tracklet.time for tracklet in tracklets]),
-        np.array([tracklet.end_time for tracklet in tracklets]),
-    )
+    return Features.of(torch.from_numpy(np.stack(rows)), tracklets)

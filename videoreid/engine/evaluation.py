@@ -55,8 +55,8 @@ def check_matches(
 ) -> None:
     """Refuse queries of which none can be found, before a network is trained that could not be scored.
 
-    Whether a query has a match depends on people and cameras alone. So one query and one gallery row of each person
-    and camera are scored, by the rules of the protocol and without looking at a picture.
+    Whether a query has a match depends on people, cameras and clothes alone. So one query and one gallery row of each
+    are scored, by the rules of the protocol and without looking at a picture.
 
     Args:
         query: tracklets to look for.
@@ -66,19 +66,22 @@ def check_matches(
     Raises:
         ProtocolError: no query can have a match, or the ids do not suit the protocol.
     """
-    people = [sorted({(tracklet.pid, tracklet.camid) for tracklet in part}) for part in (query, gallery)]
-    rows = [np.array(part, dtype=np.int64).reshape(-1, 2) for part in people]
+    people = [sorted({(t.pid, t.camid, t.clothes) for t in part}) for part in (query, gallery)]
+    rows = [np.array(part, dtype=np.int64).reshape(-1, 3) for part in people]
     places = (
         torch.arange(len(rows[0]) + len(rows[1]), dtype=torch.float32)
         .unsqueeze(1)
         .split([len(r) for r in rows])
     )
-    asked, searched = (Features(place, ids[:, 0], ids[:, 1]) for place, ids in zip(places, rows, strict=True))
+    asked, searched = (
+        Features(place, ids[:, 0], ids[:, 1], clothes=ids[:, 2])
+        for place, ids in zip(places, rows, strict=True)
+    )
     try:
         evaluate_features(asked, searched, protocol=protocol, distance="euclidean", top_k=0)
     except ProtocolError as error:
-        shared = {pid for pid, _ in people[0]} & {pid for pid, _ in people[1]}
-        cameras = {camid for part in people for _, camid in part}
+        shared = {pid for pid, _, _ in people[0]} & {pid for pid, _, _ in people[1]}
+        cameras = {camid for part in people for _, camid, _ in part}
         raise ProtocolError(
             f"no training could be scored: {error} ({len(query)} queries and {len(gallery)} gallery tracklets share "
             f"{len(shared)} people and are of {len(cameras)} camera(s). Of one camera alone, score by protocol "

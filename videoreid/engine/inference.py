@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -114,13 +113,7 @@ def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...],
     means = sums / counts.unsqueeze(1)
     if tracklets is not None:
         chosen = [tracklets[i] for i in unique.tolist()]
-        return Features(
-            means,
-            np.array([t.pid for t in chosen], np.int64),
-            np.array([t.camid for t in chosen], np.int64),
-            np.array([t.time for t in chosen], np.float64),
-            np.array([t.end_time for t in chosen], np.float64),
-        )
+        return Features.of(means, chosen)
     first = torch.full((len(unique),), len(index)).scatter_reduce_(0, group, torch.arange(len(index)), "amin")
     pids, camids, times = (values[first].numpy() for values in fields)
     return Features(means, pids, camids, times)

@@ -98,13 +98,7 @@ def projected_features(model: nn.Module, loader: Iterable[Clip], **options: Any)
             f"{type(model).__name__} does not say which part of its embedding is projected: give CLIP-ReID or TF-CLIP"
         )
     features = extract_features(model, _WithoutCameras(loader), **options)
-    return Features(
-        features.embeddings[:, projected],
-        features.pids,
-        features.camids,
-        features.times,
-        features.end_times,
-    )
+    return replace(features, embeddings=features.embeddings[:, projected])
 
 
 class _WithoutCameras:

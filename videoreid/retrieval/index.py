@@ -116,7 +116,7 @@ class GalleryIndex:
             ProtocolError: the embeddings are not of the index's width, or too long for float32.
         """
         embeddings = self._prepared(gallery.embeddings)
-        added = Features(embeddings, gallery.pids, gallery.camids, gallery.times, gallery.end_times)
+        added = replace(gallery, embeddings=embeddings)
         norms = row_norms(embeddings)
         with self._changing:
             keys = np.arange(self._next_key, self._next_key + len(gallery))

@@ -1,5 +1,7 @@
 """Protocols for people who change their clothes, against a loop over queries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,17 +59,22 @@ def test_the_usual_protocol_does_not_look_at_clothes() -> None:
     assert plain.mean_average_precision == given.mean_average_precision
 
 
+def worn(features: Features, clothes: list[int]) -> Features:
+    return replace(features, clothes=np.array(clothes))
+
+
 def test_features_take_clothes_too_and_missing_ones_are_explained() -> None:
     query = Features(torch.tensor([[1.0, 0.0]]), np.array([1]), np.array([0]))
+    asked = replace(query, clothes=np.array([0]))
     gallery = Features(
         torch.tensor([[1.0, 0.1], [0.0, 1.0], [1.0, 1.0]]), np.array([1, 1, 2]), np.array([1, 2, 1])
     )
-    ranking = evaluate_features(query, gallery, protocol="clothes_change", clothes=([0], [0, 1, 0]))
+    ranking = evaluate_features(asked, worn(gallery, [0, 1, 0]), protocol="clothes_change")
     assert ranking.first_match.tolist() == [2]
-    assert evaluate_features(query, gallery, protocol="same_clothes", clothes=([0], [0, 1, 0])).cmc[0] == 1.0
-    with pytest.raises(ProtocolError, match=r"'clothes_change' compares clothes: give"):
+    assert evaluate_features(asked, worn(gallery, [0, 1, 0]), protocol="same_clothes").cmc[0] == 1.0
+    with pytest.raises(ProtocolError, match=r"1 queries and 3 gallery rows have clothes -1"):
         evaluate_features(query, gallery, protocol="clothes_change")
     with pytest.raises(ProtocolError, match=r"0 queries and 1 gallery rows have clothes -1"):
-        evaluate_features(query, gallery, protocol="clothes_change", clothes=([0], [0, -1, 0]))
-    with pytest.raises(ProtocolError, match=r"clothes of the gallery has shape \(2,\), expected \(3,\)"):
-        evaluate_features(query, gallery, protocol="clothes_change", clothes=([0], [0, 1]))
+        evaluate_features(asked, worn(gallery, [0, -1, 0]), protocol="clothes_change")
+    with pytest.raises(ProtocolError, match=r"3 embeddings but clothes of shape \(2,\)"):
+        worn(gallery, [0, 1])

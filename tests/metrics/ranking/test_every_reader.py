@@ -73,9 +73,17 @@ def world() -> World:
 
 @pytest.fixture(params=list_protocols())
 def ranking(request: pytest.FixtureRequest, world: World) -> Ranking:
-    changed = get_protocol(request.param).clothes == "changed"  # such that clothes make nobody junk
-    worn = [0] * len(world.query), [int(changed)] * len(world.gallery)
-    return evaluate_features(*world.features, protocol=request.param, top_k=TOP, clothes=worn)
+    return evaluate_features(*dressed(world, request.param), protocol=request.param, top_k=TOP)
+
+
+def dressed(world: World, protocol: str) -> tuple[Features, Features]:
+    """Return the features in clothes that make nobody junk."""
+    changed = int(get_protocol(protocol).clothes == "changed")
+    query, gallery = world.features
+    return (
+        replace(query, clothes=np.zeros(len(query), np.int64)),
+        replace(gallery, clothes=np.full(len(gallery), changed)),
+    )
 
 
 class Reader:
@@ -131,7 +139,7 @@ def test_command(world: World, ranking: Ranking, tmp_path: Path, monkeypatch, ca
     protocol = ranking.protocol.name
     splits = Splits("world", (), tuple(world.query), tuple(world.gallery))
     reader = Reader()
-    features = iter(world.features)
+    features = iter(dressed(world, protocol))
     monkeypatch.setattr(rank_command, "_load", lambda args: splits)
     monkeypatch.setattr(rank_command, "_build", lambda args: None)
     monkeypatch.setattr(rank_command, "_embed", lambda *args: next(features))
@@ -159,14 +167,20 @@ def test_command(world: World, ranking: Ranking, tmp_path: Path, monkeypatch, ca
 
 @pytest.mark.parametrize("queries_first", [True, False])
 def test_a_given_matrix(world: World, ranking: Ranking, queries_first: bool) -> None:
-    query, gallery = world.features
+    query, gallery = dressed(world, ranking.protocol.name)
     items = world.gallery
     if ranking.protocol.queries_in_gallery:
         order = (query, gallery) if queries_first else (gallery, query)
         gallery = order[0].concat(order[1])
     unit = [torch.nn.functional.normalize(part.embeddings.double(), dim=1) for part in (query, gallery)]
     ids = query.pids, gallery.pids, query.camids, gallery.camids
-    given = evaluate_distances(1 - unit[0] @ unit[1].t(), *ids, protocol=ranking.protocol, top_k=TOP)
+    given = evaluate_distances(
+        1 - unit[0] @ unit[1].t(),
+        *ids,
+        protocol=ranking.protocol,
+        top_k=TOP,
+        clothes=(query.clothes, gallery.clothes),
+    )
     searched = given.searched(world.query, items)
     shown = [[searched[row].frames[0] for row in line if row >= 0] for line in given.top_indices]
     assert shown == truth(world, ranking.protocol.name)

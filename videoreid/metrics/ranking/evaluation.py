@@ -39,7 +39,7 @@ class Refiner(Protocol):
         """Return new distances, as a source or as a matrix ``(Q, G)``; ``distances.dense()`` is the matrix so far."""
 
 
-def evaluate_features(  # noqa: PLR0913 - clothes belong to few datasets, and the rest to every line
+def evaluate_features(
     query: Features,
     gallery: Features,
     *,
@@ -49,7 +49,6 @@ def evaluate_features(  # noqa: PLR0913 - clothes belong to few datasets, and th
     dataset: str = "",
     details: Mapping[str, str] | None = None,
     top_k: int = 20,
-    clothes: Clothes | None = None,
 ) -> Ranking:
     """Rank the gallery for every query and score the result.
 
@@ -67,7 +66,6 @@ def evaluate_features(  # noqa: PLR0913 - clothes belong to few datasets, and th
         dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line ("frames": "all", "flip": "no").
         top_k: gallery rows per query to keep for pictures; 0 saves the time.
-        clothes: of the queries and of the gallery, for protocols that compare them ("clothes_change", "same_clothes").
 
     Returns:
         The scored ranking. Its gallery rows are those of ``gallery``, then of the appended queries;
@@ -83,8 +81,9 @@ def evaluate_features(  # noqa: PLR0913 - clothes belong to few datasets, and th
     start = published if rules.queries_in_gallery else None
     searched = RankedGallery(gallery.pids, gallery.camids, start, len(query))
     source: DistanceSource = FeatureSource(query.embeddings, gallery.embeddings, distance)
-    worn = _worn(clothes, queries_in_gallery=rules.queries_in_gallery)
-    pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules, worn)
+    pairs = same_person_pairs(
+        query.pids, gallery.pids, query.camids, gallery.camids, rules, (query.clothes, gallery.clothes)
+    )
     for refiner in refiners:
         source = _refined(refiner, source, query, gallery)
     if rules.same_camera_penalty:
@@ -143,7 +142,7 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     cameras = check_ids("q_camids", q_camids, queries), check_ids("g_camids", g_camids, gallery)
     start = _find_queries(people, cameras, rules) if rules.queries_in_gallery else None
     searched = RankedGallery(people[1], cameras[1], start, queries)
-    pairs = same_person_pairs(*people, *cameras, rules, _worn(clothes, queries_in_gallery=False))
+    pairs = same_person_pairs(*people, *cameras, rules, None if clothes is None else _as_arrays(clothes))
     source: DistanceSource = MatrixSource(matrix)
     if rules.same_camera_penalty:
         source = _penalised(source, *cameras, pairs)
@@ -151,11 +150,9 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
     return _score(source, pairs, searched, rules, top_k, line_parts)
 
 
-def _worn(clothes: Clothes | None, *, queries_in_gallery: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    if clothes is None:
-        return None
+def _as_arrays(clothes: Clothes) -> tuple[np.ndarray, np.ndarray]:
     query, gallery = (np.asarray(numbers) for numbers in clothes)
-    return query, np.concatenate([gallery, query]) if queries_in_gallery else gallery
+    return query, gallery
 
 
 def _score(

@@ -110,8 +110,8 @@ def _known_clothes(
 ) -> tuple[np.ndarray, np.ndarray]:
     if clothes is None:
         raise ProtocolError(
-            f"protocol {protocol.name!r} compares clothes: give evaluate_features or evaluate_distances "
-            "clothes=(of the queries, of the gallery), as in [tracklet.clothes for tracklet in splits.query]"
+            f"protocol {protocol.name!r} compares clothes: give evaluate_distances clothes=(of the queries, of the "
+            "gallery), as in [tracklet.clothes for tracklet in splits.query]"
         )
     worn = (
         check_ids("clothes of the queries", clothes[0], num_queries),

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -20,7 +19,7 @@ from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import KReciprocal, evaluate_features
-from videoreid.types import Features, Ranking
+from videoreid.types import Ranking
 from videoreid.utils import get_logger, setup_logging
 from videoreid.visual import draw_ranking
 
@@ -177,7 +176,7 @@ class DataManagerEngine:
     def _rank(self, name: str, loaders: Any, options: Scoring) -> Ranking:
         features = [extract_features(self.model, loaders[part]) for part in ("query", "gallery")]
         if options.normalize_feature:
-            features = [_normalised(part) for part in features]
+            features = [part.normalised() for part in features]
         # what torchreid calls "euclidean" is squared
         distance = "squared_euclidean" if options.dist_metric == "euclidean" else options.dist_metric
         refiners: list[Any] = [KReciprocal(metric=distance)] if options.rerank else []
@@ -258,8 +257,3 @@ def _scoring(keywords: dict[str, Any]) -> Scoring:
         return Scoring(**keywords)
     except TypeError as error:
         raise ConfigError(f"run() does not know a keyword: {error}") from error
-
-
-def _normalised(features: Features) -> Features:
-    embeddings = F.normalize(features.embeddings, dim=1)
-    return Features(embeddings, features.pids, features.camids, features.times, features.end_times)
