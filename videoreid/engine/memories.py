@@ -1,6 +1,7 @@
 """Identity memories that are made of features: before training, or before every epoch."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
