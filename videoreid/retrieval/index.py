@@ -4,6 +4,7 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 from zipfile import BadZipFile
 
