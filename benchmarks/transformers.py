@@ -30,8 +30,8 @@ SPEED = [
     ("tfclip_vit_b16", {}, 8),
     ("cavit_vit_b16", {}, 8),
 ]
-MEMORY = ["transreid_vit_b16", "clipreid_vit_b16", "tfclip_vit_b16", "solider_swin_tiny"]
-BATCH = 8
+MEMORY = ["transreid_vit_s16", "transreid_vit_b16", "solider_swin_tiny"]
+BATCH = 4
 
 
 def frames_for(model, batch, length):
