@@ -5,8 +5,8 @@
     python benchmarks/frontier_step.py --compile 1                  each also compiled
 
 The engine runs forward, losses, backward and update in bfloat16 on random clips that are on the device already, so
-that no reading of frames is measured. The rate of the device is measured too, on a product of two large matrices; a step
-is counted as three forward passes. Memory is given for a GPU alone.
+that no reading of frames is measured. The rate of the device is measured too, on a product of two large matrices; a
+step is counted as three forward passes. Memory is given for a GPU alone.
 """
 
 import argparse
