@@ -1,11 +1,11 @@
 """Read a file of weights without running any code that it may contain."""
 
+import argparse
 import pickle
 import pickletools
 import re
 import warnings
 import zipfile
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,6 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     _refuse_other_content(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    if is_jit_archive(path):
-        return read_jit_archive(path)
     return unwrap_state_dict(_read_torch(path), str(path))
 
 
@@ -95,6 +93,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
+    if is_jit_archive(path):
+        return read_jit_archive(path)
     try:
         return _load_safely(path)
     except pickle.UnpicklingError as error:
@@ -150,4 +150,4 @@ def _plain_data() -> list[Any]:
     # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
-    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, Namespace]
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, argparse.Namespace]
