@@ -1,12 +1,12 @@
 """Read a file of weights without running any code that it may contain."""
 
+import argparse
 import json
 import pickle
 import pickletools
 import re
 import warnings
 import zipfile
-from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,12 +62,7 @@ def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Te
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: give the path of a checkpoint file")
     _refuse_other_content(path)
-    if path.suffix == ".safetensors":
-        content: Any = _read_safetensors(path)
-    elif is_jit_archive(path):
-        content = read_jit_archive(path)
-    else:
-        content = _read_torch(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     return unwrap_state_dict(content, str(path), key=key)
 
 
@@ -181,6 +176,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
+    if is_jit_archive(path):
+        return read_jit_archive(path)
     try:
         return _load_safely(path)
     except pickle.UnpicklingError as error:
@@ -236,4 +233,4 @@ def _plain_data() -> list[Any]:
     # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
-    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, Namespace]
+    return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, argparse.Namespace]
