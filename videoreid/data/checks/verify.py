@@ -14,8 +14,8 @@ from videoreid.data.checks.frame_checks import (
     unlisted_images,
 )
 from videoreid.data.checks.split_statistics import SplitStatistics, dataset_statistics
+from videoreid.data.checks.use_checks import check_copies, check_people, check_times
 from videoreid.data.datasets.info import DatasetInfo
-from videoreid.data.datasets.use_checks import check_copies, check_people, check_times
 from videoreid.types import Splits, Tracklet
 
 __all__ = ["verify_splits"]
