@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from videoreid.data.datasets.mat5 import MatFormatError, read_mat5
+from videoreid.data.datasets.mat73 import read_mat73
 from videoreid.data.datasets.reading.files import require_file
 from videoreid.errors import DatasetError
 
@@ -15,7 +17,8 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
     """Return a numeric variable of a ``.mat`` file, in MATLAB's own orientation.
 
-    Files up to version 7 are read by SciPy; version 7.3 is HDF5 with its axes reversed.
+    Files of version 5 to 7 are read by a parser of our own, version 7.3, which is HDF5, in a process of its own:
+    neither a crash of a library nor memory that a damaged file asks for can stop the caller.
 
     Args:
         path: the file.
@@ -25,24 +28,18 @@ def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
     Raises:
         DatasetError: the file is missing or damaged, or does not hold the variable.
     """
-    require_file(path, dataset)
-    import scipy.io  # imported here, as h5py: the package must import fast
-
-    if _is_hdf5(path):
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            if variable not in file:
-                raise _missing(path, variable, sorted(file), dataset)
-            return np.asarray(file[variable]).T
+    content = require_file(path, dataset).read_bytes()
+    if _HDF5 in (content[:8], content[512:520]):  # MATLAB writes 512 bytes of its own before the HDF5 file
+        return read_mat73(path, variable, dataset)
     try:
-        names = [name for name, _, _ in scipy.io.whosmat(path)]
-        content = scipy.io.loadmat(path, variable_names=[variable])
-    except Exception as error:  # SciPy raises half a dozen unrelated types for a damaged file
+        variables = read_mat5(content)
+    except MatFormatError as error:
         raise DatasetError(f"{dataset}: {path} is not a readable .mat file: {error}") from error
-    if variable not in content:
-        raise _missing(path, variable, names, dataset)
-    return np.asarray(content[variable])
+    if variable not in variables:
+        raise DatasetError(
+            f"{dataset}: {path} has no variable {variable!r}; it holds {', '.join(sorted(variables)) or 'nothing'}"
+        )
+    return variables[variable]
 
 
 def read_whole_numbers(path: Path, variable: str, dataset: str) -> np.ndarray:
@@ -65,15 +62,3 @@ def read_whole_numbers(path: Path, variable: str, dataset: str) -> np.ndarray:
             f"{odd.size}; expected whole numbers"
         )
     return values.astype(np.int64)
-
-
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:  # MATLAB writes 512 bytes of its own before the HDF5 file
-        head = file.read(520)
-    return _HDF5 in (head[:8], head[512:])
-
-
-def _missing(path: Path, variable: str, names: list[str], dataset: str) -> DatasetError:
-    return DatasetError(
-        f"{dataset}: {path} has no variable {variable!r}; it holds {', '.join(names) or 'nothing'}"
-    )
