@@ -45,13 +45,14 @@ def normalise_frames(
     """
     if frames.is_floating_point():
         return frames.to(dtype)
-    std_ = torch.tensor(std, device=frames.device, dtype=torch.float32)
-    mean_ = torch.tensor(mean, device=frames.device, dtype=torch.float32)
+    exact = torch.promote_types(dtype, torch.float32)
+    std_ = torch.tensor(std, device=frames.device, dtype=exact)
+    mean_ = torch.tensor(mean, device=frames.device, dtype=exact)
     scale = (1.0 / (255.0 * std_)).view(-1, 1, 1)
     shift = (-mean_ / std_).view(-1, 1, 1)
     if frames.device.type == "cpu":  # addcmul does not vectorise over broadcast channels there
-        return frames.to(torch.float32).mul_(scale).add_(shift).to(dtype)
-    return torch.addcmul(shift, frames.to(torch.float32), scale).to(dtype)
+        return frames.to(exact).mul_(scale).add_(shift).to(dtype)
+    return torch.addcmul(shift, frames.to(exact), scale).to(dtype)
 
 
 def squared_euclidean_distance(x: Tensor, y: Tensor) -> Tensor:

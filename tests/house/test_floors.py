@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "optim": FLOOR_0,
     "retrieval": FLOOR_0 | {"metrics"},
     "visual": FLOOR_0 | {"metrics"},
-    "engine": FLOOR_0 | {"losses", "metrics", "optim"},
+    "engine": FLOOR_0 | {"losses", "metrics", "models", "optim"},
     **dict.fromkeys(FLOOR_0, FLOOR_0),
 }
 ROOF = {"cli", "__main__", "__init__"}

@@ -1,5 +1,6 @@
 """The contract of every registered network, checked for each of them without naming any twice."""
 
+import copy
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from tests.models.published import parameters_without_gradient
 from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.functional import normalise_frames
 from videoreid.models import MODELS, build_model, list_models
 from videoreid.models.base import ReIDModel
 from videoreid.models.layers.osnet_blocks import ChannelGate
@@ -90,6 +92,23 @@ def test_eval_mode_returns_the_embedding(model: ReIDModel) -> None:
     assert torch.equal(together, model(frames)), "two runs differ"
     alone = torch.cat([model(frames[:1]), model(frames[1:])])
     assert torch.allclose(together, alone, rtol=1e-3, atol=1e-4 * together.abs().max().item())
+
+
+@torch.no_grad()
+def test_pixels_and_float_types(model: ReIDModel) -> None:
+    model.eval()
+    pixels = torch.randint(
+        0,
+        256,
+        (2, model.frames or 2, 3, *SIZE),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
+    single = model(pixels)
+    assert torch.equal(single, model(normalise_frames(pixels, model.pixel_mean, model.pixel_std)))
+    exact = copy.deepcopy(model).double()(pixels)
+    assert exact.dtype == torch.float64
+    assert torch.nn.functional.cosine_similarity(single.double(), exact).min() > 1 - 1e-6
 
 
 @torch.no_grad()

@@ -1,16 +1,18 @@
 """torchreid's `FeatureExtractor`: a name, weights and images in, embeddings out."""
 
 from collections.abc import Sequence
-from importlib import import_module
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from videoreid.engine.images import to_pixels
 from videoreid.engine.inference import embed_frames
-from videoreid.errors import ConfigError, FrameError
-from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.errors import ConfigError
+from videoreid.models.factory import build_model
+from videoreid.models.saving import from_pretrained
 
 __all__ = ["FeatureExtractor"]
 
@@ -18,14 +20,24 @@ __all__ = ["FeatureExtractor"]
 class FeatureExtractor:
     """Embed images the way trackers want it; for tracklets use `videoreid.engine.extract_features`.
 
+    The network keeps its eval mode, so several threads may call one extractor.
+
     Args:
-        model_name: see `videoreid.models.list_models`.
-        model_path: a checkpoint; without one the network gets ImageNet weights.
-        image_size: (height, width) that images are resized to.
-        pixel_mean: per channel, on the 0..1 scale.
+        model_name: see `videoreid.models.list_models`; may be left out for a file of `save_pretrained`, which knows its
+            network.
+        model_path: a checkpoint (``~`` is the home folder), an address or a tag, as `build_model` takes them; without
+            one the network gets ImageNet weights.
+        image_size: (height, width) that images are resized to; None takes the network's own.
+        pixel_mean: per channel, on the 0..1 scale; None takes the network's own.
         pixel_std: likewise.
-        device: None takes CUDA if it is there; torchreid's own default "cuda" fails without it.
-        verbose: accepted for torchreid's sake; the loading report goes to the logger.
+        pixel_norm: False leaves mean and standard deviation out: pixels are only brought to 0..1.
+        device: None takes CUDA if it is there; torchreid's own default is "cuda".
+        verbose: accepted as in torchreid and ignored; the loading report goes to the logger.
+
+    Raises:
+        ConfigError: a size or normalisation that makes no sense; CUDA is asked for and not there.
+        UnknownNameError: no such network.
+        WeightsError: the weights cannot be read or are of another network.
 
     Example:
         >>> extractor = FeatureExtractor("osnet_x0_25", "weights.pth", device="cpu")  # doctest: +SKIP
@@ -36,65 +48,90 @@ class FeatureExtractor:
     def __init__(
         self,
         model_name: str = "",
-        model_path: str = "",
-        image_size: tuple[int, int] = (256, 128),
-        pixel_mean: Sequence[float] = IMAGENET_MEAN,
-        pixel_std: Sequence[float] = IMAGENET_STD,
-        *,
+        model_path: str | Path = "",
+        image_size: Sequence[int] | None = None,
+        pixel_mean: Sequence[float] | None = None,
+        pixel_std: Sequence[float] | None = None,
+        pixel_norm: bool = True,  # noqa: FBT001, FBT002
         device: str | torch.device | None = None,
-        verbose: bool = True,
+        verbose: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        models = import_module(
-            "videoreid.models"
-        )  # the one place where the engine reaches for the zoo, by name
-        weights = Path(model_path) if model_path else True
-        self.model = models.build_model(model_name, pretrained=weights)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _available(device)
+        if not model_name and model_path:
+            self.model = from_pretrained(model_path)
+        else:
+            self.model = build_model(model_name, pretrained=model_path or True)
         self.model.to(self.device).eval()
-        self.image_size = tuple(image_size)
-        self.pixel_mean, self.pixel_std = tuple(pixel_mean), tuple(pixel_std)
+        size = self.model.input_size if image_size is None else tuple(image_size)
+        if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
+            raise ConfigError(f"image_size is (height, width) in pixels, got {image_size}")
+        self.image_size: tuple[int, int] = (int(size[0]), int(size[1]))
+        if not pixel_norm:
+            pixel_mean, pixel_std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        if pixel_mean is not None:
+            self.model.pixel_mean = _per_channel("pixel_mean", pixel_mean)
+        if pixel_std is not None:
+            self.model.pixel_std = _per_channel("pixel_std", pixel_std)
 
-    def __call__(
-        self, images: str | Path | np.ndarray | Tensor | Sequence[str | Path | np.ndarray]
-    ) -> Tensor:
+    @property
+    def pixel_mean(self) -> tuple[float, float, float]:
+        """Mean per channel that images are normalised with, on the 0..1 scale."""
+        return self.model.pixel_mean
+
+    @property
+    def pixel_std(self) -> tuple[float, float, float]:
+        """Standard deviation per channel that images are normalised with, on the 0..1 scale."""
+        return self.model.pixel_std
+
+    def __call__(self, images: Any) -> Tensor:
         """Return the embeddings of one or several images.
 
         Args:
-            images: a path, an RGB array ``(H, W, 3)`` uint8, a list of either, or a float tensor ``(3, H, W)`` or
-                ``(B, 3, H, W)`` that is resized and normalised already.
+            images: a path, a PIL image, an RGB array ``(H, W, 3)`` uint8, a list of any of them, a uint8 batch
+                ``(N, H, W, 3)`` as array or tensor (a tensor also ``(N, 3, H, W)``), all of them resized; or a float
+                tensor ``(3, H, W)`` or ``(N, 3, H, W)`` that is resized and normalised already. There may be none: an
+                empty list, an empty batch.
 
         Returns:
-            ``(B, D)`` on the extractor's device.
+            ``(N, D)`` float32 on the extractor's device: an ordinary tensor, which may be changed in place.
 
         Raises:
             FrameError: an image that cannot be read.
-            ConfigError: anything else that is no image.
+            ConfigError: a crop without pixels (its place in the list is named), or anything else that is no image.
         """
-        if isinstance(images, Tensor):
-            if images.ndim not in (3, 4) or not images.is_floating_point():
+        if isinstance(images, Tensor) and images.is_floating_point():
+            if images.ndim not in (3, 4):
                 raise ConfigError(
-                    f"a tensor must be float (3, H, W) or (B, 3, H, W), normalised; got {images.dtype} of shape "
-                    f"{tuple(images.shape)}"
+                    f"a float tensor must be (3, H, W) or (N, 3, H, W), normalised; got {tuple(images.shape)}"
                 )
             frames = images if images.ndim == 4 else images.unsqueeze(0)
         else:
-            several = [images] if isinstance(images, str | Path | np.ndarray) else list(images)
-            frames = torch.stack([self._prepare(image) for image in several])
-        with torch.inference_mode():
-            return embed_frames(self.model, frames.unsqueeze(1))  # (B, 3, H, W) -> clips of one frame
+            prepared = list(to_pixels(images, self.image_size))
+            frames = (
+                torch.stack(prepared) if prepared else torch.empty(0, 3, *self.image_size, dtype=torch.uint8)
+            )
+        if len(frames) == 0:
+            return torch.empty(0, self.model.embedding_dim, device=self.device)
+        with torch.no_grad():  # inference mode would give tensors that nobody may change
+            return embed_frames(self.model, frames.unsqueeze(1))  # (N, 3, H, W) -> clips of one frame
 
-    def _prepare(self, image: str | Path | np.ndarray) -> Tensor:
-        import cv2
-        from torchvision.transforms.v2.functional import resize
 
-        if isinstance(image, str | Path):
-            decoded = cv2.imread(str(image), cv2.IMREAD_COLOR)
-            if decoded is None:
-                raise FrameError(f"{image} is missing or cannot be decoded as an image")
-            image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-        if not isinstance(image, np.ndarray):
-            raise ConfigError(f"expected paths, RGB arrays or a tensor, got {type(image).__name__}")
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ConfigError(f"an array must be RGB uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-        return normalise_frames(resize(pixels, list(self.image_size)), self.pixel_mean, self.pixel_std)
+def _available(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device={str(device)!r} is asked for, but there is no CUDA here: leave it out, or say 'cpu'"
+        )
+    return chosen
+
+
+def _per_channel(name: str, values: Sequence[float]) -> tuple[float, float, float]:
+    numbers = tuple(float(value) for value in values)
+    lowest = 0.0 if name == "pixel_mean" else 1e-6
+    if len(numbers) != 3 or not all(lowest <= number <= 1 for number in numbers):
+        raise ConfigError(
+            f"{name} needs three numbers on the 0..1 scale, got {values}; divide those of 0..255 by 255"
+        )
+    return numbers

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.engine.gathering import gather_rows, shard_loader
-from videoreid.engine.modes import evaluating
+from videoreid.engine.modes import eval_copy
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.models.running import run_model, uses_cameras
 from videoreid.types import Clip, Features
+from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["embed_frames", "extract_features"]
 
@@ -34,13 +35,15 @@ def extract_features(
 ) -> Features:
     """Return one embedding per tracklet: the mean over its clips (equal ``index``), in the order of the indices.
 
-    The model is in eval mode meanwhile and as it was before afterwards. Under several processes each one takes its
-    share of the batches, and all return the same complete features.
+    A copy in eval mode that shares the weights is what runs: modes, statistics and device of the model stay as they
+    are, so several threads may extract with one model, and one may while another trains it. Under several processes
+    each one takes its share of the batches, and all return the same complete features.
 
     Args:
-        model: maps normalised ``(B, T, 3, H, W)`` to ``(B, D)`` in eval mode.
+        model: maps clips ``(B, T, 3, H, W)`` to ``(B, D)`` in eval mode; wrappers (parallel, compiled, averaged) are
+            looked through.
         loader: yields `Clip` batches. If ``loader.dataset.tracklets`` exists, ids and times are read there.
-        device: where to run; by default where the model is.
+        device: where to run; by default where the model is. The model itself stays there.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
         progress: show a bar on standard error.
@@ -51,12 +54,11 @@ def extract_features(
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if device is not None:
-        model.to(device)
+    runner = eval_copy(model, device)
     rows: list[tuple[Tensor, ...]] = []
-    with evaluating(model), torch.inference_mode():
+    with torch.inference_mode():
         for clip in _with_bar(shard_loader(loader), enabled=progress):
-            embedding = embed_frames(model, clip.frames, clip.camid, flip=flip, precision=precision)
+            embedding = embed_frames(runner, clip.frames, clip.camid, flip=flip, precision=precision)
             rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
     index, embeddings, pids, camids, times = gather_rows(rows)
     if len(index) == 0:
@@ -75,25 +77,25 @@ def embed_frames(
     """Return ``(B, D)`` float32 embeddings of a batch of clips, on the model's device.
 
     Args:
-        model: in eval mode.
+        model: in eval mode; a wrapper around a network runs as it is.
         frames: ``(B, T, 3, H, W)`` uint8, or float that is normalised already.
         camids: ``(B,)`` int64, -1 where unknown; only a model that uses cameras is given them.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
+
+    Raises:
+        ConfigError: the model is in train mode, where it would return its heads and move its statistics.
     """
+    if model.training:
+        raise ConfigError(f"{type(unwrap_model(model)).__name__} is in train mode: call model.eval() first")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    mean = getattr(model, "pixel_mean", IMAGENET_MEAN)
-    std = getattr(model, "pixel_std", IMAGENET_STD)
     dtype = PRECISIONS[precision]
+    frames = frames.to(device, non_blocking=True)
+    cameras = None if camids is None or not uses_cameras(model) else camids.to(device)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        pixels = normalise_frames(frames.to(device, non_blocking=True), mean, std)
-        if camids is None or not getattr(model, "uses_cameras", False):
-            cameras: tuple[Tensor, ...] = ()
-        else:
-            cameras = (camids.to(device),)
-        embedding: Tensor = model(pixels, *cameras)
+        embedding: Tensor = run_model(model, frames, cameras)
         if flip:
-            embedding = embedding + model(pixels.flip(-1), *cameras)
+            embedding = embedding + run_model(model, frames.flip(-1), cameras)
     return embedding.float()
 
 
@@ -107,7 +109,7 @@ def _with_bar(loader: Iterable[Clip], *, enabled: bool) -> Iterator[Clip]:
 def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], dataset: Any) -> Features:
     """Average the rows of equal index and read ids and times from the tracklets, or else from the clips."""
     unique, group, counts = torch.unique(index, return_inverse=True, return_counts=True)
-    sums = torch.zeros(len(unique), embeddings.shape[1]).index_add_(0, group, embeddings)
+    sums = embeddings.new_zeros(len(unique), embeddings.shape[1]).index_add_(0, group, embeddings)
     means = sums / counts.unsqueeze(1)
     tracklets = getattr(dataset, "tracklets", None)
     if tracklets is not None:

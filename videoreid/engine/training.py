@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from videoreid.errors import ConfigError, TrainingError
-from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
+from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["Losses", "check_finite", "forward", "move_clip", "name_batch", "step", "train_one_epoch"]
 
@@ -31,25 +32,21 @@ def step(model: nn.Module, criterion: Callable[[ReIDOutput, Clip], Losses], clip
 
 
 def forward(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput:
-    """Normalise frames the way the model wants them and run it.
+    """Run a model on frames, which are normalised the way it wants them.
 
     Args:
-        model: in train mode; a wrapper for several processes is looked through.
+        model: in train mode; wrappers (parallel, compiled) are looked through.
         frames: ``(B, T, 3, H, W)`` on the model's device; uint8, or float that is normalised already.
         camids: ``(B,)`` int64 on the same device; only a model that uses cameras is given them.
 
     Raises:
         ConfigError: the model is in eval mode, where it returns the embedding alone.
     """
-    inner = getattr(model, "module", model)
-    mean = getattr(inner, "pixel_mean", IMAGENET_MEAN)
-    std = getattr(inner, "pixel_std", IMAGENET_STD)
-    cameras = () if camids is None or not getattr(inner, "uses_cameras", False) else (camids,)
-    output = model(normalise_frames(frames, mean, std), *cameras)
+    output = run_model(model, frames, camids)
     if not isinstance(output, ReIDOutput):
+        name = type(unwrap_model(model)).__name__
         raise ConfigError(
-            f"{type(inner).__name__} returned {type(output).__name__}, not ReIDOutput: call model.train() before "
-            "a training step"
+            f"{name} returned {type(output).__name__}, not ReIDOutput: call model.train() before a training step"
         )
     return output
 

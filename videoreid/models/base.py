@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
-from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD, normalise_frames
+from videoreid.models.freezing import freeze_layers, frozen_layers, unfreeze_layers
+from videoreid.models.input_settings import METADATA_KEY, InputSettings
 from videoreid.types import ReIDOutput
 
 __all__ = ["ReIDModel"]
@@ -23,7 +26,8 @@ class ReIDModel(nn.Module):
         embedding_dim: width D of the embedding.
         input_size: (height, width) the published weights were trained at; other sizes work unless stated.
         frames: clip length T the network is fixed to, or None for any.
-        pixel_mean: normalisation the weights expect, per channel on the 0..1 scale.
+        pixel_mean: normalisation the weights expect, per channel on the 0..1 scale; applied by `forward` to uint8
+            frames, written into every state dict and read back from it.
         pixel_std: likewise.
         uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
         stages: names of the sub-modules from input to output, for freezing.
@@ -47,10 +51,9 @@ class ReIDModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.build_arguments: dict[str, Any] = {}
-        self._frozen: set[str] = set()
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
-        """Run the network.
+        """Run the network; one that `uses_cameras` takes ``camids`` as a second argument.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
@@ -60,16 +63,19 @@ class ReIDModel(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement forward_clips")
 
-    def forward(self, frames: Tensor) -> ReIDOutput | Tensor:
+    def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
         """Return `ReIDOutput` in train mode and the embedding ``(B, D)`` in eval mode.
 
         Args:
-            frames: ``(B, T, 3, H, W)``, or ``(B, 3, H, W)`` for clips of one frame; float, normalised.
+            frames: ``(B, T, 3, H, W)``, or ``(B, 3, H, W)`` for clips of one frame; uint8 RGB in 0..255, which is
+                normalised here with `pixel_mean` and `pixel_std`, or float that is normalised already.
+            camids: ``(B,)`` int64, -1 where unknown; only a network that `uses_cameras` looks at them.
 
         Raises:
-            ConfigError: another rank, channel order, number of channels or clip length.
+            ConfigError: another rank, channel order, number of channels, type or clip length.
         """
-        output = self.forward_clips(self._as_clips(frames))
+        cameras = (camids,) if self.uses_cameras else ()
+        output: ReIDOutput = self.forward_clips(self._as_clips(frames), *cameras)
         return output if self.training else output.embedding
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -85,6 +91,19 @@ class ReIDModel(nn.Module):
                 translated[new_name] = tensor
         return translated
 
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:  # noqa: FBT001
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if hasattr(destination, "_metadata"):
+            settings = InputSettings.of(self).to_dict()
+            destination._metadata.setdefault(prefix[:-1], {})[METADATA_KEY] = settings
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Mapping[str, Any], *args: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+        if METADATA_KEY in local_metadata:
+            InputSettings.from_dict(local_metadata[METADATA_KEY]).apply(self, size=False)
+
     def _translate_key(self, name: str) -> str | None:
         for pattern, replacement in self.key_rules:
             if re.search(pattern, name):
@@ -94,43 +113,26 @@ class ReIDModel(nn.Module):
     def freeze(self, stages: Sequence[str]) -> None:
         """Stop the gradients of the named sub-modules (see `stages`) and put them in eval mode.
 
+        They stay so, whatever layers an engine opens and closes, until `unfreeze`.
+
         Raises:
             ConfigError: a name is not a sub-module.
         """
-        self._set_trainable(stages, trainable=False)
+        freeze_layers(self, stages)
 
     def unfreeze(self, stages: Sequence[str] | None = None) -> None:
         """Let the named sub-modules train again; all of them by default.
 
         Parameters that a network keeps fixed by design (the bias of a BN neck) stay fixed.
         """
-        self._set_trainable(
-            [name for name, _ in self.named_children()] if stages is None else stages, trainable=True
-        )
+        unfreeze_layers(self, stages)
 
     def train(self, mode: bool = True) -> "ReIDModel":  # noqa: FBT001, FBT002 - as in torch
         """Switch the mode of all but the frozen sub-modules, which stay in eval mode."""
         super().train(mode)
-        for name in self._frozen:
-            self.get_submodule(name).eval()
+        for module in frozen_layers(self):
+            module.eval()
         return self
-
-    def _set_trainable(self, stages: Sequence[str], *, trainable: bool) -> None:
-        children = dict(self.named_modules())
-        for name in stages:
-            if name not in children or not name:
-                known = ", ".join(child for child, _ in self.named_children())
-                raise ConfigError(f"{type(self).__name__} has no stage {name!r}; it has: {known}")
-            module = children[name]
-            self._frozen = {
-                other for other in self._frozen if other != name and not other.startswith(f"{name}.")
-            }
-            if not trainable:
-                self._frozen.add(name)
-            module.train(trainable and self.training)
-            for parameter in module.parameters():
-                if not getattr(parameter, "fixed_by_design", False):
-                    parameter.requires_grad_(trainable)
 
     def _as_clips(self, frames: Tensor) -> Tensor:
         if frames.ndim == 4:
@@ -143,14 +145,20 @@ class ReIDModel(nn.Module):
             raise ConfigError(
                 f"expected 3 channels on axis 2 of (B, T, 3, H, W), got {tuple(frames.shape)}{hint}"
             )
-        if not frames.is_floating_point():
+        if not frames.is_floating_point() and frames.dtype != torch.uint8:
             raise ConfigError(
-                f"expected normalised float frames, got {frames.dtype}: call functional.normalise_frames(frames, "
-                "model.pixel_mean, model.pixel_std) first"
+                f"expected uint8 frames, or float frames that are normalised, got {frames.dtype}"
             )
         if self.frames is not None and frames.shape[1] != self.frames:
             raise ConfigError(
                 f"{type(self).__name__} takes clips of {self.frames} frames, got {frames.shape[1]}; "
                 f"sample clips of {self.frames} frames"
             )
-        return frames
+        return normalise_frames(frames, self.pixel_mean, self.pixel_std, dtype=self._dtype())
+
+    def _dtype(self) -> torch.dtype:
+        """Return the floating type of the parameters, which `half`, `double` and torch's default type change."""
+        for parameter in self.parameters():
+            if parameter.is_floating_point():
+                return parameter.dtype
+        return torch.float32

@@ -1,10 +1,12 @@
 """Read a file of weights without running any code that it may contain."""
 
+import json
 import pickle
 import pickletools
 import re
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,57 +16,133 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import WeightsError
+from videoreid.models.input_settings import METADATA_KEY
 from videoreid.utils.download import is_web_page
+from videoreid.utils.log import get_logger
+from videoreid.utils.wrappers import without_wrapper_names
 
-__all__ = ["read_state_dict", "unwrap_state_dict"]
+__all__ = ["read_state_dict", "unwrap_state_dict", "without_prefix"]
 
-_WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "weights")
+_AVERAGED = ("ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict")
+_WRAPPERS = (
+    *_AVERAGED,
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "shadow",
+    "weights",
+)
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint onto the CPU.
 
     Only tensors, containers and plain numbers are read (PyTorch's ``weights_only``), because a pickle can run any
     program of its author when it is opened.
 
     Args:
-        path: a file of `torch.save`, old or new, or a ``.safetensors`` file.
+        path: a file of `torch.save`, old or new, or a ``.safetensors`` file; ``~`` is the home folder.
+        key: see `unwrap_state_dict`.
 
     Raises:
         WeightsError: no such file, an empty or truncated file, a web page instead of weights, a pickle that asks for
             code, or no tensors in it.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder: give the checkpoint file in it")
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: give the path of a checkpoint file")
     _refuse_other_content(path)
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return unwrap_state_dict(_read_torch(path), str(path))
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    return unwrap_state_dict(content, str(path), key=key)
 
 
-def unwrap_state_dict(content: Any, origin: str) -> dict[str, Tensor]:
+def unwrap_state_dict(content: Any, origin: str, *, key: str | None = None) -> dict[str, Tensor]:
     """Return the tensors of a loaded checkpoint, without its wrappers and without the prefix ``module.``.
 
+    Where a checkpoint holds the weights and their moving average ("ema", "model_ema", ...), the average is taken: it is
+    what was scored. ``key="state_dict"`` takes the others.
+
     Args:
-        content: what `torch.load` gave: a state dict, or a dict that holds one as "state_dict", "model", ...
+        content: what `torch.load` gave: a state dict, or a dict that holds one as "state_dict", "model", "net", ...,
+            at any depth.
         origin: name of the source, for messages.
+        key: the entry that holds the weights; a path such as ``"ema.shadow"`` for one inside another.
+
+    Returns:
+        Parameter name to tensor; metadata of the network that wrote it is kept, as torch does.
 
     Raises:
-        WeightsError: there is no tensor in it.
+        WeightsError: there is no such entry, or there is no tensor in it.
     """
-    for wrapper in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
+    if key is not None:
+        content = _entry(content, key, origin)
+    while (inner := _inner_entry(content)) is not None:
+        if inner in _AVERAGED:
+            message = "%s: the averaged weights are taken, its entry %r; key= names another one"
+            get_logger("models").info(message, origin, inner)
+        content = content[inner]
     if not isinstance(content, Mapping):
         raise WeightsError(f"{origin} holds a {type(content).__name__}, not parameters by name")
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = _only_tensors(content)
     if not tensors:
         keys = ", ".join(map(str, list(content)[:8])) or "nothing"
         raise WeightsError(f"{origin} holds no tensors; its keys are: {keys}")
+    if any(name.startswith("module.") for name in tensors):
+        tensors.pop("n_averaged", None)  # how often torch's AveragedModel was updated
     while all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+        tensors = without_prefix(tensors, "module.")
     return tensors
+
+
+def _only_tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Return the tensors of a state dict, without the names of wrappers inside theirs; metadata is kept."""
+    plain = without_wrapper_names(content)
+    for name in [name for name, value in plain.items() if not isinstance(value, Tensor)]:
+        del plain[name]
+    return plain
+
+
+def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the entries under a prefix, without it, and the metadata that belongs to them."""
+    inside: OrderedDict[str, Tensor] = OrderedDict(
+        (name[len(prefix) :], value) for name, value in state.items() if name.startswith(prefix)
+    )
+    metadata: Any = getattr(state, "_metadata", {})
+    inside._metadata = {  # type: ignore[attr-defined]  # as torch keeps it
+        f"{name}."[len(prefix) :].removesuffix("."): value
+        for name, value in metadata.items()
+        if f"{name}.".startswith(prefix)
+    }
+    return inside
+
+
+def _inner_entry(content: Any) -> str | None:
+    if not isinstance(content, Mapping):
+        return None
+    return next((name for name in _WRAPPERS if _holds_tensors(content.get(name))), None)
+
+
+def _holds_tensors(content: Any) -> bool:
+    return isinstance(content, Mapping) and any(
+        isinstance(value, Tensor) or _holds_tensors(value) for value in content.values()
+    )
+
+
+def _entry(content: Any, key: str, origin: str) -> Any:
+    """Look up ``key`` as it is, or as a path of names."""
+    if isinstance(content, Mapping) and key in content:
+        return content[key]
+    for part in key.split("."):
+        if not isinstance(content, Mapping) or part not in content:
+            known = ", ".join(map(str, list(content)[:8])) if isinstance(content, Mapping) else "nothing"
+            raise WeightsError(f"{origin} has no entry {key!r}: it holds {known}")
+        content = content[part]
+    return content
 
 
 def _refuse_other_content(path: Path) -> None:
@@ -78,11 +156,16 @@ def _refuse_other_content(path: Path) -> None:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            state: OrderedDict[str, Tensor] = OrderedDict((name, file.get_tensor(name)) for name in names)
+            settings = (file.metadata() or {}).get("input")
+        if settings is not None:
+            state._metadata = {"": {METADATA_KEY: json.loads(settings)}}  # type: ignore[attr-defined]  # as torch keeps it
+        return state
     except SafetensorError as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error}); download it again") from error
 

@@ -4,51 +4,67 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from videoreid._version import __version__
 from videoreid.errors import WeightsError
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import build_model
+from videoreid.models.input_settings import SIZE_OPTIONS, InputSettings
 from videoreid.models.loading import load_weights
+from videoreid.models.matching import refuse_broken_numbers
 from videoreid.utils.download import fetch
 from videoreid.utils.files import atomic_path
+from videoreid.utils.wrappers import plain_state_dict, unwrap_model
 
 __all__ = ["from_pretrained", "save_pretrained"]
 
 _FILE = "model.safetensors"
 
 
-def save_pretrained(model: ReIDModel, path: str | Path) -> Path:
-    """Write the weights, and the arguments the network was built with, to one safetensors file.
+def save_pretrained(model: nn.Module, path: str | Path) -> Path:
+    """Write the weights, how the network was built and what it asks of its input to one safetensors file.
 
     Args:
-        model: a network of `build_model`.
-        path: a ``.safetensors`` file, or a folder, where the file is called ``model.safetensors``.
+        model: a network of `build_model`, or a wrapper around it (compiled, parallel, averaged); the names in the file
+            are those of the network.
+        path: a ``.safetensors`` file, or a folder, where the file is called ``model.safetensors``; ``~`` is the home
+            folder.
 
     Returns:
         The file.
 
     Raises:
-        WeightsError: the network was not built by `build_model`, so that nothing would know how to build it again.
+        WeightsError: the network was not built by `build_model`, so that nothing would know how to build it again; or
+            its weights are NaN or infinite.
     """
     from safetensors.torch import save_file
 
-    if not model.build_arguments:
+    network = unwrap_model(model)
+    if not isinstance(network, ReIDModel) or not network.build_arguments:
         raise WeightsError(
-            f"this {type(model).__name__} was not made by build_model, so its arguments are unknown: "
+            f"this {type(network).__name__} was not made by build_model, so its arguments are unknown: "
             "save model.state_dict() with torch.save instead"
         )
-    path = Path(path)
+    path = Path(path).expanduser()
     file = path if path.suffix == ".safetensors" else path / _FILE
     # safetensors refuses tensors that share memory; a copy of each is what is meant
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    metadata = {"format": "pt", "videoreid": __version__, "build": json.dumps(model.build_arguments)}
+    own = plain_state_dict(network)
+    refuse_broken_numbers(own, own, f"this {type(network).__name__}")
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
+    metadata = {
+        "format": "pt",
+        "videoreid": __version__,
+        "build": json.dumps(network.build_arguments),
+        "input": json.dumps(InputSettings.of(network).to_dict()),
+    }
     with atomic_path(file) as temporary:
         save_file(state, temporary, metadata=metadata)
     return file
 
 
 def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
-    """Build a network from a file of `save_pretrained` and fill it.
+    """Build a network from a file of `save_pretrained`, fill it, and give it the normalisation and size it had.
 
     Args:
         source: the file, its folder, or an address (``hf:org/repo/model.safetensors``, ``https://...``).
@@ -64,30 +80,38 @@ def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
     arguments, file = _read_build_arguments(source)
     model = build_model(**{**arguments, **overrides})
     report = load_weights(model, file)
+    settings = _read_metadata(file).get("input")
+    if settings is not None:
+        explicit_size = SIZE_OPTIONS & overrides.keys()
+        InputSettings.from_dict(json.loads(settings)).apply(model, size=not explicit_size)
     if not overrides and (report.missing or report.unexpected or report.mismatched):
         raise WeightsError(f"{file} does not fill the network it describes: {report}")
     return model.eval()
 
 
 def _read_build_arguments(source: str | Path) -> tuple[dict[str, Any], Path]:
-    from safetensors import SafetensorError, safe_open
-
     if isinstance(source, str) and source.startswith(("hf:", "https:", "http:")):
         source = fetch(source)
-    file = Path(source)
+    file = Path(source).expanduser()
     file = file / _FILE if file.is_dir() else file
     if not file.is_file():
         raise WeightsError(f"no weights at {file}: give a file or folder that save_pretrained wrote")
-    try:
-        with safe_open(file, framework="pt") as content:
-            metadata = content.metadata() or {}
-    except SafetensorError as error:
-        raise WeightsError(f"{file} is not a whole safetensors file ({error})") from error
+    metadata = _read_metadata(file)
     if "build" not in metadata:
         raise WeightsError(
             f"{file} does not say how to build its network: use build_model(name, pretrained={str(file)!r})"
         )
     return _tuples(json.loads(metadata["build"])), file
+
+
+def _read_metadata(file: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as content:
+            return content.metadata() or {}
+    except SafetensorError as error:
+        raise WeightsError(f"{file} is not a whole safetensors file ({error})") from error
 
 
 def _tuples(value: Any) -> Any:

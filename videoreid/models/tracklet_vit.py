@@ -99,25 +99,15 @@ class TrackletViT(ReIDModel):
         self.neck = bn_neck(dim)
         self.classifier = identity_classifier(dim, num_classes, bias=False)
 
-    def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
-        """Run the network as every `ReIDModel`, with the cameras of the clips where they are known.
-
-        Args:
-            frames: ``(B, T, 3, H, W)`` or ``(B, 3, H, W)`` float, normalised.
-            camids: ``(B,)`` int64, -1 where unknown; only a network built with `num_cameras` looks at them.
-
-        Raises:
-            ConfigError: another shape of frames; a camera beyond `num_cameras`.
-        """
-        output = self.forward_clips(self._as_clips(frames), camids)
-        return output if self.training else output.embedding
-
     def forward_clips(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput:
         """Run the network.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
             camids: ``(B,)`` int64; -1 or None where unknown.
+
+        Raises:
+            ConfigError: a camera beyond `num_cameras`.
         """
         tokens = self.backbone(frames, self._camera_offset(len(frames), camids))
         features = self.temporal(tokens)

@@ -122,7 +122,8 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
 
     Args:
         model: name of the network.
-        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file.
+        pretrained: True (ImageNet weights), a tag of the table, an address, or the path of a file (``~`` is the home
+            folder).
         backbone: name of another torchvision network under this one; its ImageNet weights are taken then.
 
     Raises:
@@ -130,8 +131,9 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
     """
     text = "imagenet" if pretrained is True else str(pretrained)
     tags = {row.tag for row in list_weights(model)}
-    if isinstance(pretrained, Path) or (text not in tags and Path(text).is_file()):
-        return Path(text)
+    path = Path(text).expanduser()
+    if isinstance(pretrained, Path) or (text not in tags and path.is_file()):
+        return path
     if text.startswith(_ADDRESSES):
         return fetch(text)
     if Path(text).suffix in (".pth", ".pt", ".tar", ".pkl", ".safetensors"):

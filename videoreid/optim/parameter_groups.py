@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from videoreid.errors import ConfigError
+from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["split_by_layer", "without_decay_on_norms"]
 
@@ -17,15 +18,15 @@ def split_by_layer(
 
     Args:
         model: the network.
-        new_layers: names of direct children (of the module inside, if a parallel wrapper is around it).
+        new_layers: names of direct children (of the network inside, if a wrapper is around it).
         lr: rate of the new layers.
         base_lr: rate of all others.
 
     Raises:
         ConfigError: no name, or one that is not a child of the model.
     """
-    inner = model.module if isinstance(getattr(model, "module", None), nn.Module) else model
-    children = dict(inner.named_children())  # type: ignore[union-attr]
+    inner = unwrap_model(model)
+    children = dict(inner.named_children())
     unknown = [name for name in new_layers if name not in children]
     if unknown or not new_layers:
         raise ConfigError(
@@ -33,7 +34,7 @@ def split_by_layer(
             f"got {', '.join(unknown) or 'none'}"
         )
     new = {id(p) for name in new_layers for p in children[name].parameters()}
-    every = list(inner.parameters())  # type: ignore[union-attr]
+    every = list(inner.parameters())
     return [
         {"params": [p for p in every if id(p) not in new], "lr": base_lr},
         {"params": [p for p in every if id(p) in new], "lr": lr},

@@ -6,7 +6,7 @@ from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
 def test_the_bias_of_a_neck_is_fixed_at_zero() -> None:
     neck = bn_neck(4)
     assert not neck.bias.requires_grad
-    assert neck.bias.fixed_by_design
+    assert neck.fixed_by_design == ("bias",)
     assert neck.bias.tolist() == [0.0] * 4
     assert neck.weight.requires_grad
 

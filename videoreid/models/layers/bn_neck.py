@@ -19,7 +19,8 @@ def bn_neck(dim: int) -> nn.BatchNorm1d:
     """
     neck = nn.BatchNorm1d(dim)
     neck.bias.requires_grad = False
-    neck.bias.fixed_by_design = True  # type: ignore[attr-defined]  # read by ReIDModel.unfreeze
+    # read by videoreid.models.freezing; on the module, because a copied parameter loses its attributes
+    neck.fixed_by_design = ("bias",)  # type: ignore[assignment]
     return neck
 
 

@@ -1,0 +1,96 @@
+"""Images of every kind that trackers hand over, as uint8 pixels of one size."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoreid.errors import ConfigError, FrameError
+
+__all__ = ["to_pixels"]
+
+_KINDS = (
+    "paths, PIL images, RGB uint8 arrays (H, W, 3), a uint8 batch (N, H, W, 3) or a normalised float tensor"
+)
+
+
+def to_pixels(images: Any, size: tuple[int, int]) -> Iterator[Tensor]:
+    """Yield one ``(3, height, width)`` uint8 tensor per image.
+
+    Args:
+        images: a path, a PIL image, an RGB array ``(H, W, 3)`` or tensor ``(H, W, 3)`` or ``(3, H, W)``, all uint8; a
+            batch of them on a first axis; or a list of any of them.
+        size: (height, width) they are resized to.
+
+    Raises:
+        FrameError: an image that cannot be read.
+        ConfigError: an image without pixels, or anything else that is no image; its place is named.
+    """
+    for place, image in enumerate(_one_by_one(images)):
+        pixels = _read(image, place)
+        if 0 in pixels.shape:
+            raise ConfigError(
+                f"image {place} has no pixels, (height, width) is {tuple(pixels.shape[1:])}: its box has no area or "
+                "lies outside the picture; clip boxes to the picture and leave out empty ones"
+            )
+        yield _resized(pixels, size)
+
+
+def _one_by_one(images: Any) -> Iterable[Any]:
+    if isinstance(images, np.ndarray | Tensor):
+        if images.ndim in (3, 4):
+            return images if images.ndim == 4 else [images]
+        if images.ndim == 1 and len(images) == 0:  # what np.array([]) is
+            return []
+        raise ConfigError(f"expected {_KINDS}; got {images.dtype} of shape {tuple(images.shape)}")
+    if isinstance(images, str | Path) or _is_pil(images):
+        return [images]
+    if not isinstance(images, Iterable):
+        raise ConfigError(f"expected {_KINDS}; got {type(images).__name__}")
+    return images
+
+
+def _read(image: Any, place: int) -> Tensor:
+    if isinstance(image, str | Path):
+        return _decode(Path(image).expanduser())
+    if _is_pil(image):
+        image = np.asarray(image.convert("RGB"))
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ConfigError(
+                f"image {place}: an array must be RGB uint8 (H, W, 3), got {image.dtype} {image.shape}"
+            )
+        # copied: torch shares no memory that must not be written, nor memory that runs backwards
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.dtype != torch.uint8 or 3 not in (image.shape[0], image.shape[2]):
+            raise ConfigError(
+                f"image {place}: a tensor must be RGB uint8 (H, W, 3) or (3, H, W), got {image.dtype} "
+                f"{tuple(image.shape)}; normalised float images come as one tensor (N, 3, H, W)"
+            )
+        return image if image.shape[0] == 3 else image.permute(2, 0, 1)
+    raise ConfigError(f"image {place}: expected {_KINDS}; got {type(image).__name__}")
+
+
+def _decode(path: Path) -> Tensor:
+    import cv2
+
+    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise FrameError(f"{path} is missing or cannot be decoded as an image")
+    return torch.from_numpy(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+
+
+def _resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    from torchvision.transforms.v2.functional import resize
+
+    resized: Tensor = resize(pixels, list(size))
+    return resized
+
+
+def _is_pil(image: Any) -> bool:
+    """Tell a PIL image by its method, so that PIL is not imported for those who have none."""
+    return hasattr(image, "convert") and hasattr(image, "getbands")
