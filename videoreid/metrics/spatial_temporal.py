@@ -7,9 +7,7 @@ import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Literal, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -21,10 +19,12 @@ from videoreid.metrics._st_joint import Sightings, factor_table, look_up, sighti
 from videoreid.metrics._st_rules import JointRules
 from videoreid.types import Features
 from videoreid.utils import atomic_path
+from videoreid.utils.zips import read_npz
 
 __all__ = ["JointRules", "SpatialTemporalModel"]
 
 FILE_VERSION = 1
+_WIDEST = 1e6  # bins of a smoothing kernel: one of a damaged file would take any memory
 CHUNK_ELEMENTS = 1 << 21
 """Pairs scored at a time: 16 MiB for each of a few arrays."""
 
@@ -280,19 +280,21 @@ class SpatialTemporalModel:
         Raises:
             WeightsError: the file is missing, damaged, of another kind, or of a later version.
         """
+        remedy = "fit one and save it there"
+        arrays, what = ("version", "histogram", "settings"), "spatial-temporal model"
+        stored = read_npz(path, arrays, what=what, remedy=remedy, error=WeightsError)
         try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                version = int(stored["version"])
-                if version != FILE_VERSION:
-                    raise WeightsError(
-                        f"{path} has version {version}, not {FILE_VERSION}: update the library"
-                    )
-                histogram, settings = stored["histogram"], json.loads(str(stored["settings"]))
-            return cls(histogram, rules=JointRules(**settings.pop("rules")), **settings)
-        except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, AttributeError) as error:
-            raise WeightsError(
-                f"{path} is no spatial-temporal model ({error!r}); fit one and save it there"
-            ) from error
+            version = int(stored["version"])
+            if version != FILE_VERSION:
+                raise WeightsError(f"{path} has version {version}, not {FILE_VERSION}: update the library")
+            settings = json.loads(str(stored["settings"]))
+            if not 0 <= float(settings["sigma"]) <= _WIDEST:
+                raise ValueError(f"sigma {settings['sigma']} is none that a kernel can have")
+            return cls(stored["histogram"], rules=JointRules(**settings.pop("rules")), **settings)
+        except WeightsError:
+            raise
+        except Exception as error:  # settings of any type in any place
+            raise WeightsError(f"{path} is no spatial-temporal model ({error!r}); {remedy}") from error
 
 
 def _integers(name: str, values: np.ndarray) -> np.ndarray:
