@@ -20,7 +20,7 @@ _COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "parse", "rank")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status (2 for an error that the user can mend)."""
+    """Run one command; return its exit status: 2 for an error that the user can mend, 130 for Ctrl-C."""
     parser = argparse.ArgumentParser(prog="videoreid", description="Person re-identification in video.")
     parser.add_argument("--version", action="version", version=f"videoreid {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -33,5 +33,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except VideoReIDError as error:
-        print(f"videoreid {args.command}: {error}", file=sys.stderr)
-        return 2
+        return _fail(args.command, str(error))
+    except OSError as error:  # a full disk, a read-only folder, a file where a folder is asked for
+        named = f": {error.filename}" if error.filename else ""
+        return _fail(args.command, f"{error.strerror or ' '.join(str(error).split())}{named}")
+    except UnicodeError as error:
+        return _fail(args.command, f"a path that is not UTF-8 ({error}); rename the folder or file")
+    except MemoryError as error:
+        return _fail(args.command, f"not enough memory ({error}); take smaller batches or fewer frames")
+    except KeyboardInterrupt:
+        print(f"videoreid {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _fail(command: str, reason: str) -> int:
+    # a name that is not UTF-8 cannot be printed as it is
+    text = f"videoreid {command}: {reason}".encode(errors="backslashreplace").decode()
+    print(text, file=sys.stderr)
+    return 2

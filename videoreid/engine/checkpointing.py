@@ -12,6 +12,7 @@ import torch
 
 from videoreid.errors import CheckpointError
 from videoreid.utils import atomic_path, get_logger
+from videoreid.utils.zips import check_stored_zip
 
 __all__ = [
     "RECORD",
@@ -83,6 +84,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}")
+    check_stored_zip(path, remedy="delete it and resume from the one before", error=CheckpointError)
     torch.serialization.add_safe_globals([Counter])  # torch's MultiStepLR keeps its milestones in one
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -6,7 +6,6 @@ import pickle
 import pickletools
 import re
 import warnings
-import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +16,13 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import WeightsError
+from videoreid.models.build_metadata import check_tensor_digest, parse_json
 from videoreid.models.input_settings import METADATA_KEY
 from videoreid.models.jit_archive import is_jit_archive, read_jit_archive
 from videoreid.utils.download import is_web_page
 from videoreid.utils.log import get_logger
 from videoreid.utils.wrappers import without_wrapper_names
+from videoreid.utils.zips import check_stored_zip
 
 __all__ = ["read_state_dict", "unwrap_state_dict", "without_prefix"]
 
@@ -161,21 +162,24 @@ def _refuse_other_content(path: Path) -> None:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             state: OrderedDict[str, Tensor] = OrderedDict((name, file.get_tensor(name)) for name in names)
-            settings = (file.metadata() or {}).get("input")
-        if settings is not None:
-            state._metadata = {"": {METADATA_KEY: json.loads(settings)}}  # type: ignore[attr-defined]  # as torch keeps it
-        return state
-    except SafetensorError as error:
+            metadata = file.metadata() or {}
+    except Exception as error:  # a damaged header gives several unrelated types
         raise WeightsError(f"{path} is not a whole safetensors file ({error}); download it again") from error
+    check_tensor_digest(state, metadata, path)
+    if "input" in metadata:
+        values = {"": {METADATA_KEY: parse_json(metadata["input"], path)}}
+        state._metadata = values  # type: ignore[attr-defined]  # as torch keeps it
+    return state
 
 
 def _read_torch(path: Path) -> Any:
+    check_stored_zip(path, remedy="download it again", error=WeightsError)
     if is_jit_archive(path):
         return read_jit_archive(path)
     try:
@@ -192,7 +196,7 @@ def _read_torch(path: Path) -> Any:
             "its author, open it with torch.load(path, weights_only=False), save its state dict with torch.save, and "
             "give that file"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+    except Exception as error:  # torch raises a dozen unrelated types for a damaged file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError(
             f"{path} is truncated or not a PyTorch checkpoint ({reason}); download it again"
@@ -211,7 +215,7 @@ def _first_import(path: Path) -> str | None:
                     return ".".join(strings[-2:])
                 if isinstance(argument, str):
                     strings.append(argument)
-        except (ValueError, UnicodeDecodeError):
+        except Exception:  # damaged in any way: it names nothing
             return None
     return None
 

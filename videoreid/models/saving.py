@@ -9,6 +9,7 @@ from torch import nn
 from videoreid._version import __version__
 from videoreid.errors import WeightsError
 from videoreid.models.base import ReIDModel
+from videoreid.models.build_metadata import parse_build_arguments, parse_json, tensor_digest
 from videoreid.models.factory import build_model
 from videoreid.models.input_settings import SIZE_OPTIONS, InputSettings
 from videoreid.models.loading import load_weights
@@ -58,6 +59,7 @@ def save_pretrained(model: nn.Module, path: str | Path) -> Path:
         "build": json.dumps(network.build_arguments),
         "input": json.dumps(InputSettings.of(network).to_dict()),
     }
+    metadata["sha256"] = tensor_digest(state, metadata)
     with atomic_path(file) as temporary:
         save_file(state, temporary, metadata=metadata)
     return file
@@ -65,6 +67,8 @@ def save_pretrained(model: nn.Module, path: str | Path) -> Path:
 
 def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
     """Build a network from a file of `save_pretrained`, fill it, and give it the normalisation and size it had.
+
+    What a file says of its network is data: it can name a network and its options, and nothing to fetch or to open.
 
     Args:
         source: the file, its folder, or an address (``hf:org/repo/model.safetensors``, ``https://...``).
@@ -83,7 +87,7 @@ def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
     settings = _read_metadata(file).get("input")
     if settings is not None:
         explicit_size = SIZE_OPTIONS & overrides.keys()
-        InputSettings.from_dict(json.loads(settings)).apply(model, size=not explicit_size)
+        InputSettings.from_dict(parse_json(settings, file)).apply(model, size=not explicit_size)
     if not overrides and (report.missing or report.unexpected or report.mismatched):
         raise WeightsError(f"{file} does not fill the network it describes: {report}")
     return model.eval()
@@ -101,23 +105,14 @@ def _read_build_arguments(source: str | Path) -> tuple[dict[str, Any], Path]:
         raise WeightsError(
             f"{file} does not say how to build its network: use build_model(name, pretrained={str(file)!r})"
         )
-    return _tuples(json.loads(metadata["build"])), file
+    return parse_build_arguments(metadata["build"], file), file
 
 
 def _read_metadata(file: Path) -> dict[str, str]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(file, framework="pt") as content:
             return content.metadata() or {}
-    except SafetensorError as error:
+    except Exception as error:  # a damaged header gives several unrelated types
         raise WeightsError(f"{file} is not a whole safetensors file ({error})") from error
-
-
-def _tuples(value: Any) -> Any:
-    """Turn the lists of JSON back into the tuples that they were."""
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return value

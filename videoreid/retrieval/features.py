@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from videoreid.errors import DatasetError
 from videoreid.types import Features
 from videoreid.utils import atomic_path
+from videoreid.utils.hdf5 import open_hdf5, read_array, read_attribute
+from videoreid.utils.sealing import check_seal, seal_file
 
 if TYPE_CHECKING:
     import h5py
 
 __all__ = ["FeatureFile", "read_features", "write_features"]
 
-_FORMAT, _VERSION = "videoreid features", 1
+_FORMAT, _VERSION = "videoreid features", 2
+_REMEDY = "extract the features again"
 _ARRAYS = ("pids", "camids", "times", "end_times")
 
 
@@ -64,12 +66,18 @@ def write_features(
         protocol: name of the protocol by which the dataset is scored.
         details: how the features were made; texts.
     """
+    with atomic_path(path) as temporary:
+        _write(temporary, query, gallery, details or {}, model=model, dataset=dataset, protocol=protocol)
+        seal_file(temporary)
+
+
+def _write(path: Path, query: Features, gallery: Features, details: Mapping[str, str], **words: str) -> None:
     import h5py
 
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with h5py.File(path, "w") as file:
         file.attrs.update({"format": _FORMAT, "version": _VERSION})
-        file.attrs.update({"model": model, "dataset": dataset, "protocol": protocol})
-        file.create_group("details").attrs.update({key: str(value) for key, value in (details or {}).items()})
+        file.attrs.update(words)
+        file.create_group("details").attrs.update({key: str(value) for key, value in details.items()})
         for name, features in (("query", query), ("gallery", gallery)):
             group = file.create_group(name)
             embeddings = features.embeddings.detach().cpu()
@@ -81,48 +89,32 @@ def write_features(
 
 
 def read_features(path: str | os.PathLike[str]) -> FeatureFile:
-    """Read a feature file.
+    """Read a feature file, after the checksum at its end has been compared.
 
     Args:
         path: the file.
 
     Raises:
-        DatasetError: it is missing, not a feature file, damaged, or of a newer version.
+        DatasetError: it is missing, not a feature file, damaged, or of another version.
         ProtocolError: an embedding is NaN or infinite; the message names the rows.
     """
-    import h5py
-
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"no feature file {path}; write one with videoreid.retrieval.write_features")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DatasetError(
-            f"{path} is not a readable HDF5 file ({error}); extract the features again"
-        ) from error
-    with file:
-        if file.attrs.get("format") != _FORMAT:
+    check_seal(path, remedy=_REMEDY)
+    with open_hdf5(path, remedy=_REMEDY) as file:
+        found = (read_attribute(file, "format"), read_attribute(file, "version"))
+        if found != (_FORMAT, str(_VERSION)):
             raise DatasetError(
-                f"{path} is HDF5 but no feature file; expected the attribute format={_FORMAT!r}"
+                f"{path} is no feature file of this version ({_FORMAT!r}, {_VERSION}); found {found[0]!r}, "
+                f"{found[1]!r}; {_REMEDY}"
             )
-        if int(file.attrs.get("version", 0)) > _VERSION:
-            raise DatasetError(
-                f"{path} is of version {file.attrs['version']}, this library reads up to {_VERSION}; update videoreid"
-            )
-        query, gallery = _read_side(file, "query", path), _read_side(file, "gallery", path)
-        model, dataset, protocol = (
-            str(file.attrs.get(name, "")) for name in ("model", "dataset", "protocol")
-        )
-        details = (
-            {key: str(value) for key, value in file["details"].attrs.items()} if "details" in file else {}
-        )
-    return FeatureFile(query, gallery, model, dataset, protocol, details)
+        query, gallery = _read_side(file, "query"), _read_side(file, "gallery")
+        words = {name: read_attribute(file, name) for name in ("model", "dataset", "protocol")}
+        details = {key: str(value) for key, value in file["details"].attrs.items()}
+    return FeatureFile(query, gallery, **words, details=details)
 
 
-def _read_side(file: "h5py.File", name: str, path: Path) -> Features:
-    missing = [array for array in ("embeddings", *_ARRAYS) if f"{name}/{array}" not in file]
-    if missing:
-        raise DatasetError(f"{path} lacks {name}/{missing[0]}; extract the features again")
-    arrays = {array: np.asarray(file[f"{name}/{array}"]) for array in _ARRAYS}
-    return Features(torch.from_numpy(np.asarray(file[f"{name}/embeddings"])), **arrays)
+def _read_side(file: "h5py.File", name: str) -> Features:
+    arrays = {array: read_array(file, f"{name}/{array}", ndim=1) for array in _ARRAYS}
+    return Features(torch.from_numpy(read_array(file, f"{name}/embeddings", kinds="f", ndim=2)), **arrays)

@@ -364,6 +364,9 @@ def test_load_says_what_is_wrong(tmp_path):
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="no spatial-temporal model"):
         SpatialTemporalModel.load(tmp_path / "half.npz")
+    np.savez(tmp_path / "wide.npz", **{**dict(np.load(tmp_path / "model.npz")), "settings": '{"sigma": 1e9}'})
+    with pytest.raises(WeightsError, match="no spatial-temporal model"):
+        SpatialTemporalModel.load(tmp_path / "wide.npz")
     np.savez(tmp_path / "other.npz", histogram=np.zeros((2, 2, 2)))
     with pytest.raises(WeightsError, match="version"):
         SpatialTemporalModel.load(tmp_path / "other.npz")

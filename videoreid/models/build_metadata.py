@@ -1,0 +1,136 @@
+"""What a weights file says of its network: data that is checked, never an instruction to fetch or open anything."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoreid.errors import WeightsError
+
+__all__ = ["check_tensor_digest", "parse_build_arguments", "parse_json", "tensor_digest"]
+
+# words of arguments that could fetch or open something, in the networks here and in those of timm
+_REFUSED = frozenset(
+    [
+        "pretrained",
+        "weights",
+        "checkpoint",
+        "path",
+        "root",
+        "source",
+        "url",
+        "file",
+        "dir",
+        "cfg",
+        "cache",
+        "device",
+        "gpu",
+    ]
+)
+_NAME = re.compile(r"(?:timm:)?[A-Za-z0-9_.\-]+")
+_MOST_LETTERS = 20_000
+_LONGEST_TEXT = 200
+_LARGEST_NUMBER = 1e9
+
+
+def parse_build_arguments(text: str, file: Path) -> dict[str, Any]:
+    """Return the arguments of `build_model` that a file names, lists as tuples.
+
+    A file must not make the library fetch or open another one: arguments that name weights, files or addresses are
+    refused, and values are numbers, words and lists of these.
+
+    Args:
+        text: the metadata, JSON.
+        file: for messages.
+
+    Raises:
+        WeightsError: it is no such JSON, or asks for something else than a network.
+    """
+    try:
+        arguments = json.loads(text) if len(text) <= _MOST_LETTERS else None
+    except (ValueError, RecursionError):
+        arguments = None
+    name = arguments.get("name") if isinstance(arguments, dict) else None
+    if not isinstance(arguments, dict) or not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise WeightsError(f"{file} does not say how to build its network: its metadata are damaged")
+    for key, value in arguments.items():
+        if not _is_option(key) or not _is_plain(value):
+            raise WeightsError(
+                f"{file} asks to build its network with {key}={str(value)[:80]!r}; a file may name a network and its "
+                "options, no weights, files or addresses: use build_model and load_weights if you trust it"
+            )
+    return {key: _tuples(value) for key, value in arguments.items()}
+
+
+def tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return one SHA-256 over names, types, shapes and values of tensors, and over what is said of them.
+
+    Args:
+        state: tensors by name.
+        metadata: texts by name; an entry "sha256" is left out.
+    """
+    digest = hashlib.sha256()
+    texts = {key: value for key, value in metadata.items() if key != "sha256"}
+    digest.update(json.dumps(texts, sort_keys=True).encode())
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        raw = tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else np.empty(0, np.uint8)
+        digest.update(raw.data)
+    return digest.hexdigest()
+
+
+def check_tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str], file: Path) -> None:
+    """Compare tensors with the checksum that `save_pretrained` wrote beside them; files without one pass.
+
+    Raises:
+        WeightsError: it differs.
+    """
+    known = metadata.get("sha256")
+    if known is not None and known != tensor_digest(state, metadata):
+        raise WeightsError(
+            f"{file} is damaged: the checksum of its tensors differs; copy or download it again"
+        )
+
+
+def parse_json(text: str, file: Path) -> Any:
+    """Return what a text of the metadata says.
+
+    Raises:
+        WeightsError: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{file} is damaged: its metadata are no JSON") from error
+
+
+def _is_option(key: str) -> bool:
+    return key.isidentifier() and not _REFUSED & set(key.lower().split("_"))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):  # a word, such as "attention" or "resnet50"; no path and no address
+        return len(value) <= _LONGEST_TEXT and not any(mark in value for mark in "/\\~\0:")
+    if isinstance(value, list):
+        return len(value) <= _LONGEST_TEXT and all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return len(value) <= _LONGEST_TEXT and all(
+            _is_option(key) and _is_plain(item) for key, item in value.items()
+        )
+    return value is None or (isinstance(value, bool | int | float) and abs(value) <= _LARGEST_NUMBER)
+
+
+def _tuples(value: Any) -> Any:
+    """Turn the lists of JSON back into the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
