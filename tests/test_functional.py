@@ -68,3 +68,32 @@ def test_normalising_is_scaling_then_standardising() -> None:
 def test_float_frames_are_taken_as_normalised() -> None:
     frames = torch.randn(1, 3, 2, 2)
     assert normalise_frames(frames) is frames
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("metric", sorted(DISTANCES))
+def test_half_features_are_computed_with_in_float32(dtype: torch.dtype, metric: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (300 * torch.randn(n, 2048, generator=generator).to(dtype) for n in (3, 4))
+    expected = DISTANCES[metric](x.double(), y.double())
+    assert expected.max() > 65504 or metric != "squared_euclidean", "float16 ends there"
+    for distances in (
+        pairwise_distance(x, y, metric),
+        DISTANCES[metric](x, y),
+        torch.cat([block for _, block in pairwise_distance_chunks(x, y, metric, chunk_size=2)]),
+    ):
+        assert distances.dtype == torch.float32
+        torch.testing.assert_close(distances.double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", sorted(DISTANCES))
+def test_distances_are_the_same_under_autocast(metric: str) -> None:
+    x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    expected = DISTANCES[metric](x, x.detach())
+    with torch.autocast("cpu", torch.float16):
+        found = DISTANCES[metric](x, x.detach())
+        chunks = torch.cat([block for _, block in pairwise_distance_chunks(x, x.detach(), metric)])
+    assert torch.equal(found, expected)
+    torch.testing.assert_close(chunks, expected)
+    found.sum().backward()
+    assert x.grad is not None

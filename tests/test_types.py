@@ -40,6 +40,14 @@ def test_features_fill_unknown_times_with_nan() -> None:
         ({"camids": np.arange(4)}, r"3 embeddings but camids of shape \(4,\)"),
         ({"times": np.zeros(2)}, "but times of shape"),
         ({"pids": np.array([0.5, 1, 2])}, "pids must be integers, got float64"),
+        (
+            {"pids": np.array(["a", "b", "c"])},
+            "pids must be integers, got <U1; map the ids to integers first",
+        ),
+        ({"camids": ["c1", "c2", "c3"]}, "camids must be integers, got <U2"),
+        ({"pids": np.array([1, 2, 2**63], np.uint64)}, "pids holds 9223372036854775808, which is beyond"),
+        ({"times": ["a", "b", "c"]}, "times must be numbers, NaN where unknown, got <U1"),
+        ({"embeddings": np.array([["a"], ["b"], ["c"]])}, "array of numbers, got <U1"),
         ({"embeddings": torch.zeros(3)}, r"embeddings must be \(N, D\)"),
         ({"embeddings": torch.tensor([[0.0], [float("nan")], [float("inf")]])}, r"2 rows .* at \[1, 2\]"),
     ],
@@ -47,6 +55,13 @@ def test_features_fill_unknown_times_with_nan() -> None:
 def test_features_that_do_not_fit_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         features(**changes)
+
+
+def test_embeddings_may_be_an_array() -> None:
+    values = np.arange(6, dtype=np.float16).reshape(3, 2)
+    values.flags.writeable = False
+    taken = features(embeddings=values).embeddings
+    assert (taken.dtype, taken.tolist()) == (torch.float16, values.tolist())
 
 
 def test_select_and_concat_keep_rows_together() -> None:

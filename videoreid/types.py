@@ -7,15 +7,26 @@ Axes are always ``B T C H W`` (batch, frames of a clip, channels, height, width)
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from videoreid.errors import DatasetError, ProtocolError
+from videoreid.ranking import EvaluationProtocol, RankedGallery, Ranking
+from videoreid.utils.arrays import as_ids, as_tensor, as_times
 
-__all__ = ["Clip", "Features", "Protocol", "Ranking", "ReIDOutput", "Splits", "Tracklet"]
+__all__ = [
+    "Clip",
+    "Features",
+    "EvaluationProtocol",
+    "RankedGallery",
+    "Ranking",
+    "ReIDOutput",
+    "Splits",
+    "Tracklet",
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Splits:
         train: training tracklets.
         query: tracklets to look for.
         gallery: tracklets to look in, as published for this dataset.
-        protocol: name of the protocol by which the dataset is scored (see `videoreid.metrics.protocols`).
+        protocol: name of the protocol by which the dataset is scored (see `videoreid.metrics.list_protocols`).
         licence: under which conditions the data may be used.
     """
 
@@ -128,14 +139,14 @@ class Features:
     """Embeddings of N tracklets and what is known of each.
 
     Args:
-        embeddings: ``(N, D)`` float tensor.
+        embeddings: ``(N, D)`` float tensor, or a NumPy array, which becomes one.
         pids: ``(N,)`` int64 array.
         camids: ``(N,)`` int64 array, 0-based.
         times: ``(N,)`` float64 array of first times; NaN where unknown.
         end_times: ``(N,)`` float64 array of last times; NaN where unknown.
 
     Raises:
-        ProtocolError: lengths differ, ids are not integers, or an embedding is NaN or infinite.
+        ProtocolError: lengths differ, ids are not integers, times are not numbers, or an embedding is NaN or infinite.
     """
 
     embeddings: Tensor
@@ -145,16 +156,14 @@ class Features:
     end_times: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "embeddings", as_tensor("embeddings", self.embeddings))
         if self.embeddings.ndim != 2:
             raise ProtocolError(f"embeddings must be (N, D), got shape {tuple(self.embeddings.shape)}")
         n = len(self.embeddings)
         for name in ("pids", "camids"):
-            values = np.asarray(getattr(self, name))
-            if not np.issubdtype(values.dtype, np.integer) and values.size:
-                raise ProtocolError(f"{name} must be integers, got {values.dtype}")
-            object.__setattr__(self, name, values.astype(np.int64))
+            object.__setattr__(self, name, as_ids(name, getattr(self, name)))
         for name in ("times", "end_times"):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
+            values = as_times(name, getattr(self, name))
             object.__setattr__(self, name, values if values.size or n == 0 else np.full(n, np.nan))
         for name in ("pids", "camids", "times", "end_times"):
             if getattr(self, name).shape != (n,):
@@ -192,100 +201,3 @@ class Features:
             np.concatenate([self.times, other.times]),
             np.concatenate([self.end_times, other.end_times]),
         )
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """The rules by which a ranking is scored.
-
-    Args:
-        name: how the protocol is printed and looked up.
-        queries_in_gallery: the queries are appended to the gallery before ranking (official MARS).
-        junk: which gallery rows are taken out of a query's list: those of the same person in the same camera
-            ("same_camera"), none ("nothing").
-        junk_pids: gallery pids that are removed for every query.
-        unmatched: what happens to a query without a true match: left out and counted ("skip"), refused
-            ("error"), or scored zero ("zero").
-        average_precision: "standard", or "trapezoidal" (the Market-1501 toolkit).
-        gallery_shot: "multi", or "single" (CUHK03: one random gallery row per identity, repeated).
-        same_camera_penalty: add the largest distance to every same-camera pair; scores are then NOT comparable
-            with the literature ("camera_aware").
-        max_rank: length of the CMC curve.
-        note: a caveat that is printed with every score.
-    """
-
-    name: str
-    queries_in_gallery: bool = False
-    junk: Literal["same_camera", "nothing"] = "same_camera"
-    junk_pids: tuple[int, ...] = (-1,)
-    unmatched: Literal["skip", "error", "zero"] = "skip"
-    average_precision: Literal["standard", "trapezoidal"] = "standard"
-    gallery_shot: Literal["multi", "single"] = "multi"
-    same_camera_penalty: bool = False
-    max_rank: int = 50
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """The scored answer to every query, from which tables, pictures and error analysis are all read.
-
-    Args:
-        average_precision: ``(Q,)`` float64; NaN where the query was not scored.
-        inverse_negative_penalty: ``(Q,)`` float64, mINP's term (Ye et al., TPAMI 2021); NaN likewise.
-        first_match: ``(Q,)`` int64, 1-based rank of the first true match; 0 where the query was not scored.
-        cmc: ``(max_rank,)`` float64, share of the scored queries matched within each rank.
-        top_indices: ``(Q, k)`` int64 gallery rows in ranked order, junk left out; -1 pads a short list.
-        top_distances: ``(Q, k)`` float32, NaN where padded.
-        top_matches: ``(Q, k)`` bool, whether the row shows the same person.
-        protocol: the rules.
-        protocol_line: the printed line: dataset, split, gallery rule, queries scored and skipped, distance, ...
-        match_ranks: ``(P,)`` int64, 1-based ranks of all true matches, query by query, ascending in each; empty
-            under a single gallery shot, where a query has one match a repetition.
-        match_offsets: ``(Q + 1,)`` int64; query ``q`` owns ``match_ranks[match_offsets[q]:match_offsets[q + 1]]``.
-    """
-
-    average_precision: np.ndarray
-    inverse_negative_penalty: np.ndarray
-    first_match: np.ndarray
-    cmc: np.ndarray
-    top_indices: np.ndarray
-    top_distances: np.ndarray
-    top_matches: np.ndarray
-    protocol: Protocol
-    protocol_line: str
-    match_ranks: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    match_offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
-
-    @property
-    def scored(self) -> np.ndarray:
-        """``(Q,)`` bool: which queries count."""
-        return ~np.isnan(self.average_precision)
-
-    @property
-    def mean_average_precision(self) -> float:
-        """MAP over the scored queries, 0..1."""
-        return float(np.nanmean(self.average_precision))
-
-    @property
-    def mean_inverse_negative_penalty(self) -> float:
-        """MINP over the scored queries, 0..1."""
-        return float(np.nanmean(self.inverse_negative_penalty))
-
-    def rank(self, k: int) -> float:
-        """Return CMC at rank ``k`` (1-based); past the end of the curve, its last value."""
-        return float(self.cmc[min(k, len(self.cmc)) - 1])
-
-    def summary(self) -> dict[str, float | int | str]:
-        """Return the headline figures (0..1) together with the protocol line they belong to."""
-        return {
-            "mAP": self.mean_average_precision,
-            "mINP": self.mean_inverse_negative_penalty,
-            "rank1": self.rank(1),
-            "rank5": self.rank(5),
-            "rank10": self.rank(10),
-            "rank20": self.rank(20),
-            "queries_scored": int(self.scored.sum()),
-            "queries_skipped": int((~self.scored).sum()),
-            "protocol": self.protocol_line,
-        }

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from videoreid.cli import main
-from videoreid.metrics import KReciprocal, SpatialTemporalModel, evaluate_features
+from videoreid.metrics import KReciprocal, SpatialTemporalModel, evaluate_features, expand_queries
 from videoreid.retrieval import write_features
 from videoreid.types import Features
 
@@ -101,7 +102,7 @@ def test_single_gallery_shot_has_no_intervals(stored, tmp_path, capsys):
     output = tmp_path / "out"
     assert main(["eval", str(stored), "--protocol", "single_gallery_shot", "--output", str(output)]) == 0
     assert "[    -,     -]" in capsys.readouterr().out
-    assert not (output / "precision_recall.png").exists()
+    assert (output / "precision_recall.png").exists(), "AP is over all kept rows, so there is a curve"
 
 
 def test_bad_input(stored, tmp_path, capsys):
@@ -113,3 +114,17 @@ def test_bad_input(stored, tmp_path, capsys):
     assert "starts from cosine" in capsys.readouterr().err
     assert main(["eval", str(stored), "--expand", "1000"]) == 2
     assert "k is 1000" in capsys.readouterr().err
+
+
+def test_expansion_leaves_the_queries_in_the_gallery_as_they_were(tmp_path, capsys):
+    """Under a protocol with the queries in the gallery, what is asked is expanded, what is searched is not."""
+    query, gallery = world()
+    gallery = gallery.concat(replace(query, camids=query.camids + 1))
+    write_features(tmp_path / "a.h5", query, gallery, protocol="lsvid")
+    assert main(["eval", str(tmp_path / "a.h5"), "--expand", "3", "--output", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["results"]["appearance"]
+    expanded = expand_queries(query, gallery, k=3)
+    expected = evaluate_features(expanded, gallery.concat(query), protocol="lsvid_queries_out")
+    wrong = evaluate_features(expanded, gallery, protocol="lsvid")
+    assert found["mAP"] == expected.mean_average_precision != wrong.mean_average_precision
+    assert "protocol lsvid " in found["protocol"] and "with the queries, not expanded" in found["protocol"]

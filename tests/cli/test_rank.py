@@ -5,9 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from tests.data.datasets.dataset_imitations import IMITATIONS
 from videoreid.cli import main
 from videoreid.errors import ConfigError
+from videoreid.metrics import get_protocol
+from videoreid.models import build_model
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 VIDEO, TRACKS = DATA / "pets_s2l1" / "video.avi", DATA / "pets_s2l1" / "tracks.txt"
@@ -74,3 +78,38 @@ def test_options_reach_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     options = ["--option", "split_id=3", "--option", "clock=sequence"]
     assert main(["rank", "--dataset", "prid2011", "--root", ".", *options, *rest]) == 2
     assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}
+
+
+@pytest.mark.parametrize("dataset", ["mars", "lsvid", "xmars", "dukemtmcvidreid"])
+def test_datasets_are_ranked_by_their_own_protocol(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the published layouts and under the protocols of their own, three of which append the queries."""
+    facts = IMITATIONS[dataset](tmp_path / "root")
+    torch.manual_seed(0)
+    torch.save(build_model("osnet_x0_25", num_classes=1).state_dict(), tmp_path / "w.pth")
+    output = tmp_path / "answer"
+    arguments = ["rank", "--dataset", dataset, "--root", str(tmp_path / "root"), "--model", "osnet_x0_25"]
+    arguments += [
+        "--weights",
+        str(tmp_path / "w.pth"),
+        "--size",
+        "64",
+        "32",
+        "--device",
+        "cpu",
+        "--top",
+        "30",
+    ]
+    assert main([*arguments, "--output", str(output)]) == 0
+    names = {path.name for path in output.iterdir()}
+    assert names == {"metrics.json", "ranking.csv", "ranking.png", "ranking.html"}
+    protocol = json.loads((output / "metrics.json").read_text())["protocol"]
+    assert f"protocol {facts.protocol} " in protocol
+    with (output / "ranking.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert (row["match"] == "1") == (row["pid"] == row["query_pid"])
+    appended = get_protocol(facts.protocol).queries_in_gallery
+    assert {row["found_in"] for row in rows} == ({"gallery", "query"} if appended else {"gallery"})
+    assert protocol in capsys.readouterr().out

@@ -94,10 +94,12 @@ STATE = {
 
 @fmt("weights .pth (zip)", checked=True)
 class WeightsZip:
+    @staticmethod
     def make(folder: Path) -> Path:
         torch.save({"state_dict": STATE}, folder / "w.pth")
         return folder / "w.pth"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.models.checkpoint_file import read_state_dict
 
@@ -106,6 +108,7 @@ class WeightsZip:
 
 @fmt("weights .pth (legacy)")
 class WeightsLegacy:
+    @staticmethod
     def make(folder: Path) -> Path:
         torch.save(STATE, folder / "w.pth", _use_new_zipfile_serialization=False)
         return folder / "w.pth"
@@ -115,6 +118,7 @@ class WeightsLegacy:
 
 @fmt("weights .safetensors (ours)", checked=True)
 class Safetensors:
+    @staticmethod
     def make(folder: Path) -> Path:
         from safetensors.torch import save_file
 
@@ -129,6 +133,7 @@ class Safetensors:
 
 @fmt("weights .safetensors (others')")
 class ForeignSafetensors:
+    @staticmethod
     def make(folder: Path) -> Path:
         from safetensors.torch import save_file
 
@@ -140,6 +145,7 @@ class ForeignSafetensors:
 
 @fmt("training checkpoint", checked=True)
 class Checkpoint:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.engine.checkpointing import save_checkpoint
 
@@ -150,6 +156,7 @@ class Checkpoint:
         }
         return save_checkpoint(state, folder / "checkpoint-00000003.pt")
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.engine.checkpointing import load_checkpoint
 
@@ -158,12 +165,14 @@ class Checkpoint:
 
 @fmt("feature file .h5", checked=True)
 class FeatureFile:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.retrieval import write_features
 
         write_features(folder / "f.h5", features(5), features(9, 1), model="m", details={"flip": "no"})
         return folder / "f.h5"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.retrieval import read_features
 
@@ -175,6 +184,7 @@ class FeatureFile:
 
 @fmt("packed store .h5", checked=True)
 class Store:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.data.packing import pack_splits
 
@@ -183,6 +193,7 @@ class Store:
         pack_splits(Splits("x", train=parts[0], gallery=parts[1]), folder / "s.h5")
         return folder / "s.h5"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.data import FrameReader
         from videoreid.data.stores import packed_splits
@@ -196,6 +207,7 @@ class Store:
 
 @fmt("gallery index .npz", checked=True)
 class Index:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.retrieval import GalleryIndex
 
@@ -204,6 +216,7 @@ class Index:
         index.save(folder / "i.npz")
         return folder / "i.npz"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.retrieval import GalleryIndex
 
@@ -214,6 +227,7 @@ class Index:
 
 @fmt("spatial-temporal model .npz", checked=True)
 class SpatialTemporal:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.metrics import SpatialTemporalModel
 
@@ -225,6 +239,7 @@ class SpatialTemporal:
         model.save(folder / "st.npz")
         return folder / "st.npz"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.metrics import SpatialTemporalModel
 
@@ -248,9 +263,11 @@ def tree(folder: Path, kind: str) -> Path:
 
 def dataset(kind: str, file: str) -> type:
     class Dataset:
+        @staticmethod
         def make(folder: Path) -> Path:
             return tree(folder, kind) / file
 
+        @staticmethod
         def read(path: Path) -> Any:
             from videoreid.data.datasets import build_dataset, build_parsing_dataset
 
@@ -285,6 +302,7 @@ for _name, _kind, _file in (
 
 @fmt("CSV of frames")
 class Table:
+    @staticmethod
     def make(folder: Path) -> Path:
         names = pictures(folder / "own" / "a", 12)
         rows = ["path,pid,camid,tracklet,time,split"]
@@ -294,6 +312,7 @@ class Table:
         (folder / "own" / "frames.csv").write_text("\n".join(rows) + "\n")
         return folder / "own" / "frames.csv"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.data.datasets import build_dataset
 
@@ -302,6 +321,7 @@ class Table:
 
 @fmt("MOT tracks .txt")
 class MotTracks:
+    @staticmethod
     def make(folder: Path) -> Path:
         rows = [
             f"{frame},{track},{10 * track},{5 + frame},20,40,1,-1,-1,-1"
@@ -311,6 +331,7 @@ class MotTracks:
         (folder / "tracks.txt").write_text("\n".join(rows) + "\n")
         return folder / "tracks.txt"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.data import read_tracks
 
@@ -320,11 +341,13 @@ class MotTracks:
 
 def picture(suffix: str) -> type:
     class Picture:
+        @staticmethod
         def make(folder: Path) -> Path:
             image = np.add.outer(np.arange(48), np.arange(24))[..., None] * np.array([1, 2, 3])
             cv2.imwrite(str(folder / f"p{suffix}"), image.astype(np.uint8))
             return folder / f"p{suffix}"
 
+        @staticmethod
         def read(path: Path) -> Any:
             from videoreid.data import FrameReader
 
@@ -339,10 +362,12 @@ for _suffix in (".jpg", ".png", ".bmp", ".webp"):
 
 @fmt("label picture .png")
 class Label:
+    @staticmethod
     def make(folder: Path) -> Path:
         cv2.imwrite(str(folder / "l.png"), np.arange(20, dtype=np.uint8).reshape(4, 5).repeat(6, 0))
         return folder / "l.png"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.data.datasets.parsing import read_label
 
@@ -351,6 +376,7 @@ class Label:
 
 def video(suffix: str, code: str) -> type:
     class Video:
+        @staticmethod
         def make(folder: Path) -> Path:
             path = folder / f"v{suffix}"
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 10, (64, 48))
@@ -362,6 +388,7 @@ def video(suffix: str, code: str) -> type:
             writer.release()
             return path
 
+        @staticmethod
         def read(path: Path) -> Any:
             from videoreid.data.video import iterate_video
 
@@ -376,6 +403,7 @@ for _suffix, _code in ((".avi", "MJPG"), (".mp4", "mp4v")):
 
 @fmt("pack journal", checked=True)
 class Journal:
+    @staticmethod
     def make(folder: Path) -> Path:
         from videoreid.data.packing.spool import Spool
         from videoreid.data.packing.writing import _fingerprint, entry_names
@@ -388,6 +416,7 @@ class Journal:
         (folder / "kept").write_bytes(spool_path(folder / "s.h5").read_bytes())
         return folder / "s.h5.journal"
 
+    @staticmethod
     def read(path: Path) -> Any:
         from videoreid.data import FrameReader
         from videoreid.data.packing import pack_splits

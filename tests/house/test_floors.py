@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "videoreid"
-FLOOR_0 = {"types", "functional", "registry", "errors", "compat", "utils", "_version"}
+FLOOR_0 = {"types", "ranking", "distances", "functional", "registry", "errors", "compat", "utils", "_version"}
 MAY_IMPORT = {
     "data": FLOOR_0,
     "models": FLOOR_0,

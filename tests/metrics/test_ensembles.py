@@ -43,3 +43,14 @@ def test_bad_input():
         ensemble_distances([torch.ones(1, 1), torch.ones(1, 2)])
     with pytest.raises(ProtocolError, match="features 1 and 2 are not of the same tracklets"):
         ensemble_features([features_of(0, 3), features_of(0, 3, count=8)])
+
+
+@pytest.mark.parametrize("normalise", ["none", "range", "mean"])
+def test_half_and_numpy_matrices(normalise):
+    constant, other = np.full((2, 3), 60000, np.float16), np.arange(6, dtype=np.float16).reshape(2, 3)
+    expected = ensemble_distances(
+        [torch.from_numpy(m).double() for m in (constant, other)], normalise=normalise
+    )
+    found = ensemble_distances([constant, other], normalise=normalise)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)

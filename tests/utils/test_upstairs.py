@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from videoreid import utils
-from videoreid.metrics.rerank import re_ranking
+from videoreid.metrics import re_ranking
 
 
 def test_re_ranking_is_found_upstairs():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from videoreid.types import EvaluationProtocol, Ranking, Tracklet
+from videoreid.types import EvaluationProtocol, RankedGallery, Ranking, Tracklet
 
 COLOURS = {1: (250, 10, 10), 2: (10, 250, 10), 3: (10, 10, 250)}
 
@@ -46,5 +46,6 @@ def scene() -> Scene:
         top_matches=np.array([[False, True, False], [True, True, False], [False, False, False]]),
         protocol=EvaluationProtocol("cross_camera"),
         protocol_line="cross_camera | 3 queries, 2 scored & <1 skipped>",
+        gallery=RankedGallery(np.array([2, 1, 2]), np.array([1, 1, 2]), num_queries=3),
     )
     return Scene(ranking, query, gallery)

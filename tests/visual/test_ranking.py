@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.visual.conftest import Scene, read_frames
-from videoreid.errors import ConfigError
+from videoreid.errors import ConfigError, ProtocolError
 from videoreid.visual import StripStyle, draw_ranking, order_queries
 from videoreid.visual.ranking import GREEN, RED
 
@@ -57,11 +57,19 @@ def test_orders(scene: Scene) -> None:
 
 
 def test_a_foreign_gallery_is_refused(scene: Scene, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="names gallery row 2, but the gallery holds 1"):
+    with pytest.raises(ProtocolError, match="a gallery of 3 tracklets, but the given gallery holds 1"):
         draw_ranking(
             scene.ranking, scene.query, scene.gallery[:1], tmp_path / "a.png", read_frames=read_frames
         )
-    with pytest.raises(ConfigError, match="holds 3 queries, got 1"):
+    with pytest.raises(ProtocolError, match="another pid, the first is row 0 with pid 1 instead of 2"):
+        draw_ranking(
+            scene.ranking,
+            scene.query,
+            [scene.gallery[1], scene.gallery[0], scene.gallery[2]],
+            tmp_path / "a.png",
+            read_frames=read_frames,
+        )
+    with pytest.raises(ProtocolError, match="holds 3 queries, got 1"):
         draw_ranking(
             scene.ranking, scene.query[:1], scene.gallery, tmp_path / "a.png", read_frames=read_frames
         )

@@ -1,7 +1,8 @@
-"""``videoreid eval``: from stored features to the table, the figures and the plots, without a model."""
+"""``videoreid eval``: scores, intervals and plots of stored features."""
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("cosine", "euclidean", "squared_euclidean"),
         help="default cosine",
     )
+    _add_refinements(parser)
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FEATURES",
+        help="features of another model: paired test on the same queries",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
+    parser.add_argument(
+        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
+    )
+
+
+def _add_refinements(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerank", action="store_true", help="also score after k-reciprocal re-ranking")
     parser.add_argument("--k1", type=int, default=20, help="of re-ranking (default 20)")
     parser.add_argument("--k2", type=int, default=6, help="of re-ranking (default 6)")
@@ -52,16 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha", type=float, default=0.0, help="exponent of the expansion's weights (default 0)"
-    )
-    parser.add_argument(
-        "--compare",
-        type=Path,
-        metavar="FEATURES",
-        help="features of another model: paired test on the same queries",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
-    parser.add_argument(
-        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
     )
 
 
@@ -87,19 +92,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) -> dict[str, "Ranking"]:
-    from videoreid.metrics import evaluate_features, expand_queries
+    from videoreid.metrics import evaluate_features, expand_queries, get_protocol
 
-    query, details = stored.query, dict(stored.details)
+    query, gallery, rules, details = (
+        stored.query,
+        stored.gallery,
+        get_protocol(protocol),
+        dict(stored.details),
+    )
     if stored.model:
         details = {"model": stored.model, **details}
     if args.expand:
-        query = expand_queries(query, stored.gallery, k=args.expand, alpha=args.alpha)
+        query = expand_queries(query, gallery, k=args.expand, alpha=args.alpha)
         details["query expansion"] = f"k={args.expand} alpha={args.alpha:g}"
+        if rules.queries_in_gallery:  # as they were: what is searched is not expanded
+            gallery, rules = gallery.concat(stored.query), replace(rules, queries_in_gallery=False)
+            details["gallery"] = "with the queries, not expanded"
     return {
         name: evaluate_features(
             query,
-            stored.gallery,
-            protocol=protocol,
+            gallery,
+            protocol=rules,
             distance=args.distance,
             refiners=refiners,
             dataset=stored.dataset,

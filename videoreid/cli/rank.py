@@ -1,4 +1,4 @@
-"""``videoreid rank``: footage or a dataset in, a ranked and drawn answer out."""
+"""``videoreid rank``: rank the tracklets of a video or a dataset, score and draw the result."""
 
 import argparse
 import csv
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--dataset", help="name of a dataset (videoreid data layout lists them)")
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
-    model = parser.add_argument_group("with what")
+    model = parser.add_argument_group("model")
     model.add_argument("--model", required=True, help="network (videoreid models list)")
     model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
     model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     _write(ranking, splits, args.output, args.top)
     summary = ranking.summary()
-    print(_table(ranking, splits.query, splits.gallery, rows=min(10, len(splits.query))))
+    searched = ranking.searched(splits.query, splits.gallery)
+    print(_table(ranking, splits.query, searched, rows=min(10, len(splits.query))))
     print(
         "\n" + "  ".join(f"{key} {summary[key]:.3f}" for key in ("mAP", "mINP", "rank1", "rank5", "rank10"))
     )
@@ -151,29 +152,31 @@ def _write(ranking: "Ranking", splits: "Splits", output: Path, top: int) -> None
 
 
 def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
-    rows: list[list[object]] = [
-        ["query", "query_pid", "query_camid", "rank", "gallery", "pid", "camid", "distance", "match"]
-    ]
+    """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
+    header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
+    rows: list[list[object]] = [[*header.split()]]
+    searched = ranking.searched(splits.query, splits.gallery)
+    is_query, numbers = ranking.origin()
     for row, asked in enumerate(splits.query):
         for rank, index in enumerate(ranking.top_indices[row].tolist()):
             if index >= 0:
-                found = splits.gallery[index]
+                found = searched[index]
+                place = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
                 distance = f"{ranking.top_distances[row, rank]:.6f}"
                 match = int(ranking.top_matches[row, rank])
-                rows.append(
-                    [row, asked.pid, asked.camid, rank + 1, index, found.pid, found.camid, distance, match]
-                )
+                answer = found.pid, found.camid, distance, match, found.frames[0]
+                rows.append([row, asked.pid, asked.camid, rank + 1, *place, *answer])
     return rows
 
 
 def _table(
-    ranking: "Ranking", query: Sequence["Tracklet"], gallery: Sequence["Tracklet"], *, rows: int
+    ranking: "Ranking", query: Sequence["Tracklet"], searched: Sequence["Tracklet"], *, rows: int
 ) -> str:
     """Return the answers to the first queries: ids in ranked order, the true ones marked."""
     lines = [f"{'query':>6} {'id':>6} {'cam':>4} {'AP':>6}  answers (id@camera, * = same person)"]
     for row in range(rows):
         answers = [
-            f"{gallery[index].pid}@{gallery[index].camid}{'*' if ranking.top_matches[row, rank] else ''}"
+            f"{searched[index].pid}@{searched[index].camid}{'*' if ranking.top_matches[row, rank] else ''}"
             for rank, index in enumerate(ranking.top_indices[row].tolist())
             if index >= 0
         ]

@@ -1,27 +1,24 @@
-"""Scores of retrieval and of verification, each with the rules it was made by."""
+"""Scores of retrieval and verification, each with its protocol."""
 
-from videoreid.metrics._st_rerank import JointKReciprocal
-from videoreid.metrics._st_rules import JointRules
-from videoreid.metrics.calibration import (
-    IsotonicCalibration,
-    LogisticCalibration,
-    expected_calibration_error,
-    fit_isotonic,
-    fit_logistic,
-)
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.ensembles import ensemble_distances, ensemble_features
-from videoreid.metrics.evaluation import Refiner, evaluate_distances, evaluate_features
-from videoreid.metrics.open_set import OpenSetScore, detection_identification_rate
 from videoreid.metrics.precision import (
     average_precision,
     cumulative_matching,
     inverse_negative_penalty,
     precision_recall,
 )
-from videoreid.metrics.protocols import PROTOCOLS, get_protocol, list_protocols, protocol_line
 from videoreid.metrics.query_expansion import augment_database, expand_queries
-from videoreid.metrics.rerank import (
+from videoreid.metrics.ranking import (
+    PROTOCOLS,
+    Refiner,
+    evaluate_distances,
+    evaluate_features,
+    get_protocol,
+    list_protocols,
+    protocol_line,
+)
+from videoreid.metrics.reranking import (
     KReciprocal,
     k_reciprocal_rerank,
     k_reciprocal_rerank_blocks,
@@ -35,13 +32,20 @@ from videoreid.metrics.significance import (
     mean_and_spread,
     paired_test,
 )
-from videoreid.metrics.spatial_temporal import SpatialTemporalModel
+from videoreid.metrics.spatial_temporal import JointKReciprocal, JointRules, SpatialTemporalModel
 from videoreid.metrics.verification import (
+    IsotonicCalibration,
+    LogisticCalibration,
+    OpenSetScore,
     PairDistances,
     Roc,
     ThresholdCheck,
     check_threshold,
+    detection_identification_rate,
     equal_error_rate,
+    expected_calibration_error,
+    fit_isotonic,
+    fit_logistic,
     pair_distances,
     roc_curve,
     score_histograms,

@@ -1,11 +1,10 @@
-"""The two metric functions of torchreid, under their own names and with its rules."""
+"""torchreid's two metric functions, with its names and rules."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from videoreid.functional import pairwise_distance
-from videoreid.metrics.evaluation import evaluate_distances
+from videoreid.distances import pairwise_distance
+from videoreid.metrics.ranking.evaluation import evaluate_distances
 from videoreid.types import EvaluationProtocol
 
 __all__ = ["compute_distance_matrix", "evaluate_rank"]
@@ -14,7 +13,7 @@ __all__ = ["compute_distance_matrix", "evaluate_rank"]
 def compute_distance_matrix(input1: Tensor, input2: Tensor, metric: str = "euclidean") -> Tensor:
     """Return the distance matrix as torchreid does: its "euclidean" is the SQUARED Euclidean distance.
 
-    The order of the gallery is the same; thresholds are not. `functional.pairwise_distance` says what it means.
+    The order of the gallery is the same; thresholds are not. `pairwise_distance` says what it means.
 
     Args:
         input1: ``(N, D)`` float.
@@ -52,7 +51,8 @@ def evaluate_rank(
         q_camids: ``(Q,)`` integers.
         g_camids: ``(G,)`` integers.
         max_rank: length of the curve.
-        use_metric_cuhk03: score by single gallery shot.
+        use_metric_cuhk03: the CMC is the mean over random galleries of one row per person. mAP is over all kept rows,
+            as in torchreid.
         use_cython: accepted, unused.
 
     Returns:
@@ -68,6 +68,5 @@ def evaluate_rank(
         gallery_shot="single" if use_metric_cuhk03 else "multi",
         max_rank=max_rank,
     )
-    arrays = (np.asarray(torch.as_tensor(ids)) for ids in (q_pids, g_pids, q_camids, g_camids))
-    ranking = evaluate_distances(distmat, *arrays, protocol=rules, top_k=0)
+    ranking = evaluate_distances(distmat, q_pids, g_pids, q_camids, g_camids, protocol=rules, top_k=0)
     return ranking.cmc.astype(np.float32), ranking.mean_average_precision

@@ -1,4 +1,4 @@
-"""Several models, one ranking: weighted sums of distances, or features set side by side."""
+"""Ensembles of models: weighted means of distances, or concatenated features."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.types import Features
+from videoreid.utils.arrays import as_tensor
 
 __all__ = ["ensemble_distances", "ensemble_features"]
 
 
 def ensemble_distances(
-    distances: Sequence[Tensor],
+    distances: Sequence[Tensor | np.ndarray],
     *,
     weights: Sequence[float] | None = None,
     normalise: Literal["none", "range", "mean"] = "none",
@@ -30,20 +31,23 @@ def ensemble_distances(
             each by its mean.
 
     Returns:
-        ``(Q, G)``.
+        ``(Q, G)``, at least float32.
 
     Raises:
-        ProtocolError: shapes differ.
+        ProtocolError: shapes differ, or a matrix does not hold numbers.
         ConfigError: weights or normalisation make no sense.
     """
     shares = _shares(weights, len(distances))
-    shapes = {tuple(matrix.shape) for matrix in distances}
+    matrices = [as_tensor("distances", matrix) for matrix in distances]
+    # in float16 the small divisors below are 0
+    matrices = [m.float() if not m.is_floating_point() or m.itemsize == 2 else m for m in matrices]
+    shapes = {tuple(matrix.shape) for matrix in matrices}
     if len(shapes) != 1:
         raise ProtocolError(
             f"distances of shapes {sorted(shapes)}: all must be of the same queries and gallery"
         )
-    total = torch.zeros_like(distances[0])
-    for matrix, share in zip(distances, shares, strict=True):
+    total = torch.zeros_like(matrices[0])
+    for matrix, share in zip(matrices, shares, strict=True):
         if normalise == "none":
             total.add_(matrix, alpha=share)
         elif normalise == "range":

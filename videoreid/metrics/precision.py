@@ -61,7 +61,7 @@ def inverse_negative_penalty(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarr
 
 
 def cumulative_matching(first_match: np.ndarray, queries: int, max_rank: int) -> np.ndarray:
-    """Return the share of ``queries`` whose first match stands within each rank ``1 .. max_rank``.
+    """Return the share of ``queries`` whose first match is within each rank ``1 .. max_rank``.
 
     A gallery smaller than ``max_rank`` needs no care: the curve has reached its last value by then.
 

@@ -1,4 +1,4 @@
-"""Let near neighbours speak too: query expansion, and the same for every gallery row."""
+"""Query expansion and database augmentation."""
 
 from dataclasses import replace
 
@@ -19,7 +19,8 @@ def expand_queries(query: Features, gallery: Features, *, k: int = 5, alpha: flo
 
     A neighbour of cosine similarity ``s`` weighs ``max(s, 0) ** alpha``, the query itself 1: ``alpha = 0`` is the
     average query expansion, ``alpha = 3`` the usual weighted form. No label is used; a protocol's junk may be
-    among the neighbours, as in use it would be.
+    among the neighbours, as in use it would be. Under a protocol with the queries in the gallery append the original
+    queries yourself and score by ``replace(protocol, queries_in_gallery=False)``: the gallery is not expanded.
 
     Args:
         query: Q tracklets.

@@ -1,4 +1,4 @@
-"""How sure a score is, and whether one model is really better than another on the same queries."""
+"""Confidence intervals of scores, and paired tests of two models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

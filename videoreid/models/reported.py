@@ -17,7 +17,7 @@ class ReportedResult:
         dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
-        protocol: named as in `videoreid.metrics.protocols`, or "not stated".
+        protocol: named as in `videoreid.metrics.list_protocols`, or "not stated".
         distance: by which the gallery was ranked.
         remark: of training and test, as far as the score depends on it.
         source: where it is reported.

@@ -29,7 +29,7 @@ class PublishedResult:
         dataset: the test dataset.
         rank1: in per cent.
         mAP: in per cent.
-        protocol: named as in `videoreid.metrics.protocols`.
+        protocol: named as in `videoreid.metrics.list_protocols`.
         distance: by which the gallery was ranked.
     """
 

@@ -26,7 +26,7 @@ __all__ = [
     "sha256_of",
 ]
 
-_UPSTAIRS = {"FeatureExtractor": "videoreid.engine.extractor", "re_ranking": "videoreid.metrics.rerank"}
+_UPSTAIRS = {"FeatureExtractor": "videoreid.engine.extractor", "re_ranking": "videoreid.metrics"}
 
 
 def __getattr__(name: str) -> Any:

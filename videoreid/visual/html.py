@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from videoreid.errors import ConfigError
 from videoreid.types import Ranking, Tracklet
 from videoreid.utils import atomic_write_text
-from videoreid.visual.ranking import StripStyle, check_same_size
+from videoreid.visual.ranking import StripStyle, searched_tracklets
 from videoreid.visual.strips import FrameReading, pick_frames, tracklet_strip
 
 __all__ = ["write_ranking_html"]
@@ -37,9 +37,9 @@ def write_ranking_html(
     Every tracklet is stored once, as a JPEG strip inside the file, however often it is an answer.
 
     Args:
-        ranking: the scored answers; its ``top_indices`` are rows of ``gallery``.
-        query: the queries, in the order of the ranking.
-        gallery: the gallery, in the order of the ranking.
+        ranking: the scored answers.
+        query: Q tracklets, in the order of the ranking.
+        gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
         path: the page to write; an existing one is replaced.
         read_frames: reads frame keys into RGB images.
         rows: queries to show; the first 200 by default, since a page of thousands is slow to open.
@@ -47,16 +47,17 @@ def write_ranking_html(
         style: frames per strip and their size.
 
     Raises:
-        ConfigError: ranking and tracklets do not belong together, or there is nothing to show.
+        ConfigError: there is nothing to show.
+        ProtocolError: ranking and tracklets do not belong together.
     """
     style = style or StripStyle(frames=8, size=(128, 64))
-    check_same_size(ranking, query, gallery)
+    searched = searched_tracklets(ranking, query, gallery)
     chosen = [int(row) for row in (range(min(200, len(query))) if rows is None else rows)]
     if not chosen:
         raise ConfigError("no query to show: the query list, or the rows asked for, are empty")
     shown = sorted({int(index) for row in chosen for index in ranking.top_indices[row, :top_k] if index >= 0})
     styles = [_sprite(f"q{row}", query[row], read_frames, style) for row in chosen]
-    styles += [_sprite(f"g{index}", gallery[index], read_frames, style) for index in shown]
+    styles += [_sprite(f"g{index}", searched[index], read_frames, style) for index in shown]
     height, width = style.size
     values = {
         "TITLE": f"Ranking of {len(chosen)} queries",
@@ -66,7 +67,7 @@ def write_ranking_html(
         "SCORES": _scores(ranking),
         "PROTOCOL": html.escape(ranking.protocol_line),
         "STYLES": "\n".join(styles),
-        "ROWS": "\n".join(_row(ranking, row, query, gallery, top_k, style) for row in chosen),
+        "ROWS": "\n".join(_row(ranking, row, query, searched, top_k, style) for row in chosen),
     }
     page = resources.files("videoreid.visual").joinpath("ranking_page.html").read_text("utf-8")
     # one pass over the page, so that a value can never be taken for a placeholder

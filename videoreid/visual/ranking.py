@@ -65,9 +65,9 @@ def draw_ranking(
     """Write the ranking as a PNG: green frames a hit, red a miss; camera and distance stand under each strip.
 
     Args:
-        ranking: the scored answers; its ``top_indices`` are rows of ``gallery``.
-        query: the queries, in the order of the ranking.
-        gallery: the gallery, in the order of the ranking.
+        ranking: the scored answers.
+        query: Q tracklets, in the order of the ranking.
+        gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
         path: the picture to write; an existing one is replaced.
         read_frames: reads frame keys into RGB images.
         rows: queries to draw, in this order; the first 20 by default.
@@ -75,16 +75,17 @@ def draw_ranking(
         style: size of the strips.
 
     Raises:
-        ConfigError: ranking and tracklets do not belong together, or there is nothing to draw.
+        ConfigError: there is nothing to draw, or the ending of ``path`` is not that of a picture.
+        ProtocolError: ranking and tracklets do not belong together.
     """
     import cv2
 
     style = style or StripStyle()
-    check_same_size(ranking, query, gallery)
+    searched = searched_tracklets(ranking, query, gallery)
     chosen = np.arange(min(20, len(query))) if rows is None else np.asarray(rows, dtype=np.int64)
     if chosen.size == 0:
         raise ConfigError("no query to draw: the query list, or the rows asked for, are empty")
-    lines = [_query_row(ranking, int(row), query, gallery, read_frames, top_k, style) for row in chosen]
+    lines = [_query_row(ranking, int(row), query, searched, read_frames, top_k, style) for row in chosen]
     footer = np.full((2 * _LABEL_HEIGHT, lines[0].shape[1], 3), 255, np.uint8)
     summary = ranking.summary()
     _write(
@@ -99,19 +100,18 @@ def draw_ranking(
             raise ConfigError(f"cannot write {path}: choose a name that ends in .png or .jpg")
 
 
-def check_same_size(ranking: Ranking, query: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> None:
-    """Raise ConfigError unless the ranking can belong to these tracklets."""
-    if len(query) != len(ranking.average_precision):
-        raise ConfigError(
-            f"the ranking holds {len(ranking.average_precision)} queries, got {len(query)} tracklets"
-        )
-    largest = int(ranking.top_indices.max(initial=-1))
-    if largest >= len(gallery):
-        raise ConfigError(
-            f"the ranking names gallery row {largest}, but the gallery holds {len(gallery)} tracklets"
-        )
+def searched_tracklets(
+    ranking: Ranking, query: Sequence[Tracklet], gallery: Sequence[Tracklet]
+) -> tuple[Tracklet, ...]:
+    """Return the tracklets that the rows of the ranking are.
+
+    Raises:
+        ConfigError: the ranking kept no answers.
+        ProtocolError: ranking and tracklets do not belong together.
+    """
     if ranking.top_indices.shape[1] == 0:
         raise ConfigError("the ranking kept no answers to draw: evaluate with top_k of 1 or more")
+    return ranking.searched(query, gallery)
 
 
 def _query_row(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from videoreid.errors import ConfigError
-from videoreid.metrics.spatial_temporal import SpatialTemporalModel
+from videoreid.metrics import SpatialTemporalModel
 from videoreid.utils import atomic_path
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from tests.data.datasets.dataset_imitations import IMITATIONS, OWN_TESTS, Facts
 from videoreid.data.datasets import DATASETS, build_dataset, dataset_info, list_datasets, list_infos
 from videoreid.errors import DatasetError
-from videoreid.metrics.protocols import PROTOCOLS
+from videoreid.metrics import PROTOCOLS
 from videoreid.types import Splits, Tracklet
 
 NAMES = sorted(IMITATIONS)

@@ -12,7 +12,7 @@ from torch import nn
 from videoreid.engine import extract_features
 from videoreid.errors import ConfigError
 from videoreid.functional import pairwise_distance
-from videoreid.metrics import evaluate_rank, re_ranking
+from videoreid.metrics import evaluate_rank, list_protocols, re_ranking
 from videoreid.models import build_model
 from videoreid.optim import build_lr_scheduler, build_optimizer
 from videoreid.torchreid.engine import (
@@ -148,3 +148,50 @@ def test_errors(world, tmp_path):
         subject.run(tmp_path, max_epoch=1, rernak=True)
     with pytest.raises(ConfigError, match="has no layer fc"):
         subject.run(tmp_path, max_epoch=1, fixbase_epoch=1, open_layers=["fc"])
+
+
+@pytest.mark.parametrize("protocol", list_protocols())
+def test_visrank_draws_the_tracklets_that_were_ranked(world, tmp_path, protocol):
+    """Also where the protocol puts the queries into the gallery."""
+    data = world.Clips(5, 4)
+    clips = [data[i] for i in range(len(data))]
+    asked: list[str] = []
+
+    def read(keys):
+        asked.extend(keys)
+        return [np.full((8, 4, 3), 128, np.uint8) for _ in keys]
+
+    class Part(list):
+        reader = SimpleNamespace(read=read)
+
+        def __init__(self, rows):
+            super().__init__(clips[i]._replace(index=torch.tensor(n)) for n, i in enumerate(rows))
+            self.tracklets = [data.tracklets[i] for i in rows]
+
+    parts = {"query": Part(range(10)), "gallery": Part(range(10, 20))}
+    subject = make(world)
+    subject.datamanager.test_loader["tiny"] = {name: world.loader(part) for name, part in parts.items()}
+    subject.datamanager.test_splits = {"tiny": SimpleNamespace(protocol=protocol)}
+    ranking = subject.run(tmp_path, test_only=True, visrank=True, visrank_topk=4)["tiny"]
+    assert ranking.protocol.name == protocol
+    assert (tmp_path / "visrank_tiny.png").stat().st_size > 1000
+    searched = [*parts["gallery"].tracklets]
+    searched += parts["query"].tracklets if ranking.protocol.queries_in_gallery else []
+    expected = []
+    for tracklet, line in zip(parts["query"].tracklets, ranking.top_indices, strict=True):
+        expected += [tracklet.frames[0], *(searched[row].frames[0] for row in line if row >= 0)]
+    assert asked == expected
+    found = np.array([t.pid for t in searched])[ranking.top_indices] == [
+        [t.pid] for t in parts["query"].tracklets
+    ]
+    np.testing.assert_array_equal(found & (ranking.top_indices >= 0), ranking.top_matches)
+
+
+def test_use_metric_cuhk03_has_torchreids_mean_ap(world, tmp_path):
+    subject = make(world)
+    loader = with_chance_labels(world)
+    subject.datamanager.test_loader["tiny"] = {"query": loader, "gallery": loader}
+    single = subject.run(tmp_path, test_only=True, use_metric_cuhk03=True)["tiny"]
+    plain = subject.run(tmp_path, test_only=True)["tiny"]
+    assert single.mean_average_precision == plain.mean_average_precision
+    assert single.rank(1) != plain.rank(1)

@@ -1,0 +1,97 @@
+"""Query-gallery pairs of the same person: true matches and junk."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoreid.errors import ProtocolError
+from videoreid.types import EvaluationProtocol
+from videoreid.utils.arrays import as_ids
+
+__all__ = ["SamePersonPairs", "check_ids", "same_person_pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class SamePersonPairs:
+    """Every (query, gallery row) of the same person, sorted by query, then by gallery row.
+
+    Args:
+        queries: ``(P,)`` int64.
+        rows: ``(P,)`` int64.
+        is_match: ``(P,)`` bool; the others are junk.
+        num_queries: Q.
+        excluded: ``(E,)`` int64 gallery rows that no query may see.
+    """
+
+    queries: np.ndarray
+    rows: np.ndarray
+    is_match: np.ndarray
+    num_queries: int
+    excluded: np.ndarray
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """``(Q + 1,)`` where the pairs of each query begin."""
+        return np.searchsorted(self.queries, np.arange(self.num_queries + 1))
+
+    @property
+    def match_offsets(self) -> np.ndarray:
+        """``(Q + 1,)`` where the matches of each query begin among all matches."""
+        return np.searchsorted(self.queries[self.is_match], np.arange(self.num_queries + 1))
+
+
+def check_ids(name: str, values: object, length: int) -> np.ndarray:
+    """Return ids as an int64 array of the expected length.
+
+    Raises:
+        ProtocolError: they are not integers of 64 bits, or not as many.
+    """
+    array = as_ids(name, values)
+    if array.shape != (length,):
+        raise ProtocolError(
+            f"{name} has shape {array.shape}, expected ({length},): one id per row of the distances"
+        )
+    return array
+
+
+def same_person_pairs(
+    q_pids: np.ndarray,
+    g_pids: np.ndarray,
+    q_camids: np.ndarray,
+    g_camids: np.ndarray,
+    protocol: EvaluationProtocol,
+) -> SamePersonPairs:
+    """Join queries and gallery on the person, in time and memory linear in the number of pairs.
+
+    Args:
+        q_pids: ``(Q,)`` int64.
+        g_pids: ``(G,)`` int64.
+        q_camids: ``(Q,)`` int64.
+        g_camids: ``(G,)`` int64.
+        protocol: says what is junk.
+
+    Raises:
+        ProtocolError: query or gallery is empty, or the protocol needs cameras that are unknown (-1).
+    """
+    if len(q_pids) == 0 or len(g_pids) == 0:
+        raise ProtocolError(
+            f"nothing to score: {len(q_pids)} queries and {len(g_pids)} gallery rows; each needs one or more"
+        )
+    kept = ~np.isin(g_pids, protocol.junk_pids)
+    if protocol.junk == "same_camera" or protocol.same_camera_penalty:
+        unknown = int((q_camids < 0).sum()), int((g_camids[kept] < 0).sum())
+        if any(unknown):
+            raise ProtocolError(
+                f"protocol {protocol.name!r} compares cameras, but {unknown[0]} queries and {unknown[1]} gallery rows "
+                "have camera -1 (unknown); give camera numbers or use protocol 'no_cameras'"
+            )
+    order = np.flatnonzero(kept)
+    order = order[np.argsort(g_pids[order], kind="stable")]  # by person, then by row
+    start = np.searchsorted(g_pids[order], q_pids, side="left")
+    counts = np.searchsorted(g_pids[order], q_pids, side="right") - start
+    queries = np.repeat(np.arange(len(q_pids)), counts)
+    within = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = order[np.repeat(start, counts) + within]
+    other_camera = q_camids[queries] != g_camids[rows]
+    is_match = other_camera | (protocol.junk == "nothing")
+    return SamePersonPairs(queries, rows, is_match, len(q_pids), np.flatnonzero(~kept))

@@ -1,0 +1,11 @@
+"""The spatial-temporal metric: appearance joined with the time that people take between cameras."""
+
+from videoreid.metrics.spatial_temporal.model import SpatialTemporalModel
+from videoreid.metrics.spatial_temporal.reranking import JointKReciprocal
+from videoreid.metrics.spatial_temporal.rules import JointRules
+
+__all__ = [
+    "JointKReciprocal",
+    "JointRules",
+    "SpatialTemporalModel",
+]
