@@ -13,6 +13,7 @@ __all__ = [
     "UnknownNameError",
     "VideoReIDError",
     "WeightsError",
+    "WorkerError",
 ]
 
 
@@ -62,6 +63,10 @@ class CheckpointError(WeightsError):
 
 class TrainingError(VideoReIDError, RuntimeError):
     """Training cannot go on: a loss is NaN or infinite; the message names the batch."""
+
+
+class WorkerError(VideoReIDError, RuntimeError):
+    """A process that reads for a loader has died: killed, mostly for memory; the message says what is known."""
 
 
 class MissingExtraError(VideoReIDError, ImportError):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,12 @@ def test_bad_arguments(
 def test_datasets_are_ranked_by_their_own_protocol(
     dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the published layouts and under the protocols of their own, three of which append the queries."""
+    """In the published layouts and under the protocols of their own, three of which append the queries; no network."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a network call")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     facts = IMITATIONS[dataset](tmp_path / "root")
     torch.manual_seed(0)
     torch.save(build_model("osnet_x0_25", num_classes=1).state_dict(), tmp_path / "w.pth")

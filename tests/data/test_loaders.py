@@ -1,15 +1,17 @@
+import os
+import signal
 import time
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import RandomSampler
+from torch.utils.data import RandomSampler, get_worker_info
 
 from videoreid.data.clips import ClipDataset
 from videoreid.data.loaders import ClipLoader, eval_loader, train_loader
 from videoreid.data.samplers import PKSampler
-from videoreid.data.transforms import build_transform
-from videoreid.errors import ConfigError
+from videoreid.data.transforms import ClipTransform, build_transform
+from videoreid.errors import ConfigError, WorkerError
 from videoreid.types import Clip
 
 SMALL = build_transform("strong", (32, 16), train=True)
@@ -207,3 +209,38 @@ def test_a_batch_size_that_is_not_the_samplers_is_refused(make_tracklets) -> Non
         ClipLoader(
             ClipDataset(tracklets), batch_size=8, sampler=PKSampler(tracklets, batch_size=4, instances=2)
         )
+
+
+class Fatal(ClipTransform):
+    """A transform that kills the worker it runs in, or raises."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__([])
+        self.how = how
+
+    def __call__(self, frames, *args, **kwargs):
+        if self.how == "raise":
+            raise RuntimeError("of the user's own")
+        if get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(frames, *args, **kwargs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills a process by a POSIX signal")
+@pytest.mark.parametrize("training", [False, True])
+def test_a_worker_that_dies_is_an_error_of_the_library(make_tracklets, training: bool) -> None:
+    tracklets = make_tracklets(identities=4, cameras=2, length=4)
+
+    def read(how: str) -> None:
+        options = {"num_frames": 2, "transform": Fatal(how), "workers": 2}
+        if training:
+            loader = train_loader(tracklets, batch_size=4, instances=2, **options)
+        else:
+            loader = eval_loader(tracklets, batch_size=4, **options)
+        for _ in loader:
+            pass
+
+    with pytest.raises(WorkerError, match=r"a worker process of the loader has died \(.*fewer workers"):
+        read("die")
+    with pytest.raises(RuntimeError, match="of the user's own"):
+        read("raise")

@@ -436,6 +436,16 @@ def test_an_unknown_entry_is_named(splits: Splits, tmp_path: Path) -> None:
         FrameReader().read([f"{tmp_path / 's.h5'}::nobody.jpg"])
 
 
+def test_what_a_kill_left_beside_a_finished_store_is_removed(splits: Splits, tmp_path: Path) -> None:
+    store = tmp_path / "s.h5"
+    pack_splits(splits, store)
+    for path in (spool_path(store), journal_path(store), tmp_path / "s.h5.assembling"):
+        path.write_bytes(b"left")
+    with pytest.raises(ConfigError, match="exists"):
+        pack_splits(splits, store)
+    assert {path.name for path in tmp_path.iterdir()} == {"crops", "s.h5"}
+
+
 def test_arguments_that_make_no_sense_are_refused(splits: Splits, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.h5"):
         pack_splits(splits, tmp_path / "store.zip")

@@ -1,6 +1,8 @@
 import copy
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,7 +193,7 @@ def test_other_float_types(extractor, change):
 
 
 def test_errors(extractor, tmp_path):
-    with pytest.raises(FrameError, match="cannot be decoded"):
+    with pytest.raises(FrameError, match=r"cannot read frame .*absent"):
         extractor(str(tmp_path / "absent.jpg"))
     with pytest.raises(ConfigError, match=r"expected paths.*got torch.uint8 of shape \(64, 32\)"):
         extractor(torch.zeros(64, 32, dtype=torch.uint8))
@@ -236,3 +238,27 @@ def test_weights_of_another_width_are_refused(tmp_path):
     torch.save(build_model("osnet_x1_0", 4101).state_dict(), tmp_path / "osnet_x0_25_msmt17.pt")
     with pytest.raises(WeightsError, match="is of another network"):
         FeatureExtractor("osnet_x0_25", str(tmp_path / "osnet_x0_25_msmt17.pt"), device="cpu")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of other bytes than UTF-8")
+def test_pictures_are_read_as_everywhere(tmp_path):
+    """A cut picture is refused, a pipe is not waited for, and a folder whose name is not UTF-8 is a folder."""
+    import cv2
+
+    from videoreid.engine.images import _decode
+
+    data = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8))[
+        1
+    ].tobytes()
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(data)
+    assert _decode(folder / "a.jpg").shape == (3, 64, 32)
+    (folder / "a.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(FrameError, match="cut off"):
+        _decode(folder / "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(FrameError, match="a pipe or a device"):
+        _decode(tmp_path / "pipe.jpg")
+    with pytest.raises(FrameError, match="cannot read frame"):
+        _decode(tmp_path / "absent.jpg")

@@ -180,7 +180,8 @@ def main() -> int:
                 if column != "different" or FORMATS[name].checked:
                     print(f"   {column} {number}: {text}", file=sys.stderr, flush=True)
     print(table(outcomes))
-    return int(any(bad(name, outcome) for name, outcome in outcomes.items()))
+    wrong = {name: bad(name, outcome) for name, outcome in outcomes.items()}
+    return int(any(wrong.values()))
 
 
 def bad(name: str, outcome: Outcome) -> list[tuple[str, int, str]]:

@@ -70,7 +70,7 @@ def test_saved_index_answers_the_same(tmp_path):
         np.testing.assert_array_equal(before, after)
     assert loaded.add(features_of(1)).tolist() == [20]
     (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(DatasetError, match="cannot be read as a gallery index"):
+    with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):
         GalleryIndex.load(tmp_path / "bad.npz")
 
 
@@ -188,7 +188,7 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
     path = tmp_path / "bad.npz"
     for cut in range(0, len(whole), 97):
         path.write_bytes(whole[:cut])
-        with pytest.raises(DatasetError, match="cannot be read as a gallery index"):
+        with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):
             GalleryIndex.load(path)
     data = dict(np.load(good))
     for change in (
@@ -203,7 +203,7 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
         {"pids": data["pids"].astype(float)},
     ):
         np.savez(path, **{**data, **change})
-        with pytest.raises(DatasetError, match="cannot be read as a gallery index"):
+        with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):
             GalleryIndex.load(path)
     np.savez(path, **{**data, "version": 9})
     with pytest.raises(DatasetError, match="is of version 9, this library reads up to 1"):

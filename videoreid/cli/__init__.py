@@ -6,6 +6,7 @@ heavy inside ``run``, so that ``videoreid --help`` answers at once.
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     args = parser.parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that is not UTF-8 is printed with its bytes escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(args.run(args))
     except VideoReIDError as error:
@@ -47,7 +51,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, reason: str) -> int:
-    # a name that is not UTF-8 cannot be printed as it is
-    text = f"videoreid {command}: {reason}".encode(errors="backslashreplace").decode()
-    print(text, file=sys.stderr)
+    print(f"videoreid {command}: {reason}", file=sys.stderr)
     return 2

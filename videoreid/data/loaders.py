@@ -1,5 +1,6 @@
 """Loaders: P x K batches for training, every clip once for evaluation."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -11,11 +12,15 @@ from videoreid.data.clips import ClipDataset
 from videoreid.data.samplers import PKSampler
 from videoreid.data.sampling import SamplingRule
 from videoreid.data.transforms import ClipTransform, build_transform
-from videoreid.errors import ConfigError
+from videoreid.errors import ConfigError, WorkerError
 from videoreid.types import Clip, Tracklet
 from videoreid.utils import seed_worker
 
 __all__ = ["ClipLoader", "eval_loader", "train_loader"]
+
+_DEAD_WORKER = re.compile(
+    r"DataLoader worker \(pid"
+)  # not "in DataLoader worker process": an error raised there
 
 
 class ClipLoader(DataLoader[Clip]):
@@ -29,6 +34,7 @@ class ClipLoader(DataLoader[Clip]):
 
     Raises:
         ConfigError: a batch size that is not the sampler's.
+        WorkerError: while it is read: a worker was killed.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class ClipLoader(DataLoader[Clip]):
         sampler = self.sampler
         if not isinstance(sampler, PKSampler):
             self._done = 0
-            for batch in super().__iter__():
+            for batch in self._guarded(super().__iter__()):
                 self._done += 1
                 yield batch
             return
@@ -70,7 +76,7 @@ class ClipLoader(DataLoader[Clip]):
         running, self._running = self._running, None  # not put back where the consumer stops early
         if running is None or self._read != (present[0], present[1] - 1) or not sampler.follows_on():
             running = super().__iter__()
-        for batch in islice(running, count):
+        for batch in self._guarded(islice(running, count)):
             self._done += 1
             yield batch
         self._running, self._read = running, present
@@ -104,6 +110,19 @@ class ClipLoader(DataLoader[Clip]):
         """Go on where `state_dict` was taken: the next pass gives the rest of that epoch."""
         self._resumable().load_state_dict(state)
         self._done = state["batches_done"]
+
+    def _guarded(self, batches: Iterator[Clip]) -> Iterator[Clip]:
+        """Yield batches; the death of a worker, of which PyTorch tells in several ways, becomes one error."""
+        try:
+            yield from batches
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and not _DEAD_WORKER.search(str(error)):
+                raise
+            self._iterator = None  # its other workers are of no use; the next pass starts new ones
+            raise WorkerError(
+                f"a worker process of the loader has died ({' '.join(str(error).split()) or type(error).__name__}); "
+                "mostly it was killed for memory: take fewer workers, or smaller batches"
+            ) from error
 
     def _resumable(self) -> PKSampler:
         if not isinstance(self.sampler, PKSampler):

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoreid.errors import ConfigError, FrameError
+from videoreid.errors import ConfigError
+from videoreid.utils.pictures import decode_frame, read_bytes
 
 __all__ = ["to_pixels"]
 
@@ -76,12 +77,7 @@ def _read(image: Any, place: int) -> Tensor:
 
 
 def _decode(path: Path) -> Tensor:
-    import cv2
-
-    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if decoded is None:
-        raise FrameError(f"{path} is missing or cannot be decoded as an image")
-    return torch.from_numpy(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+    return torch.from_numpy(decode_frame(read_bytes(path), str(path))).permute(2, 0, 1)
 
 
 def _resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:

@@ -141,3 +141,9 @@ def test_a_binary_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DatasetError, match="line 1: byte 0x00 is not UTF-16"):
         read_lines(tmp_path / "list.txt", "lsvid")
+
+
+@pytest.mark.parametrize("name", ["a/" + "9" * 300 + ".png", "a\0b.png"])
+def test_a_path_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(DatasetError, match=r"list, line 3: path .* is none that a file can have"):
+        check_inside(name, "list, line 3")

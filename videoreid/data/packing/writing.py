@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from videoreid.data.keys import packed_key, parse_key
 from videoreid.data.packing.encoding import Encoding, encode_frame
 from videoreid.data.packing.spool import Spool
 from videoreid.data.packing.verifying import verify_store
-from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, lock_path
+from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, journal_path, lock_path, spool_path
 from videoreid.data.stores.reading import open_store, packed_splits, read_packed
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
@@ -67,6 +68,7 @@ def pack_splits(
     if store.suffix not in (".h5", ".hdf5"):
         raise ConfigError(f"a store ends in .h5 (or .hdf5), {store} does not")
     if store.exists():
+        _remove_leftovers(store)
         raise ConfigError(f"{store} exists: delete it, or choose another name")
     keys = list(dict.fromkeys(key for part in _PARTS for t in getattr(splits, part) for key in t.frames))
     if not keys:
@@ -82,6 +84,13 @@ def pack_splits(
     except LockedError as error:
         raise DatasetError(f"{error}: let it finish, or stop it; then pack again") from None
     return packed_splits(store)
+
+
+def _remove_leftovers(store: Path) -> None:
+    """Delete the half-written files beside a finished store: its process was killed after it had renamed the store."""
+    with suppress(LockedError), only_one(lock_path(store), what=f"packing {store}", wait=False):
+        for path in (spool_path(store), journal_path(store), store.with_name(f"{store.name}.assembling")):
+            path.unlink(missing_ok=True)
 
 
 def _write(

@@ -25,6 +25,7 @@ IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _ARCHIVES = (".7z", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 _DIGITS = re.compile(r"(\d+)")
 _MOST_DIGITS = 1000
+_LONGEST_NAME = 255  # letters of one part of a path
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -121,7 +122,7 @@ def check_inside(name: str, where: str) -> str:
         where: which list and line, for the message.
 
     Raises:
-        DatasetError: the path is empty, absolute, or climbs out with ``..``.
+        DatasetError: the path is empty, absolute, climbs out with ``..``, or is none that a file can have.
     """
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if not name or posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
@@ -129,6 +130,8 @@ def check_inside(name: str, where: str) -> str:
             f"{where}: path {name!r} leaves the root of the dataset; "
             "expected a relative path below it, without '..'"
         )
+    if "\0" in name or max(map(len, posix.parts), default=0) > _LONGEST_NAME:
+        raise DatasetError(f"{where}: path {name[:60]!r} ... is none that a file can have")
     return name
 
 
