@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutants import mutate  # noqa: E402
-from readers import FORMATS, Format  # noqa: E402
+from mutants import mutate
+from readers import FORMATS, Format
 
 __all__ = ["COLUMNS", "Outcome", "run_format", "table"]
 

@@ -1,7 +1,6 @@
 """Read a file of weights without running any code that it may contain."""
 
 import argparse
-import json
 import pickle
 import pickletools
 import re

@@ -21,7 +21,7 @@ __all__ = ["FeatureFile", "read_features", "write_features"]
 
 _FORMAT, _VERSION = "videoreid features", 2
 _REMEDY = "extract the features again"
-_ARRAYS = ("pids", "camids", "times", "end_times")
+_ARRAYS = ("pids", "camids", "times", "end_times", "clothes")
 
 
 @dataclass(frozen=True, eq=False)

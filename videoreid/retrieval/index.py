@@ -2,11 +2,9 @@
 
 import os
 import threading
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -19,24 +17,13 @@ from videoreid.errors import ConfigError, DatasetError, ProtocolError
 from videoreid.types import Features
 from videoreid.utils import atomic_path
 from videoreid.utils.arrays import as_ids, as_tensor
+from videoreid.utils.zips import read_npz
 
 __all__ = ["GalleryIndex", "SearchResult"]
 
 _BLOCK_ELEMENTS = 8 << 20
 _VERSION = 1
-_DAMAGE = (
-    OSError,
-    KeyError,
-    ValueError,
-    IndexError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    NotImplementedError,
-    BadZipFile,
-    zlib.error,
-)
-"""What NumPy and zipfile raise for files that are no, or no whole, ``.npz``."""
+_ARRAYS = ("version", "distance", "next_key", "keys", "embeddings", "pids", "camids", "times", "end_times")
 
 
 class SearchResult(NamedTuple):
@@ -208,20 +195,19 @@ class GalleryIndex:
         Raises:
             DatasetError: the file is missing, damaged, or of a newer version.
         """
-        name = os.fspath(path)
+        data = read_npz(path, _ARRAYS, what="gallery index", remedy="build it again")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                data = {array: file[array] for array in file.files}
-            version = int(data["version"])
-            if version <= _VERSION:
-                index = cls(data["embeddings"].shape[1], distance=str(data["distance"]))
-                index._take(data)
-                return index
-        except (*_DAMAGE, ProtocolError, ConfigError) as error:
+            if (version := int(data["version"])) > _VERSION:
+                raise DatasetError(f"{path} is of version {version}, this library reads up to {_VERSION}")
+            index = cls(data["embeddings"].shape[1], distance=str(data["distance"]))
+            index._take(data)
+            return index
+        except DatasetError:
+            raise
+        except Exception as error:  # arrays of any type and shape in any place
             raise DatasetError(
-                f"{name} cannot be read as a gallery index ({error}); build it again"
+                f"{path} cannot be read as a gallery index ({error}); build it again"
             ) from error
-        raise DatasetError(f"{name} is of version {version}, this library reads up to {_VERSION}")
 
     def _take(self, data: Mapping[str, np.ndarray]) -> None:
         """Hold what a file says, if it is what `save` can have written."""

@@ -4,18 +4,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from videoreid.errors import WeightsError
 from videoreid.utils import atomic_path
+from videoreid.utils.zips import read_npz
 
 __all__ = ["read_model", "refusing_damage", "write_model"]
 
 FILE_VERSION = 1
+_WHAT, _REMEDY = "spatial-temporal model", "fit one and save it there"
+_WIDEST = 1e6  # bins of a smoothing kernel: one of a damaged file would take any memory
 
 
 def write_model(path: str | os.PathLike[str], histogram: np.ndarray, settings: Mapping[str, Any]) -> None:
@@ -36,11 +37,16 @@ def read_model(path: str | os.PathLike[str]) -> tuple[np.ndarray, dict[str, Any]
     Raises:
         WeightsError: the file is of another version. Other damage raises what it raises, see `refusing_damage`.
     """
-    with np.load(Path(path), allow_pickle=False) as stored:
-        version = int(stored["version"])
-        if version != FILE_VERSION:
-            raise WeightsError(f"{path} has version {version}, not {FILE_VERSION}: update the library")
-        return stored["histogram"], json.loads(str(stored["settings"]))
+    stored = read_npz(
+        path, ("version", "histogram", "settings"), what=_WHAT, remedy=_REMEDY, error=WeightsError
+    )
+    version = int(stored["version"])
+    if version != FILE_VERSION:
+        raise WeightsError(f"{path} has version {version}, not {FILE_VERSION}: update the library")
+    settings = json.loads(str(stored["settings"]))
+    if not 0 <= float(settings["sigma"]) <= _WIDEST:
+        raise ValueError(f"sigma {settings['sigma']} is none that a kernel can have")
+    return stored["histogram"], settings
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def refusing_damage(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn whatever a damaged file raises, while it is read and made a model of, into WeightsError."""
     try:
         yield
-    except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, AttributeError) as error:
-        raise WeightsError(
-            f"{path} is no spatial-temporal model ({error!r}); fit one and save it there"
-        ) from error
+    except WeightsError:
+        raise
+    except Exception as error:  # settings of any type in any place
+        raise WeightsError(f"{path} is no {_WHAT} ({error!r}); {_REMEDY}") from error
