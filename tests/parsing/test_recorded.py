@@ -4,6 +4,8 @@ import json
 import statistics
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "parsing.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "benchmarks" / "results"
@@ -21,8 +23,9 @@ def test_the_table_of_matching_under_occlusion() -> None:
         assert f"| {way} | {' | '.join(cells)} |" in PAGE.splitlines()
 
 
-def test_the_parser_of_two_cores() -> None:
-    record = json.loads((RESULTS / "parsing_two_cores.json").read_text(encoding="utf-8"))["single scale"]
+@pytest.mark.parametrize("name", ["parsing_two_cores", "parsing_two_cores_seed7"])
+def test_the_parsers_of_two_cores(name: str) -> None:
+    record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["single scale"]
     for table, row in record.items():
         lines = [line for line in PAGE.splitlines() if line.startswith(f"| {table}")]
         shown = f"| {row['mean_iou']:.3f} | {row['majority_mean_iou']:.3f} | {row['pixel_accuracy']:.3f} |"
