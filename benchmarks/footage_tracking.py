@@ -11,9 +11,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from trackers.eval import box_iou, compute_clear_metrics, compute_hota_metrics, compute_identity_metrics
 
-from videoreid.footage import DetectedFrame, Tracks, detect, read_tracks, track
+from videoreid.footage import DetectedFrame, Tracks, cut_switches, detect, embed_boxes, read_tracks, track
+from videoreid.utils import FeatureExtractor
 
 SCORES = (0.1, 0.2, 0.3, 0.4)
+SHORTEST = 5  # boxes of a track
 MATCH = 0.5  # intersection over union
 
 
@@ -60,6 +62,19 @@ def score_tracks(truth: Tracks, tracks: Tracks, frames: int) -> str:
     )
 
 
+def score_cuts(arguments: argparse.Namespace, truth: Tracks, tracks: Tracks, frames: int) -> None:
+    """Print the tracking scores after cuts at suspected switches, by threshold."""
+    extractor = FeatureExtractor(arguments.model, arguments.weights)
+    long = np.unique(tracks.track_ids, return_inverse=True, return_counts=True)
+    tracks = tracks.select(long[2][long[1]] >= SHORTEST)
+    embeddings = embed_boxes(
+        arguments.video, tracks, lambda crops: np.asarray(extractor(crops).cpu()), every=4
+    )
+    for threshold in (0.15, 0.2, 0.25, 0.3, 0.4):
+        cut, cuts = cut_switches(tracks, embeddings, threshold=threshold)
+        print(f"    cut from {threshold}: {cuts} cuts, {score_tracks(truth, cut, frames)}")
+
+
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(
@@ -68,6 +83,8 @@ def main() -> None:
     parser.add_argument("--video", required=True)
     parser.add_argument("--tracks", required=True, help="track file in MOT format to measure against")
     parser.add_argument("--detector", default="yolox_nano")
+    parser.add_argument("--model", help="network that looks for switches")
+    parser.add_argument("--weights", help="its checkpoint")
     parser.add_argument("--trackers", nargs="+", default=["bytetrack", "ocsort"])
     arguments = parser.parse_args()
     truth = read_tracks(arguments.tracks)
@@ -95,6 +112,8 @@ def main() -> None:
             rate = len(frames) / (time.perf_counter() - begin)
             scores = score_tracks(truth, tracks, frames[-1].number + 1)
             print(f"{name}, boxes from {lowest}: {scores}, {rate:.0f} frames/s")
+            if arguments.model is not None and name == arguments.trackers[0] and lowest == SCORES[0]:
+                score_cuts(arguments, truth, tracks, frames[-1].number + 1)
 
 
 if __name__ == "__main__":

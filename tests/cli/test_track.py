@@ -29,6 +29,20 @@ def test_a_recording_becomes_tracks_and_a_preview(scene: Path, capsys: pytest.Ca
     assert sorted(path.name for path in output.iterdir()) == ["mpeg4.mp4", "mpeg4.txt"]
 
 
+def test_a_model_looks_for_switches(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    from videoreid.models import build_model
+
+    torch.save(build_model("osnet_x0_25", num_classes=3).state_dict(), scene / "w.pth")
+    arguments = ["--detector", str(scene / "det.txt"), "--output", str(scene / "out"), "--no-preview"]
+    model = ["--model", "osnet_x0_25", "--weights", str(scene / "w.pth")]
+    assert main(["track", str(scene / "mpeg4.mp4"), *arguments, *model]) == 0
+    assert "cut at 0 suspected switches between persons" in capsys.readouterr().out
+    assert main(["track", str(scene / "mpeg4.mp4"), *arguments, *model[:2]]) == 2
+    assert "--model and --weights belong together" in capsys.readouterr().err
+
+
 def test_a_bad_recording_does_not_end_the_others(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (scene / "text.avi").write_text("text")
     videos = [str(scene / "text.avi"), str(scene / "mpeg4.mp4")]

@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-length", type=int, default=5, help="leave out tracks of fewer boxes (default 5)"
     )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame only")
+    parser.add_argument(
+        "--model",
+        help="network that looks for switches between persons, where tracks are cut (videoreid models list)",
+    )
+    parser.add_argument("--weights", help="its checkpoint file, or the name of published weights")
     parser.add_argument("--no-preview", action="store_true", help="write no video with boxes and ids")
 
 
@@ -60,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from videoreid.utils import setup_logging
 
     setup_logging()
+    if (args.model is None) != (args.weights is None):
+        raise ConfigError("--model and --weights belong together")
     names = [_name(video) for video in args.videos]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -117,6 +124,11 @@ def _follow(args: argparse.Namespace, video: str, name: str) -> None:
     if not frames:
         raise FrameError(f"{video} has no frame that decodes")
     seconds = time.perf_counter() - begin
+    if args.model is not None:
+        tracks, cuts = _without_switches(args, video, tracks)
+        print(
+            f"{video}: cut at {cuts} suspected switches between persons; the preview shows the tracks before"
+        )
     kept = _long_enough(tracks, args.min_length)
     write_tracks(kept, args.output / f"{name}.txt")
     people = len(set(kept.track_ids.tolist()))
@@ -125,6 +137,20 @@ def _follow(args: argparse.Namespace, video: str, name: str) -> None:
     if short:
         print(f"  {short} tracks of fewer than {args.min_length} boxes were left out")
     print(f"  wrote {args.output / name}.txt" + ("" if args.no_preview else f" and {name}.mp4"))
+
+
+def _without_switches(args: argparse.Namespace, video: str, tracks: "Tracks") -> "tuple[Tracks, int]":
+    import numpy as np
+
+    from videoreid.footage import cut_switches, embed_boxes
+    from videoreid.utils import FeatureExtractor
+
+    extractor = FeatureExtractor(args.model, args.weights)
+
+    def encode(crops: "list[np.ndarray]") -> "np.ndarray":
+        return np.asarray(extractor(crops).cpu())
+
+    return cut_switches(tracks, embed_boxes(video, tracks, encode, every=4 * args.every))
 
 
 def _long_enough(tracks: "Tracks", length: int) -> "Tracks":

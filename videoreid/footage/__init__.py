@@ -6,6 +6,7 @@ from videoreid.footage.detection_files import DetectionFile, read_detections
 from videoreid.footage.importing import CutRules, Footage, import_footage
 from videoreid.footage.preview import PreviewWriter, draw_tracks
 from videoreid.footage.source_lists import read_identities, read_sources
+from videoreid.footage.switches import Encoder, cut_switches, embed_boxes
 from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps
 from videoreid.footage.track_files import Tracks, read_tracks
 from videoreid.footage.track_formats import read_label_tracks, read_mot_ground_truth
@@ -18,6 +19,7 @@ __all__ = [
     "DetectedFrame",
     "DetectionFile",
     "Detector",
+    "Encoder",
     "Footage",
     "OnlineTracker",
     "PreviewWriter",
@@ -26,8 +28,10 @@ __all__ = [
     "appearance_jumps",
     "crop_tracklets",
     "cut_at_gaps",
+    "cut_switches",
     "detect",
     "draw_tracks",
+    "embed_boxes",
     "import_footage",
     "iterate_crops",
     "read_detections",
