@@ -97,7 +97,7 @@ def _name(video: str) -> str:
 def _follow(args: argparse.Namespace, video: str, name: str) -> None:
     from videoreid.data.video import frame_rate
     from videoreid.errors import FrameError
-    from videoreid.footage import PreviewWriter, detect, track, write_tracks
+    from videoreid.footage import PreviewWriter, detect, track
 
     try:
         rate = frame_rate(video) / max(args.every, 1)
@@ -129,10 +129,17 @@ def _follow(args: argparse.Namespace, video: str, name: str) -> None:
         print(
             f"{video}: cut at {cuts} suspected switches between persons; the preview shows the tracks before"
         )
+    _write(args, name, tracks)
+    print(f"  {frames} frames, {frames / seconds:.1f} a second")
+
+
+def _write(args: argparse.Namespace, name: str, tracks: "Tracks") -> None:
+    from videoreid.footage import write_tracks
+
     kept = _long_enough(tracks, args.min_length)
     write_tracks(kept, args.output / f"{name}.txt")
     people = len(set(kept.track_ids.tolist()))
-    print(f"{video}: {people} tracks, {len(kept)} boxes in {frames} frames ({frames / seconds:.1f} frames/s)")
+    print(f"{tracks.source}: {people} tracks, {len(kept)} boxes")
     short = len(set(tracks.track_ids.tolist())) - people
     if short:
         print(f"  {short} tracks of fewer than {args.min_length} boxes were left out")
