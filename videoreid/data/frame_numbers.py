@@ -62,6 +62,7 @@ class FrameIndex:
         self._offsets = shifts - shifts[:1]
         self._first = np.zeros(len(self._offsets), dtype=np.int64)
         self._anchor = 0
+        self._latest = -1
         # next to damage a decoder makes pictures up, and other ones after a seek
         self.seekable = bool(len(stamps)) and self._packets.whole
 
@@ -79,7 +80,8 @@ class FrameIndex:
         with _LOCK:
             last = self.numbers[-1] if self.numbers else -1
             if ordinal == len(self.stamps):
-                rises = not self.stamps or stamp > self.stamps[-1]
+                rises = stamp > self._latest
+                self._latest = max(stamp, self._latest)
                 number = self._number(stamp, last) if rises else None
                 if number is None:
                     number = last + 1 + (0 if len(self._offsets) else failures)

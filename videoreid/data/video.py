@@ -1,5 +1,6 @@
 """Frames of a video by number, and all of them in one pass: the same frames under the same numbers."""
 
+import math
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from videoreid.data.capture import Capture
+from videoreid.data.decoding import decode_frame, read_bytes
 from videoreid.data.frame_numbers import PATIENCE, frame_index
+from videoreid.data.image_sequences import image_sequence, is_image_sequence, sequence_rate
 from videoreid.errors import FrameError
 from videoreid.utils import get_logger
 
@@ -125,10 +128,17 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
 
     A damaged frame is passed over: it keeps its number, and a warning at the end counts and names what was lost.
 
+    Args:
+        path: a video, a folder of images whose names end in their numbers, or a pattern such as ``img/%06d.jpg``.
+            Images have no times but those of a ``seqinfo.ini`` (MOT) beside them: their seconds are NaN without it.
+
     Raises:
         FrameError: the file is missing or no video.
     """
     name = os.fspath(path)
+    if is_image_sequence(name):
+        yield from _iterate_images(name)
+        return
     index = frame_index(name)
     lost: list[int] = []
     with Capture(name) as capture:
@@ -153,6 +163,23 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
         get_logger("data").warning("%s: the last %d of its packets give no picture", name, left)
 
 
+def _iterate_images(path: str) -> Iterator[VideoFrame]:
+    rate = sequence_rate(path)
+    lost: list[int] = []
+    last = -1
+    for number, file in image_sequence(path):
+        lost += range(last + 1, number)
+        last = number
+        try:
+            image = decode_frame(read_bytes(file), file)
+        except FrameError as error:
+            get_logger("data").warning("passed over: %s", error)
+            lost.append(number)
+            continue
+        yield VideoFrame(number, number / rate if rate else math.nan, image)
+    _report(path, lost, last + 1)
+
+
 def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield the image of every frame that decodes, ``(H, W, 3)`` uint8 RGB, one in memory at a time.
 
@@ -170,6 +197,8 @@ def packets_left(path: str | os.PathLike[str]) -> int:
 
     After a video was read to its end, they are frames that were lost there, or that an edit list hides.
     """
+    if is_image_sequence(os.fspath(path)):
+        return 0
     index = frame_index(os.fspath(path))
     known = [stamp for stamp in index.stamps[-PATIENCE:] if stamp >= 0]
     return index.left_after(known[-1]) if known else 0
@@ -181,8 +210,11 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
     Raises:
         FrameError: the file is missing, no video, or states no rate.
     """
-    with Capture(os.fspath(path)) as capture:
-        rate = capture.rate()
+    if is_image_sequence(os.fspath(path)):
+        rate = sequence_rate(os.fspath(path))
+    else:
+        with Capture(os.fspath(path)) as capture:
+            rate = capture.rate()
     if not rate:
         raise FrameError(f"{os.fspath(path)} states no frame rate: give frames_per_second")
     return rate

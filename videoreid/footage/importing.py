@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from videoreid.data.image_sequences import image_sequence, is_image_sequence
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.footage.crops import ImageFormat, timed_crops, write_crop
 from videoreid.footage.mars_layout import Piece, write_layout
@@ -222,6 +223,8 @@ def _cut(
         )
         numbers = numbers + np.cumsum(other)
     rate = item.frames_per_second
+    if rate is None and np.isnan(staged.seconds).any():
+        raise ConfigError(f"{item.video} has no times: give frames_per_second (fps in a list)")
     seconds = item.clock_offset + (staged.seconds if rate is None else tracks.frames / rate)
     pieces: list[Piece] = []
     track: int | None = None
@@ -252,7 +255,10 @@ def _staged(folder: Path, row: int, image_format: ImageFormat) -> Path:
 
 
 def _fingerprint(item: Footage, image_format: ImageFormat) -> str:
-    digest = hashlib.sha256(f"{Path(item.video).stat().st_size} {image_format}".encode())
+    video = os.fspath(item.video)
+    files = [file for _, file in image_sequence(video)] if is_image_sequence(video) else [video]
+    size = sum(Path(file).stat().st_size for file in files)
+    digest = hashlib.sha256(f"{size} {image_format}".encode())
     for column in (item.tracks.frames, item.tracks.track_ids, item.tracks.boxes):
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()

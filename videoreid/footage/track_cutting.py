@@ -5,7 +5,7 @@ import numpy as np
 from videoreid.errors import ConfigError
 from videoreid.footage.track_files import Tracks
 
-__all__ = ["appearance_jumps", "cut_at_gaps", "describe_crop"]
+__all__ = ["appearance_jumps", "cut_at_gaps", "describe_crop", "local_peaks"]
 
 _STRIPES = 3
 _BINS = (16, 8, 8)  # hue, saturation, value
@@ -88,12 +88,12 @@ def appearance_jumps(
         means = np.concatenate([sums[window - 1 : window], sums[window:] - sums[:-window]]) / window
         histograms = _STRIPES * len(_BINS)  # each sums to 1, so the difference of each is at most 2
         jump = np.abs(means[window:] - means[:-window]).sum(axis=1) / (2 * histograms)
-        for place in _peaks(jump, threshold, window):
+        for place in local_peaks(jump, threshold, window):
             marked[rows[place + window]] = True
     return marked
 
 
-def _peaks(values: np.ndarray, threshold: float, window: int) -> list[int]:
+def local_peaks(values: np.ndarray, threshold: float, window: int) -> list[int]:
     """Return where values are above the threshold and the first largest within ``window`` on either side."""
     peaks: list[int] = []
     for place in np.flatnonzero(values > threshold).tolist():

@@ -1,0 +1,167 @@
+"""``videoreid track``: the persons of recordings, found and followed, as track files."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from videoreid.errors import ConfigError, VideoReIDError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from videoreid.footage import DetectedFrame, Tracks
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "find and follow the persons in recordings; write their tracks as MOT files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "videos",
+        nargs="+",
+        metavar="VIDEO",
+        help="a video, a folder of numbered images, or a pattern such as img/%%06d.jpg",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for NAME.txt and NAME.mp4 of each video"
+    )
+    parser.add_argument(
+        "--detector",
+        default="yolox_nano",
+        help="yolox_nano (default), yolox_tiny, yolox_s, an ONNX file of that family, or a file of detections",
+    )
+    parser.add_argument(
+        "--tracker",
+        default="bytetrack",
+        choices=["bytetrack", "ocsort", "botsort"],
+        help="default: bytetrack",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        default=0.1,
+        help="lowest score of a box that may go on with a track (default 0.1)",
+    )
+    parser.add_argument("--min-height", type=float, default=0.0, help="leave out lower boxes, in pixels")
+    parser.add_argument(
+        "--min-length", type=int, default=5, help="leave out tracks of fewer boxes (default 5)"
+    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame only")
+    parser.add_argument(
+        "--model",
+        help="network that looks for switches between persons, where tracks are cut (videoreid models list)",
+    )
+    parser.add_argument("--weights", help="its checkpoint file, or the name of published weights")
+    parser.add_argument("--no-preview", action="store_true", help="write no video with boxes and ids")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Follow the persons of each video; return 0, or 1 if one of several could not be read."""
+    from videoreid.utils import setup_logging
+
+    setup_logging()
+    if (args.model is None) != (args.weights is None):
+        raise ConfigError("--model and --weights belong together")
+    names = [_name(video) for video in args.videos]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(
+            f"several videos would be written to {twice[0]}.txt: call the command for each, or rename"
+        )
+    failed = 0
+    for video, name in zip(args.videos, names, strict=True):
+        try:
+            _follow(args, video, name)
+        except VideoReIDError as error:
+            if len(args.videos) == 1:
+                raise
+            failed += 1
+            print(f"{video}: {error}", file=sys.stderr)
+    if failed:
+        print(f"{failed} of {len(args.videos)} videos could not be followed", file=sys.stderr)
+    return int(failed > 0)
+
+
+def _name(video: str) -> str:
+    path = Path(video)
+    if path.is_dir():
+        return path.resolve().parent.name if path.name in ("img1", "images") else path.resolve().name
+    return (path.parent.resolve().name if "%" in path.name else path.stem) or "video"
+
+
+def _follow(args: argparse.Namespace, video: str, name: str) -> None:
+    from videoreid.data.video import frame_rate
+    from videoreid.errors import FrameError
+    from videoreid.footage import PreviewWriter, detect, track
+
+    try:
+        rate = frame_rate(video) / max(args.every, 1)
+    except FrameError:
+        rate = None
+    begin = time.perf_counter()
+    frames = 0
+
+    def each(frame: "DetectedFrame", boxes: "np.ndarray", ids: "np.ndarray") -> None:
+        nonlocal frames
+        frames += 1
+        if preview is not None:
+            preview.write(frame.image, boxes, ids)
+
+    found = detect(
+        video, args.detector, min_score=args.min_score, min_height=args.min_height, every=args.every
+    )
+    if args.no_preview:
+        preview = None
+        tracks = track(found, args.tracker, frame_rate=rate, each=each, source=video)
+    else:
+        with PreviewWriter(args.output / f"{name}.mp4", frame_rate=rate or 25.0) as preview:
+            tracks = track(found, args.tracker, frame_rate=rate, each=each, source=video)
+    if not frames:
+        raise FrameError(f"{video} has no frame that decodes")
+    seconds = time.perf_counter() - begin
+    if args.model is not None:
+        tracks, cuts = _without_switches(args, video, tracks)
+        print(
+            f"{video}: cut at {cuts} suspected switches between persons; the preview shows the tracks before"
+        )
+    _write(args, name, tracks)
+    print(f"  {frames} frames, {frames / seconds:.1f} a second")
+
+
+def _write(args: argparse.Namespace, name: str, tracks: "Tracks") -> None:
+    from videoreid.footage import write_tracks
+
+    kept = _long_enough(tracks, args.min_length)
+    write_tracks(kept, args.output / f"{name}.txt")
+    people = len(set(kept.track_ids.tolist()))
+    print(f"{tracks.source}: {people} tracks, {len(kept)} boxes")
+    short = len(set(tracks.track_ids.tolist())) - people
+    if short:
+        print(f"  {short} tracks of fewer than {args.min_length} boxes were left out")
+    print(f"  wrote {args.output / name}.txt" + ("" if args.no_preview else f" and {name}.mp4"))
+
+
+def _without_switches(args: argparse.Namespace, video: str, tracks: "Tracks") -> "tuple[Tracks, int]":
+    import numpy as np
+
+    from videoreid.footage import cut_switches, embed_boxes
+    from videoreid.utils import FeatureExtractor
+
+    extractor = FeatureExtractor(args.model, args.weights)
+
+    def encode(crops: "list[np.ndarray]") -> "np.ndarray":
+        return np.asarray(extractor(crops).cpu())
+
+    return cut_switches(tracks, embed_boxes(video, tracks, encode, every=4 * args.every))
+
+
+def _long_enough(tracks: "Tracks", length: int) -> "Tracks":
+    import numpy as np
+
+    _, places, counts = np.unique(tracks.track_ids, return_inverse=True, return_counts=True)
+    return tracks.select(counts[places] >= length)

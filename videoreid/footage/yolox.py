@@ -1,0 +1,173 @@
+"""YOLOX, read from its published ONNX files: a picture in, the persons in it out."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from videoreid.errors import ConfigError, MissingExtraError, WeightsError
+from videoreid.utils import fetch
+
+__all__ = ["PUBLISHED", "Yolox"]
+
+_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+# the checksum of nano was seen; those of the others are recorded when they are first fetched
+PUBLISHED: dict[str, tuple[str, str | None]] = {
+    "yolox_nano": (f"{_RELEASE}/yolox_nano.onnx", "e8af0749"),
+    "yolox_tiny": (f"{_RELEASE}/yolox_tiny.onnx", None),
+    "yolox_s": (f"{_RELEASE}/yolox_s.onnx", None),
+}
+_STRIDES = (8, 16, 32)
+_GREY = 114
+_PERSON = 0
+_SIDES = {3549: 416, 8400: 640}  # cells of the three strides: side of the input
+_LARGEST = 20.0  # exp of a width beyond is no box, and would overflow
+
+Backend = Literal["opencv", "onnxruntime"]
+
+
+class Yolox:
+    """Find persons with a YOLOX network.
+
+    Called with a picture ``(H, W, 3)`` uint8 RGB it returns boxes ``(N, 4)`` float64 as left, top, right, bottom in
+    pixels and scores ``(N,)`` in falling order.
+
+    Args:
+        source: ``yolox_nano``, ``yolox_tiny`` or ``yolox_s``, which are fetched once, or an ONNX file of that family
+            with 80 classes of COCO.
+        min_score: lowest score, objectness times class, of a box that is kept.
+        overlap: of two boxes with a larger intersection over union the lower one is dropped.
+        backend: "opencv" needs nothing more and runs on the CPU; "onnxruntime" (extra ``export``) takes a CUDA device
+            where there is one.
+
+    Raises:
+        WeightsError: the file is missing, cannot be fetched, or is no such network.
+
+    Reference:
+        Ge et al. YOLOX: Exceeding YOLO Series in 2021. arXiv:2107.08430.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] = "yolox_nano",
+        *,
+        min_score: float = 0.1,
+        overlap: float = 0.45,
+        backend: Backend = "opencv",
+    ) -> None:
+        if not 0.0 < min_score <= 1.0 or not 0.0 < overlap <= 1.0:
+            raise ConfigError(
+                f"min_score and overlap lie above 0 and at most at 1, got {min_score} and {overlap}"
+            )
+        self.path = _path_of(source)
+        self.min_score, self.overlap = min_score, overlap
+        self._run, self.side = _open(self.path, backend)
+        self._cells, self._strides = _grid(self.side)
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return boxes ``(N, 4)`` and scores ``(N,)`` of the persons in a picture."""
+        blob, scale = self._letterbox(image)
+        output = self._run(blob).reshape(-1, 85)
+        return self._persons(output, scale, image.shape[1], image.shape[0])
+
+    def _letterbox(self, image: np.ndarray) -> tuple[np.ndarray, float]:
+        import cv2
+
+        height, width = image.shape[:2]
+        scale = min(self.side / height, self.side / width)
+        size = max(int(width * scale), 1), max(int(height * scale), 1)
+        canvas = np.full((self.side, self.side, 3), _GREY, dtype=np.uint8)
+        canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        return cv2.dnn.blobFromImage(canvas, swapRB=True), scale  # the network takes BGR, 0 to 255
+
+    def _persons(
+        self, output: np.ndarray, scale: float, width: int, height: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        import cv2
+
+        classes = output[:, 5:]
+        scores = output[:, 4] * classes[:, _PERSON]
+        kept = np.flatnonzero((scores >= self.min_score) & (classes.argmax(axis=1) == _PERSON))
+        strides = self._strides[kept, None]
+        centres = (output[kept, :2] + self._cells[kept]) * strides / scale
+        sizes = np.exp(np.minimum(output[kept, 2:4], _LARGEST)) * strides / scale
+        boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1).astype(np.float64)
+        boxes = np.clip(boxes, 0.0, [width, height, width, height])
+        sides = boxes[:, 2:] - boxes[:, :2]
+        whole = np.isfinite(boxes).all(axis=1) & (sides > 0).all(axis=1)
+        boxes, scores = boxes[whole], scores[kept][whole].astype(np.float64)
+        rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+        places = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), self.min_score, self.overlap)
+        order = np.array(places, dtype=np.int64).reshape(-1)
+        return boxes[order], scores[order]
+
+
+def _path_of(source: str | os.PathLike[str]) -> Path:
+    if isinstance(source, str) and source in PUBLISHED:
+        address, checksum = PUBLISHED[source]
+        return fetch(address, sha256=checksum)
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise WeightsError(
+            f"no detector {os.fspath(source)}: expected an ONNX file or one of {', '.join(PUBLISHED)}"
+        )
+    return path
+
+
+def _open(path: Path, backend: Backend) -> tuple[Any, int]:
+    """Return a function from the input ``(1, 3, S, S)`` to the output, and S."""
+    if backend not in ("opencv", "onnxruntime"):
+        raise ConfigError(f"backend must be 'opencv' or 'onnxruntime', not {backend!r}")
+    run = _opencv(path) if backend == "opencv" else _onnxruntime(path)
+    for side in sorted(set(_SIDES.values())):
+        try:
+            output = np.asarray(run(np.zeros((1, 3, side, side), np.float32)))
+        except Exception:  # the network takes another size, of whose errors there is no common base
+            continue
+        if output.ndim == 3 and output.shape[2] == 85 and _SIDES.get(output.shape[1]) == side:
+            return run, side
+    raise WeightsError(
+        f"{path} is no YOLOX network for 80 classes with an input of {' or '.join(map(str, _SIDES.values()))} pixels"
+    )
+
+
+def _opencv(path: Path) -> Any:
+    import cv2
+
+    try:
+        network = cv2.dnn.readNetFromONNX(np.fromfile(path, dtype=np.uint8))
+    except cv2.error as error:
+        raise WeightsError(f"{path} is no ONNX file that OpenCV reads: {error.err}") from error
+
+    def run(blob: np.ndarray) -> np.ndarray:
+        network.setInput(blob)
+        return np.asarray(network.forward())
+
+    return run
+
+
+def _onnxruntime(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("onnxruntime", "export", "the backend onnxruntime") from error
+    available = onnxruntime.get_available_providers()
+    wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
+    try:
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=wanted)
+    except Exception as error:  # its exceptions have no common base
+        raise WeightsError(f"{path} is no ONNX file that ONNX Runtime reads: {error}") from error
+    name = session.get_inputs()[0].name
+    return lambda blob: session.run(None, {name: blob})[0]
+
+
+def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cell ``(N, 2)`` as x, y and the stride ``(N,)`` of every row of the output."""
+    cells, strides = [], []
+    for stride in _STRIDES:
+        count = side // stride
+        y, x = np.mgrid[:count, :count]
+        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full(count * count, stride))
+    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
