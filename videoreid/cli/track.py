@@ -150,7 +150,7 @@ def _without_switches(args: argparse.Namespace, video: str, tracks: "Tracks") ->
     import numpy as np
 
     from videoreid.footage import cut_switches, embed_boxes
-    from videoreid.utils import FeatureExtractor
+    from videoreid.engine import FeatureExtractor
 
     extractor = FeatureExtractor(args.model, args.weights)
 
