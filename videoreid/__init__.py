@@ -31,6 +31,7 @@ _ROOMS = (
     "errors",
     "footage",
     "functional",
+    "inference",
     "losses",
     "metrics",
     "models",

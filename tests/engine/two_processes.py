@@ -11,8 +11,8 @@ from torch import distributed as dist
 from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.samplers import PKSampler
 from videoreid.engine import Engine, TrainSettings, extract_features
-from videoreid.engine.gathering import shard_loader
 from videoreid.errors import TrainingError
+from videoreid.inference.sharding import shard_loader
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion
 from videoreid.optim import build_optimizer
 from videoreid.types import Clip, Tracklet

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "parsing": FLOOR_1 | {"data", "models"},
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
-    "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
+    "inference": FLOOR_1 | {"metrics", "models"},
+    "engine": FLOOR_1 | {"inference", "losses", "metrics", "models", "optim"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}

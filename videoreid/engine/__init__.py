@@ -2,19 +2,23 @@
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
-from videoreid.engine.evaluation import check_matches, evaluate
-from videoreid.engine.extractor import FeatureExtractor
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
-from videoreid.engine.inference import embed_frames, extract_features
 from videoreid.engine.learner import Learner
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
 from videoreid.engine.prompts import PromptEngine, prompt_loader
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
+from videoreid.inference import (
+    FeatureExtractor,
+    LoaderInfo,
+    check_matches,
+    embed_frames,
+    evaluate,
+    extract_features,
+)
 
 __all__ = [
     "CSVLogger",

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from videoreid.engine.evaluation import check_matches, evaluate
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.learner import Learner
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.progress import Callback
+from videoreid.inference.loader_contract import LoaderInfo
+from videoreid.inference.scoring import check_matches, evaluate
 from videoreid.types import Clip, Ranking
 
 __all__ = ["Engine"]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.random_state import get_random_state, set_random_state
 from videoreid.errors import CheckpointError
+from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.types import Clip
 
 __all__ = ["EpochBatches"]

@@ -13,20 +13,20 @@ import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from videoreid.engine.epoch_batches import EpochBatches
-from videoreid.engine.gathering import any_process, gather_objects
+from videoreid.engine.gathering import any_process
 from videoreid.engine.interrupts import Interrupt, catch_interrupts
 from videoreid.engine.learner import Learner
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.progress import Callback, Event, RunWatcher
 from videoreid.engine.resuming import begin_run
 from videoreid.engine.saving import place_after, place_in, save_best, save_state
 from videoreid.engine.training import check_finite, move_clip, undone_on_error
 from videoreid.engine.training_state import Position
 from videoreid.errors import ConfigError, TrainingError
+from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.types import Clip
 from videoreid.utils import get_logger
-from videoreid.utils.processes import process_rank
+from videoreid.utils.processes import gather_objects, process_rank
 
 __all__ = ["FitPlan", "fit"]
 

@@ -1,12 +1,11 @@
-"""Work that is shared between processes: who takes which batch, and how the rows come together again."""
+"""Gather the outputs of a training step from all processes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
-from torch.utils.data import DataLoader
 
 from videoreid.errors import TrainingError
 from videoreid.types import Clip, ReIDOutput
@@ -15,38 +14,8 @@ from videoreid.utils.processes import process_count, process_rank
 __all__ = [
     "any_process",
     "gather_batch",
-    "gather_objects",
     "gather_output",
-    "gather_rows",
-    "shard_loader",
 ]
-
-
-def shard_loader(loader: Iterable[Clip]) -> Iterable[Clip]:
-    """Return this process's share of an evaluation loader; no batch is repeated to even out the shares.
-
-    Anything but a `DataLoader` is taken whole and cut here, so that it is read on every process.
-    """
-    count, rank = process_count(), process_rank()
-    if count == 1:
-        return loader
-    if not isinstance(loader, DataLoader):
-        return (clip for number, clip in enumerate(loader) if number % count == rank)
-    from accelerate.data_loader import prepare_data_loader
-
-    shared: Iterable[Clip] = prepare_data_loader(
-        loader, num_processes=count, process_index=rank, even_batches=False, put_on_device=False
-    )
-    return shared
-
-
-def gather_objects(value: Any) -> list[Any]:
-    """Return what every process holds, in the order of the processes."""
-    if process_count() == 1:
-        return [value]
-    values: list[Any] = [None] * process_count()
-    dist.all_gather_object(values, value)
-    return values
 
 
 def any_process(flag: bool) -> bool:  # noqa: FBT001 - the flag is the value
@@ -57,21 +26,6 @@ def any_process(flag: bool) -> bool:  # noqa: FBT001 - the flag is the value
     raised = torch.tensor([int(flag)], device=device)
     dist.all_reduce(raised, dist.ReduceOp.MAX)
     return bool(raised)
-
-
-def gather_rows(rows: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Concatenate ``(index, embedding, pid, camid, time)`` batches of every process, sorted by index.
-
-    The sort is stable, so the clips of one tracklet keep the order in which its batches were read.
-    """
-    columns = [torch.cat(column) for column in zip(*rows, strict=True)] if rows else []
-    if process_count() > 1:
-        parts = [part for part in gather_objects(columns) if part]
-        columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-    if not columns:
-        return tuple(torch.empty(0) for _ in range(5))
-    order = torch.argsort(columns[0], stable=True)
-    return tuple(column[order] for column in columns)
 
 
 class _AllGather(torch.autograd.Function):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videoreid.engine.engine import Engine
-from videoreid.engine.inference import Precision, extract_features
 from videoreid.errors import ConfigError
+from videoreid.inference.extraction import Precision, extract_features
 from videoreid.losses import ClusterMemory
 from videoreid.types import Clip, Features
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint
-from videoreid.engine.gathering import any_process, gather_objects
+from videoreid.engine.gathering import any_process
 from videoreid.engine.learner import Learner
 from videoreid.engine.random_state import set_random_state
 from videoreid.engine.run_folder import RunRecord, claim_folder, describe_run, refuse_other_run
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError
 from videoreid.utils import get_logger
-from videoreid.utils.processes import process_count, process_rank
+from videoreid.utils.processes import gather_objects, process_count, process_rank
 
 __all__ = ["begin_run"]
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from videoreid.engine.checkpointing import checkpoint_path, prune_checkpoints, save_checkpoint
 from videoreid.engine.epoch_batches import EpochBatches
-from videoreid.engine.gathering import gather_objects
 from videoreid.engine.learner import Learner
 from videoreid.engine.random_state import get_random_state
 from videoreid.engine.run_folder import describe_run, home_of
 from videoreid.engine.training_state import Position, TrainingState
-from videoreid.utils.processes import process_rank
+from videoreid.utils.processes import gather_objects, process_rank
 
 __all__ = ["place_after", "place_in", "save_best", "save_state"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from videoreid.engine.inference import PRECISIONS, Precision
 from videoreid.errors import ConfigError
+from videoreid.inference.extraction import PRECISIONS, Precision
 
 __all__ = ["TrainSettings"]
 

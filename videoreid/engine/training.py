@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.errors import ConfigError, TrainingError
+from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
 from videoreid.utils.wrappers import unwrap_model

@@ -1,8 +1,10 @@
-"""Rank and number of the processes that train together."""
+"""Rank and number of the processes that work together, and what all of them hold."""
+
+from typing import Any
 
 from torch import distributed as dist
 
-__all__ = ["process_count", "process_rank"]
+__all__ = ["gather_objects", "process_count", "process_rank"]
 
 
 def process_count() -> int:
@@ -13,3 +15,12 @@ def process_count() -> int:
 def process_rank() -> int:
     """Return the number of this process; 0 without a process group."""
     return dist.get_rank() if process_count() > 1 else 0
+
+
+def gather_objects(value: Any) -> list[Any]:
+    """Return what every process holds, in the order of the processes."""
+    if process_count() == 1:
+        return [value]
+    values: list[Any] = [None] * process_count()
+    dist.all_gather_object(values, value)
+    return values

@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.engine.engine import Engine
-from videoreid.engine.evaluation import check_matches
 from videoreid.engine.fitting import FitPlan, fit
-from videoreid.engine.inference import extract_features
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
 from videoreid.errors import ConfigError, ProtocolError
+from videoreid.inference.extraction import extract_features
+from videoreid.inference.loader_contract import LoaderInfo
+from videoreid.inference.scoring import check_matches
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.types import Ranking
 from videoreid.utils import get_logger, setup_logging

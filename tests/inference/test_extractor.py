@@ -11,9 +11,9 @@ from PIL import Image
 from torchvision import transforms
 
 from videoreid.engine import extract_features
-from videoreid.engine.extractor import FeatureExtractor
 from videoreid.errors import ConfigError, FrameError, WeightsError
 from videoreid.functional import normalise_frames
+from videoreid.inference.extractor import FeatureExtractor
 from videoreid.models import build_model, save_pretrained
 from videoreid.types import Clip
 
@@ -245,7 +245,7 @@ def test_pictures_are_read_as_everywhere(tmp_path):
     """A cut picture is refused, a pipe is not waited for, and a folder whose name is not UTF-8 is a folder."""
     import cv2
 
-    from videoreid.engine.images import _decode
+    from videoreid.inference.images import _decode
 
     data = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8))[
         1

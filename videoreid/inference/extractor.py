@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoreid.engine.images import to_pixels
-from videoreid.engine.inference import embed_frames
 from videoreid.errors import ConfigError
+from videoreid.inference.extraction import embed_frames
+from videoreid.inference.images import to_pixels
 from videoreid.models.factory import build_model
 from videoreid.models.saving import from_pretrained
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from videoreid.engine.inference import Precision, extract_features
-from videoreid.engine.loader_contract import LoaderInfo
 from videoreid.errors import ProtocolError
+from videoreid.inference.extraction import Precision, extract_features
+from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.metrics import evaluate_features
 from videoreid.types import Clip, EvaluationProtocol, Features, Ranking, Tracklet
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from videoreid.engine.gathering import gather_rows, shard_loader
-from videoreid.engine.loader_contract import LoaderInfo
-from videoreid.engine.modes import eval_copy
 from videoreid.errors import ConfigError, ProtocolError
+from videoreid.inference.loader_contract import LoaderInfo
+from videoreid.inference.modes import eval_copy
+from videoreid.inference.sharding import gather_rows, shard_loader
 from videoreid.models.running import run_model, uses_cameras
 from videoreid.types import Clip, Features
 from videoreid.utils.wrappers import unwrap_model
