@@ -7,6 +7,7 @@ from videoreid.models import (
     bicnet_tks,
     cavit,
     ce2p,
+    clip_text,
     clipreid,
     gcm,
     hacnn,

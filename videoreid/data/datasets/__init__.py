@@ -15,6 +15,7 @@ from videoreid.data.datasets import (
     mevid,
     prid2011,
     synthetic,
+    synthetic_sequences,
     xmars,
 )
 from videoreid.data.datasets.base import DATASETS, build_dataset, list_datasets, register_dataset
