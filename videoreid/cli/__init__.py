@@ -21,7 +21,7 @@ _COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "parse", "rank",
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 2 for an error that the user can mend, 130 for Ctrl-C."""
+    """Run one command; return its exit status: 2 for a user error, 130 for Ctrl-C."""
     parser = argparse.ArgumentParser(prog="videoreid", description="Person re-identification in video.")
     parser.add_argument("--version", action="version", version=f"videoreid {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""``videoreid data verify``: is a dataset on this disk what its authors published?"""
+"""``videoreid data verify``: check a dataset against its published statistics"""
 
 import argparse
 import json

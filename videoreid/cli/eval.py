@@ -71,7 +71,7 @@ def _add_refinements(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score the features by every asked-for refinement, print the table, write what was asked for; return 0."""
+    """Score the features with each requested refinement, print the table, write the requested files; return 0."""
     from videoreid.metrics import get_protocol, list_protocols
     from videoreid.retrieval import read_features
 

@@ -36,7 +36,7 @@ class ClipDataset(Dataset[Clip]):
 
     An item number counts clips: a rule that gives a tracklet several clips makes the dataset longer than its list of
     tracklets, and `Clip.index` says which tracklet a clip belongs to. A `ClipKey` asks for one clip of a
-    tracklet, drawn anew.
+    tracklet, drawn again.
 
     Args:
         tracklets: one split of a dataset.

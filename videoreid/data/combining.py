@@ -28,7 +28,7 @@ def combine_train(datasets: Sequence[Splits], *, include_test: bool = False) -> 
     Args:
         datasets: one or more.
         include_test: also train on the people of query and gallery (junk -1 and distractors 0 left out): for a
-            model that is used on other footage. Scores on these datasets mean nothing then.
+            model that is used on other footage. Scores on these datasets are then meaningless.
 
     Raises:
         ConfigError: no dataset, or none of them has anything to train on.

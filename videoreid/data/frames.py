@@ -107,7 +107,9 @@ class FrameReader:
         return decode_frame(read_bytes(key), key, sixteen_bits=self.sixteen_bits)
 
     def _read_video(self, parsed: FrameKey, key: str) -> np.ndarray:
-        if self._videos.process != os.getpid():  # a forked child shares the parent's file offset: open anew
+        if (
+            self._videos.process != os.getpid()
+        ):  # a forked child shares the parent's file offset: open it again
             self._videos = _OpenVideos()
         readers = self._videos.readers
         if parsed.path not in readers:

@@ -85,7 +85,7 @@ class ClipLoader(DataLoader[Clip]):
         """Let workers fetch the first batches of the next epoch while this one ends, up to ``last_epoch`` (0-based).
 
         What a clip looks like is named by its `ClipKey`, so nothing depends on when it is fetched. An epoch begins at
-        once if it is the one after the last that was read whole; any other is started anew. Without workers, or
+        once if it is the one after the last that was read whole; any other is started again. Without workers, or
         with another sampler than a `PKSampler`, nothing changes.
         """
         if isinstance(self.sampler, PKSampler) and self.num_workers > 0:

@@ -14,7 +14,7 @@ _NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 def new_accelerator(precision: str, device: torch.device | str | None = None) -> Any:
     """Return an `accelerate.Accelerator`.
 
-    Accelerate keeps precision and device in a state that the whole process shares; it is made anew here, because
+    Accelerate keeps precision and device in a state that the whole process shares; it is made again here, because
     one script may train several engines.
 
     Args:

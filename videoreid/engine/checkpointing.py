@@ -65,7 +65,7 @@ def save_checkpoint(state: Mapping[str, Any], path: str | os.PathLike[str]) -> P
 
     Args:
         state: tensors, numbers, strings and containers of them, so that reading needs no trust.
-        path: ``checkpoint-<step>.pt`` if `find_checkpoint` shall find it.
+        path: ``checkpoint-<step>.pt`` so that `find_checkpoint` finds it.
 
     Returns:
         The path.

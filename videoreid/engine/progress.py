@@ -1,4 +1,4 @@
-"""How far a run has come, and what is told about it on the way."""
+"""Run counters and callback events."""
 
 import math
 from collections.abc import Callable, Mapping

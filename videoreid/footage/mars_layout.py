@@ -102,7 +102,7 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
                 path.replace(target)
             elif not target.is_file():
                 raise DatasetError(
-                    f"{path} is gone, and {target} is not there: delete {folder.parent} and import anew"
+                    f"{path} is gone, and {target} is not there: delete {folder.parent} and import again"
                 )
         names.append(own)
     return names

@@ -15,7 +15,7 @@ class LoaderInfo:
     """What a loader knows and can do beside yielding `Clip` batches; None or empty for what it does not.
 
     A loader of `videoreid.data` has everything, a plain `DataLoader` or a list less. Nothing here changes while the
-    loader lives: the number of batches, which some samplers plan anew for each epoch, is asked by `count_batches`.
+    loader lives: the number of batches, which some samplers plan again for each epoch, is asked by `count_batches`.
 
     Args:
         tracklets: of its dataset; `Clip.index` counts in them.

@@ -23,7 +23,7 @@ def eval_copy(model: nn.Module, device: torch.device | str | None = None) -> nn.
 
     Args:
         model: the network, or a wrapper around it.
-        device: where the copy's weights shall be; by default where they are, shared.
+        device: where the copy's weights are put; by default where they are, shared.
     """
     network = unwrap_model(model)
     originals = [

@@ -40,7 +40,7 @@ def center_loss(embeddings: Tensor, pids: Tensor, centers: Tensor) -> Tensor:
 
 
 class CenterLoss(nn.Module):
-    """Module twin of `center_loss` that owns the centres.
+    """Module version of `center_loss` that owns the centres.
 
     Train them with an optimiser of their own, see `videoreid.optim.build_center_optimizer`.
 

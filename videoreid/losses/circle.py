@@ -47,7 +47,7 @@ def circle_loss(embeddings: Tensor, pids: Tensor, margin: float = 0.25, scale: f
 
 
 class CircleLoss(nn.Module):
-    """Module twin of `circle_loss`.
+    """Module version of `circle_loss`.
 
     Args:
         margin: m, the relaxation.

@@ -33,7 +33,7 @@ def cross_entropy_loss(logits: Tensor, pids: Tensor, label_smoothing: float = 0.
 
 
 class CrossEntropyLoss(nn.Module):
-    """Module twin of `cross_entropy_loss`.
+    """Module version of `cross_entropy_loss`.
 
     Args:
         label_smoothing: share of the target that is spread over all classes.

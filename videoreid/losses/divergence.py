@@ -43,7 +43,7 @@ def divergence_loss(attention: Tensor) -> Tensor:
 
 
 class DivergenceLoss(nn.Module):
-    """Module twin of `divergence_loss`."""
+    """Module version of `divergence_loss`."""
 
     def forward(self, attention: Tensor) -> Tensor:
         """Return the loss of ``attention (..., M, S)``."""

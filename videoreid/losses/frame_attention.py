@@ -32,7 +32,7 @@ def frame_attention_loss(frame_scores: Tensor, erased: Tensor) -> Tensor:
 
 
 class FrameAttentionLoss(nn.Module):
-    """Module twin of `frame_attention_loss`."""
+    """Module version of `frame_attention_loss`."""
 
     def forward(self, frame_scores: Tensor, erased: Tensor) -> Tensor:
         """Return the loss of ``frame_scores (B, T)`` for ``erased (B, T)``."""

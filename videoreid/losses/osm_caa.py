@@ -78,7 +78,7 @@ def _weighted_mean(values: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
 
 
 class OSMCAALoss(nn.Module):
-    """Module twin of `osm_caa_loss`.
+    """Module version of `osm_caa_loss`.
 
     Args:
         alpha: margin of negative pairs.

@@ -87,7 +87,7 @@ def _all_gaps(distances: Tensor, pids: Tensor) -> Tensor:
 
 
 class TripletLoss(nn.Module):
-    """Module twin of `triplet_loss`.
+    """Module version of `triplet_loss`.
 
     Args:
         margin: m, or None for the soft margin.

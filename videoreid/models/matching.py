@@ -44,7 +44,7 @@ def find_entries(
     """Find the entries of a checkpoint that are meant for a network.
 
     Args:
-        network: where they shall go.
+        network: the network they are meant for.
         own: its state dict.
         state: entries of the checkpoint.
         prefix: take these alone; None takes the beginning (``model.``, ``module.net.``, ...) under which most fit.
@@ -76,7 +76,7 @@ def refuse_other_network(
     """Stop where the entries belong to another network; counters of batches and classifiers say nothing about that.
 
     Args:
-        network: where they shall go.
+        network: the network they are meant for.
         report: what fits and what does not.
         found: entries of the checkpoint under the names of the network.
         origin: name of the source, for messages.

@@ -1,4 +1,4 @@
-"""Fetch a file once, whole, and know it again: resume, checksum, cache, offline switch."""
+"""Download with resume, checksum, cache and offline switch."""
 
 import hashlib
 import os

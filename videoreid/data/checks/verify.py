@@ -1,4 +1,4 @@
-"""Is a dataset what its authors published, and whole? A list of checks, each with its findings."""
+"""Check a dataset against its published statistics; each check has its findings."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence

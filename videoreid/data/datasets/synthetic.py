@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SYNTHETIC", "synthetic", "write_layout", "write_lip", "write_market1501", "write_mars"]
 
-_VERSION = 1  # of the drawing; a world of another version is drawn anew
+_VERSION = 1  # of the drawing; a world of another version is drawn again
 _CARD = "info/world.json"
 
 SYNTHETIC = DatasetInfo(

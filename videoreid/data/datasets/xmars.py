@@ -53,7 +53,7 @@ def xmars(
 
     Someone who trains on Market-1501 must not test on MARS, whose test people are half in that training set;
     X-MARS moves every person to the side that Market-1501 has them on. Its tables count lines of lists in
-    which the names of both MARS lists are sorted anew, so the lists are rebuilt from the people in a table.
+    which the names of both MARS lists are sorted again, so the lists are rebuilt from the people in a table.
     Images stay where MARS has them: a training person may lie in ``bbox_test``.
 
     Args:

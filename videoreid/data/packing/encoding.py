@@ -1,4 +1,4 @@
-"""How a packed frame is encoded anew."""
+"""How a packed frame is re-encoded."""
 
 from dataclasses import asdict, dataclass
 

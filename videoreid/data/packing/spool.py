@@ -63,7 +63,7 @@ class Spool:
         if head is not None and head != plan:
             raise DatasetError(
                 f"{self.spool} is the half-written store of another dataset, or of other options: delete it and "
-                f"{self.journal.name} to start {Path(store).name} anew"
+                f"{self.journal.name} to start {Path(store).name} again"
             )
         self._data = self.spool.open("ab+")
         if head is None:

@@ -12,7 +12,7 @@ __all__ = ["GeMPool"]
 class GeMPool(TemporalHead):
     """Pool frames by a learnable generalised mean, between the average (p = 1) and the maximum.
 
-    It lifts negative values to 1e-6, so it wants features that end in a ReLU.
+    It lifts negative values to 1e-6, so it expects non-negative features.
 
     Args:
         dim: width D of the frame vectors.

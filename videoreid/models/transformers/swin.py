@@ -177,7 +177,7 @@ class SwinTransformer(nn.Module):
 
     Args:
         size: its shape.
-        semantic_weight: 0..1: how much meaning against appearance the maps shall carry; 0.2 for re-identification.
+        semantic_weight: 0..1: how much meaning against appearance the maps carry; 0.2 for re-identification.
         drop_path: share of the rows for which the last block is dropped in training; earlier blocks less.
         gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
 

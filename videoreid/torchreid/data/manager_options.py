@@ -38,7 +38,7 @@ _SAMPLERS = (
 
 
 class _InOrder(Sampler[ClipKey]):
-    """Every tracklet once, in order; drawn anew each epoch."""
+    """Every tracklet once, in order; drawn again each epoch."""
 
     def __init__(self, count: int) -> None:
         self.count = count

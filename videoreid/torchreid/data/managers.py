@@ -90,7 +90,9 @@ class DataManager:
             ConfigError: no such target.
         """
         if name not in self.test_dataset:
-            raise ConfigError(f"{name!r} is no target of this manager; they are {', '.join(self.targets)}")
+            raise ConfigError(
+                f"{name!r} is not a target of this manager; its targets are {', '.join(self.targets)}"
+            )
         return self.test_dataset[name]["query"], self.test_dataset[name]["gallery"]
 
     def _load(self, name: str) -> Splits:
@@ -153,7 +155,7 @@ class VideoDataManager(DataManager):
         norm_std: likewise.
         use_gpu: taken for torchreid's sake; the engine decides.
         split_id: which split, for datasets that have several.
-        combineall: also train on the test people; scores on the sources mean nothing then.
+        combineall: also train on the test people; scores on the sources are then meaningless.
         batch_size_train: clips of a training batch.
         batch_size_test: clips of a test batch.
         workers: processes that read, per loader.
@@ -218,7 +220,7 @@ class ImageDataManager(DataManager):
         norm_std: likewise.
         use_gpu: taken for torchreid's sake; the engine decides.
         split_id: which split, for datasets that have several.
-        combineall: also train on the test people; scores on the sources mean nothing then.
+        combineall: also train on the test people; scores on the sources are then meaningless.
         load_train_targets: also make ``train_loader_t`` of the targets' training images.
         batch_size_train: images of a training batch.
         batch_size_test: images of a test batch.
