@@ -9,7 +9,7 @@ from torch import nn
 from videoreid.engine import embed_frames, extract_features, step
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.functional import normalise_frames
-from videoreid.inference.modes import eval_copy
+from videoreid.inference.eval_copy import eval_copy
 from videoreid.losses import SoftmaxCriterion
 from videoreid.models import build_model
 from videoreid.types import Clip

@@ -114,3 +114,15 @@ def test_order_matters_only_where_it_should(frames: torch.Tensor) -> None:
                 torch.nn.init.normal_(parameter)
         same = torch.allclose(head(frames), head(frames.flip(1)), atol=1e-6)
         assert same == (name in ("average", "maximum", "gem")), name
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_fuse_is_forward_with_extras(name: str, frames: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    head = build_temporal(name, 6, **OPTIONS.get(name, {}))
+    fused, extras = head.fuse(frames)
+    assert torch.equal(fused, head(frames))
+    if isinstance(head, AttentionPool):
+        assert torch.equal(extras["frame_scores"], head.scores(frames))
+    else:
+        assert extras == {}

@@ -1,4 +1,4 @@
-"""``videoreid data verify``: check a dataset against its published statistics"""
+"""``videoreid data verify``: check a dataset against its published statistics."""
 
 import argparse
 import json

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError, ProtocolError
+from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.loader_contract import LoaderInfo
-from videoreid.inference.modes import eval_copy
 from videoreid.inference.sharding import gather_rows, shard_loader
 from videoreid.models.running import run_model, uses_cameras
 from videoreid.types import Clip, Features

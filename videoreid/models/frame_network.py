@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
-from videoreid.models.temporal import AttentionPool, build_temporal
+from videoreid.models.temporal import build_temporal
 from videoreid.types import ReIDOutput
 
 __all__ = ["FrameNetwork", "FrameOptions", "init_as_published"]
@@ -135,16 +135,7 @@ class FrameNetwork(ReIDModel):
         Returns:
             ``(B, embedding_dim)`` and the named extras ("frame_scores" ``(B, T)`` of attention).
         """
-        if isinstance(self.temporal, AttentionPool):
-            head = self.temporal.frame_conv
-            if self.temporal.map_size and maps is not None and maps.shape[2] != head.in_channels:
-                raise ConfigError(
-                    f"attention over maps needs as many channels as the vectors have, here {maps.shape[2]} and "
-                    f"{head.in_channels}: leave map_size out"
-                )
-            scores = self.temporal.scores(vectors, maps)
-            return self.temporal.pool(vectors, scores), {"frame_scores": scores}
-        return self.temporal(vectors, maps), {}
+        return self.temporal.fuse(vectors, maps)
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network on ``(B, T, 3, H, W)``."""

@@ -171,7 +171,7 @@ def synthetic(
 
     Args:
         root: folder in which worlds are kept, each in a folder of its own, or a world that `write_mars` wrote;
-            None means a per-user cache (``VIDEOREID_CACHE`` names another).
+            None means a per-user cache (``VIDEOREID_HOME`` names another).
         identities: people, training and test together.
         seed: names the world.
         **options: as for `write_mars`.

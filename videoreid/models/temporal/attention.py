@@ -65,6 +65,21 @@ class AttentionPool(TemporalHead):
         """Return the weighted mean ``(B, D)`` of ``features (B, T, D)``."""
         return self.pool(features, self.scores(features, maps))
 
+    def fuse(self, features: Tensor, maps: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted mean ``(B, D)``, and the raw scores ``(B, T)`` as "frame_scores".
+
+        Raises:
+            ConfigError: maps with another number of channels than the vectors have.
+        """
+        channels = self.frame_conv.in_channels
+        if self.map_size and maps is not None and maps.shape[2] != channels:
+            raise ConfigError(
+                f"attention over maps needs as many channels as the vectors have, here {maps.shape[2]} and {channels}: "
+                "leave map_size out"
+            )
+        scores = self.scores(features, maps)
+        return self.pool(features, scores), {"frame_scores": scores}
+
     def pool(self, features: Tensor, scores: Tensor) -> Tensor:
         """Return the mean ``(B, D)`` of ``features (B, T, D)``, weighted by raw ``scores (B, T)``."""
         return torch.einsum("bt,btd->bd", self.weights(scores), features)

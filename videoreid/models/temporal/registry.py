@@ -31,6 +31,18 @@ class TemporalHead(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement forward")
 
+    def fuse(self, features: Tensor, maps: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Fuse the frames, and return what losses may want to see of it.
+
+        Args:
+            features: as in `forward`.
+            maps: as in `forward`.
+
+        Returns:
+            ``(B, out_dim)`` and named extras for `ReIDOutput.extras` ("frame_scores" ``(B, T)`` of attention).
+        """
+        return self(features, maps), {}
+
 
 TEMPORAL: Registry[Callable[..., TemporalHead]] = Registry("temporal head")
 
