@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
+    "recipes": FLOOR_1 | {"data", "models", "losses", "optim", "metrics", "engine", "retrieval"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}
 FILES = sorted(PACKAGE.rglob("*.py"))
