@@ -16,7 +16,7 @@ __all__ = [
     "main",
 ]
 
-_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "rank", "recipes", "train")
+_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "rank", "recipes", "st", "train")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

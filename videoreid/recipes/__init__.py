@@ -20,6 +20,7 @@ from videoreid.recipes.running import (
     score_features,
     train_recipe,
 )
+from videoreid.recipes.spatial_temporal import fit_transitions, sightings_of, write_recipe_features
 
 __all__ = [
     "ErasingEngine",
@@ -34,6 +35,7 @@ __all__ = [
     "describe_run",
     "erase_frames",
     "extract_recipe",
+    "fit_transitions",
     "get_recipe",
     "list_recipes",
     "open_dataset",
@@ -45,5 +47,7 @@ __all__ = [
     "refuse_other_recipe",
     "score_features",
     "settings_of",
+    "sightings_of",
     "train_recipe",
+    "write_recipe_features",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from torch.optim import Optimizer
@@ -101,6 +101,7 @@ def build_engine(
     *,
     precision: str = "float32",
     device: str | None = None,
+    metric: str = "mAP",
 ) -> Engine:
     """Build the engine of a recipe: network, losses, optimisers, schedule.
 
@@ -110,6 +111,7 @@ def build_engine(
         num_classes: training identities K.
         precision: see `TrainSettings`.
         device: None takes the best there is.
+        metric: by which the best checkpoint is chosen.
     """
     criterion = build_criterion(recipe, model, num_classes, model.embedding_dim)
     optimizer = build_optimizer(
@@ -139,9 +141,10 @@ def build_engine(
     )
     options: dict[str, Any] = {
         "settings": TrainSettings(
-            precision=precision,  # type: ignore[arg-type]  # checked by the record
+            precision=cast(Any, precision),  # checked by the record
             validate_every=recipe.validate_every,
             validate_from=recipe.validate_from,
+            metric=metric,
         ),
         "device": device,
     }

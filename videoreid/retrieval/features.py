@@ -33,6 +33,8 @@ class FeatureFile:
         dataset: dataset and split.
         protocol: name of the protocol by which the dataset is scored; empty if the file does not say.
         details: how the features were made ("frames", "flip", ...), printed in the protocol line.
+        train: who was seen where and when in training, for the spatial-temporal metric; its embeddings may have no
+            column. None where the file does not say.
     """
 
     query: Features
@@ -41,6 +43,7 @@ class FeatureFile:
     dataset: str = ""
     protocol: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    train: Features | None = None
 
 
 def write_features(
@@ -52,6 +55,7 @@ def write_features(
     dataset: str = "",
     protocol: str = "",
     details: Mapping[str, str] | None = None,
+    train: Features | None = None,
 ) -> None:
     """Write a feature file, whole or not at all.
 
@@ -63,6 +67,7 @@ def write_features(
         dataset: dataset and split.
         protocol: name of the protocol by which the dataset is scored.
         details: how the features were made; texts.
+        train: the training rows, for `videoreid st fit`; embeddings of no column ``(N, 0)`` are enough.
     """
     import h5py
 
@@ -70,7 +75,8 @@ def write_features(
         file.attrs.update({"format": _FORMAT, "version": _VERSION})
         file.attrs.update({"model": model, "dataset": dataset, "protocol": protocol})
         file.create_group("details").attrs.update({key: str(value) for key, value in (details or {}).items()})
-        for name, features in (("query", query), ("gallery", gallery)):
+        sides = {"query": query, "gallery": gallery, **({} if train is None else {"train": train})}
+        for name, features in sides.items():
             group = file.create_group(name)
             embeddings = features.embeddings.detach().cpu()
             if embeddings.dtype == torch.bfloat16:  # HDF5 has no such type
@@ -111,13 +117,14 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
                 f"{path} is of version {file.attrs['version']}, this library reads up to {_VERSION}; update videoreid"
             )
         query, gallery = _read_side(file, "query", path), _read_side(file, "gallery", path)
+        train = _read_side(file, "train", path) if "train" in file else None
         model, dataset, protocol = (
             str(file.attrs.get(name, "")) for name in ("model", "dataset", "protocol")
         )
         details = (
             {key: str(value) for key, value in file["details"].attrs.items()} if "details" in file else {}
         )
-    return FeatureFile(query, gallery, model, dataset, protocol, details)
+    return FeatureFile(query, gallery, model, dataset, protocol, details, train)
 
 
 def _read_side(file: "h5py.File", name: str, path: Path) -> Features:
