@@ -1,8 +1,8 @@
 """Compare recipes on iLIDS-VID: a table of mAP and Rank-1 beside the published figures, as CSV, Markdown and a picture.
 
 By default the seven pairs of a study of image networks, by the study's own recipe (torchreid's defaults: 15 frames,
-batch 8, 128x128, Adam 1e-4, x 0.1 every 20 of 60 epochs, Euclidean distance). ``ilids_ours_<pair>`` are the same networks
-by our recipe, and any other recipe goes into the same table, PSTA and st-ReID's PCB for instance:
+batch 8, 128x128, Adam 1e-4, x 0.1 every 20 of 60 epochs, Euclidean distance). ``ilids_ours_<pair>`` are the same
+networks by our recipe, and any other recipe goes into the same table, PSTA and st-ReID's PCB for instance:
 
     python examples/compare_ilids.py --root /data --seeds 0 1 2 --recipes study psta streid_pcb
 

@@ -114,24 +114,9 @@ def build_engine(
         metric: by which the best checkpoint is chosen.
     """
     criterion = build_criterion(recipe, model, num_classes, model.embedding_dim)
-    optimizer = build_optimizer(
-        model,
-        recipe.optimizer,
-        recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        staged_lr=bool(recipe.new_layers),
-        new_layers=recipe.new_layers,
-        base_lr_mult=recipe.trunk_share,
-        **({"nesterov": recipe.nesterov} if recipe.optimizer == "sgd" else {}),
-    )
-    optimizers: list[Optimizer] = [optimizer]
-    if recipe.center_weight:
-        rate = recipe.center_learning_rate
-        optimizers.append(
-            build_center_optimizer(criterion.parameters(), rate, loss_weight=recipe.center_weight)
-        )
+    optimizers = _build_optimizers(recipe, model, criterion)
     scheduler = build_lr_scheduler(
-        optimizer,
+        optimizers[0],
         recipe.schedule,
         list(recipe.milestones),
         recipe.gamma,
@@ -139,20 +124,18 @@ def build_engine(
         warmup_epochs=recipe.warmup_epochs,
         warmup_factor=recipe.warmup_factor,
     )
-    options: dict[str, Any] = {
-        "settings": TrainSettings(
-            precision=cast(Any, precision),  # checked by the record
-            validate_every=recipe.validate_every,
-            validate_from=recipe.validate_from,
-            metric=metric,
-        ),
-        "device": device,
-    }
+    settings = TrainSettings(
+        precision=cast(Any, precision),  # checked by the record
+        validate_every=recipe.validate_every,
+        validate_from=recipe.validate_from,
+        metric=metric,
+    )
+    parts = (model, criterion, optimizers, scheduler)
     if recipe.erase_frames:
-        options |= {"share": recipe.erase_frames, "seed": recipe.seed}
-        return ErasingEngine(model, criterion, optimizers, scheduler, **options)
+        share, seed = recipe.erase_frames, recipe.seed
+        return ErasingEngine(*parts, settings=settings, device=device, share=share, seed=seed)
     engine = FrameEngine if recipe.frames_as_samples else Engine
-    return engine(model, criterion, optimizers, scheduler, **options)
+    return engine(*parts, settings=settings, device=device)
 
 
 def open_training(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int = 0) -> ClipLoader:
@@ -199,3 +182,21 @@ def open_test(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int = 0
         transform=build_transform(recipe.augmentation, (recipe.height, recipe.width), train=False),
         workers=workers,
     )
+
+
+def _build_optimizers(recipe: Recipe, model: nn.Module, criterion: nn.Module) -> list[Optimizer]:
+    """Return the optimiser of the network, and that of the class centres where there are centres."""
+    optimizer = build_optimizer(
+        model,
+        recipe.optimizer,
+        recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        staged_lr=bool(recipe.new_layers),
+        new_layers=recipe.new_layers,
+        base_lr_mult=recipe.trunk_share,
+        **({"nesterov": recipe.nesterov} if recipe.optimizer == "sgd" else {}),
+    )
+    if not recipe.center_weight:
+        return [optimizer]
+    rate, weight = recipe.center_learning_rate, recipe.center_weight
+    return [optimizer, build_center_optimizer(criterion.parameters(), rate, loss_weight=weight)]
