@@ -4,7 +4,8 @@ A trial trains the record ``tricks_search``: 121 epochs, OSM + CAA on class cent
 for erasing, validation clips from a random frame on. Where ours is better it is the default, and the published choice
 is one keyword away: ``--space published`` draws the weight decay linearly, ``--held-out intelligent`` takes the
 published list of MARS identities (``most_cameras`` is our rule of that kind), ``--set
-sampling=tricks_random_published`` the published frames. The objective is mAP on MARS (``--objective rerank_map``: after re-ranking) and Rank-1 elsewhere.
+sampling=tricks_random_published`` the published frames. The objective is mAP on MARS (``--objective rerank_map``: after
+re-ranking) and Rank-1 elsewhere.
 
     python examples/search_bag_of_tricks.py --root /data
 
