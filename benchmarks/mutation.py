@@ -1,9 +1,9 @@
 """Damage the code a little, run the tests that cover it, and count how often they notice (mutation testing).
 
 Each mutant changes one comparison, operator, number or truth value of one module. The tests of its group run on it in a
-forked process that has PyTorch loaded already, and the mutated source is given to the import system, so that no file is
-changed. A mutant is killed when a test fails, when collection fails, or when the tests take longer than ten times as long
-as without it. Survivors are listed; whether one is equivalent to the original is for a reader to say (`EQUIVALENT`).
+forked process that has PyTorch loaded already, and the mutated source is given to the import system, so that no file
+is changed. A mutant is killed when a test fails, when collection fails, or when the tests take more than ten times as
+long as without it. Survivors are listed; whether one is equivalent to the original is for a reader to say (`EQUIVALENT`).
 
     python benchmarks/mutation.py --mutants 40            # of each group
     python benchmarks/mutation.py --group losses --mutants 0    # all of one group
@@ -30,15 +30,23 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "mutation.json"
 GROUPS = {
     "losses": (["videoreid/losses"], ["tests/losses"]),
-    "ranking": (["videoreid/metrics/ranking", "videoreid/metrics/precision.py"], ["tests/metrics/ranking", "tests/metrics/test_precision.py"]),
+    "ranking": (
+        ["videoreid/metrics/ranking", "videoreid/metrics/precision.py"],
+        ["tests/metrics/ranking", "tests/metrics/test_precision.py"],
+    ),
     "sampling": (["videoreid/data/sampling"], ["tests/data/test_sampling.py"]),
     "presets": (["videoreid/data/transforms/presets.py"], ["tests/data/test_transforms_presets.py"]),
     "protocols": (["videoreid/metrics/ranking/protocols.py"], ["tests/metrics/ranking"]),
     "recipes": (
         ["videoreid/recipes"],
-        ["tests/recipes/test_published_numbers.py", "tests/recipes/test_building.py", "tests/recipes/test_page.py", "tests/cli/test_st.py"],
+        [
+            "tests/recipes/test_published_numbers.py",
+            "tests/recipes/test_building.py",
+            "tests/recipes/test_page.py",
+            "tests/cli/test_st.py",
+        ],
     ),
-}  # fmt: skip
+}
 EQUIVALENT = RESULTS.with_name("mutation_equivalent.json")
 """Survivors that a reader found to be equal to the original in every result, with the reason, by description."""
 
@@ -90,19 +98,23 @@ def mutate(node: ast.AST) -> bool:
     return True
 
 
-def mutants_of(path: Path) -> list[tuple[str, str]]:
-    """Return ``(description, source)`` of every mutant of a module."""
+def mutants_of(path: Path) -> list[tuple[str, int]]:
+    """Return ``(description, number of the node)`` of every mutant of a module."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = []
     for index, node in enumerate(mutable_nodes(tree)):
-        changed = copy.deepcopy(tree)
-        twin = next(other for place, other in enumerate(mutable_nodes(changed)) if place == index)
-        before = ast.unparse(node) if hasattr(node, "lineno") else ""
+        twin = copy.deepcopy(node)
         if mutate(twin):
-            ast.fix_missing_locations(changed)
             where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
-            found.append((f"{where} {before[:80]} -> {ast.unparse(twin)[:80]}", ast.unparse(changed)))
+            found.append((f"{where} {ast.unparse(node)[:80]} -> {ast.unparse(twin)[:80]}", index))
     return found
+
+
+def mutated_source(path: Path, index: int) -> str:
+    """Return the source of a module with one node changed."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    mutate(next(node for place, node in enumerate(mutable_nodes(tree)) if place == index))
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 class MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -160,11 +172,8 @@ def run_tests(tests: list[str], finder: MutantFinder | None, limit: float) -> tu
 def run_group(name: str, count: int, seed: int) -> dict:
     """Try mutants of one group and return what became of them."""
     places, tests = GROUPS[name]
-    files = [
-        f
-        for place in places
-        for f in (sorted((ROOT / place).rglob("*.py")) if (ROOT / place).is_dir() else [ROOT / place])
-    ]
+    roots = [ROOT / place for place in places]
+    files = [path for root in roots for path in (sorted(root.rglob("*.py")) if root.is_dir() else [root])]
     every = [(path, *mutant) for path in files for mutant in mutants_of(path)]
     chosen = every if count == 0 or count >= len(every) else random.Random(seed).sample(every, count)
     passed, seconds = run_tests(tests, None, 3600)
@@ -172,8 +181,9 @@ def run_group(name: str, count: int, seed: int) -> dict:
         raise SystemExit(f"the tests of {name} fail without any mutant: {' '.join(tests)}")
     reasons = json.loads(EQUIVALENT.read_text(encoding="utf-8")) if EQUIVALENT.exists() else {}
     survivors = []
-    for number, (path, words, source) in enumerate(chosen, start=1):
-        alive, took = run_tests(tests, MutantFinder(path, source), 10 * seconds + 30)
+    for number, (path, words, index) in enumerate(chosen, start=1):
+        finder = MutantFinder(path, mutated_source(path, index))
+        alive, took = run_tests(tests, finder, 10 * seconds + 30)
         if alive:
             survivors.append(words)
         print(
@@ -182,11 +192,17 @@ def run_group(name: str, count: int, seed: int) -> dict:
         )
     real = [words for words in survivors if words not in reasons]
     tried = len(chosen) - (len(survivors) - len(real))
+    killed = len(chosen) - len(survivors)
     return {
-        "mutants": len(every), "tried": len(chosen), "equivalent": len(survivors) - len(real),
-        "killed": len(chosen) - len(survivors), "killed_share": round((len(chosen) - len(survivors)) / max(tried, 1), 4),
-        "survivors": real, "tests": tests, "seed": seed,
-    }  # fmt: skip
+        "mutants": len(every),
+        "tried": len(chosen),
+        "equivalent": len(survivors) - len(real),
+        "killed": killed,
+        "killed_share": round(killed / max(tried, 1), 4),
+        "survivors": real,
+        "tests": tests,
+        "seed": seed,
+    }
 
 
 def main() -> None:
