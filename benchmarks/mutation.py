@@ -3,7 +3,8 @@
 Each mutant changes one comparison, operator, number or truth value of one module. The tests of its group run on it in a
 forked process that has PyTorch loaded already, and the mutated source is given to the import system, so that no file
 is changed. A mutant is killed when a test fails, when collection fails, or when the tests take more than ten times as
-long as without it. Survivors are listed; whether one is equivalent to the original is for a reader to say (`EQUIVALENT`).
+long as without it. Survivors are listed; whether one is equivalent to the original is for a reader to
+say (`EQUIVALENT`).
 
     python benchmarks/mutation.py --mutants 40            # of each group
     python benchmarks/mutation.py --group losses --mutants 0    # all of one group

@@ -34,6 +34,7 @@ _ROOMS = (
     "metrics",
     "models",
     "optim",
+    "recipes",
     "registry",
     "retrieval",
     "torchreid",
