@@ -34,3 +34,10 @@ def test_rows_of_the_tables() -> None:
         == "| `vpreid_gcm` | mars | - | ori | 85.4 | 90.2 | 97.1 | 98 | - | Mars_log/log_test.txt, epoch 220 |"
     )
     assert rows[2].startswith("| `vpreid_gcm` | prid2011 | 9 | ori | - | 92.1 |")
+
+
+def test_the_chain_on_the_page_is_the_recorded_one() -> None:
+    recorded = (PAGE.parents[1] / "benchmarks" / "results" / "streid_chain.md").read_text(encoding="utf-8")
+    rows = [line for line in recorded.splitlines() if line.startswith("| ")]
+    assert len(rows) == 6
+    assert "\n".join(rows[1:]) in PAGE.read_text(encoding="utf-8")
