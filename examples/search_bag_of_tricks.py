@@ -1,26 +1,36 @@
 """Search the hyper-parameters of the video bag of tricks with Optuna (needs the extra [tune]).
 
-Hyper-parameters: those searched, with their bounds, are `videoreid.engine.BAG_OF_TRICKS_SPACE` ("published" draws the
-    weight decay linearly); each trial trains 121 epochs, batch 32 (8 people x 4 clips x 4 frames), Adam 3.5e-4, linear
-    warm-up over 10 epochs, milestones 40 and 70, no erasing, OSM + CAA on class centres; 60 trials.
-Command: python examples/search_bag_of_tricks.py --root /data --objective map
-Published: the constants in train_bag_of_tricks.py, of which weight decay and beta were set by hand afterwards.
+A trial trains the record ``tricks_search``: 121 epochs, OSM + CAA on class centres, the transforms of the tricks but
+for erasing, validation clips from a random frame on. Where ours is better it is the default, and the published choice
+is one keyword away: ``--space published`` draws the weight decay linearly, ``--held-out intelligent`` takes the
+published list of MARS identities (``most_cameras`` is our rule of that kind), ``--set
+sampling=tricks_random_published`` the published frames. The objective is mAP on MARS (``--objective rerank_map``: after
+re-ranking) and Rank-1 elsewhere.
+
+    python examples/search_bag_of_tricks.py --root /data
 
 Trials are compared on people held out of the training set, the same ones in all of them. The same command resumes; the
-best trial is trained again at the end, on everybody, and scored on the test set once.
+best trial is trained again at the end, on everybody, and scored on the test set once, by the rules of
+``tricks_centers``.
 """
 
+import argparse
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from recipe import backbone_of, open_dataset, parse, size_of
-
-from videoreid.data import build_transform, eval_loader, train_loader
-from videoreid.engine import Engine, TrainSettings
-from videoreid.losses import BagOfTricksCriterion
-from videoreid.metrics import KReciprocal
-from videoreid.models import build_model
-from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
+from videoreid.recipes import (
+    RunOptions,
+    build_engine,
+    build_network,
+    extract_recipe,
+    get_recipe,
+    open_dataset,
+    open_training,
+    override,
+    parse_settings,
+    score_features,
+    train_recipe,
+)
 from videoreid.tuning import (
     BAG_OF_TRICKS_SPACE,
     draw_study,
@@ -29,85 +39,85 @@ from videoreid.tuning import (
     run_search,
     suggest,
 )
+from videoreid.utils import seed_everything, setup_logging
 
-LEARNING_RATE, MILESTONES, WARMUP_EPOCHS = 3.5e-4, [40, 70], 10
-DISTANCE = "squared_euclidean"
-
-
-def build(numbers, splits, args):
-    """Return the engine and the loaders of one trial."""
-    size = (args.height, args.width)
-    torch.manual_seed(args.seed)
-    model = build_model(
-        "resnet50_ta_bot", splits.num_train_pids, pretrained=bool(args.pretrained),
-        **backbone_of(args), **size_of(args, (224, 112)),
-    )  # fmt: skip
-    osm = {name: numbers[name] for name in ("sigma", "alpha", "l")}
-    criterion = BagOfTricksCriterion(
-        splits.num_train_pids, model.embedding_dim, margin=numbers["margin"], beta=numbers["beta"], osm=osm
-    )
-    optimizer = build_optimizer(model, "adam", LEARNING_RATE, weight_decay=numbers["weight_decay"])
-    scheduler = build_lr_scheduler(
-        optimizer, "multi_step", MILESTONES, numbers["gamma"], warmup="linear", warmup_epochs=WARMUP_EPOCHS
-    )
-    metric = "objective"
-    settings = TrainSettings(validate_every=args.validate_every, metric=metric, precision=args.precision)
-    optimizers = [optimizer, build_center_optimizer(criterion.parameters())]
-    engine = Engine(model, criterion, optimizers, scheduler, settings=settings)
-    loader = train_loader(
-        splits.train, batch_size=args.batch_size, num_frames=args.frames, instances=args.instances,
-        sampling="tricks_random", transform=build_transform("jg", size, train=True), workers=args.workers,
-        seed=args.seed,
-    )  # fmt: skip
-    tests = [
-        eval_loader(
-            part, batch_size=args.batch_size, num_frames=args.frames, sampling="tricks_dense",
-            transform=build_transform("jg", size, train=False), workers=args.workers,
-        )
-        for part in (splits.query, splits.gallery)
-    ]  # fmt: skip
-    return engine, loader, tests
+NAMES = {"sigma": "osm_sigma", "alpha": "osm_alpha", "l": "osm_l"}  # of the space, in the record
 
 
-def train(numbers, splits, args, callbacks=(), output_dir=None):
-    """Train with these numbers and return the engine and what it scores at the end."""
-    engine, loader, tests = build(numbers, splits, args)
-    refiners = [KReciprocal(metric=DISTANCE)] if args.objective == "rerank_map" else []
+def with_numbers(recipe, numbers):
+    """Return the recipe with the numbers of a trial."""
+    return override(recipe, {NAMES.get(name, name): value for name, value in numbers.items()})
+
+
+def try_numbers(recipe, validation, objective, args, trial):
+    """Train one trial on those who are not held out and return its objective on those who are."""
+    seed_everything(recipe.seed)
+    classes = validation.num_train_pids
+    engine = build_engine(recipe, build_network(recipe, classes), classes, metric="objective")
 
     def validate():
-        ranking = engine.evaluate(
-            *tests, protocol=splits.protocol, distance=DISTANCE, refiners=refiners, dataset=splits.name
-        )
-        print(ranking.protocol_line)
-        return {"objective": ranking.mean_average_precision, "rank1": ranking.rank(1)}
+        query, gallery = extract_recipe(recipe, engine.scored_model, validation, workers=args.workers)
+        rankings = score_features(recipe, validation, query, gallery)
+        if objective == "rank1":
+            return {"objective": rankings["ori"].rank(1)}
+        block = "re-ranked" if objective == "rerank_map" else "ori"
+        print(rankings[block].protocol_line)
+        return {"objective": rankings[block].mean_average_precision}
 
+    loader = open_training(recipe, validation.train, workers=args.workers)
+    callbacks = [pruning_callback(trial, "objective")]
     history = engine.fit(
-        loader, args.epochs, validate=validate, callbacks=callbacks, output_dir=output_dir,
-        resume=None if output_dir is None else "auto", max_steps=args.max_steps,
-    )  # fmt: skip
-    return history[-1]
+        loader, recipe.epochs, validate=validate, callbacks=callbacks, max_steps=args.max_steps
+    )
+    return history[-1]["objective"]
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path)
+    parser.add_argument("--dataset", default="mars")
+    parser.add_argument("--output", type=Path, default=Path("search"))
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--space", choices=("log", "published"), default="log")
+    parser.add_argument(
+        "--objective", choices=("map", "rerank_map", "rank1"), help="default: map on MARS, else rank1"
+    )
+    parser.add_argument("--held-out", choices=("random", "most_cameras", "intelligent"), default="random")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--workers", type=int, default=2)
+    return parser.parse_args()
 
 
 def main():
-    args = parse(
-        __doc__, epochs=121, height=224, width=112, trials=60, space=("log", "published"),
-        objective=("map", "rerank_map"), held_out=("random", "intelligent"), output=Path("search"),
-    )  # fmt: skip
-    splits = open_dataset(args)
-    validation = hold_out_identities(splits.train, choice=args.held_out, seed=args.seed)  # once a study
+    args = parse()
+    setup_logging()
+    settings = parse_settings(args.set)
+    objective = args.objective or ("map" if args.dataset == "mars" else "rank1")
+    recipe = override(get_recipe("tricks_search").on(args.dataset), settings)
+    recipe = replace(recipe, reranked=objective == "rerank_map")
+    splits = open_dataset(recipe, args.dataset, args.root)
+    validation = hold_out_identities(splits.train, choice=args.held_out, seed=recipe.seed)  # once a study
 
-    def objective(trial):
+    def run_trial(trial):
         numbers = suggest(trial, BAG_OF_TRICKS_SPACE[args.space])
-        return train(numbers, validation, args, [pruning_callback(trial, "objective")])["objective"]
+        return try_numbers(with_numbers(recipe, numbers), validation, objective, args, trial)
 
-    study = run_search(objective, args.trials, storage=args.output / "study.db", seed=args.seed)
+    study = run_search(run_trial, args.trials, storage=args.output / "study.db", seed=recipe.seed)
     draw_study(study, args.output / "study.png")
     print(f"best of {len(study.trials)} trials: {study.best_value:.4f} with {study.best_params}")
     folder = args.output / f"best_trial_{study.best_trial.number}"  # resumes, but never from another trial
-    args.validate_every = args.epochs  # the test set chooses nothing
-    final = train(study.best_params, splits, args, output_dir=folder)
+    final = with_numbers(override(get_recipe("tricks_centers").on(args.dataset), settings), study.best_params)
+    final = replace(final, epochs=recipe.epochs, augmentation=recipe.augmentation)
+    options = RunOptions(
+        output_dir=folder, resume=True, workers=args.workers, max_steps=args.max_steps, validate=False
+    )  # the test set chooses nothing
+    ranking = train_recipe(final, splits, options)["ori"]
     print(
-        f"trained again on everybody, on the test set: mAP {final['objective']:.1%}, Rank-1 {final['rank1']:.1%}"
+        f"trained again on everybody, on the test set: mAP {ranking.mean_average_precision:.1%}, "
+        f"Rank-1 {ranking.rank(1):.1%}\n{ranking.protocol_line}"
     )
 
 

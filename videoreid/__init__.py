@@ -36,6 +36,7 @@ _ROOMS = (
     "metrics",
     "models",
     "optim",
+    "recipes",
     "registry",
     "retrieval",
     "torchreid",

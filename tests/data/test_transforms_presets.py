@@ -2,13 +2,34 @@ import numpy as np
 import pytest
 import torch
 
-from videoreid.data.transforms import ClipTransform, build_transform, list_presets
+from videoreid.data.transforms import (
+    ClipTransform,
+    HorizontalFlip,
+    LocalGrayscale,
+    PadCrop,
+    RandomErasing,
+    RandomTranslation2D,
+    Resize,
+    build_transform,
+    list_presets,
+)
+from videoreid.data.transforms.presets import BASE_FILL
 from videoreid.errors import ConfigError, UnknownNameError
 
 FRAMES = [np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8)] * 8
 
-SIZES = {"jg": (224, 112), "tricks": (224, 112)}
-PER_FRAME = {"vpreid", "gcm", "base", "gcn", "jg", "tricks", "torchreid"}
+SIZES = {"jg": (224, 112), "tricks": (224, 112), "tricks_no_erasing": (224, 112), "streid": (384, 192)}
+PER_FRAME = {
+    "vpreid",
+    "gcm",
+    "base",
+    "gcn",
+    "jg",
+    "tricks",
+    "tricks_no_erasing",
+    "torchreid",
+    "torchreid_crop",
+}
 
 
 def consistent(clip: torch.Tensor) -> bool:
@@ -36,7 +57,7 @@ def test_evaluation_only_resizes(preset: str) -> None:
     transform = build_transform(preset, (32, 16), train=False)
     clip = transform(FRAMES, np.random.default_rng(0))
     np.testing.assert_array_equal(clip[0].permute(1, 2, 0).numpy(), FRAMES[0])
-    cubic = preset in {"vpreid", "gcm", "ame", "tricks"}
+    cubic = preset in {"vpreid", "gcm", "ame", "tricks", "tricks_no_erasing", "streid"}
     assert ("bicubic" in repr(transform)) == cubic
 
 
@@ -70,3 +91,43 @@ def planar_clip(
     for step in others:
         clip = step(clip.contiguous(), generator)
     return clip
+
+
+STEPS = {
+    "strong": [Resize((256, 128)), HorizontalFlip(), PadCrop(10), RandomErasing()],
+    "tricks": [
+        Resize((224, 112), "bicubic"),
+        HorizontalFlip(per_frame=True),
+        PadCrop(10, crop=False),
+        RandomTranslation2D((224, 112), per_frame=True),
+        RandomErasing(fill=(152, 142, 127), per_frame=True),
+    ],
+    "tricks_no_erasing": [
+        Resize((224, 112), "bicubic"),
+        HorizontalFlip(per_frame=True),
+        PadCrop(10, crop=False),
+        RandomTranslation2D((224, 112), per_frame=True),
+    ],
+    "streid": [Resize((384, 192), "bicubic"), HorizontalFlip(), RandomErasing(fill=(124, 116, 104))],
+    "torchreid_crop": [
+        Resize((256, 128)),
+        HorizontalFlip(per_frame=True),
+        RandomTranslation2D((256, 128), per_frame=True),
+    ],
+    "psta": [Resize((256, 128), "bicubic"), HorizontalFlip(), RandomErasing(fill=(152, 142, 127))],
+    "vpreid": [Resize((256, 128), "bicubic"), HorizontalFlip(), LocalGrayscale(per_frame=True)],
+    "jg": [RandomTranslation2D((224, 112), per_frame=True), HorizontalFlip(per_frame=True)],
+    "base": [Resize((256, 128)), RandomErasing(fill=BASE_FILL, per_frame=True), HorizontalFlip()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", STEPS)
+def test_the_steps_of_a_preset_are_the_published_ones(preset: str) -> None:
+    assert list(build_transform(preset, train=True).steps) == STEPS[preset]
+
+
+def test_published_chances_and_ranges() -> None:
+    assert HorizontalFlip() == HorizontalFlip(p=0.5)
+    assert RandomErasing() == RandomErasing(p=0.5, area=(0.02, 0.4), aspect=(0.3, 1 / 0.3))
+    assert LocalGrayscale() == LocalGrayscale(p=0.2)
+    assert RandomTranslation2D((8, 4)) == RandomTranslation2D((8, 4), p=0.5)

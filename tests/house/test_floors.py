@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "inference": FLOOR_1 | {"metrics", "models"},
     "engine": FLOOR_1 | {"inference", "losses", "metrics", "models", "optim"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
+    "recipes": FLOOR_1 | {"data", "models", "losses", "optim", "metrics", "engine", "retrieval"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -4,6 +4,7 @@ from videoreid.cli import main
 from videoreid.metrics import PROTOCOLS
 from videoreid.models import MODELS, list_results
 from videoreid.models.reported import _table
+from videoreid.recipes import get_recipe, list_recipes
 
 
 def test_every_row_names_a_network_and_a_protocol() -> None:
@@ -30,3 +31,30 @@ def test_show_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "reported on MARS: Rank-1 83.1 %, mAP 75.8 % (mars_torchreid, squared_euclidean" in printed
     assert "source: jiyanggao/Video-Person-ReID" in printed
+
+
+def test_every_figure_is_the_published_one() -> None:
+    found = [(row.model, row.dataset, row.rank1, row.mAP) for row in _table()]
+    published = [
+        ("resnet50_tp", "MARS", 83.1, 75.8), ("resnet50_ta", "MARS", 83.3, 76.7), ("resnet50_rnn", "MARS", 81.6, 73.9),
+        ("resnet50_3d", "MARS", 78.5, 70.5), ("gcm_baseline", "MARS", 88.9, 83.4),
+        ("gcm_baseline", "DukeMTMC-VideoReID", 95.9, 95.3), ("gcm_baseline", "LS-VID", 81.5, 72.1),
+        ("gcm", "MARS", 90.2, 85.4), ("ame", "MARS", 90.1, 85.3), ("psta", "MARS", 91.5, 85.8),
+        ("psta", "DukeMTMC-VideoReID", 98.3, 97.7), ("resnet50_ta_bot", "MARS", 87.1, 81.3),
+        ("resnet50_ta_bot", "MARS", 87.9, 82.4), ("resnet50_ta_bot", "MARS", 86.3, 81.2),
+        ("resnet50_ta_bot", "MARS", 88.6, 82.9), ("pcb_streid", "Market-1501", 98.1, 87.6),
+        ("pcb_streid", "DukeMTMC-reID", 94.4, 83.9),
+    ]  # fmt: skip
+    assert [row for row in published if row not in found] == []
+
+
+def test_the_table_says_what_the_recipes_say() -> None:
+    scores = [
+        (recipe.model, score.rank1, score.mAP)
+        for recipe in map(get_recipe, list_recipes())
+        for score in recipe.results
+    ]
+    models = {get_recipe(name).model for name in list_recipes()}
+    assert [
+        row for row in _table() if row.model in models and (row.model, row.rank1, row.mAP) not in scores
+    ] == []

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,24 @@ def test_the_pages_repeat_the_table() -> None:
         for result in row.results:
             cells = (row.model, f"`{row.tag}`", row.training_data, result.dataset, result.rank1, result.mAP)
             assert f"| {' | '.join(map(str, cells))} |" in pages
+
+
+def test_rows_hold_the_checksum_that_a_file_name_states() -> None:
+    stated = 0
+    for row in list_weights():
+        url = row.source
+        if url.startswith("torchvision:"):
+            url = torchvision.models.get_weight(url.removeprefix("torchvision:")).url
+        digits = re.search(r"-([0-9a-f]{8,64})\.pth$", url)
+        if digits:
+            stated += 1
+            assert row.sha256 == digits[1], row
+    assert stated >= 32
+    assert find_weights("resnet50", "imagenet").sha256 == "0676ba61"
+    assert find_weights("resnet50_ibn_a", "imagenet").sha256 == "d9d0bb7b"
+
+
+def test_a_file_that_is_not_the_stated_one_is_refused(home: Path) -> None:
+    put_into_cache(home, "resnet50_ibn_a-d9d0bb7b.pth", {"a": torch.zeros(1)})
+    with pytest.raises(WeightsError, match=r"resnet50_ibn_a-d9d0bb7b\.pth.*d9d0bb7b"):
+        build_model("resnet50_ibn_a", 3, pretrained=True)

@@ -49,8 +49,8 @@ def test_distractors_join_the_gallery_and_stay_in_training():
     assert all(t.frames[0] in names for t in joined)
 
 
-def test_intelligent_takes_the_people_of_most_cameras():
-    splits = hold_out_identities(training_set(), share=0.3, choice="intelligent", distractors=0.0)
+def test_most_cameras_takes_the_people_of_most_cameras():
+    splits = hold_out_identities(training_set(), share=0.3, choice="most_cameras", distractors=0.0)
     assert {t.pid % 3 for t in splits.query} == {2}
     assert len({t.pid for t in splits.query}) == 6
 
@@ -81,3 +81,17 @@ def test_errors():
     with pytest.raises(ConfigError, match="nothing to find"):
         hold_out_identities(train, choice=[0, 3])  # seen by one camera
     assert np.isfinite([t.time for t in hold_out_identities(train, choice=[1, 2]).query]).all()
+
+
+def test_intelligent_holds_out_the_published_identities_of_mars():
+    train = [Tracklet([f"{pid}_{camid}.jpg"], pid, camid) for pid in range(625) for camid in range(2)]
+    splits = hold_out_identities(train, choice="intelligent", distractors=0.0)
+    assert sorted({tracklet.pid for tracklet in splits.query}) == [
+        31, 40, 41, 45, 50, 52, 75, 90, 91, 129, 149, 209, 283, 287, 296, 297, 304, 305, 353, 371, 393, 404, 408, 426,
+        465, 483, 504, 513, 539, 552, 600, 613,
+    ]  # fmt: skip
+    assert splits.num_train_pids == 625 - 32
+    with pytest.raises(
+        ConfigError, match=r"training labels of MARS.*this training set has 624.*'most_cameras'"
+    ):
+        hold_out_identities(train[:-2], choice="intelligent")

@@ -17,7 +17,10 @@ __all__ = [
     "main",
 ]
 
-_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "parse", "rank", "track")
+_COMMANDS: tuple[str, ...] = (
+    *("data", "demo", "eval", "models", "parse", "rank"),
+    *("recipes", "st", "track", "train"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

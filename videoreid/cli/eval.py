@@ -59,6 +59,12 @@ def _add_refinements(parser: argparse.ArgumentParser) -> None:
         help="also score with this fitted model's joint scores",
     )
     parser.add_argument(
+        "--joint-rule",
+        default="repaired",
+        choices=("published", "repaired"),
+        help="how joint scores are re-ranked: as st-ReID published it, or with a row nearest to itself (default)",
+    )
+    parser.add_argument(
         "--expand",
         type=int,
         default=0,
@@ -139,8 +145,8 @@ def _refinements(args: argparse.Namespace) -> dict[str, list["Refiner"]]:
         model = SpatialTemporalModel.load(args.spatial_temporal)
         rows["joint"] = [model]
         if args.rerank:
-            joint = JointKReciprocal(model, rule="repaired", settings=KReciprocal(exponent=1.0, **settings))
-            rows["joint, re-ranked"] = [joint]
+            once = KReciprocal(exponent=1.0, **settings)
+            rows["joint, re-ranked"] = [JointKReciprocal(model, rule=args.joint_rule, settings=once)]
     return rows
 
 

@@ -35,6 +35,8 @@ class FeatureFile:
         dataset: dataset and split.
         protocol: name of the protocol by which the dataset is scored; empty if the file does not say.
         details: how the features were made ("frames", "flip", ...), printed in the protocol line.
+        train: who was seen where and when in training, for the spatial-temporal metric; its embeddings may have no
+            column. None where the file does not say.
     """
 
     query: Features
@@ -43,6 +45,7 @@ class FeatureFile:
     dataset: str = ""
     protocol: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    train: Features | None = None
 
 
 def write_features(
@@ -54,6 +57,7 @@ def write_features(
     dataset: str = "",
     protocol: str = "",
     details: Mapping[str, str] | None = None,
+    train: Features | None = None,
 ) -> None:
     """Write a feature file, whole or not at all.
 
@@ -65,20 +69,22 @@ def write_features(
         dataset: dataset and split.
         protocol: name of the protocol by which the dataset is scored.
         details: how the features were made; texts.
+        train: the training rows, for `videoreid st fit`; embeddings of no column ``(N, 0)`` are enough.
     """
     with atomic_path(path) as temporary:
-        _write(temporary, query, gallery, details or {}, model=model, dataset=dataset, protocol=protocol)
+        sides = {"query": query, "gallery": gallery, **({} if train is None else {"train": train})}
+        _write(temporary, sides, details or {}, model=model, dataset=dataset, protocol=protocol)
         seal_file(temporary)
 
 
-def _write(path: Path, query: Features, gallery: Features, details: Mapping[str, str], **words: str) -> None:
+def _write(path: Path, sides: Mapping[str, Features], details: Mapping[str, str], **words: str) -> None:
     import h5py
 
     with h5py.File(path, "w") as file:
         file.attrs.update({"format": _FORMAT, "version": _VERSION})
         file.attrs.update(words)
         file.create_group("details").attrs.update({key: str(value) for key, value in details.items()})
-        for name, features in (("query", query), ("gallery", gallery)):
+        for name, features in sides.items():
             group = file.create_group(name)
             embeddings = features.embeddings.detach().cpu()
             if embeddings.dtype == torch.bfloat16:  # HDF5 has no such type
@@ -110,9 +116,10 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
                 f"{found[1]!r}; {_REMEDY}"
             )
         query, gallery = _read_side(file, "query"), _read_side(file, "gallery")
+        train = _read_side(file, "train") if "train" in file else None
         words = {name: read_attribute(file, name) for name in ("model", "dataset", "protocol")}
         details = {key: str(value) for key, value in file["details"].attrs.items()}
-    return FeatureFile(query, gallery, **words, details=details)
+    return FeatureFile(query, gallery, **words, details=details, train=train)
 
 
 def _read_side(file: "h5py.File", name: str) -> Features:

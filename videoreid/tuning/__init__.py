@@ -1,6 +1,6 @@
 """Hyper-parameter search (extra ``[tune]``) and the people held out to score its trials."""
 
-from videoreid.tuning.holdout import hold_out_identities
+from videoreid.tuning.holdout import INTELLIGENT_MARS_PIDS, hold_out_identities
 from videoreid.tuning.search import (
     BAG_OF_TRICKS_SPACE,
     Range,
@@ -12,6 +12,7 @@ from videoreid.tuning.search import (
 
 __all__ = [
     "BAG_OF_TRICKS_SPACE",
+    "INTELLIGENT_MARS_PIDS",
     "Range",
     "draw_study",
     "hold_out_identities",

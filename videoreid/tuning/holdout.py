@@ -10,14 +10,23 @@ from videoreid.errors import ConfigError
 from videoreid.types import Splits, Tracklet
 from videoreid.utils import generator_from
 
-__all__ = ["hold_out_identities"]
+__all__ = ["INTELLIGENT_MARS_PIDS", "hold_out_identities"]
+
+INTELLIGENT_MARS_PIDS: tuple[int, ...] = (
+    41, 539, 600, 513, 287, 297, 304, 504, 90, 75, 45, 465, 408, 209, 552, 296,
+    426, 31, 305, 149, 40, 129, 404, 613, 91, 393, 52, 283, 483, 371, 50, 353,
+)  # fmt: skip
+"""The training labels of MARS that the published "intelligent" choice holds out; it does not say why these."""
+
+
+_MARS_TRAIN_PIDS = 625
 
 
 def hold_out_identities(
     train: Sequence[Tracklet],
     *,
     share: float = 0.1,
-    choice: Literal["random", "intelligent"] | Collection[int] = "random",
+    choice: Literal["random", "most_cameras", "intelligent"] | Collection[int] = "random",
     distractors: float = 0.25,
     seed: int = 0,
 ) -> Splits:
@@ -29,8 +38,9 @@ def hold_out_identities(
     Args:
         train: training tracklets, pids 0 .. K-1.
         share: of the identities to hold out.
-        choice: "random"; "intelligent", the people seen by most cameras first, chance between equals, so that
-            every query has something to find; or the pids themselves.
+        choice: "random"; "most_cameras", the people seen by most cameras first, chance between equals, so that
+            every query has something to find; "intelligent", the published list for MARS, `INTELLIGENT_MARS_PIDS`,
+            whatever ``share`` says; or the pids themselves.
         distractors: chance of a training tracklet to join the gallery.
         seed: one for a whole study, so that its trials are compared on the same people.
 
@@ -75,12 +85,19 @@ def _choose(
     if choice == "random":
         return set(shuffled[:count])
     if choice == "intelligent":
+        if len(pids) != _MARS_TRAIN_PIDS:
+            raise ConfigError(
+                f'choice="intelligent" is a published list of training labels of MARS ({_MARS_TRAIN_PIDS} identities), '
+                f"and this training set has {len(pids)}: take 'most_cameras', our rule of that kind"
+            )
+        return set(INTELLIGENT_MARS_PIDS)
+    if choice == "most_cameras":
         cameras = {pid: len({t.camid for t in train if t.pid == pid}) for pid in shuffled}
         return set(
             sorted(shuffled, key=lambda pid: -cameras[pid])[:count]
         )  # a stable sort keeps the lots drawn
     if isinstance(choice, str):
-        raise ConfigError(f"unknown choice {choice!r}; 'random', 'intelligent', or the pids themselves")
+        raise ConfigError(f"unknown choice {choice!r}; 'random', 'most_cameras', 'intelligent', or the pids")
     unknown = sorted(set(choice) - set(pids))
     if unknown:
         raise ConfigError(f"{unknown[:5]} are no pids of this training set (0 .. {pids[-1]})")

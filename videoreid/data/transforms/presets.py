@@ -143,6 +143,34 @@ def _tricks() -> Preset:
     )
 
 
+@PRESETS.register("tricks_no_erasing")
+def _tricks_no_erasing() -> Preset:
+    """The steps of "tricks" but for the erasing: those of the published hyper-parameter search."""
+    return Preset(lambda size: _tricks().train(size)[:-1], size=(224, 112), interpolation="bicubic")
+
+
+@PRESETS.register("streid")
+def _streid() -> Preset:
+    """Mirror and erase with the mean colour; no crop."""
+    return Preset(
+        lambda size: [Resize(size, "bicubic"), HorizontalFlip(), RandomErasing()],
+        size=(384, 192),
+        interpolation="bicubic",
+    )
+
+
+@PRESETS.register("torchreid_crop")
+def _torchreid_crop() -> Preset:
+    """Mirror and translate frame by frame: torchreid's "random_flip" and "random_crop"."""
+    return Preset(
+        lambda size: [
+            Resize(size),
+            HorizontalFlip(per_frame=True),
+            RandomTranslation2D(size, per_frame=True),
+        ]
+    )
+
+
 @PRESETS.register("torchreid")
 def _torchreid() -> Preset:
     """Resize and mirror frame by frame, the default of torchreid."""

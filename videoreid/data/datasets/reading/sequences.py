@@ -34,7 +34,7 @@ def dense_tracklets(
 
     With n frames and ``m = n // step``: piece i < m - 1 is ``[step * i : step * i + window]``, the last one
     ``[step * (m - 1) :]``; a tracklet with m = 0 stays whole. Published uses: step 64 without overlap
-    (DukeMTMC-VideoReID, LS-VID) and step 32 with window 64 (PRID2011, iLIDS-VID).
+    (DukeMTMC-VideoReID) and step 32 with window 64 (PRID2011, iLIDS-VID).
 
     Args:
         tracklets: the training set.

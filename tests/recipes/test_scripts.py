@@ -1,4 +1,4 @@
-"""The recipes run from their command line: a small trunk, small frames, two steps on the synthetic world."""
+"""Scripts of the newer networks run from their command line: a small trunk, small frames, two steps."""
 
 import os
 import subprocess
@@ -12,19 +12,6 @@ SMALL = (
     "--epochs 1 --max-steps 2 --workers 0 --pretrained 0 --batch-size 4 --instances 2 --height 64 --width 32"
 )
 RECIPES = [
-    "train_vpreid.py --model gcm_baseline --backbone resnet18",
-    "train_vpreid.py --model gcm --backbone resnet18",
-    "train_vpreid.py --model mra --backbone resnet18",
-    "train_psta.py --frames 4 --backbone resnet18",
-    "train_temporal.py --model resnet50_tp --backbone resnet18",
-    "train_temporal.py --model resnet50_ta --backbone resnet18",
-    "train_temporal.py --model resnet50_rnn --backbone resnet18",
-    *(
-        f"train_bag_of_tricks.py --stage {stage} --backbone resnet18"
-        for stage in ("baseline", "bot", "osm", "centers")
-    ),
-    "train_bag_of_tricks.py --stage attention --constants prid --backbone resnet18",
-    "train_streid.py --backbone resnet18 --dataset mars",
     "train_transreid.py --backbone vit_ti_16 --precision float32",
     "train_tfclip.py --backbone vit_ti_16 --precision float32 --frames 4",
     "train_clip_resnet.py --model ap3d_resnet50 --nonlocal-blocks 1 --backbone resnet18",

@@ -30,21 +30,31 @@ def world(tmp_path_factory):
     return next(root.iterdir())
 
 
+SMALL = [
+    "--set=pretrained=False",
+    "--set=height=64",
+    "--set=width=32",
+    "--set=epochs=1",
+    "--set=num_frames=2",
+]
+
+
 @pytest.mark.slow
 def test_the_comparison_writes_its_table_and_does_no_run_twice(world, tmp_path):
-    common = ["--root", world, "--dataset", "mars", "--output", tmp_path, "--epochs", 1, "--max-steps", 1]
-    common += [
-        "--size",
-        64,
-        32,
-        "--pretrained",
-        0,
+    common = [
+        "--root",
+        world,
+        "--dataset",
+        "mars",
+        "--output",
+        tmp_path,
+        "--max-steps",
+        1,
         "--workers",
         0,
-        "--pairs",
-        "osnet_x0_25:S",
-        "osnet_x0_25:T",
+        *SMALL,
     ]
+    common += ["--recipes", "ilids_osnet_x1_0_s", "ilids_ours_osnet_x1_0_t"]
     first = run("compare_ilids.py", *common, "--seeds", 0)
     assert first.returncode == 0, first.stderr
     before = (tmp_path / "results.csv").read_text()
@@ -53,72 +63,77 @@ def test_the_comparison_writes_its_table_and_does_no_run_twice(world, tmp_path):
     assert (tmp_path / "results.csv").read_text().startswith(before)
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    pairs = ("osnet_x0_25:S", "osnet_x0_25:T")
-    assert [(row["pair"], row["seed"]) for row in rows] == [(p, "0") for p in pairs] + [
-        (p, "1") for p in pairs
-    ]
+    names = ("ilids_osnet_x1_0_s", "ilids_ours_osnet_x1_0_t")
+    assert [(row["recipe"], row["seed"]) for row in rows] == [(name, seed) for seed in "01" for name in names]
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "| osnet_x0_25 (T) | random | 2 |" in text
+    assert "| ilids_ours_osnet_x1_0_t | random | 2 |" in text
     assert "protocol mars_official" in text
     assert cv2.imread(str(tmp_path / "table.png")).std() > 5
-    refused = run("compare_ilids.py", *common, "--seeds", 2, "--epochs", 2)
+    refused = run("compare_ilids.py", *common, "--seeds", 2, "--max-steps", 2)
     assert refused.returncode != 0
-    assert "another recipe" in refused.stderr
-    (tmp_path / "recipe.json").unlink()
-    assert "another recipe" in run("compare_ilids.py", *common, "--seeds", 2).stderr
+    assert "other settings" in refused.stderr
+    (tmp_path / "settings.json").unlink()
+    assert "other settings" in run("compare_ilids.py", *common, "--seeds", 2).stderr
     assert (tmp_path / "results.csv").read_text().count("\n") == 5
 
 
-def test_the_compared_networks_start_from_what_is_published(monkeypatch):
+def test_the_comparison_is_the_study_by_default_and_shows_its_figures(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     compare = importlib.import_module("compare_ilids")
-    starts = {pair: compare.start_of(pair.split(":")[0], 1) for pair in compare.PAIRS}
-    assert {pair for pair, start in starts.items() if start == "random"} == {"hacnn:S"}
-    assert compare.start_of("osnet_x1_0", 0) == "random"
+    assert compare.STUDY == [
+        "ilids_hacnn_s", "ilids_osnet_x1_0_s", "ilids_osnet_x1_0_t", "ilids_pcb_p4_s", "ilids_resnet101_s",
+        "ilids_resnet50mid_s", "ilids_resnet50mid_t",
+    ]  # fmt: skip
+    row = {"start": "random", "seeds": 1, "mAP": 0.5, "rank1": 0.25, "mAP_spread": 0, "rank1_spread": 0}
+    names = ["ilids_hacnn_s", "psta"]
+    text = compare.to_markdown([{**row, "recipe": name} for name in names], {"line"}, "ilidsvid")
+    assert "| ilids_hacnn_s | random | 1 | 50.0% ± 0.0% | 25.0% ± 0.0% | 57.18 % / 46.0 % |" in text
+    assert "| psta | random | 1 | 50.0% ± 0.0% | 25.0% ± 0.0% | - |" in text
 
 
 @pytest.mark.slow
 def test_the_search_searches_resumes_and_trains_the_best_again(world, tmp_path):
     pytest.importorskip("optuna", reason="the extra [tune] is not installed")
-    common = [
-        "--root",
-        world,
-        "--output",
-        tmp_path,
-        "--epochs",
-        1,
-        "--max-steps",
-        1,
-        "--height",
-        64,
-        "--width",
-        32,
-    ]
-    common += [
-        "--pretrained",
-        0,
-        "--workers",
-        0,
-        "--backbone",
-        "resnet18",
-        "--batch-size",
-        4,
-        "--instances",
-        2,
-    ]
-    first = run("search_bag_of_tricks.py", *common, "--trials", 1, "--held-out", "intelligent")
+    common = ["--root", world, "--output", tmp_path, "--max-steps", 1, "--workers", 0, *SMALL]
+    common += ["--set=model.backbone=resnet18", "--set=batch_size=4", "--set=instances=2"]
+    common += ["--held-out", "most_cameras", "--objective", "rerank_map"]
+    first = run("search_bag_of_tricks.py", *common, "--trials", 1)
     assert first.returncode == 0, first.stderr
-    done = run("search_bag_of_tricks.py", *common, "--trials", 2, "--held-out", "intelligent")
+    assert "exponent=1, metric=squared_euclidean" in first.stdout
+    done = run("search_bag_of_tricks.py", *common, "--trials", 2)
     assert done.returncode == 0, done.stderr
     assert "best of 2 trials" in done.stdout
     assert "trained again on everybody" in done.stdout
+    assert "protocol mars_torchreid" in done.stdout.splitlines()[-1]
     assert cv2.imread(str(tmp_path / "study.png")).std() > 5
     (folder,) = tmp_path.glob("best_trial_*")
     assert list(folder.glob("checkpoint-*.pt"))
-    again = run("search_bag_of_tricks.py", *common, "--trials", 2, "--held-out", "intelligent")
+    again = run("search_bag_of_tricks.py", *common, "--trials", 2)
     assert again.returncode == 0, again.stderr
     assert f"resumed from {folder}" in again.stdout + again.stderr
-    assert again.stdout.splitlines()[-1] == done.stdout.splitlines()[-1]
+    assert again.stdout.splitlines()[-2:] == done.stdout.splitlines()[-2:]
+
+
+@pytest.mark.slow
+def test_the_six_steps_of_streid_run_from_nothing(tmp_path):
+    options = [
+        "--root",
+        tmp_path / "worlds",
+        "--output",
+        tmp_path / "chain",
+        "--seeds",
+        0,
+        "--identities",
+        20,
+    ]
+    done = run("streid_chain.py", *options, "--images", 2, "--set=epochs=1", "--set=batch_size=8", *SMALL[:3])
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "chain" / "table.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    assert rows == [
+        "appearance", "re-ranked", "joint", "joint, re-ranked (published)", "joint, re-ranked (repaired)",
+    ]  # fmt: skip
+    assert "protocol market1501_toolkit" in table
 
 
 @pytest.mark.slow

@@ -1,0 +1,67 @@
+"""``videoreid st``: fit the spatial-temporal model on the sightings of a training set."""
+
+import argparse
+from pathlib import Path
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "fit the spatial-temporal model of a camera network (videoreid eval scores with it)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-command."""
+    commands = parser.add_subparsers(dest="what", required=True, metavar="fit")
+    fit = commands.add_parser("fit", help="learn how long people take from camera to camera")
+    fit.add_argument("features", type=Path, nargs="?", help="feature file that holds the training sightings")
+    fit.add_argument("--dataset", help="read the training set itself instead")
+    fit.add_argument("--root", type=Path, help="folder of that dataset")
+    fit.add_argument("--output", type=Path, required=True, metavar="MODEL", help="file to write, *.npz")
+    fit.add_argument(
+        "--bins", type=int, help="of the histogram (default: 3000 on dukemtmcreid, 5000 elsewhere)"
+    )
+    fit.add_argument("--interval", type=float, default=100, help="width of a bin in frames (default 100)")
+    fit.add_argument("--sigma", type=float, default=50, help="bins of smoothing (default 50)")
+    fit.add_argument(
+        "--visits",
+        default="mean",
+        choices=("mean", "clustered"),
+        help="one visit a camera (default, published), or several",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, save, say what was learnt; return 0."""
+    from videoreid.data.datasets import build_dataset
+    from videoreid.errors import ConfigError
+    from videoreid.recipes import fit_transitions, sightings_of
+    from videoreid.retrieval import read_features
+
+    if (args.features is None) == (args.dataset is None):
+        raise ConfigError("give either a feature file, or --dataset and --root")
+    if args.dataset is not None:
+        splits = build_dataset(args.dataset, args.root)
+        train, name = sightings_of(splits.train), args.dataset
+    else:
+        stored = read_features(args.features)
+        if stored.train is None:
+            raise ConfigError(
+                f"{args.features} holds no training sightings: write it with "
+                "videoreid.retrieval.write_features(..., train=...), or give --dataset and --root"
+            )
+        train, name = stored.train, stored.dataset
+    model = fit_transitions(
+        train,
+        name,
+        num_bins=args.bins,
+        interval=args.interval,
+        sigma=args.sigma,
+        visits=args.visits,
+    )
+    model.save(args.output)
+    cameras, _, bins = model.histogram.shape
+    pairs = int(model.histogram.any(axis=2).sum())
+    print(
+        f"{args.output}: {cameras} cameras, {pairs} ordered pairs with transitions, {bins} bins of {args.interval:g} "
+        f"frames, from {len(train)} training rows"
+    )
+    return 0

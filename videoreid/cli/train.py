@@ -1,0 +1,83 @@
+"""``videoreid train``: a published recipe on a dataset, from nothing to its scores."""
+
+import argparse
+import sys
+from pathlib import Path
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "train a published recipe and score it (videoreid recipes list names them)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("recipe", metavar="RECIPE", help="its name, see videoreid recipes list")
+    parser.add_argument(
+        "--dataset", required=True, help="name of the dataset (videoreid data layout lists them)"
+    )
+    parser.add_argument(
+        "--root", type=Path, help="folder of the dataset (default: the variable VIDEOREID_DATA)"
+    )
+    parser.add_argument("--split-id", type=int, help="which of ten splits (default: the published one)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another number (epochs=2, model.backbone=resnet18); videoreid recipes show RECIPE prints the keys",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument("--max-steps", type=int, help="stop after so many updates")
+    parser.add_argument(
+        "--weights", help="a checkpoint to start from, such as one trained on another dataset"
+    )
+    parser.add_argument(
+        "--two-blocks", action="store_true", help='also score VPReID\'s second block ("re Results")'
+    )
+    parser.add_argument("--no-validation", action="store_true", help="score at the end only")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read frames (default 2)")
+    parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16 or float16")
+    parser.add_argument("--device", help="default: the best there is")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, score, print the scores beside the published ones; return 0."""
+    from videoreid.recipes import (
+        RunOptions,
+        get_recipe,
+        open_dataset,
+        override,
+        parse_settings,
+        published_lines,
+        train_recipe,
+    )
+    from videoreid.utils import setup_logging
+
+    setup_logging()
+    published = get_recipe(args.recipe)
+    settings = parse_settings(args.set)
+    if args.split_id is not None:
+        settings["split_id"] = args.split_id
+    recipe = override(published.on(args.dataset), settings)
+    if not published.scores_on(args.dataset):
+        known = ", ".join(dict.fromkeys(score.dataset for score in published.results)) or "no dataset"
+        print(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})", flush=True)
+    splits = open_dataset(recipe, args.dataset, args.root)
+    options = RunOptions(
+        output_dir=args.output,
+        max_steps=args.max_steps,
+        resume=args.resume,
+        weights=args.weights,
+        workers=args.workers,
+        precision=args.precision,
+        device=args.device,
+        two_blocks=args.two_blocks,
+        validate=not args.no_validation,
+        command=sys.argv,
+        root=args.root,
+    )
+    rankings = train_recipe(recipe, splits, options)
+    for line in published_lines(published, args.dataset, rankings):
+        print(line)
+    return 0

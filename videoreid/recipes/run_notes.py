@@ -1,0 +1,158 @@
+"""What a run folder says about itself: recipe, settings, versions, command and data, in ``run.json``."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+from videoreid._version import __version__
+from videoreid.engine import Event
+from videoreid.errors import ConfigError
+from videoreid.recipes.overrides import settings_of
+from videoreid.recipes.record import Recipe
+from videoreid.types import Splits
+from videoreid.utils import atomic_write_text
+
+__all__ = ["RunNotes", "describe_run", "read_notes", "refuse_other_recipe"]
+
+_FILE = "run.json"
+_FREE = ("epochs", "validate_every", "validate_from", "test_batch_size", "reranked", "pretrained")
+"""Settings that a resumed run may change: how long it trains, how it is validated."""
+
+
+def describe_run(
+    recipe: Recipe, splits: Splits, *, command: Sequence[str] = (), root: str | Path | None = None
+) -> dict[str, Any]:
+    """Return what a later reader needs to repeat a run.
+
+    Args:
+        recipe: with the numbers that were used.
+        splits: what was trained on and tested.
+        command: of the run.
+        root: folder of the dataset.
+    """
+    counts = {
+        part: {
+            "tracklets": len(tracklets),
+            "identities": len({tracklet.pid for tracklet in tracklets}),
+            "frames": sum(len(tracklet) for tracklet in tracklets),
+        }
+        for part, tracklets in (("train", splits.train), ("query", splits.query), ("gallery", splits.gallery))
+    }
+    return {
+        "recipe": settings_of(recipe),
+        "seed": recipe.seed,
+        "command": list(command),
+        "dataset": {
+            "name": splits.name,
+            "root": None if root is None else str(root),
+            "protocol": splits.protocol,
+            **counts,
+        },
+        "versions": {
+            "videoreid": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+        },
+        "revision": _revision(),
+    }
+
+
+def read_notes(folder: Path) -> dict[str, Any] | None:
+    """Return what ``run.json`` of a folder says; None where there is none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = folder / _FILE
+    if not path.is_file():
+        return None
+    try:
+        notes: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return dict(notes)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); move it away, or name another folder with --output"
+        ) from error
+
+
+def refuse_other_recipe(folder: Path, recipe: Recipe, dataset: str) -> None:
+    """Refuse a folder that holds a run of another recipe, dataset or setting.
+
+    Args:
+        folder: where the run would write; may be absent.
+        recipe: of the run.
+        dataset: name of its dataset and split.
+
+    Raises:
+        ConfigError: names each difference.
+    """
+    notes = read_notes(folder)
+    if notes is None or "recipe" not in notes:
+        return
+    held, own = dict(notes["recipe"]), json.loads(json.dumps(settings_of(recipe)))
+    held["dataset"], own["dataset"] = notes.get("dataset", {}).get("name"), dataset
+    different = [
+        f"{name} was {held.get(name)!r} and is {own[name]!r}"
+        for name in own
+        if name not in _FREE and held.get(name) != own[name]
+    ]
+    if different:
+        raise ConfigError(
+            f"{folder} holds a run of another recipe: {'; '.join(different)}. Name another folder with --output"
+        )
+
+
+class RunNotes:
+    """A callback of the engine that completes ``run.json`` once the folder is the run's, and says where it goes on.
+
+    Args:
+        folder: of the run.
+        notes: what to add to the engine's own record.
+    """
+
+    def __init__(self, folder: Path, notes: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.notes = notes
+        self._begun = False
+        self._written = False
+
+    def begin_run(self) -> None:
+        """Hear that the run is a new one."""
+        self._begun = True
+
+    def __call__(self, event: Event) -> None:
+        """Write at the first event; the engine has claimed the folder by then."""
+        if self._written:
+            return
+        self._written = True
+        if not self._begun and event.kind == "step":
+            print(f"resumed at epoch {event.epoch + 1}", flush=True)  # noqa: T201 - a sentence of the command
+        record = read_notes(self.folder) or {}
+        atomic_write_text(self.folder / _FILE, json.dumps({**record, **self.notes}, indent=2) + "\n")
+
+
+def _revision() -> str | None:
+    """Return the git revision of the sources, "+changes" where files differ from it; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        if git("ls-files", "--error-unmatch", __file__) == "":
+            return None
+        return git("rev-parse", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "--", str(here)) else ""
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,197 @@
+"""Train a recipe on a dataset, score it by its rules, and show the published figures beside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from videoreid.engine import CSVLogger, check_matches, extract_features
+from videoreid.metrics import KReciprocal, evaluate_features
+from videoreid.recipes.building import (
+    build_engine,
+    build_network,
+    open_test,
+    open_training,
+)
+from videoreid.recipes.record import PublishedScore, Recipe
+from videoreid.recipes.run_notes import RunNotes, describe_run, refuse_other_recipe
+from videoreid.types import Features, Ranking, Splits
+from videoreid.utils import seed_everything
+
+__all__ = [
+    "RunOptions",
+    "describe_score",
+    "extract_recipe",
+    "published_lines",
+    "score_features",
+    "train_recipe",
+]
+
+
+_SAVED = "saved, run again to go on (with --resume)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What may differ between two runs of one recipe.
+
+    Args:
+        output_dir: folder of checkpoints, ``log.csv`` and ``run.json``.
+        max_steps: stop after so many updates.
+        resume: go on from the newest checkpoint in the folder.
+        weights: a checkpoint to start from.
+        workers: processes that read frames.
+        precision: arithmetic of the forward pass.
+        device: None takes the best there is.
+        two_blocks: score VPReID's second block ("re Results") as well.
+        validate: score between epochs.
+        progress: show bars.
+        command: of the run, for its record.
+        root: folder of the dataset, for the record.
+    """
+
+    output_dir: Path
+    max_steps: int | None = None
+    resume: bool = False
+    weights: str | Path | None = None
+    workers: int = 0
+    precision: str = "float32"
+    device: str | None = None
+    two_blocks: bool = False
+    validate: bool = True
+    progress: bool = True
+    command: Sequence[str] = ()
+    root: str | Path | None = None
+
+
+def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[str, Ranking]:
+    """Train a recipe, and score the last weights.
+
+    Args:
+        recipe: with the numbers of the dataset (`Recipe.on`) and those the user has changed.
+        splits: see `open_dataset`.
+        options: of this run.
+
+    Returns:
+        The rankings by block, see `score_features`.
+
+    Raises:
+        ConfigError: the folder holds a run of another recipe.
+        KeyboardInterrupt: Ctrl-C; a checkpoint has been saved.
+    """
+    refuse_other_recipe(options.output_dir, recipe, splits.name)
+    check_matches(splits.query, splits.gallery, protocol=splits.protocol)
+    seed_everything(recipe.seed)
+    classes = splits.num_train_pids
+    model = build_network(recipe, classes, weights=options.weights)
+    engine = build_engine(recipe, model, classes, precision=options.precision, device=options.device)
+    scored: dict[int, dict[str, Ranking]] = {}
+
+    def validate() -> dict[str, Any]:
+        query, gallery = extract_recipe(
+            recipe, engine.scored_model, splits, workers=options.workers, progress=options.progress
+        )
+        scored.clear()
+        scored[engine.progress.step] = score_features(
+            recipe, splits, query, gallery, two_blocks=options.two_blocks
+        )
+        return scored[engine.progress.step]["ori"].summary()
+
+    notes = describe_run(recipe, splits, command=options.command, root=options.root)
+    try:
+        engine.fit(
+            open_training(recipe, splits.train, workers=options.workers),
+            recipe.epochs,
+            validate=validate if options.validate else None,
+            output_dir=options.output_dir,
+            resume="auto" if options.resume else None,
+            callbacks=[RunNotes(options.output_dir, notes), CSVLogger(options.output_dir / "log.csv")],
+            max_steps=options.max_steps,
+            progress=options.progress,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
+        raise
+    if engine.progress.epoch < recipe.epochs:
+        print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
+    if engine.progress.step not in scored:
+        validate()
+    return scored[engine.progress.step]
+
+
+def extract_recipe(
+    recipe: Recipe, model: nn.Module, splits: Splits, *, workers: int = 0, progress: bool = False
+) -> tuple[Features, Features]:
+    """Return the features of queries and gallery, made by the test rule of a recipe.
+
+    Args:
+        recipe: the test rule.
+        model: the network.
+        splits: the dataset.
+        workers: processes that read.
+        progress: show bars.
+    """
+    query, gallery = (
+        extract_features(model, open_test(recipe, part, workers=workers), progress=progress)
+        for part in (splits.query, splits.gallery)
+    )
+    return query, gallery
+
+
+def score_features(
+    recipe: Recipe, splits: Splits, query: Features, gallery: Features, *, two_blocks: bool = False
+) -> dict[str, Ranking]:
+    """Score features by the rules of a recipe.
+
+    Args:
+        recipe: distance and test rule.
+        splits: the dataset and its protocol.
+        query: features of the queries.
+        gallery: features of the gallery.
+        two_blocks: score VPReID's second block as well.
+
+    Returns:
+        "ori"; "re" with ``two_blocks``; "re-ranked" where the recipe reports such figures.
+    """
+    details = {"frames": f"{recipe.num_frames} {recipe.test_sampling}"}
+    common: dict[str, Any] = {"distance": recipe.distance, "dataset": splits.name, "details": details}
+    rankings = {"ori": evaluate_features(query, gallery, protocol=splits.protocol, **common)}
+    if two_blocks:
+        rankings["re"] = evaluate_features(query, gallery, protocol="camera_aware", **common)
+    if recipe.reranked:
+        exponent = 1.0 if recipe.distance == "squared_euclidean" else 2.0
+        refiner = KReciprocal(metric=recipe.distance, exponent=exponent)
+        rankings["re-ranked"] = evaluate_features(
+            query, gallery, protocol=splits.protocol, refiners=[refiner], **common
+        )
+    return rankings
+
+
+def published_lines(recipe: Recipe, dataset: str, rankings: Mapping[str, Ranking]) -> list[str]:
+    """Return lines that put a run's scores beside the published ones.
+
+    Args:
+        recipe: what is published.
+        dataset: registered name of the dataset.
+        rankings: by block.
+    """
+    lines = []
+    for block, ranking in rankings.items():
+        lines.append(
+            f"{block:9} mAP {ranking.mean_average_precision:6.1%}  Rank-1 {ranking.rank(1):6.1%}  "
+            f"Rank-5 {ranking.rank(5):6.1%}  Rank-10 {ranking.rank(10):6.1%}"
+        )
+        lines.append(f"          {ranking.protocol_line}")
+    scores = recipe.scores_on(dataset)
+    return [*lines, *(describe_score(score) for score in scores)]
+
+
+def describe_score(score: PublishedScore) -> str:
+    """Return a published score as one line."""
+    split = "" if score.split_id is None else f", split {score.split_id}"
+    mean_ap = "" if score.mAP is None else f"mAP {score.mAP} %  "
+    rank1 = "" if score.rank1 is None else f"Rank-1 {score.rank1} %"
+    remark = f" ({score.remark})" if score.remark else ""
+    return f"published {score.block}: {mean_ap}{rank1} on {score.dataset}{split}, {score.place}{remark}"
