@@ -42,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="who is who, where it is known: columns video, track, person (1 or more), where a video is named by "
         "its path, or by as much of its end as is unique; tracks that are not listed become distractors",
     )
+    _add_cutting(parser)
+
+
+def _add_cutting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-gap", type=int, default=25, help="most missing frames within a tracklet (default 25)"
     )

@@ -128,18 +128,22 @@ def timed_crops(
         if done == len(order):
             break
     if done < len(order):
-        rest = order[done:][tracks.frames[order[done:]] > last + packets_left(video)]
-        damaged += order[done : len(order) - len(rest)].tolist()
-    else:
-        rest = order[:0]
-    if len(rest):
-        row = int(rest[0])
+        damaged += _lost_at_the_end(video, tracks, order[done:], last)
+    _report(tracks, outside, "lie wholly outside their frame")
+    _report(tracks, damaged, f"are on damaged frames of {os.fspath(video)}")
+
+
+def _lost_at_the_end(video: str | os.PathLike[str], tracks: Tracks, rest: np.ndarray, last: int) -> list[int]:
+    """Return the rows on frames that the video's damaged end lost; rows past its end are of another video."""
+    past = rest[tracks.frames[rest] > last + packets_left(video)]
+    if len(past):
+        row = int(past[0])
         raise TrackFileError(
             f"{tracks.where(row)}: frame {tracks.frames[row]} (counted from 0) is past the end of {os.fspath(video)}, "
             f"which has {last + 1} frames; is this the track file of another video?"
         )
-    _report(tracks, outside, "lie wholly outside their frame")
-    _report(tracks, damaged, f"are on damaged frames of {os.fspath(video)}")
+    lost: list[int] = rest.tolist()
+    return lost
 
 
 def _report(tracks: Tracks, rows: Sequence[int], what: str) -> None:

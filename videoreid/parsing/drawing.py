@@ -94,28 +94,14 @@ def draw_parsing_sheet(
         raise ConfigError(
             f"expected one label map a picture in every row, got {[len(row) for row in label_maps]}"
         )
-    rows = [list(images)]
-    rows += [
+    overlays = (
         [draw_overlay(image, labels, table) for image, labels in zip(images, row, strict=True)]
         for row in label_maps
-    ]
-    widths = [max(1, round(height * image.shape[1] / image.shape[0])) for image in images]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [
-            cv2.resize(cell, (width, height), interpolation=cv2.INTER_NEAREST)
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        line = np.concatenate(cells, axis=1)
-        if titles:
-            cv2.putText(
-                line, titles[number], (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA
-            )
-            cv2.putText(
-                line, titles[number], (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3, 1, cv2.LINE_AA
-            )
-        lines.append(line)
-    sheet = np.concatenate(lines)
+    )
+    rows = [list(images), *overlays]
+    sheet = np.concatenate(
+        [_line(row, height, titles[number] if titles else "") for number, row in enumerate(rows)]
+    )
     sheet = np.concatenate([sheet, draw_legend(table, len(sheet))], axis=1)
     with atomic_path(path) as temporary:
         if not cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
@@ -158,3 +144,18 @@ def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.Path
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
     return Path(path)
+
+
+def _line(row: Sequence[np.ndarray], height: int, title: str) -> np.ndarray:
+    """Return pictures ``(h, w, 3)`` of one height side by side, with a title at the top left."""
+    import cv2
+
+    widths = [max(1, round(height * cell.shape[1] / cell.shape[0])) for cell in row]
+    cells = [
+        cv2.resize(cell, (width, height), interpolation=cv2.INTER_NEAREST)
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    line = np.concatenate(cells, axis=1)
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(line, title, (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+    return line

@@ -186,6 +186,7 @@ def open_test(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int = 0
 
 def _build_optimizers(recipe: Recipe, model: nn.Module, criterion: nn.Module) -> list[Optimizer]:
     """Return the optimiser of the network, and that of the class centres where there are centres."""
+    options: dict[str, Any] = {"nesterov": recipe.nesterov} if recipe.optimizer == "sgd" else {}
     optimizer = build_optimizer(
         model,
         recipe.optimizer,
@@ -194,7 +195,7 @@ def _build_optimizers(recipe: Recipe, model: nn.Module, criterion: nn.Module) ->
         staged_lr=bool(recipe.new_layers),
         new_layers=recipe.new_layers,
         base_lr_mult=recipe.trunk_share,
-        **({"nesterov": recipe.nesterov} if recipe.optimizer == "sgd" else {}),
+        **options,
     )
     if not recipe.center_weight:
         return [optimizer]
