@@ -242,7 +242,7 @@ def test_an_import_that_was_killed_while_it_cleared_up_is_finished(
 ) -> None:
     root = tmp_path / "c"
     with monkeypatch.context() as patch:
-        patch.setattr("videoreid.footage.importing._remove_staging", lambda folder: 1 / 0)
+        patch.setattr("videoreid.footage.importing.clear_up", lambda folder: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_footage(two_cameras, root)
     with pytest.raises(ConfigError, match="holds a dataset already"):
