@@ -116,7 +116,9 @@ def test_kills_leave_outputs_of_one_run(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with (
         staged_outputs(tmp_path, NAMES),
-        pytest.raises(StorageError, match=f"process {os.getpid()} .* is writing metrics.json .*another folder"),
+        pytest.raises(
+            StorageError, match=f"process {os.getpid()} .* is writing metrics.json .*another folder"
+        ),
         staged_outputs(tmp_path, NAMES),
     ):
         pass
@@ -126,5 +128,5 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot write .*file"), staged_outputs(tmp_path / "file", NAMES):
+    with pytest.raises(StorageError, match=r"cannot write .*file"), staged_outputs(tmp_path / "file", NAMES):
         pass
