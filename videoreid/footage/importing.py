@@ -224,10 +224,7 @@ def _cut(
             numbers, staged.descriptors, window=rules.jump_window, threshold=rules.jump_threshold
         )
         numbers = numbers + np.cumsum(other)
-    rate = item.frames_per_second
-    if rate is None and np.isnan(staged.seconds).any():
-        raise ConfigError(f"{item.video} has no times: give frames_per_second (fps in a list)")
-    seconds = item.clock_offset + (staged.seconds if rate is None else tracks.frames / rate)
+    seconds = _seconds(item, tracks, staged)
     pieces: list[Piece] = []
     track: int | None = None
     short = 0
@@ -250,6 +247,14 @@ def _cut(
             *(item.video, short, short + len(pieces), rules.min_length),
         )
     return pieces, people
+
+
+def _seconds(item: Footage, tracks: Tracks, staged: Staged) -> np.ndarray:
+    """Return the time of every row on the common clock."""
+    rate = item.frames_per_second
+    if rate is None and np.isnan(staged.seconds).any():
+        raise ConfigError(f"{item.video} has no times: give frames_per_second (fps in a list)")
+    return item.clock_offset + np.asarray(staged.seconds if rate is None else tracks.frames / rate)
 
 
 def _staged(folder: Path, row: int, image_format: ImageFormat) -> Path:

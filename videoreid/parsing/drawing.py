@@ -117,14 +117,20 @@ def draw_parsing_sheet(
         lines.append(line)
     sheet = np.concatenate(lines)
     sheet = np.concatenate([sheet, draw_legend(table, len(sheet))], axis=1)
-    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ConfigError(f"cannot write {os.fspath(path)}: choose .png or .jpg")
-    done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    _write(Path(path), sheet)
+    return Path(path)
+
+
+def _write(path: Path, sheet: np.ndarray) -> None:
+    import cv2
+
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ConfigError(f"cannot write {path}: choose .png or .jpg")
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:
         raise ConfigError(f"a sheet of {sheet.shape[1]} x {sheet.shape[0]} is too large: draw fewer pictures")
     # not by cv2.imwrite: it does not say that a disk is full, and crashes on a path that is not UTF-8
     atomic_write_bytes(path, data.tobytes())
-    return Path(path)
 
 
 def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.PathLike[str]) -> Path:
