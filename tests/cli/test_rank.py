@@ -1,10 +1,17 @@
 """``videoreid rank`` on a real street scene with a published checkpoint."""
 
 import csv
+import errno
+import hashlib
+import html
 import json
+import os
+import shutil
 import socket
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -119,3 +126,111 @@ def test_options_reach_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     options = ["--option", "split_id=3", "--option", "clock=sequence"]
     assert main(["rank", "--dataset", "prid2011", "--root", ".", *options, *rest]) == 2
     assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Write a video, its tracks and weights; give the arguments of the command. Sockets are refused."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a network call")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 25, (48, 40))
+    for frame in range(6):
+        writer.write(np.full((40, 48, 3), 40 * frame, np.uint8))
+    writer.release()
+    lines = [f"{frame + 1},{track},{10 * track},5,10,20,0.9" for track in (1, 2) for frame in range(6)]
+    (tmp_path / "t.txt").write_text("\n".join(lines))
+    torch.manual_seed(0)
+    torch.save(build_model("osnet_x0_25", num_classes=1).state_dict(), tmp_path / "w.pth")
+    arguments = ["rank", "--video", str(tmp_path / "v.avi"), "--tracks", str(tmp_path / "t.txt")]
+    arguments += ["--model", "osnet_x0_25", "--weights", str(tmp_path / "w.pth"), "--size", "64", "32"]
+    return [*arguments, "--device", "cpu", "--output", str(tmp_path / "out")]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_outputs_say_what_they_are_of_and_old_crops_go(scene: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    (output / "tracklets" / "0099").mkdir(parents=True)  # of a run before
+    (output / "tracklets" / "0099" / "000000.png").write_bytes(b"old")
+    (output / "notes.txt").write_text("of the user")
+    assert main(scene) == 0
+    metrics = json.loads((output / "metrics.json").read_text())
+    digest = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()
+    said = {name: metrics[name] for name in ("video", "tracks", "model", "weights", "weights_sha256")}
+    assert said == {
+        "video": str(tmp_path / "v.avi"),
+        "tracks": str(tmp_path / "t.txt"),
+        "model": "osnet_x0_25",
+        "weights": str(tmp_path / "w.pth"),
+        "weights_sha256": digest,
+    }
+    assert f"sha256 {digest[:12]}" in metrics["protocol"]
+    assert metrics["protocol"] in html.unescape((output / "ranking.html").read_text("utf-8"))
+    assert sorted(path.name for path in (output / "tracklets").iterdir()) == ["0001", "0002"]
+    with (output / "ranking.csv").open() as file:
+        assert all(Path(row["first_frame"]).is_file() for row in csv.DictReader(file))
+    names = {path.name for path in output.iterdir()}
+    assert names == {"metrics.json", "ranking.csv", "ranking.html", "ranking.png", "tracklets", "notes.txt"}
+
+
+def test_weights_are_checked_before_the_video_is_cut(
+    scene: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("videoreid.footage.crop_tracklets", lambda *_: pytest.fail("cut before the check"))
+    (tmp_path / "w.pth").write_bytes(b"no weights")
+    assert main(scene) == 2
+    assert "w.pth" in capsys.readouterr().err
+    scene[scene.index("osnet_x0_25")] = "osnet_x0_26"
+    assert main(scene) == 2
+    assert "osnet_x0_26" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["draw_ranking", "write_ranking_html"])
+def test_a_full_disk_leaves_the_old_outputs_whole(
+    place: str,
+    scene: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(scene) == 0
+    before = contents(tmp_path / "out")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "ranking")
+
+    monkeypatch.setattr(f"videoreid.visual.{place}", full)
+    assert main([*scene, "--distance", "euclidean"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == before
+
+
+def test_the_output_may_have_a_name_that_is_not_utf8(scene: list[str], tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    scene[-1] = odd
+    assert main(scene) == 0
+    assert len(list(Path(odd).iterdir())) == 5
+
+
+def test_sources_whose_names_are_not_utf8_end_in_one_line(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    Path(odd).mkdir()
+    for name in ("v.avi", "t.txt", "w.pth"):
+        shutil.copy(tmp_path / name, Path(odd) / name)
+    renamed = [argument.replace(str(tmp_path), odd) for argument in scene]
+    assert main(renamed) == 2
+    error = capsys.readouterr().err
+    assert "v.avi" in error
+    assert "not UTF-8" in error
+    shutil.copy(Path(odd) / "v.avi", tmp_path / "renamed.avi")  # the advice
+    renamed[renamed.index(f"{odd}/v.avi")] = str(tmp_path / "renamed.avi")
+    assert main(renamed) == 0

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,33 @@ def test_errors_are_one_line(
     monkeypatch.chdir(scene)
     assert main(["track", *arguments, "--output", "out", "--no-preview"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_error_leaves_the_old_tracks_beside_their_preview(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = scene / "out"
+    arguments = [str(scene / "mpeg4.mp4"), "--detector", str(scene / "det.txt"), "--output", str(output)]
+    assert main(["track", *arguments]) == 0
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("videoreid.footage.write_tracks", full)
+        assert main(["track", *arguments, "--min-length", "31"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    assert main(["track", *arguments, "--no-preview"]) == 0  # an old preview would show other tracks
+    assert [path.name for path in output.iterdir()] == ["mpeg4.txt"]
+
+
+def test_a_preview_in_a_folder_whose_name_is_not_utf8(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(os.fsencode(scene) + b"/caf\xe9")
+    arguments = [str(scene / "mpeg4.mp4"), "--detector", str(scene / "det.txt"), "--output", odd]
+    assert main(["track", *arguments]) == 2
+    assert "is not UTF-8; choose another folder, or no preview" in capsys.readouterr().err
+    assert main(["track", *arguments, "--no-preview"]) == 0  # the advice

@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from videoreid.data.video import iterate_frames, iterate_video
 from videoreid.errors import ConfigError, DatasetError, TrackFileError
 from videoreid.footage import mars_layout
 from videoreid.footage.crops import Tracks
+from videoreid.footage.import_state import alone_in
 from videoreid.footage.importing import CutRules, Footage, import_footage
 from videoreid.footage.track_sources import tracks_from_arrays
 from videoreid.types import Splits, Tracklet
@@ -143,10 +145,99 @@ def test_an_interrupted_import_goes_on(
 
 def test_staged_crops_of_other_tracks_are_refused(two_cameras: list[Footage], tmp_path: Path) -> None:
     bad = Footage(two_cameras[1].video, make_tracks((1, [0, 1, 2, 40], 0)), camid=1)
-    with pytest.raises(TrackFileError):
-        import_footage([two_cameras[0], bad], tmp_path / "c")
-    with pytest.raises(DatasetError, match="unfinished import of another video"):
-        import_footage([two_cameras[1], two_cameras[0]], tmp_path / "c")
+    for advice in ("delete", "the order in which it was begun"):
+        root = tmp_path / advice[:3]
+        with pytest.raises(TrackFileError):
+            import_footage([two_cameras[0], bad], root)
+        with pytest.raises(DatasetError, match="unfinished import of another video") as caught:
+            import_footage([two_cameras[1], two_cameras[0]], root)
+        assert advice in str(caught.value)
+        assert f"delete {root / '.staging'}" in str(caught.value)
+        if advice == "delete":
+            shutil.rmtree(root / ".staging")
+        import_footage([two_cameras[1], two_cameras[0]] if advice == "delete" else two_cameras, root)
+        assert sorted(path.name for path in root.iterdir()) == ["bbox_test", "bbox_train", "info"]
+
+
+def stop_among_the_moves(footage: list[Footage], root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(mars_layout, "_queries", lambda pieces: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            import_footage(footage, root)
+
+
+@pytest.mark.parametrize("advice", ["the same again", "delete"])
+def test_moved_crops_are_not_mixed_with_those_of_other_settings(
+    two_cameras: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, advice: str
+) -> None:
+    """With another gap the same names would be other crops."""
+    root, rules = tmp_path / "c", CutRules(max_gap=3)
+    stop_among_the_moves(two_cameras, root, monkeypatch)
+    with pytest.raises(ConfigError, match=f"by other settings.*give the same again, or delete {root}$"):
+        import_footage(two_cameras, root, rules=rules)
+    if advice == "delete":
+        shutil.rmtree(root)
+        import_footage(two_cameras, root, rules=rules)
+    else:
+        import_footage(two_cameras, root)
+    other = import_footage(
+        two_cameras, tmp_path / "whole", **({"rules": rules} if advice == "delete" else {})
+    )
+    assert people_of(build_dataset("mars", root=root)) == people_of(build_dataset("mars", root=other))
+
+
+def test_the_rest_of_an_import_is_refused(
+    two_cameras: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "c"
+    stop_among_the_moves(two_cameras, root, monkeypatch)
+    (root / ".import-plan").unlink()
+    with pytest.raises(
+        ConfigError, match=r"holds bbox_train and bbox_test but no info.*choose another folder"
+    ):
+        import_footage(two_cameras, root)
+    import_footage(two_cameras, tmp_path / "other")  # the advice
+    shutil.rmtree(root)
+    import_footage(two_cameras, root)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_crop_that_is_gone_is_named(
+    two_cameras: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    root = tmp_path / "c"
+    stop_among_the_moves(two_cameras, root, monkeypatch)
+    if gone:
+        next(root.rglob("0001C1T0001F003.png")).unlink()
+        with pytest.raises(DatasetError, match=f"is not there: delete {root} and import anew"):
+            import_footage(two_cameras, root)
+        shutil.rmtree(root)  # the advice
+    import_footage(two_cameras, root)
+    assert sorted(path.name for path in root.iterdir()) == ["bbox_test", "bbox_train", "info"]
+
+
+def test_two_imports_into_one_folder(two_cameras: list[Footage], tmp_path: Path) -> None:
+    with (
+        alone_in(tmp_path / "c"),
+        pytest.raises(ConfigError, match=r"process \d+ .* is importing into .*choose another folder"),
+    ):
+        import_footage(two_cameras, tmp_path / "c")
+    import_footage(two_cameras, tmp_path / "c")
+
+
+@pytest.mark.parametrize("left", ["all", "nothing"])
+def test_leftovers_beside_a_whole_dataset_are_removed(
+    two_cameras: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """At whatever moment of its clearing up the run before was killed."""
+    root = tmp_path / "c"
+    with monkeypatch.context() as patch:
+        patch.setattr("videoreid.footage.importing.clear_up", lambda folder: None)
+        import_footage(two_cameras, root)
+    if left == "nothing":
+        shutil.rmtree(root / ".staging")
+    assert import_footage(two_cameras, root) == root
+    assert sorted(path.name for path in root.iterdir()) == ["bbox_test", "bbox_train", "info"]
 
 
 def test_long_tracklets_are_cut_where_the_names_end(tmp_path: Path) -> None:
@@ -242,7 +333,7 @@ def test_an_import_that_was_killed_while_it_cleared_up_is_finished(
 ) -> None:
     root = tmp_path / "c"
     with monkeypatch.context() as patch:
-        patch.setattr("videoreid.footage.importing._remove_staging", lambda folder: 1 / 0)
+        patch.setattr("videoreid.footage.importing.clear_up", lambda folder: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_footage(two_cameras, root)
     with pytest.raises(ConfigError, match="holds a dataset already"):

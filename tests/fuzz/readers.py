@@ -328,6 +328,34 @@ class MotTracks:
         return digest([tracks.frames, tracks.track_ids, tracks.boxes])
 
 
+@fmt("list of recordings .csv")
+class SourceList:
+    def make(folder: Path) -> Path:
+        rows = ["video,tracks,camera,offset,fps"]
+        rows += [f"v{number}.avi,t{number}.txt,{number},{number * 60}.5,25" for number in range(6)]
+        (folder / "list.csv").write_text("\n".join(rows) + "\n")
+        return folder / "list.csv"
+
+    def read(path: Path) -> Any:
+        from videoreid.footage.source_lists import read_sources
+
+        return [tuple(source) for source in read_sources(path)]
+
+
+@fmt("list of identities .csv")
+class IdentityList:
+    def make(folder: Path) -> Path:
+        rows = [f"v{number // 4}.avi,{number % 4},{number + 1}" for number in range(12)]
+        (folder / "who.csv").write_text("\n".join(["video,track,person", *rows]) + "\n")
+        return folder / "who.csv"
+
+    def read(path: Path) -> Any:
+        from videoreid.footage.source_lists import read_identities
+
+        videos = [f"v{number}.avi" for number in range(3)]
+        return read_identities(path, videos, [range(4)] * 3)
+
+
 def picture(suffix: str) -> type:
     class Picture:
         def make(folder: Path) -> Path:

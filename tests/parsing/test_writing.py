@@ -88,6 +88,22 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
         parse_into_folder(parser(function, "another"), pictures, output, progress=False)
 
 
+def test_no_old_visibility_stands_beside_new_pictures(tmp_path: Path) -> None:
+    pictures, output = pictures_of_folder(write_pictures(tmp_path / "in")), tmp_path / "out"
+    parse_into_folder(parser(Counting()), pictures[:2], output, progress=False)
+    assert read_visibility(output)[0] == ["anna"]
+
+    def fail(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parse_into_folder(CallableParser(fail, TABLE, "counting"), pictures, output, progress=False)
+    with pytest.raises(DatasetError, match="run videoreid parse again"):
+        read_visibility(output)
+    parse_into_folder(parser(Counting()), pictures, output, progress=False)  # the advice
+    assert read_visibility(output)[0] == ["anna", "bert"]
+
+
 def test_a_picture_that_cannot_be_read_ends_the_run_and_is_named(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "in")
     (root / "bert" / "1.png").write_bytes(b"no picture")

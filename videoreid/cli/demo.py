@@ -26,6 +26,7 @@ STEPS, FAST_STEPS = 450, 30
 BATCH_SIZE, INSTANCES = 32, 2
 LEARNING_RATE = 3e-3
 FRAMES = 4
+_OUTPUTS = ("table.txt", "ranking.png", "ranking.html", "metrics.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the world, train, score before and after, draw; return 0."""
     from videoreid.data.datasets import build_dataset
     from videoreid.utils import setup_logging
+    from videoreid.utils.staging import staged_outputs
 
     log = setup_logging()
     began = time.perf_counter()
@@ -66,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
         log.info("training %s for %d steps on %d people", MODEL, steps, splits.num_train_pids)
         _train(model, splits, steps, args)
         rankings["trained"] = _score(model, splits, args.workers)
-    args.output.mkdir(parents=True, exist_ok=True)
     table = _table(rankings)
-    _write(rankings, splits, table, args.output)
+    with staged_outputs(args.output, _OUTPUTS) as place:
+        _write(rankings, splits, table, place)
     print(table)
     print(f"wrote table.txt, metrics.json, ranking.png and ranking.html to {args.output}")
     log.info("took %.1f minutes", (time.perf_counter() - began) / 60)

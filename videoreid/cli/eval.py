@@ -18,6 +18,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "score stored features: table, JSON and plots, without a model"
 
 _PAIRS_IN_PLOT = 5_000_000
+_OUTPUTS = ("cmc.png", "precision_recall.png", "distances.png", "metrics.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -212,6 +213,7 @@ def _write(
     from videoreid.cli._eval_plots import draw_cmc, draw_distances, draw_precision_recall
     from videoreid.metrics import equal_error_rate, pair_distances, tpr_at_fpr
     from videoreid.utils import atomic_write_text
+    from videoreid.utils.staging import staged_outputs
 
     share = min(1.0, _PAIRS_IN_PLOT / (len(stored.query) * len(stored.gallery)))
     pairs = pair_distances(
@@ -228,8 +230,9 @@ def _write(
         if fpr * len(pairs.impostor) >= 1:
             verification[f"tpr_at_fpr_{fpr:g}"] = tpr_at_fpr(pairs, fpr)
     report["verification"] = {**verification, "impostor_share": share, "distance": args.distance}
-    draw_cmc(ranking, args.output / "cmc.png")
-    if len(ranking.match_ranks):
-        draw_precision_recall(ranking, args.output / "precision_recall.png")
-    draw_distances(pairs, ranking, args.output / "distances.png")
-    atomic_write_text(args.output / "metrics.json", json.dumps(report, indent=2) + "\n")
+    with staged_outputs(args.output, _OUTPUTS) as place:
+        draw_cmc(ranking, place / "cmc.png")
+        if len(ranking.match_ranks):
+            draw_precision_recall(ranking, place / "precision_recall.png")
+        draw_distances(pairs, ranking, place / "distances.png")
+        atomic_write_text(place / "metrics.json", json.dumps(report, indent=2) + "\n")

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from videoreid.types import Features, Ranking, Splits, Tracklet
 
 __all__ = ["HELP", "add_arguments", "run"]
+
+_CROPS = "tracklets"
+_OUTPUTS = (_CROPS, "ranking.csv", "ranking.png", "ranking.html", "metrics.json")
 
 HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
@@ -57,14 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Rank, score, draw; return 0."""
     from videoreid.utils import setup_logging
+    from videoreid.utils.staging import staged_outputs
 
     setup_logging()
-    splits = _load(args)
-    model = _build(args)
-    query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
-    ranking = _score(query, gallery, splits, args)
-    args.output.mkdir(parents=True, exist_ok=True)
-    _write(ranking, splits, args.output, args.top)
+    dataset = _dataset(args)
+    model, weights = _build(args)  # before a video is cut, which takes long
+    with staged_outputs(args.output, _OUTPUTS) as place:
+        splits = dataset or _cut(args, place)
+        query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
+        ranking = _score(query, gallery, splits, args, weights)
+        _write(ranking, splits, place, args, weights)
     summary = ranking.summary()
     searched = ranking.searched(splits.query, splits.gallery)
     print(_table(ranking, splits.query, searched, rows=min(10, len(splits.query))))
@@ -76,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(args: argparse.Namespace) -> "Splits":
+def _dataset(args: argparse.Namespace) -> "Splits | None":
+    """Return the dataset that is asked for, or None where a video is."""
     if (args.dataset is None) == (args.video is None):
         raise ConfigError("give either --video and --tracks, or --dataset and --root")
     if args.dataset is not None:
@@ -87,20 +93,30 @@ def _load(args: argparse.Namespace) -> "Splits":
         raise ConfigError("--option belongs to --dataset; a video has none")
     if args.tracks is None:
         raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
+    return None
+
+
+def _cut(args: argparse.Namespace, place: Path) -> "Splits":
     from videoreid.footage import crop_tracklets, read_tracks, split_tracks
 
-    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), args.output / "tracklets")
+    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), place / _CROPS)
     return split_tracks(tracklets, args.split_tracks)
 
 
-def _build(args: argparse.Namespace) -> "ReIDModel":
+def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
+    """Return the network, and where its weights are from with their checksum."""
     from videoreid.models import build_model, load_weights
+    from videoreid.models.weights import resolve_weights
+    from videoreid.utils import sha256_of
 
-    if not Path(args.weights).exists() and not Path(args.weights).suffix:
-        return build_model(args.model, pretrained=args.weights)
-    model = build_model(args.model)
-    load_weights(model, args.weights)
-    return model
+    given = Path(args.weights).expanduser()
+    if given.exists() or given.suffix:
+        model, file = build_model(args.model), given
+        load_weights(model, file)
+    else:
+        model = build_model(args.model, pretrained=args.weights)
+        file = Path(resolve_weights(args.model, args.weights))
+    return model, {"weights": args.weights, "weights_sha256": sha256_of(file)}
 
 
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":
@@ -122,7 +138,13 @@ def _clip_length(model: "ReIDModel", args: argparse.Namespace) -> int:
     return int(args.frames or model.frames or 1)
 
 
-def _score(query: "Features", gallery: "Features", splits: "Splits", args: argparse.Namespace) -> "Ranking":
+def _score(
+    query: "Features",
+    gallery: "Features",
+    splits: "Splits",
+    args: argparse.Namespace,
+    weights: "Mapping[str, str]",
+) -> "Ranking":
     from videoreid.metrics import KReciprocal, evaluate_features
 
     return evaluate_features(
@@ -132,28 +154,45 @@ def _score(query: "Features", gallery: "Features", splits: "Splits", args: argpa
         distance=args.distance,
         refiners=[KReciprocal()] if args.rerank else [],
         dataset=splits.name,
-        details={"frames": "all, mean", "flip": "no"},
+        details={
+            "model": args.model,
+            "weights": f"sha256 {weights['weights_sha256'][:12]}",
+            "frames": "all, mean",
+            "flip": "no",
+        },
         top_k=args.top,
     )
 
 
-def _write(ranking: "Ranking", splits: "Splits", output: Path, top: int) -> None:
+def _write(
+    ranking: "Ranking",
+    splits: "Splits",
+    place: Path,
+    args: argparse.Namespace,
+    weights: "Mapping[str, str]",
+) -> None:
     from videoreid.data import FrameReader
-    from videoreid.utils import atomic_path, atomic_write_text
     from videoreid.visual import draw_ranking, order_queries, write_ranking_html
 
-    atomic_write_text(output / "metrics.json", json.dumps(ranking.summary(), indent=2) + "\n")
-    with atomic_path(output / "ranking.csv") as path, path.open("w", newline="") as file:
-        csv.writer(file).writerows(_csv_rows(ranking, splits))
+    metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
+    (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        csv.writer(file).writerows(_csv_rows(ranking, splits, place, args.output))
     read = FrameReader().read
     worst = order_queries(ranking, "worst")[:20]
-    draw_ranking(ranking, splits.query, splits.gallery, output / "ranking.png", read_frames=read, rows=worst)
+    draw_ranking(ranking, splits.query, splits.gallery, place / "ranking.png", read_frames=read, rows=worst)
     write_ranking_html(
-        ranking, splits.query, splits.gallery, output / "ranking.html", read_frames=read, top_k=top
+        ranking, splits.query, splits.gallery, place / "ranking.html", read_frames=read, top_k=args.top
     )
 
 
-def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
+def _provenance(args: argparse.Namespace) -> dict[str, str]:
+    if args.dataset is None:
+        return {"video": str(args.video), "tracks": str(args.tracks)}
+    return {"dataset": args.dataset, "root": str(args.root)}
+
+
+def _csv_rows(ranking: "Ranking", splits: "Splits", place: Path, output: Path) -> list[list[object]]:
     """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
     header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
     rows: list[list[object]] = [[*header.split()]]
@@ -163,11 +202,13 @@ def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
         for rank, index in enumerate(ranking.top_indices[row].tolist()):
             if index >= 0:
                 found = searched[index]
-                place = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
+                origin = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
                 distance = f"{ranking.top_distances[row, rank]:.6f}"
                 match = int(ranking.top_matches[row, rank])
-                answer = found.pid, found.camid, distance, match, found.frames[0]
-                rows.append([row, asked.pid, asked.camid, rank + 1, *place, *answer])
+                # crops of a video lie in the folder that becomes the output
+                first = found.frames[0].replace(str(place), str(output), 1)
+                answer = found.pid, found.camid, distance, match, first
+                rows.append([row, asked.pid, asked.camid, rank + 1, *origin, *answer])
     return rows
 
 

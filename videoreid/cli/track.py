@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Follow the persons of each video; return 0, or 1 if one of several could not be read."""
     from videoreid.utils import setup_logging
+    from videoreid.utils.staging import staged_outputs
 
     setup_logging()
     if (args.model is None) != (args.weights is None):
@@ -76,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for video, name in zip(args.videos, names, strict=True):
         try:
-            _follow(args, video, name)
+            with staged_outputs(args.output, [f"{name}.mp4", f"{name}.txt"]) as place:
+                _follow(args, video, place / name)
         except VideoReIDError as error:
             if len(args.videos) == 1:
                 raise
@@ -94,7 +96,7 @@ def _name(video: str) -> str:
     return (path.parent.resolve().name if "%" in path.name else path.stem) or "video"
 
 
-def _follow(args: argparse.Namespace, video: str, name: str) -> None:
+def _follow(args: argparse.Namespace, video: str, base: Path) -> None:
     from videoreid.data.video import frame_rate
     from videoreid.errors import FrameError
     from videoreid.footage import PreviewWriter, detect, track
@@ -119,7 +121,7 @@ def _follow(args: argparse.Namespace, video: str, name: str) -> None:
         preview = None
         tracks = track(found, args.tracker, frame_rate=rate, each=each, source=video)
     else:
-        with PreviewWriter(args.output / f"{name}.mp4", frame_rate=rate or 25.0) as preview:
+        with PreviewWriter(base.with_name(f"{base.name}.mp4"), frame_rate=rate or 25.0) as preview:
             tracks = track(found, args.tracker, frame_rate=rate, each=each, source=video)
     if not frames:
         raise FrameError(f"{video} has no frame that decodes")
@@ -129,21 +131,21 @@ def _follow(args: argparse.Namespace, video: str, name: str) -> None:
         print(
             f"{video}: cut at {cuts} suspected switches between persons; the preview shows the tracks before"
         )
-    _write(args, name, tracks)
+    _write(args, base, tracks)
     print(f"  {frames} frames, {frames / seconds:.1f} a second")
 
 
-def _write(args: argparse.Namespace, name: str, tracks: "Tracks") -> None:
+def _write(args: argparse.Namespace, base: Path, tracks: "Tracks") -> None:
     from videoreid.footage import write_tracks
 
     kept = _long_enough(tracks, args.min_length)
-    write_tracks(kept, args.output / f"{name}.txt")
+    write_tracks(kept, base.with_name(f"{base.name}.txt"))
     people = len(set(kept.track_ids.tolist()))
     print(f"{tracks.source}: {people} tracks, {len(kept)} boxes")
     short = len(set(tracks.track_ids.tolist())) - people
     if short:
         print(f"  {short} tracks of fewer than {args.min_length} boxes were left out")
-    print(f"  wrote {args.output / name}.txt" + ("" if args.no_preview else f" and {name}.mp4"))
+    print(f"  wrote {args.output / base.name}.txt" + ("" if args.no_preview else f" and {base.name}.mp4"))
 
 
 def _without_switches(args: argparse.Namespace, video: str, tracks: "Tracks") -> "tuple[Tracks, int]":

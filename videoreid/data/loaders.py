@@ -1,6 +1,5 @@
 """Loaders: P x K batches for training, every clip once for evaluation."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -15,12 +14,9 @@ from videoreid.data.transforms import ClipTransform, build_transform
 from videoreid.errors import ConfigError, WorkerError
 from videoreid.types import Clip, Tracklet
 from videoreid.utils import seed_worker
+from videoreid.utils.workers import guard_workers
 
 __all__ = ["ClipLoader", "eval_loader", "train_loader"]
-
-_DEAD_WORKER = re.compile(
-    r"DataLoader worker \(pid"
-)  # not "in DataLoader worker process": an error raised there
 
 
 class ClipLoader(DataLoader[Clip]):
@@ -112,17 +108,11 @@ class ClipLoader(DataLoader[Clip]):
         self._done = state["batches_done"]
 
     def _guarded(self, batches: Iterator[Clip]) -> Iterator[Clip]:
-        """Yield batches; the death of a worker, of which PyTorch tells in several ways, becomes one error."""
         try:
-            yield from batches
-        except (RuntimeError, ConnectionError, EOFError) as error:
-            if isinstance(error, RuntimeError) and not _DEAD_WORKER.search(str(error)):
-                raise
+            yield from guard_workers(batches)
+        except WorkerError:
             self._iterator = None  # its other workers are of no use; the next pass starts new ones
-            raise WorkerError(
-                f"a worker process of the loader has died ({' '.join(str(error).split()) or type(error).__name__}); "
-                "mostly it was killed for memory: take fewer workers, or smaller batches"
-            ) from error
+            raise
 
     def _resumable(self) -> PKSampler:
         if not isinstance(self.sampler, PKSampler):

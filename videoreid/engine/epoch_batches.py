@@ -9,6 +9,7 @@ from videoreid.engine.random_state import get_random_state, set_random_state
 from videoreid.errors import CheckpointError
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.types import Clip
+from videoreid.utils.workers import guard_workers
 
 __all__ = ["EpochBatches"]
 
@@ -81,7 +82,7 @@ class EpochBatches:
     def _fresh(self) -> Iterator[Clip]:
         self.random_at_start = get_random_state()
         self._set_epoch()
-        return iter(self.loader)
+        return guard_workers(iter(self.loader))
 
     def _resumed(self, stream: Mapping[str, Any]) -> Iterator[Clip]:
         self.random_at_start = stream["start"]
@@ -94,11 +95,11 @@ class EpochBatches:
             )
         if stream["loader"] is not None and self.info.set_position is not None:
             self.info.set_position(stream["loader"])
-            iterator = iter(self.loader)
+            iterator = guard_workers(iter(self.loader))
             first = list(islice(iterator, 1))  # starting an iterator draws a number; that was drawn before
             iterator = chain(first, iterator)
         else:
-            iterator = iter(self.loader)
+            iterator = guard_workers(iter(self.loader))
             for _ in range(self.taken):
                 next(iterator, None)
         set_random_state(stream["now"])

@@ -12,6 +12,7 @@ from videoreid.errors import ConfigError, TrainingError
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
+from videoreid.utils.workers import guard_workers
 from videoreid.utils.wrappers import unwrap_model
 
 __all__ = [
@@ -91,7 +92,8 @@ def train_one_epoch(
     sums: dict[str, float] = {}
     batches = 0
     model.train()
-    for clip in tqdm(loader, desc="train", unit="batch", disable=not progress, leave=False):
+    bar = tqdm(loader, desc="train", unit="batch", disable=not progress, leave=False)
+    for clip in guard_workers(iter(bar)):
         with undone_on_error(model, criterion):
             losses = step(model, criterion, move_clip(clip, device))
             check_finite(losses, clip, loader)

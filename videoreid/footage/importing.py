@@ -14,14 +14,14 @@ import numpy as np
 from videoreid.data.image_sequences import image_sequence, is_image_sequence
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.footage.crops import ImageFormat, timed_crops, write_crop
-from videoreid.footage.mars_layout import Piece, write_layout
+from videoreid.footage.import_state import STAGING, alone_in, begin_move, clear_up, is_whole
+from videoreid.footage.mars_layout import Piece, move_crops, share_out
 from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
 from videoreid.footage.track_files import Tracks
 from videoreid.utils import atomic_path, get_logger
 
 __all__ = ["CutRules", "Footage", "import_footage"]
 
-STAGING = ".staging"
 _DONE = "descriptors.npz"
 
 
@@ -114,24 +114,28 @@ def import_footage(
         ``output_dir``.
 
     Raises:
-        ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a dataset already.
+        ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a dataset already, or
+            part of another import, or another process is importing into it.
         TrackFileError: a box past the end of its video, or, if strict, outside its frame.
         DatasetError: too few tracklets to make a training and a test part.
     """
     output = Path(output_dir)
     _check(footage, train_share)
-    if (output / "info").exists():
-        _finish(footage, output, image_format)
-        return output
-    pieces: list[Piece] = []
-    people = max((p for f in footage for p in (f.identities or {}).values()), default=0)
-    for number, item in enumerate(footage):
-        folder = output / STAGING / str(number)
-        staged = _stage(item, folder, image_format, progress=progress, strict=strict)
-        cut, people = _cut(item, folder, staged, rules, people, image_format)
-        pieces += cut
-    write_layout(pieces, output, train_share=train_share, seed=seed)
-    _remove_staging(output / STAGING)
+    plan = _plan(footage, rules, (image_format, train_share, seed, strict))
+    with alone_in(output):
+        if is_whole(output, plan):
+            return output
+        pieces: list[Piece] = []
+        people = max((p for f in footage for p in (f.identities or {}).values()), default=0)
+        for number, item in enumerate(footage):
+            folder = output / STAGING / str(number)
+            staged = _stage(item, folder, image_format, progress=progress, strict=strict)
+            cut, people = _cut(item, folder, staged, rules, people, image_format)
+            pieces += cut
+        parts = share_out(pieces, train_share=train_share, seed=seed)
+        begin_move(output, plan)
+        move_crops(parts, output)
+        clear_up(output)
     return output
 
 
@@ -145,17 +149,14 @@ def _check(footage: Sequence[Footage], train_share: float) -> None:
             raise ConfigError(f"camera {item.camid} of {item.video}: the layout of MARS names cameras 0 to 5")
 
 
-def _finish(footage: Sequence[Footage], output: Path, image_format: ImageFormat) -> None:
-    """Clear up behind an import that was stopped after its dataset was whole; refuse any other dataset."""
-    folders = [output / STAGING / str(number) for number in range(len(footage))]
-    staged = len(list((output / STAGING).glob("*")))
-    if staged != len(folders) or not all(
-        _saved_fingerprint(folder) == _fingerprint(item, image_format)
-        for folder, item in zip(folders, footage, strict=True)
-    ):
-        raise ConfigError(f"{output} holds a dataset already: choose another folder")
-    get_logger("data").info("%s was whole already: its leftovers are removed", output)
-    _remove_staging(output / STAGING)
+def _plan(footage: Sequence[Footage], rules: CutRules, settings: tuple[object, ...]) -> str:
+    """Return a fingerprint of all that decides what the dataset is."""
+    digest = hashlib.sha256(repr((rules, settings)).encode())
+    for item in footage:
+        known = None if item.identities is None else sorted(item.identities.items())
+        told = item.camid, item.clock_offset, item.frames_per_second, known
+        digest.update(f"{_fingerprint(item, '')} {told!r}".encode())
+    return digest.hexdigest()
 
 
 class Staged(NamedTuple):
@@ -181,7 +182,8 @@ def _stage(item: Footage, folder: Path, image_format: ImageFormat, *, progress: 
     if done.is_file():
         if _saved_fingerprint(folder) != fingerprint:
             raise DatasetError(
-                f"{folder} is the unfinished import of another video or other tracks: delete {folder.parent}"
+                f"{folder} is the unfinished import of another video or other tracks: delete {folder.parent}, or give "
+                "the videos in the order in which it was begun"
             )
         get_logger("data").info("going on: %s is cut already", item.video)
         with np.load(done) as saved:
@@ -222,10 +224,7 @@ def _cut(
             numbers, staged.descriptors, window=rules.jump_window, threshold=rules.jump_threshold
         )
         numbers = numbers + np.cumsum(other)
-    rate = item.frames_per_second
-    if rate is None and np.isnan(staged.seconds).any():
-        raise ConfigError(f"{item.video} has no times: give frames_per_second (fps in a list)")
-    seconds = item.clock_offset + (staged.seconds if rate is None else tracks.frames / rate)
+    seconds = _seconds(item, tracks, staged)
     pieces: list[Piece] = []
     track: int | None = None
     short = 0
@@ -250,11 +249,19 @@ def _cut(
     return pieces, people
 
 
+def _seconds(item: Footage, tracks: Tracks, staged: Staged) -> np.ndarray:
+    """Return the time of every row on the common clock."""
+    rate = item.frames_per_second
+    if rate is None and np.isnan(staged.seconds).any():
+        raise ConfigError(f"{item.video} has no times: give frames_per_second (fps in a list)")
+    return item.clock_offset + np.asarray(staged.seconds if rate is None else tracks.frames / rate)
+
+
 def _staged(folder: Path, row: int, image_format: ImageFormat) -> Path:
     return folder / f"{row // 1000:05d}" / f"{row:08d}.{image_format}"
 
 
-def _fingerprint(item: Footage, image_format: ImageFormat) -> str:
+def _fingerprint(item: Footage, image_format: str) -> str:
     video = os.fspath(item.video)
     files = [file for _, file in image_sequence(video)] if is_image_sequence(video) else [video]
     size = sum(Path(file).stat().st_size for file in files)
@@ -271,13 +278,3 @@ def _saved_fingerprint(folder: Path) -> str:
             return str(saved["fingerprint"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return ""
-
-
-def _remove_staging(folder: Path) -> None:
-    # the fingerprints last: as long as they stand, a run that was stopped here can be told from another dataset
-    paths = sorted(folder.rglob("*"), reverse=True)
-    for path in [path for path in paths if not path.is_dir() and path.name != _DONE]:
-        path.unlink()
-    for path in paths:
-        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-    folder.rmdir()

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from videoreid.errors import DatasetError
 from videoreid.utils import atomic_path, atomic_write_text, generator_from, get_logger
 
-__all__ = ["Piece", "write_layout"]
+__all__ = ["Piece", "move_crops", "share_out", "write_layout"]
 
 _MOST_FRAMES = 999  # the F number has three digits
 _MOST = 9999  # the person and the T number have four
@@ -40,8 +40,16 @@ class Piece:
 def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, seed: int) -> None:
     """Move the crops of tracklets to ``bbox_train`` and ``bbox_test`` and write the ``info`` folder.
 
-    People are split between the parts at random. Of a test person's tracklets the first in each camera is a query,
-    where the person has another tracklet. Running it again after an interruption finishes the work.
+    Running it again after an interruption finishes the work.
+
+    Raises:
+        DatasetError: see `share_out`.
+    """
+    move_crops(share_out(pieces, train_share=train_share, seed=seed), root)
+
+
+def share_out(pieces: Sequence[Piece], *, train_share: float, seed: int) -> dict[str, list[Piece]]:
+    """Split people at random between the parts "train" and "test"; cut tracklets that are too long to be numbered.
 
     Raises:
         DatasetError: too few people or tracklets, or more than the names of MARS can number.
@@ -57,6 +65,11 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
         raise DatasetError(
             f"{people[-1]} people: the layout of MARS numbers at most {_MOST}; import fewer videos"
         )
+    (pid, camid), most = Counter((piece.pid, piece.camid) for piece in pieces).most_common(1)[0]
+    if most > _MOST:
+        raise DatasetError(
+            f"person {pid} has more than {_MOST} tracklets in camera {camid}; allow longer gaps"
+        )
     count = min(max(round(train_share * len(people)), 1), len(people) - 1)
     chosen = set(generator_from(seed).permutation(people)[:count].tolist())
     parts = {
@@ -65,7 +78,18 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
     }
     for part in parts.values():
         part.sort(key=lambda piece: (piece.pid, piece.camid, piece.time))
-    names = {part: _move(parts[part], root / f"bbox_{part}") for part in parts}
+    return parts
+
+
+def move_crops(parts: dict[str, list[Piece]], root: Path) -> None:
+    """Move the crops to their places, then write the ``info`` folder, which says that all is there.
+
+    Of a test person's tracklets the first in each camera is a query, where the person has another tracklet.
+
+    Raises:
+        DatasetError: a crop is neither where it was cut nor at its place.
+    """
+    names = {part: _move(pieces, root / f"bbox_{part}") for part, pieces in parts.items()}
     _write_info(root / "info", parts, names)
 
 
@@ -89,10 +113,6 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
     for piece in pieces:
         numbers[piece.pid, piece.camid] += 1
         number = numbers[piece.pid, piece.camid]
-        if number > _MOST:
-            raise DatasetError(
-                f"person {piece.pid} has more than {_MOST} tracklets in camera {piece.camid}; allow longer gaps"
-            )
         prefix = f"{piece.pid:04d}C{piece.camid + 1}T{number:04d}"
         own = [f"{prefix}F{place:03d}{path.suffix}" for place, path in enumerate(piece.frames, start=1)]
         (folder / f"{piece.pid:04d}").mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,10 @@ class PreviewWriter:
             self._size = tuple(
                 max(2 * round(side * scale / 2), 2) for side in image.shape[1::-1]
             )  # even, as codecs ask
+            if any("\ud800" <= letter <= "\udfff" for letter in str(self.path)):  # OpenCV crashes on it
+                raise DatasetError(
+                    f"cannot write {self.path}: its path is not UTF-8; choose another folder, or no preview"
+                )
             self.path.parent.mkdir(parents=True, exist_ok=True)
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self._temporary), code, self._rate, self._size)

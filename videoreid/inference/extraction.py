@@ -12,6 +12,7 @@ from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.inference.sharding import gather_rows, shard_loader
 from videoreid.models.running import run_model, uses_cameras
 from videoreid.types import Clip, Features
+from videoreid.utils.workers import guard_workers
 from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["embed_frames", "extract_features"]
@@ -51,6 +52,7 @@ def extract_features(
     Raises:
         ConfigError: unknown precision.
         ProtocolError: the loader is empty, or an embedding is NaN or infinite.
+        WorkerError: a worker process of the loader has died.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
@@ -103,7 +105,7 @@ def _with_bar(loader: Iterable[Clip], *, enabled: bool) -> Iterator[Clip]:
     from tqdm import tqdm
 
     with tqdm(loader, desc="extract", unit="batch", disable=not enabled, leave=False) as bar:
-        yield from bar
+        yield from guard_workers(iter(bar))
 
 
 def _per_tracklet(index: Tensor, embeddings: Tensor, fields: tuple[Tensor, ...], tracklets: Any) -> Features:

@@ -10,7 +10,7 @@ from videoreid.errors import ConfigError
 from videoreid.parsing.label_files import palette
 from videoreid.parsing.scores import ParsingScores
 from videoreid.parsing.tables import IGNORE, LabelTable
-from videoreid.utils import atomic_path
+from videoreid.utils import atomic_path, atomic_write_bytes
 
 __all__ = ["draw_confusion", "draw_legend", "draw_overlay", "draw_parsing_sheet"]
 
@@ -103,10 +103,20 @@ def draw_parsing_sheet(
         [_line(row, height, titles[number] if titles else "") for number, row in enumerate(rows)]
     )
     sheet = np.concatenate([sheet, draw_legend(table, len(sheet))], axis=1)
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-            raise ConfigError(f"OpenCV cannot write {os.fspath(path)}: choose .png or .jpg")
+    _write(Path(path), sheet)
     return Path(path)
+
+
+def _write(path: Path, sheet: np.ndarray) -> None:
+    import cv2
+
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ConfigError(f"cannot write {path}: choose .png or .jpg")
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ConfigError(f"a sheet of {sheet.shape[1]} x {sheet.shape[0]} is too large: draw fewer pictures")
+    # not by cv2.imwrite: it does not say that a disk is full, and crashes on a path that is not UTF-8
+    atomic_write_bytes(path, data.tobytes())
 
 
 def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.PathLike[str]) -> Path:

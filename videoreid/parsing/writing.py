@@ -58,7 +58,8 @@ def parse_into_folder(
 
     Written are ``labels/NAME.png`` (a palette, class numbers inside), ``overlays/NAME.jpg``, ``visibility.csv`` (a row
     a tracklet, the mean visibility of each part over its pictures) and ``parsing.json`` (what it was made with). Every
-    file is whole or absent. Visibility is relative to the median share of a part over all pictures of the folder.
+    file is whole or absent, and an old ``visibility.csv`` goes before new pictures come. Visibility is relative to the
+    median share of a part over all pictures of the folder.
 
     Args:
         parser: see `Parser`.
@@ -78,6 +79,8 @@ def parse_into_folder(
         raise ConfigError(f"expected pictures and a batch of 1 or more, got {len(pictures)} and {batch_size}")
     _keep_settings(output, parser)
     pending = [picture for picture in pictures if not _is_done(output, picture, overlays=overlays)]
+    if pending:  # of fewer pictures, until this run has come to its end
+        (output / _VISIBILITY).unlink(missing_ok=True)
     reader = FrameReader()
     began = time.perf_counter()
     with tqdm(

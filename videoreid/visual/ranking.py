@@ -3,13 +3,14 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from videoreid.errors import ConfigError
 from videoreid.types import Ranking, Tracklet
-from videoreid.utils import atomic_path
+from videoreid.utils import atomic_write_bytes
 from videoreid.visual.strips import FrameReading, tracklet_strip
 
 __all__ = ["StripStyle", "draw_ranking", "order_queries"]
@@ -95,9 +96,15 @@ def draw_ranking(
     )
     _write(footer, ranking.protocol_line, (_MARGIN, 30), colour=GREY, scale=0.33)
     picture = np.vstack([*lines, footer])
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise ConfigError(f"cannot write {path}: choose a name that ends in .png or .jpg")
+    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ConfigError(f"cannot write {path}: choose a name that ends in .png or .jpg")
+    done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ConfigError(
+            f"cannot write {path}: a picture of {picture.shape[1]} x {picture.shape[0]} is too large, draw fewer rows"
+        )
+    # not by cv2.imwrite: it does not say that a disk is full, and crashes on a path that is not UTF-8
+    atomic_write_bytes(path, data.tobytes())
 
 
 def searched_tracklets(

@@ -1,0 +1,77 @@
+"""How far an import has come, so that a run after a kill goes on, or says what stands in its way."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from videoreid.errors import ConfigError
+from videoreid.utils import atomic_write_text, get_logger
+from videoreid.utils.files import disk_errors
+from videoreid.utils.locks import LockedError, only_one
+
+__all__ = ["STAGING", "alone_in", "begin_move", "clear_up", "is_whole"]
+
+STAGING = ".staging"
+_PLAN = ".import-plan"  # there from the first crop that is moved until everything is cleared up
+_PARTS = ("bbox_train", "bbox_test")
+
+
+@contextmanager
+def alone_in(output: Path) -> Iterator[None]:
+    """Keep other imports out of a folder, which is made where it is missing.
+
+    Raises:
+        ConfigError: another process is importing into it.
+        StorageError: it cannot be made.
+    """
+    with disk_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_one(output / ".import.lock", what=f"importing into {output}", wait=False):
+            yield
+    except LockedError as error:
+        raise ConfigError(f"{error}: wait until it has ended, or choose another folder") from None
+
+
+def is_whole(output: Path, plan: str) -> bool:
+    """Say whether this very import was stopped after its dataset was whole, and clear up behind it.
+
+    Raises:
+        ConfigError: the folder holds another dataset, or a part of another one.
+    """
+    saved = output / _PLAN
+    found = saved.read_text(encoding="utf-8", errors="replace") if saved.is_file() else None
+    if (output / "info").exists():
+        if found != plan:
+            raise ConfigError(f"{output} holds a dataset already: choose another folder")
+        get_logger("data").info("%s was whole already: its leftovers are removed", output)
+        clear_up(output)
+        return True
+    if found not in (None, plan):
+        raise ConfigError(
+            f"{output} is the unfinished import of other videos or by other settings, stopped while crops were moved: "
+            f"give the same again, or delete {output}"
+        )
+    rest = [name for name in _PARTS if os.path.lexists(output / name)]
+    if found is None and rest:
+        raise ConfigError(
+            f"{output} holds {' and '.join(rest)} but no info, the rest of an import: delete {output}, or choose "
+            "another folder"
+        )
+    return False
+
+
+def begin_move(output: Path, plan: str) -> None:
+    """Note what is being made; from here on only the same import can go on."""
+    atomic_write_text(output / _PLAN, plan)
+
+
+def clear_up(output: Path) -> None:
+    """Remove what an import needed on its way; the note of what it was comes last."""
+    if (output / STAGING).exists():
+        shutil.rmtree(output / STAGING)
+    for path in output.glob(f".{_PLAN}.writing-*"):  # of a run that was killed while it wrote the note
+        path.unlink()
+    (output / _PLAN).unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""Several files that belong together: they appear under their names together, or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from videoreid.errors import StorageError
+from videoreid.utils.files import disk_errors
+from videoreid.utils.locks import LockedError, only_one
+
+__all__ = ["staged_outputs"]
+
+_PLAN = ".names.json"
+
+
+@contextmanager
+def staged_outputs(folder: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
+    """Give a hidden folder to write into; when the block ends well, what is in it replaces what stood before.
+
+    When the block raises, or the process is killed in it, the old entries stay as they were, and the next call with
+    these names removes what the killed one left. A process that is killed while the new entries get their names leaves
+    the last of them missing, never an old one beside new ones; the next call finishes its work first.
+
+    Args:
+        folder: where the outputs shall stand; made where it is missing. Entries of other names are left alone.
+        names: files and folders that belong together; those that the block does not write are removed. The last one
+            is the mark that all are there: it goes first and comes last.
+
+    Yields:
+        The folder to write into; it is within ``folder``.
+
+    Raises:
+        StorageError: the disk is full, the folder cannot be written to, or another process is writing these outputs.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> with staged_outputs(folder, ["page.html", "scores.json"]) as place:
+        ...     _ = (place / "page.html").write_text("page"), (place / "scores.json").write_text("{}")
+        >>> sorted(path.name for path in folder.iterdir())
+        ['page.html', 'scores.json']
+    """
+    folder = Path(folder)
+    mark = names[-1]
+    staging, whole = folder / f".{mark}.writing", folder / f".{mark}.whole"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _lock(folder, mark):
+        with disk_errors(folder):
+            if whole.exists():
+                _move(whole, folder, names)
+            _remove(staging)
+            staging.mkdir()
+        try:
+            yield staging
+            with disk_errors(folder):
+                written = sorted(path.name for path in staging.iterdir())
+                (staging / _PLAN).write_text(json.dumps(written))
+                staging.replace(whole)
+                _move(whole, folder, names)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _lock(folder: Path, mark: str) -> Iterator[None]:
+    what = f"writing {mark} and what belongs to it into {folder}"
+    lock = only_one(folder / f".{mark}.lock", what=what, wait=False)
+    try:
+        with disk_errors(folder):
+            lock.__enter__()
+    except LockedError as error:
+        raise StorageError(f"{error}: wait until it has ended, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _move(whole: Path, folder: Path, names: Sequence[str]) -> None:
+    """Give written entries their names; may be called again where it was stopped."""
+    written = json.loads((whole / _PLAN).read_text())
+    mark = names[-1]
+    if (whole / mark).exists() or mark not in written:
+        _remove(folder / mark)
+    for name in names:
+        if (whole / name).exists():
+            _remove(folder / name)
+            (whole / name).replace(folder / name)
+        elif name not in written:
+            _remove(folder / name)
+    _remove(whole)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
