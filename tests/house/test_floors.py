@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
+    "indexing": FLOOR_1 | {"data", "models", "footage", "retrieval"},
+    "analysis": FLOOR_1 | {"metrics", "retrieval"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}

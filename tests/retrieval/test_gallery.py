@@ -73,6 +73,13 @@ def test_features_share_a_clock_where_all_recordings_have_one(tmp_path: Path) ->
     assert gallery.keys == ["gate:1", "gate:2", "hall:1"]
     assert gallery.features.camids.tolist() == [0, 0, 1]
     assert gallery.features.times.tolist() == [0, 3600, 7201]
+    assert gallery.timed_features.camids.tolist() == [0, 0, 1]
+    assert gallery.describe("hall:1").clock_start == datetime(2024, 5, 1, 14, 0, 1)
+    gallery.add(
+        Recording("later", "cc", "gate"), [tracklet(1)], np.ones((1, 3))
+    )  # at the gate too, but when?
+    assert gallery.features.camids.tolist() == [0, 0, 1, 0]
+    assert gallery.timed_features.camids.tolist() == [0, 0, 1, 2]
     assert np.linalg.norm(gallery.features.embeddings, axis=1) == pytest.approx(1)
 
 

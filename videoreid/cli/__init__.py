@@ -17,7 +17,18 @@ __all__ = [
     "main",
 ]
 
-_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "models", "parse", "rank", "track")
+_COMMANDS: tuple[str, ...] = (
+    "associate",
+    "data",
+    "demo",
+    "eval",
+    "find",
+    "index",
+    "models",
+    "parse",
+    "rank",
+    "track",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -200,6 +200,18 @@ class Gallery:
         ]
         return Answer(tuple(matches), len(places), None if math.isinf(threshold) else threshold)
 
+    @property
+    def timed_features(self) -> Features:
+        """The same, for rules about who was seen at the same time.
+
+        Without a common clock, times of different recordings cannot be compared: each recording counts as a camera.
+        """
+        return _features(self._folder.parts, apart=True)
+
+    def describe(self, key: str) -> Match:
+        """Return where and when a tracklet was seen, at distance 0."""
+        return _match(*self._folder.find(key), distance=0.0)
+
     def embedding(self, key: str) -> np.ndarray:
         """Return the embedding ``(D,)`` of a tracklet."""
         part, row = self._folder.find(key)
@@ -271,11 +283,13 @@ class Gallery:
         return gone
 
 
-def _features(parts: Sequence[StoredRecording]) -> Features:
-    names = sorted({part.recording.camera for part in parts})
+def _features(parts: Sequence[StoredRecording], *, apart: bool = False) -> Features:
     starts = [part.recording.start for part in parts]
     known = [start for start in starts if start is not None]
     zero = min(known) if len(known) == len(parts) and known else None
+    apart = apart and zero is None
+    cameras = [part.recording.name if apart else part.recording.camera for part in parts]
+    numbers = {name: number for number, name in enumerate(sorted(set(cameras)))}
     offsets = [0.0 if zero is None or s is None else (s - zero).total_seconds() for s in starts]
     rows = [
         (part, row, offset) for part, offset in zip(parts, offsets, strict=True) for row in part.tracklets
@@ -286,7 +300,10 @@ def _features(parts: Sequence[StoredRecording]) -> Features:
     return Features(
         torch.from_numpy(table),
         np.full(len(rows), -1, np.int64),
-        np.array([names.index(part.recording.camera) for part, _, _ in rows], np.int64),
+        np.array(
+            [numbers[part.recording.name if apart else part.recording.camera] for part, _, _ in rows],
+            np.int64,
+        ),
         np.array([row.start + offset for _, row, offset in rows], np.float64),
         np.array([row.end + offset for _, row, offset in rows], np.float64),
     )
