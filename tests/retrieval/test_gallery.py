@@ -134,6 +134,7 @@ def test_what_is_removed_is_in_no_file(tmp_path: Path) -> None:
     os.link(tmp_path / "bb.npz", tmp_path / "link2")
     assert b"picture-2-a" in bytes_in(tmp_path) and feature in bytes_in(tmp_path)
     (tmp_path / ".aa.writing-x.npz").write_bytes(b"picture-2-a")  # of a process that was killed
+    (tmp_path / "people.html").write_bytes(b"picture-2-a")  # an answer that was written before
     assert gallery.remove(["gate:2"]) == 1
     left = bytes_in(tmp_path)
     assert b"picture-2" not in left and feature not in left and b'"track": 2' not in left

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
+_HEADER = (
+    "identity",
+    "key",
+    "camera",
+    "start",
+    "end",
+    "clock_start",
+    "clock_end",
+    "first_frame",
+    "recording",
+)
+
 HELP = "put the tracklets of a gallery together to persons, over all cameras"
 
 
@@ -60,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def _table(gallery: "Gallery", names: "np.ndarray") -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow("identity key camera start end clock_start clock_end first_frame recording".split())
+    writer.writerow(_HEADER)
     for name, key in zip(names.tolist(), gallery.keys, strict=True):
         one = gallery.describe(key)
         clocks = [clock.isoformat() if clock else "" for clock in (one.clock_start, one.clock_end)]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from videoreid.errors import ConfigError, DatasetError, ProtocolError
+from videoreid.retrieval.gallery_contents import GalleryContents, match_of
 from videoreid.retrieval.gallery_files import StoredRecording, read_description, write_description
 from videoreid.retrieval.gallery_folder import GalleryFolder
 from videoreid.retrieval.gallery_records import Answer, GalleryTracklet, Match, Recording
@@ -25,7 +26,7 @@ _DESCRIPTION = "gallery.json"
 _Wanted = Callable[[Recording, GalleryTracklet], bool]
 
 
-class Gallery:
+class Gallery(GalleryContents):
     """Tracklets of recordings in a folder: embeddings, times, thumbnails, and which model made the embeddings.
 
     Each recording is one file, written whole or not at all, so that a process that is killed loses none that was
@@ -48,8 +49,8 @@ class Gallery:
     """
 
     def __init__(self, path: Path, fingerprint: str, details: Mapping[str, str]) -> None:
+        super().__init__(GalleryFolder(path))
         self.path, self.fingerprint, self.details = path, fingerprint, dict(details)
-        self._folder = GalleryFolder(path)
 
     @classmethod
     def open(
@@ -87,36 +88,11 @@ class Gallery:
             )
         return cls(path, found, kept)
 
-    def __len__(self) -> int:
-        return sum(len(part.tracklets) for part in self._folder.parts)
-
     def __repr__(self) -> str:
         return (
             f"Gallery({str(self.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
             f"model {self.fingerprint})"
         )
-
-    @property
-    def recordings(self) -> tuple[Recording, ...]:
-        """The recordings in the order of their names."""
-        return tuple(part.recording for part in self._folder.parts)
-
-    @property
-    def keys(self) -> list[str]:
-        """Keys ``recording:track`` of all tracklets, in the order of `features`."""
-        return [f"{part.recording.name}:{row.track}" for part in self._folder.parts for row in part.tracklets]
-
-    @property
-    def features(self) -> Features:
-        """Embeddings of unit length and times of all tracklets; cameras numbered in the order of their names.
-
-        Times are seconds on a common clock where every recording has a start; else each recording has its own clock.
-        """
-        return _features(self._folder.parts)
-
-    def holds(self, digest: str) -> Recording | None:
-        """Return the recording of this digest, None where it is not in the gallery."""
-        return next((r for r in self.recordings if r.digest == digest), None)
 
     def add(self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray) -> bool:
         """Add a recording, on disk when this returns.
@@ -182,44 +158,12 @@ class Gallery:
         """
         parts = self._folder.parts
         wanted = _filter(parts, cameras, since, until)
-        vector = as_tensor("query", query).reshape(1, -1)
         places = [
             (p, t) for p in parts for t in range(len(p.tracklets)) if wanted(p.recording, p.tracklets[t])
         ]
-        if not places:
-            return Answer((), 0, None if math.isinf(threshold) else threshold)
-        table = torch.from_numpy(np.stack([part.embeddings[row] for part, row in places]))
-        none = np.full(len(places), -1, np.int64)
-        index = GalleryIndex(table.shape[1])
-        index.add(Features(table, none, none))
-        found = index.search(vector, min(top, len(places)))
-        matches = [
-            _match(places[row][0], places[row][1], distance)
-            for row, distance in zip(found.keys[0].tolist(), found.distances[0].tolist(), strict=True)
-            if row >= 0 and distance <= threshold
-        ]
-        return Answer(tuple(matches), len(places), None if math.isinf(threshold) else threshold)
-
-    @property
-    def timed_features(self) -> Features:
-        """The same, for rules about who was seen at the same time.
-
-        Without a common clock, times of different recordings cannot be compared: each recording counts as a camera.
-        """
-        return _features(self._folder.parts, apart=True)
-
-    def describe(self, key: str) -> Match:
-        """Return where and when a tracklet was seen, at distance 0."""
-        return _match(*self._folder.find(key), distance=0.0)
-
-    def embedding(self, key: str) -> np.ndarray:
-        """Return the embedding ``(D,)`` of a tracklet."""
-        part, row = self._folder.find(key)
-        return part.embeddings[row]
-
-    def thumbnails(self, key: str) -> tuple[bytes, ...]:
-        """Return some crops of a tracklet, as JPEG files."""
-        return self._folder.thumbnails(key)
+        matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
+        near = tuple(match for match in matches if match.distance <= threshold)
+        return Answer(near, len(places), None if math.isinf(threshold) else threshold)
 
     def remove(self, names: Collection[str]) -> int:
         """Delete tracklets for good: embeddings, thumbnails and rows are overwritten on disk.
@@ -283,30 +227,14 @@ class Gallery:
         return gone
 
 
-def _features(parts: Sequence[StoredRecording], *, apart: bool = False) -> Features:
-    starts = [part.recording.start for part in parts]
-    known = [start for start in starts if start is not None]
-    zero = min(known) if len(known) == len(parts) and known else None
-    apart = apart and zero is None
-    cameras = [part.recording.name if apart else part.recording.camera for part in parts]
-    numbers = {name: number for number, name in enumerate(sorted(set(cameras)))}
-    offsets = [0.0 if zero is None or s is None else (s - zero).total_seconds() for s in starts]
-    rows = [
-        (part, row, offset) for part, offset in zip(parts, offsets, strict=True) for row in part.tracklets
-    ]
-    width = max((part.embeddings.shape[1] for part in parts), default=1)
-    tables = [part.embeddings for part in parts if len(part.tracklets)]
-    table = np.concatenate(tables) if tables else np.empty((0, width), np.float32)
-    return Features(
-        torch.from_numpy(table),
-        np.full(len(rows), -1, np.int64),
-        np.array(
-            [numbers[part.recording.name if apart else part.recording.camera] for part, _, _ in rows],
-            np.int64,
-        ),
-        np.array([row.start + offset for _, row, offset in rows], np.float64),
-        np.array([row.end + offset for _, row, offset in rows], np.float64),
-    )
+def _nearest(places: Sequence[tuple[StoredRecording, int]], query: torch.Tensor, top: int) -> list[Match]:
+    table = torch.from_numpy(np.stack([part.embeddings[row] for part, row in places]))
+    none = np.full(len(places), -1, np.int64)
+    index = GalleryIndex(table.shape[1])
+    index.add(Features(table, none, none))
+    found = index.search(query, min(top, len(places)))
+    rows = zip(found.keys[0].tolist(), found.distances[0].tolist(), strict=True)
+    return [match_of(places[row][0], places[row][1], float(distance)) for row, distance in rows]
 
 
 def _unit(embeddings: np.ndarray, count: int, parts: Sequence[StoredRecording]) -> np.ndarray:
@@ -362,18 +290,3 @@ def _filter(
 def _plain(*times: datetime | None) -> None:
     if any(time is not None and time.tzinfo is not None for time in times):
         raise ConfigError("times are those of the clock of the place: give them without a time zone")
-
-
-def _match(part: StoredRecording, row: int, distance: float) -> Match:
-    recording, tracklet = part.recording, part.tracklets[row]
-    return Match(
-        f"{recording.name}:{tracklet.track}",
-        recording.camera,
-        tracklet.start,
-        tracklet.end,
-        float(distance),
-        recording=recording.path,
-        first_frame=tracklet.first_frame,
-        clock_start=recording.clock(tracklet.start),
-        clock_end=recording.clock(tracklet.end),
-    )

@@ -20,6 +20,12 @@ from videoreid.utils.locks import only_one
 
 __all__ = ["GalleryFolder"]
 
+_PAGES = (
+    "answer.html",
+    "people.html",
+    "identities.csv",
+)  # written by commands; they show people who may have to go
+
 
 class GalleryFolder:
     """Recordings of a folder, a file each.
@@ -83,6 +89,7 @@ class GalleryFolder:
 
     def drop(self, part: StoredRecording) -> int:
         """Erase a recording, within `changing`; return how many tracklets went."""
+        self._forget_pages()
         erase(self._file(part.recording))
         return len(part.tracklets)
 
@@ -90,12 +97,17 @@ class GalleryFolder:
         """Erase the tracklets of a recording that are not kept, within `changing`; return how many went."""
         if all(kept):
             return 0
+        self._forget_pages()
         path = self._file(part.recording)
         whole = read_thumbnails(path)
         rows = [row for row, keep in enumerate(kept) if keep]
         left = [whole.tracklets[row] for row in rows]
         write_recording(path, whole.recording, left, whole.embeddings[rows])
         return len(kept) - len(rows)
+
+    def _forget_pages(self) -> None:
+        for name in _PAGES:
+            erase(self.path / name)
 
     def _file(self, recording: Recording) -> Path:
         return self.path / f"{recording.digest[:32]}.npz"

@@ -56,8 +56,8 @@ def write_answer_html(
     page = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>",
-        "<p><strong>These people look alike. That is not an identity.</strong> Somebody looks most like the query even if "
-        "the person was never recorded.</p>",
+        "<p><strong>These people look alike. That is not an identity.</strong> Somebody looks most like a query "
+        "even if the person was never recorded.</p>",
         f"<p>{html.escape(note)}</p><p>{_pictures(asked, 'query')}</p>",
         f"<ol>{''.join(items)}</ol>" if items else "<p>Nobody is near enough.</p>",
         "</body></html>\n",
