@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,14 +17,17 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/data"
 
 
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings with their tracks, files of detections, a network, and a gallery of the first recording."""
     import torch
 
     from videoreid.models import build_model
 
+    tmp_path = tmp_path_factory.mktemp("made")
     torch.manual_seed(0)
     torch.save(build_model("osnet_x0_25", num_classes=3).state_dict(), tmp_path / "w.pth")
+    torch.save(build_model("osnet_x0_25", num_classes=3).state_dict(), tmp_path / "other.pth")
     for name, shift in (("a", 0), ("b", 7)):
         writer = cv2.VideoWriter(
             str(tmp_path / f"{name}.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 10, (128, 96)
@@ -45,8 +49,17 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     image = np.full((96, 128, 3), 90, np.uint8)
     image[10:50, 30:50] = (20, 20, 220)
     cv2.imwrite(str(tmp_path / "p.png"), image)
-    monkeypatch.chdir(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert main(["index", "add", "one", "a.avi", "--tracks", "a.txt", *MODEL]) == 0
     return tmp_path
+
+
+@pytest.fixture
+def scene(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made, tmp_path / "scene", ignore=shutil.ignore_patterns("one"))
+    monkeypatch.chdir(tmp_path / "scene")
+    return tmp_path / "scene"
 
 
 MODEL = ["--model", "osnet_x0_25", "--weights", "w.pth"]
@@ -126,16 +139,14 @@ def test_remove_and_purge(scene: Path, capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_errors_are_clear(
-    scene: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    made: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import torch
-
-    from videoreid.models import build_model
-
-    if "other.pth" in arguments:
-        torch.save(build_model("osnet_x0_25", num_classes=3).state_dict(), scene / "other.pth")
-    assert main(["index", "add", "ix", *BOTH[:1], "--tracks", "a.txt", *MODEL]) == 0
-    assert main(["find", "ix", *arguments]) == 2
+    monkeypatch.chdir(made)
+    assert main(["find", "one", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
