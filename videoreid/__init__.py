@@ -26,11 +26,13 @@ if (
     from videoreid.visual import draw_ranking, write_ranking_html
 
 _ROOMS = (
+    "analysis",
     "data",
     "engine",
     "errors",
     "footage",
     "functional",
+    "indexing",
     "inference",
     "losses",
     "metrics",

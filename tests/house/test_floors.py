@@ -22,6 +22,8 @@ MAY_IMPORT = {
     "visual": FLOOR_1 | {"metrics"},
     "inference": FLOOR_1 | {"metrics", "models"},
     "engine": FLOOR_1 | {"inference", "losses", "metrics", "models", "optim"},
+    "indexing": FLOOR_1 | {"data", "models", "footage", "retrieval"},
+    "analysis": FLOOR_1 | {"metrics", "retrieval"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
     "recipes": FLOOR_1 | {"data", "models", "losses", "optim", "metrics", "engine", "retrieval"},
 }

@@ -18,8 +18,8 @@ __all__ = [
 ]
 
 _COMMANDS: tuple[str, ...] = (
-    *("data", "demo", "eval", "models", "parse", "rank"),
-    *("recipes", "st", "track", "train"),
+    *("associate", "data", "demo", "eval", "find", "index", "models"),
+    *("parse", "rank", "recipes", "st", "track", "train"),
 )
 
 

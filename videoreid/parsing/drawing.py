@@ -88,8 +88,6 @@ def draw_parsing_sheet(
     Raises:
         ConfigError: no picture, or a row of another length.
     """
-    import cv2
-
     if not images or any(len(row) != len(images) for row in label_maps):
         raise ConfigError(
             f"expected one label map a picture in every row, got {[len(row) for row in label_maps]}"

@@ -1,0 +1,13 @@
+"""What many tracklets say together: which of them are one person."""
+
+from videoreid.analysis.association import assign, associate, forbidden_pairs, threshold_at
+from videoreid.analysis.scores import AssociationScores, association_scores
+
+__all__ = [
+    "AssociationScores",
+    "assign",
+    "associate",
+    "association_scores",
+    "forbidden_pairs",
+    "threshold_at",
+]

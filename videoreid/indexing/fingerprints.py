@@ -1,0 +1,47 @@
+"""By what a model and a recording are known again."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+
+from videoreid.data.image_sequences import image_sequence, is_image_sequence
+from videoreid.errors import FrameError
+from videoreid.models import ReIDModel
+from videoreid.utils import sha256_of
+
+__all__ = ["file_digest", "model_fingerprint"]
+
+
+def model_fingerprint(model: ReIDModel) -> str:
+    """Return the class of a network and 16 digits of a SHA-256 of all that its embeddings depend on.
+
+    These are the tensors without the classifier's, the input size and the normalisation: the same weights from another
+    file have the same fingerprint.
+
+    Args:
+        model: with its weights.
+    """
+    digest = hashlib.sha256(repr((model.input_size, model.pixel_mean, model.pixel_std)).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        if "classifier" in name or name.endswith("num_batches_tracked"):
+            continue
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return f"{type(model).__name__}:{digest.hexdigest()[:16]}"
+
+
+def file_digest(video: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a recording; of a folder or pattern of images, that of all of them in order.
+
+    Raises:
+        FrameError: there is no such recording.
+    """
+    text = os.fspath(video)
+    if is_image_sequence(text):
+        joined = "".join(sha256_of(path) for _, path in image_sequence(text))
+        return hashlib.sha256(joined.encode()).hexdigest()
+    if not Path(text).is_file():
+        raise FrameError(f"no video {text}")
+    return sha256_of(text)

@@ -1,0 +1,221 @@
+"""A recording into a gallery in one pass: decode, detect, track, cut, embed; nothing is written but the result."""
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from videoreid.data.video import frame_rate
+from videoreid.errors import ConfigError, FrameError
+from videoreid.footage import Encoder, OnlineTracker, Tracks, detect
+from videoreid.footage.crops import timed_crops
+from videoreid.indexing.fingerprints import file_digest
+from videoreid.retrieval import Gallery, GalleryTracklet, Recording
+from videoreid.utils import get_logger
+
+__all__ = ["IndexRules", "index_recording"]
+
+_USUAL_RATE = 25.0
+
+
+@dataclass(frozen=True)
+class IndexRules:
+    """How a recording becomes tracklets.
+
+    Args:
+        detector: see `videoreid.footage.detect`.
+        tracker: "bytetrack", "ocsort" or "botsort".
+        every: look at every n-th frame only.
+        min_score: lowest score of a box that may go on with a track.
+        min_length: tracks of fewer boxes are left out.
+        frames_per_track: crops that are embedded, at most; they are spread over the whole track.
+        thumbnails: crops that are kept as pictures.
+
+    Raises:
+        ConfigError: a number below 1.
+    """
+
+    detector: Any = "yolox_nano"
+    tracker: str = "bytetrack"
+    every: int = 1
+    min_score: float = 0.1
+    min_length: int = 5
+    frames_per_track: int = 16
+    thumbnails: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("every", "min_length", "frames_per_track", "thumbnails"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more, got {getattr(self, name)}")
+
+
+class _Seen(NamedTuple):
+    track: int
+    frame: int
+    seconds: float
+    box: tuple[float, float, float, float]
+    crop: np.ndarray
+
+
+def index_recording(
+    gallery: Gallery,
+    video: str | os.PathLike[str],
+    encoder: Encoder,
+    *,
+    camera: str = "",
+    start: datetime | None = None,
+    tracks: Tracks | None = None,
+    rules: IndexRules | None = None,
+    each: Callable[[int], None] | None = None,
+) -> int | None:
+    """Add the persons of a recording to a gallery.
+
+    The recording is decoded once, with one frame and a few crops a track in memory. Embeddings of unit length are
+    averaged over a track.
+
+    Args:
+        gallery: of the encoder's model.
+        video: a video, a folder of images, or a pattern such as ``img/%06d.jpg``.
+        encoder: crops to embeddings, such as a `FeatureExtractor`.
+        camera: its name; the recording's own name where none is given.
+        start: time of day of the first frame.
+        tracks: of this recording, where they are known; else it is detected and tracked by the rules.
+        rules: see `IndexRules`.
+        each: called with the number of every frame that was looked at and held a person.
+
+    Returns:
+        How many tracklets were added; None where the recording is in the gallery already, which the log says.
+
+    Raises:
+        FrameError: no frame decodes.
+        ConfigError: an option is out of range, or the encoder returns no rows of numbers.
+    """
+    rules = rules or IndexRules()
+    name, digest = _name(video), file_digest(video)
+    recording = Recording(name, digest, camera or name, os.path.abspath(video), start)  # noqa: PTH100 - of patterns too
+    if gallery.holds(digest) is not None:
+        gallery.add(recording, [], np.empty((0, 0)))  # says so
+        return None
+    people: dict[int, _Person] = defaultdict(lambda: _Person(rules.frames_per_track))
+    for seen in _tracked(video, rules) if tracks is None else _given(video, tracks, rules):
+        people[seen.track].see(seen)
+        if each is not None:
+            each(seen.frame)
+    kept = {track: person for track, person in sorted(people.items()) if person.count >= rules.min_length}
+    rows = [person.tracklet(track, rules.thumbnails) for track, person in enumerate(kept.values(), start=1)]
+    if tracks is not None:
+        rows = [person.tracklet(track, rules.thumbnails) for track, person in kept.items()]
+    table = [_mean(encoder, person.crops()) for person in kept.values()]
+    added = gallery.add(recording, rows, np.stack(table) if table else np.empty((0, 0)))
+    return len(rows) if added else None
+
+
+@dataclass
+class _Person:
+    """What was seen of one track: its ends, and crops of evenly spread boxes, a bounded number."""
+
+    most: int
+    count: int = 0
+    step: int = 1
+    first: _Seen | None = None
+    last: _Seen | None = None
+    held: list[np.ndarray] = field(default_factory=list)
+
+    def see(self, seen: _Seen) -> None:
+        if self.count % self.step == 0:
+            self.held.append(seen.crop.copy())  # the crop is a view of a frame that is about to go
+            if len(self.held) >= 2 * self.most:
+                self.held, self.step = self.held[::2], 2 * self.step
+        self.count += 1
+        light = seen._replace(crop=np.empty(0))
+        self.first, self.last = self.first or light, light
+
+    def crops(self) -> list[np.ndarray]:
+        return _spread(self.held, self.most)
+
+    def tracklet(self, track: int, pictures: int) -> GalleryTracklet:
+        assert self.first is not None and self.last is not None
+        shown = tuple(_jpeg(crop) for crop in _spread(self.held, pictures))
+        first, last = self.first, self.last
+        return GalleryTracklet(track, first.seconds, last.seconds, first.frame, last.frame, first.box, shown)
+
+
+def _spread(values: list[np.ndarray], count: int) -> list[np.ndarray]:
+    places = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int))
+    return [values[place] for place in places.tolist()]
+
+
+def _mean(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
+    found: Any = encoder(crops)
+    rows = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, np.float64)
+    if rows.ndim != 2 or len(rows) != len(crops) or not np.isfinite(rows).all():
+        raise ConfigError(
+            f"the encoder returned {rows.shape} for {len(crops)} crops: expected finite rows (N, D)"
+        )
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return np.asarray(rows.mean(axis=0))
+
+
+def _tracked(video: str | os.PathLike[str], rules: IndexRules) -> Iterator[_Seen]:
+    rate = _rate(video)
+    tracker = OnlineTracker(rules.tracker, frame_rate=rate / rules.every)
+    looked = 0
+    for frame in detect(video, rules.detector, min_score=rules.min_score, every=rules.every):
+        looked += 1
+        seconds = frame.seconds if math.isfinite(frame.seconds) else frame.number / rate
+        boxes, _, ids = tracker.update(frame.image, frame.boxes, frame.scores)
+        height, width = frame.image.shape[:2]
+        for box, track in zip(boxes, ids.tolist(), strict=True):
+            left, top, right, bottom = np.clip(np.rint(box), 0, [width, height] * 2).astype(int).tolist()
+            if right > left and bottom > top:
+                crop = frame.image[top:bottom, left:right]
+                yield _Seen(track, frame.number, seconds, (left, top, right, bottom), crop)
+    if not looked:
+        raise FrameError(f"{os.fspath(video)} has no frame that decodes")
+
+
+def _given(video: str | os.PathLike[str], tracks: Tracks, rules: IndexRules) -> Iterator[_Seen]:
+    rate = _rate(video)
+    chosen = tracks.select(tracks.frames % rules.every == 0)
+    for row, crop, seconds in timed_crops(video, chosen):
+        frame = int(chosen.frames[row])
+        left, top, width, height = chosen.boxes[row].tolist()
+        at = seconds if math.isfinite(seconds) else frame / rate
+        yield _Seen(int(chosen.track_ids[row]), frame, at, (left, top, left + width, top + height), crop)
+
+
+def _rate(video: str | os.PathLike[str]) -> float:
+    try:
+        return frame_rate(video)
+    except FrameError as error:
+        get_logger("indexing").warning("%s; %g is taken", error, _USUAL_RATE)
+        return _USUAL_RATE
+
+
+def _name(video: str | os.PathLike[str]) -> str:
+    path = Path(video)
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or "%" in path.name:
+        folder = folder.resolve()
+        name = folder.parent.name if folder.name in ("img1", "images") else folder.name
+    else:
+        name = path.stem
+    return name.replace(":", "_") or "recording"
+
+
+def _jpeg(crop: np.ndarray) -> bytes:
+    import cv2
+
+    height = min(len(crop), 160)
+    width = max(1, round(crop.shape[1] * height / len(crop)))
+    small = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if not done:
+        raise ConfigError(f"a crop of {crop.shape} cannot be written as JPEG")
+    return data.tobytes()

@@ -1,0 +1,112 @@
+"""What is in a gallery: recordings, keys, features, pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from videoreid.retrieval.gallery_files import StoredRecording
+from videoreid.retrieval.gallery_folder import GalleryFolder
+from videoreid.retrieval.gallery_records import Match, Recording
+from videoreid.types import Features
+
+__all__ = ["GalleryContents", "match_of"]
+
+
+class GalleryContents:
+    """The part of a `Gallery` that only looks.
+
+    Args:
+        folder: its files.
+    """
+
+    def __init__(self, folder: GalleryFolder) -> None:
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return sum(len(part.tracklets) for part in self._folder.parts)
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The recordings in the order of their names."""
+        return tuple(part.recording for part in self._folder.parts)
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys ``recording:track`` of all tracklets, in the order of `features`."""
+        return [f"{part.recording.name}:{row.track}" for part in self._folder.parts for row in part.tracklets]
+
+    @property
+    def features(self) -> Features:
+        """Embeddings of unit length and times of all tracklets; cameras numbered in the order of their names.
+
+        Times are seconds on a common clock where every recording has a start; else each recording has its own clock.
+        """
+        return _features(self._folder.parts)
+
+    def holds(self, digest: str) -> Recording | None:
+        """Return the recording of this digest, None where it is not in the gallery."""
+        return next((r for r in self.recordings if r.digest == digest), None)
+
+    @property
+    def timed_features(self) -> Features:
+        """The same, for rules about who was seen at the same time.
+
+        Without a common clock, times of different recordings cannot be compared: each recording counts as a camera.
+        """
+        return _features(self._folder.parts, apart=True)
+
+    def describe(self, key: str) -> Match:
+        """Return where and when a tracklet was seen, at distance 0."""
+        return match_of(*self._folder.find(key), distance=0.0)
+
+    def embedding(self, key: str) -> np.ndarray:
+        """Return the embedding ``(D,)`` of a tracklet."""
+        part, row = self._folder.find(key)
+        return part.embeddings[row]
+
+    def thumbnails(self, key: str) -> tuple[bytes, ...]:
+        """Return some crops of a tracklet, as JPEG files."""
+        return self._folder.thumbnails(key)
+
+
+def _features(parts: Sequence[StoredRecording], *, apart: bool = False) -> Features:
+    starts = [part.recording.start for part in parts]
+    known = [start for start in starts if start is not None]
+    zero = min(known) if len(known) == len(parts) and known else None
+    apart = apart and zero is None
+    cameras = [part.recording.name if apart else part.recording.camera for part in parts]
+    numbers = {name: number for number, name in enumerate(sorted(set(cameras)))}
+    offsets = [0.0 if zero is None or s is None else (s - zero).total_seconds() for s in starts]
+    rows = [
+        (part, row, offset) for part, offset in zip(parts, offsets, strict=True) for row in part.tracklets
+    ]
+    width = max((part.embeddings.shape[1] for part in parts), default=1)
+    tables = [part.embeddings for part in parts if len(part.tracklets)]
+    table = np.concatenate(tables) if tables else np.empty((0, width), np.float32)
+    return Features(
+        torch.from_numpy(table),
+        np.full(len(rows), -1, np.int64),
+        np.array(
+            [numbers[part.recording.name if apart else part.recording.camera] for part, _, _ in rows],
+            np.int64,
+        ),
+        np.array([row.start + offset for _, row, offset in rows], np.float64),
+        np.array([row.end + offset for _, row, offset in rows], np.float64),
+    )
+
+
+def match_of(part: StoredRecording, row: int, distance: float) -> Match:
+    """Return a tracklet of a recording as a match at this distance."""
+    recording, tracklet = part.recording, part.tracklets[row]
+    return Match(
+        f"{recording.name}:{tracklet.track}",
+        recording.camera,
+        tracklet.start,
+        tracklet.end,
+        float(distance),
+        recording=recording.path,
+        first_frame=tracklet.first_frame,
+        clock_start=recording.clock(tracklet.start),
+        clock_end=recording.clock(tracklet.end),
+    )

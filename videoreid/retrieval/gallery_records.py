@@ -1,0 +1,131 @@
+"""What a gallery on disk holds and answers: recordings, tracklets, matches."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+__all__ = ["Answer", "GalleryTracklet", "Match", "Recording"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording whose tracklets a gallery holds.
+
+    Args:
+        name: short and unique in its gallery; keys of tracklets begin with it.
+        digest: of its bytes, in hexadecimal digits; by it a recording is known again.
+        camera: name of the camera.
+        path: where the recording lies.
+        start: its first frame on the clock of the place, without a time zone; None where unknown.
+        added: when it was indexed; None before it is.
+    """
+
+    name: str
+    digest: str
+    camera: str = ""
+    path: str = ""
+    start: datetime | None = None
+    added: datetime | None = None
+
+    def clock(self, seconds: float) -> datetime | None:
+        """Return the time of day of a second of the recording, None where its start is unknown."""
+        return None if self.start is None else self.start + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class GalleryTracklet:
+    """One person in one recording.
+
+    Args:
+        track: number of the track in its recording.
+        start: first frame, in seconds since the begin of the recording.
+        end: last frame, likewise.
+        first_frame: 0-based.
+        last_frame: 0-based.
+        box: left, top, right, bottom in the first frame, in pixels.
+        thumbnails: some of its crops, as JPEG files.
+    """
+
+    track: int
+    start: float
+    end: float
+    first_frame: int = 0
+    last_frame: int = 0
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    thumbnails: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """A tracklet that looks like the query.
+
+    Args:
+        key: of the tracklet in its gallery, ``recording:track``.
+        camera: name of the camera.
+        start: first frame, in seconds since the begin of the recording.
+        end: last frame, likewise.
+        distance: cosine distance of the embeddings.
+        recording: path of the recording.
+        first_frame: 0-based.
+        clock_start: time of day of the first frame; None where the start of the recording is unknown.
+        clock_end: of the last frame, likewise.
+    """
+
+    key: str
+    camera: str
+    start: float
+    end: float
+    distance: float
+    recording: str = ""
+    first_frame: int = 0
+    clock_start: datetime | None = None
+    clock_end: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON has them, times of day in ISO 8601."""
+        clocks = {name: getattr(self, name) for name in ("clock_start", "clock_end")}
+        texts = {name: None if value is None else value.isoformat() for name, value in clocks.items()}
+        return {**self.__dict__, "duration": round(self.end - self.start, 3), **texts}
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(Sequence[Match]):
+    """The tracklets that look most like a query, nearest first.
+
+    Args:
+        matches: nearest first.
+        searched: tracklets that were compared.
+        threshold: largest distance that was let through; None without one.
+    """
+
+    matches: tuple[Match, ...]
+    searched: int
+    threshold: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.matches[place]
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.matches)
+
+    def __repr__(self) -> str:
+        limit = "" if self.threshold is None else f" within {self.threshold:g}"
+        lines = [f"{len(self)} of {self.searched} tracklets{limit} (they look alike: that is no identity)"]
+        if self.matches:
+            lines.append(f"{'':>3} {'distance':>8}  {'camera':<12} {'from':<23} {'seconds':>8}  key")
+        for rank, match in enumerate(self.matches, start=1):
+            when = f"{match.start:.2f} s" if match.clock_start is None else match.clock_start.isoformat(" ")
+            lines.append(
+                f"{rank:>3} {match.distance:>8.3f}  {match.camera:<12} {when[:23]:<23} "
+                f"{match.end - match.start:>8.1f}  {match.key}"
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return a JSON list of objects with ``key``, ``camera``, ``start``, ``end``, ``distance`` and more."""
+        return json.dumps([match.to_dict() for match in self.matches], indent=2)
