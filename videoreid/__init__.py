@@ -29,6 +29,7 @@ _ROOMS = (
     "data",
     "engine",
     "errors",
+    "export",
     "footage",
     "functional",
     "losses",

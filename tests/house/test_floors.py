@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
     "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
+    "export": FLOOR_1 | {"models"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -37,8 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
     model = parser.add_argument_group("model")
-    model.add_argument("--model", required=True, help="network (videoreid models list)")
-    model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
+    model.add_argument(
+        "--model",
+        required=True,
+        help="network (videoreid models list), or an exported file (.onnx, .ts, .xml)",
+    )
+    model.add_argument("--weights", help="checkpoint file, or the name of published weights")
     model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")
     model.add_argument(
         "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging()
     splits = _load(args)
-    model = _build(args)
+    model = build_with_weights(args.model, args.weights)
     query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
     ranking = _score(query, gallery, splits, args)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -91,16 +96,6 @@ def _load(args: argparse.Namespace) -> "Splits":
 
     tracklets = crop_tracklets(args.video, read_tracks(args.tracks), args.output / "tracklets")
     return split_tracks(tracklets, args.split_tracks)
-
-
-def _build(args: argparse.Namespace) -> "ReIDModel":
-    from videoreid.models import build_model, load_weights
-
-    if not Path(args.weights).exists() and not Path(args.weights).suffix:
-        return build_model(args.model, pretrained=args.weights)
-    model = build_model(args.model)
-    load_weights(model, args.weights)
-    return model
 
 
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":

@@ -149,8 +149,8 @@ def _write(args: argparse.Namespace, name: str, tracks: "Tracks") -> None:
 def _without_switches(args: argparse.Namespace, video: str, tracks: "Tracks") -> "tuple[Tracks, int]":
     import numpy as np
 
-    from videoreid.footage import cut_switches, embed_boxes
     from videoreid.engine import FeatureExtractor
+    from videoreid.footage import cut_switches, embed_boxes
 
     extractor = FeatureExtractor(args.model, args.weights)
 
