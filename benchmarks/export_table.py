@@ -1,6 +1,6 @@
 """Which networks can be exported, and how exactly: a table by name and target.
 
-Networks are built small where they have options for it (a smaller trunk, a smaller input); what is traced is the same code.
+Networks are built small where they have options for it (trunk, input size); what is traced is the same code.
 
     python benchmarks/export_table.py [NAME ...] [--to onnx torchscript] [--output benchmarks/results/export.md]
 """

@@ -14,7 +14,7 @@ if (
     TYPE_CHECKING
 ):  # what editors and type checkers see; at run time __getattr__ imports each name on first use
     from videoreid.data import build_dataset, build_transform, eval_loader, list_datasets, train_loader
-    from videoreid.engine import Engine, TrainSettings, evaluate, extract_features
+    from videoreid.engine import Engine, TrainSettings, evaluate, extract_features, extract_tracklets
     from videoreid.footage import crop_tracklets, read_tracks
     from videoreid.losses import SoftmaxCriterion, TripletCriterion
     from videoreid.metrics import KReciprocal, evaluate_features
@@ -68,6 +68,7 @@ _NAMES = {
     "evaluate": "engine",
     "evaluate_features": "metrics",
     "extract_features": "engine",
+    "extract_tracklets": "engine",
     "from_pretrained": "models",
     "list_datasets": "data",
     "list_models": "models",
@@ -103,6 +104,7 @@ __all__ = [
     "evaluate",
     "evaluate_features",
     "extract_features",
+    "extract_tracklets",
     "from_pretrained",
     "list_datasets",
     "list_models",

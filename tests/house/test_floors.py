@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "parsing": FLOOR_1 | {"data", "models"},
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"metrics"},
-    "engine": FLOOR_1 | {"losses", "metrics", "models", "optim"},
+    "engine": FLOOR_1 | {"data", "losses", "metrics", "models", "optim", "retrieval"},
     "export": FLOOR_1 | {"models"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
 }

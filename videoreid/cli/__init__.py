@@ -17,7 +17,7 @@ __all__ = [
     "main",
 ]
 
-_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "export", "models", "parse", "rank", "track")
+_COMMANDS: tuple[str, ...] = ("data", "demo", "eval", "export", "extract", "models", "parse", "rank", "track")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -62,7 +62,8 @@ class FeatureExtractor:
         if isinstance(model_name, ReIDModel):
             if model_path:
                 raise ConfigError("a network that is built already has its weights: leave model_path out")
-            self.model = eval_copy(model_name)
+            copied: Any = eval_copy(model_name, self.device)
+            self.model: ReIDModel = copied
         elif not model_name and model_path:
             self.model = from_pretrained(model_path)
         else:

@@ -1,6 +1,8 @@
 """From a network to a file, which is kept only if it answers as the network does."""
 
+import contextlib
 import copy
+import io
 import os
 import warnings
 from collections.abc import Callable
@@ -26,7 +28,7 @@ __all__ = ["Target", "export_model"]
 
 Target = Literal["onnx", "torchscript", "openvino"]
 InputType = Literal["uint8", "float32"]
-_OPSET = 17
+_OPSET = 20
 
 
 class _WithPixels(nn.Module):
@@ -149,7 +151,8 @@ def _write(graph: nn.Module, example: Tensor, path: Path, to: str, record: Expor
         "openvino": _write_openvino,
     }
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        # an exporter that fails prints its whole graph
+        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")  # what a trace fixed is found by the comparison, not by warnings
             writers[to](graph, example, path, record)
     except (VideoReIDError, OSError, MemoryError):

@@ -64,7 +64,7 @@ class OnnxRuntime(_Shared):
         except ImportError as error:
             raise MissingExtraError("onnxruntime", "export", "running an ONNX file") from error
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised
         options.intra_op_num_threads = torch.get_num_threads()
         try:
             self._session = onnxruntime.InferenceSession(

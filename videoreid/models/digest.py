@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
 from videoreid.models.build_metadata import tensor_digest
-from videoreid.models.input_settings import InputSettings
 from videoreid.utils.wrappers import plain_state_dict, unwrap_model
 
 __all__ = ["weights_digest"]
@@ -36,5 +36,6 @@ def weights_digest(model: nn.Module) -> str:
         for name, tensor in plain_state_dict(model).items()
         if not any(re.search(pattern, name) for pattern in heads)
     }
-    settings = InputSettings.of(network).to_dict() if hasattr(network, "input_size") else {}
-    return tensor_digest(state, {"input": json.dumps(settings, sort_keys=True)})
+    mean, std = getattr(network, "pixel_mean", IMAGENET_MEAN), getattr(network, "pixel_std", IMAGENET_STD)
+    settings = [[*map(float, mean)], [*map(float, std)], bool(getattr(network, "uses_cameras", False))]
+    return tensor_digest(state, {"input": json.dumps(settings)})
