@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.models.test_registry import SLOW, build
 from videoreid import export
 from videoreid.cli import main
 from videoreid.engine import FeatureExtractor, extract_features
 from videoreid.errors import ConfigError, ExportError, MissingExtraError, WeightsError
 from videoreid.export.parity import varied_clips
-from videoreid.models import ReIDModel, build_model
+from videoreid.models import ReIDModel, build_model, list_models
 from videoreid.models.digest import weights_digest
 from videoreid.types import Clip, ReIDOutput
 
@@ -256,3 +257,25 @@ def test_heads_of_training_do_not_change_the_digest() -> None:
     with torch.no_grad():
         next(one.parameters()).add_(1e-3)
     assert weights_digest(one) != weights_digest(build_model("osnet_x0_25", 3))
+
+
+# what tracing leaves free for any clip length, of each kind of network; the others may be refused, not be wrong
+FREE = {"osnet_x0_25", "osnet_ain_x0_25", "resnet18", "mlfn", "pcb_p4", "se_resnet50", "mobilenetv2_x1_0"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in list_models() if name not in SLOW])
+def test_networks_are_exported_or_refused(name: str, tmp_path: Path) -> None:
+    model, path = build(name).eval(), tmp_path / "net.onnx"
+    size = model.input_size if "height" in model.build_arguments else (64, 32)
+    try:
+        error = export.export_model(model, path, size=size)
+    except ExportError:
+        assert name not in FREE
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert error <= 1e-3
+    session, length = export.load(path), model.frames or 5
+    frames = varied_clips(3, length, size, seed=77)
+    with torch.no_grad():
+        torch.testing.assert_close(session(frames), model(frames), rtol=1e-2, atol=1e-3)
