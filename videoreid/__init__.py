@@ -14,7 +14,7 @@ if (
     TYPE_CHECKING
 ):  # what editors and type checkers see; at run time __getattr__ imports each name on first use
     from videoreid.data import build_dataset, build_transform, eval_loader, list_datasets, train_loader
-    from videoreid.engine import Engine, TrainSettings, evaluate, extract_features
+    from videoreid.engine import Engine, TrainSettings, evaluate, extract_features, extract_tracklets
     from videoreid.footage import crop_tracklets, read_tracks
     from videoreid.losses import SoftmaxCriterion, TripletCriterion
     from videoreid.metrics import KReciprocal, evaluate_features
@@ -30,6 +30,7 @@ _ROOMS = (
     "data",
     "engine",
     "errors",
+    "export",
     "footage",
     "functional",
     "indexing",
@@ -71,6 +72,7 @@ _NAMES = {
     "evaluate": "engine",
     "evaluate_features": "metrics",
     "extract_features": "engine",
+    "extract_tracklets": "engine",
     "from_pretrained": "models",
     "list_datasets": "data",
     "list_models": "models",
@@ -106,6 +108,7 @@ __all__ = [
     "evaluate",
     "evaluate_features",
     "extract_features",
+    "extract_tracklets",
     "from_pretrained",
     "list_datasets",
     "list_models",

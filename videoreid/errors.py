@@ -4,6 +4,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DatasetError",
+    "ExportError",
     "FrameError",
     "MissingExtraError",
     "ProtocolError",
@@ -59,6 +60,10 @@ class WeightsError(VideoReIDError):
 
 class CheckpointError(WeightsError):
     """A training checkpoint is truncated, unreadable, or of another run."""
+
+
+class ExportError(VideoReIDError):
+    """A network cannot be exported, or the file does not answer as the network does; no file is left."""
 
 
 class TrainingError(VideoReIDError, RuntimeError):

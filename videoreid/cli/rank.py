@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -40,8 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
     model = parser.add_argument_group("model")
-    model.add_argument("--model", required=True, help="network (videoreid models list)")
-    model.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
+    model.add_argument(
+        "--model",
+        required=True,
+        help="network (videoreid models list), or an exported file (.onnx, .ts, .xml)",
+    )
+    model.add_argument("--weights", help="checkpoint file, or the name of published weights")
     model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")
     model.add_argument(
         "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
@@ -105,18 +110,15 @@ def _cut(args: argparse.Namespace, place: Path) -> "Splits":
 
 def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
     """Return the network, and where its weights are from with their checksum."""
-    from videoreid.models import build_model, load_weights
     from videoreid.models.weights import resolve_weights
     from videoreid.utils import sha256_of
 
-    given = Path(args.weights).expanduser()
-    if given.exists() or given.suffix:
-        model, file = build_model(args.model), given
-        load_weights(model, file)
-    else:
-        model = build_model(args.model, pretrained=args.weights)
+    model = build_with_weights(args.model, args.weights)
+    source = args.weights or args.model  # an exported file holds its weights
+    file = Path(source).expanduser()
+    if not file.exists():
         file = Path(resolve_weights(args.model, args.weights))
-    return model, {"weights": args.weights, "weights_sha256": sha256_of(file)}
+    return model, {"weights": source, "weights_sha256": sha256_of(file)}
 
 
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":

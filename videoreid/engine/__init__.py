@@ -2,6 +2,7 @@
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
+from videoreid.engine.extraction import ExtractionSettings, extract_tracklets
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.learner import Learner
@@ -24,6 +25,7 @@ __all__ = [
     "CSVLogger",
     "Engine",
     "Event",
+    "ExtractionSettings",
     "FeatureExtractor",
     "FitPlan",
     "Learner",
@@ -37,6 +39,7 @@ __all__ = [
     "embed_frames",
     "evaluate",
     "extract_features",
+    "extract_tracklets",
     "find_checkpoint",
     "fit",
     "load_checkpoint",

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import ConfigError
+from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import embed_frames
 from videoreid.inference.images import to_pixels
+from videoreid.models.base import ReIDModel
 from videoreid.models.factory import build_model
 from videoreid.models.saving import from_pretrained
 
@@ -24,7 +26,7 @@ class FeatureExtractor:
 
     Args:
         model_name: see `videoreid.models.list_models`; may be left out for a file of `save_pretrained`, which knows its
-            network.
+            network. Or a network that is built already, such as one of `videoreid.export.load`.
         model_path: a checkpoint (``~`` is the home folder), an address or a tag, as `build_model` takes them; without
             one the network gets ImageNet weights.
         image_size: (height, width) that images are resized to; None takes the network's own.
@@ -47,7 +49,7 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        model_name: str = "",
+        model_name: str | ReIDModel = "",
         model_path: str | Path = "",
         image_size: Sequence[int] | None = None,
         pixel_mean: Sequence[float] | None = None,
@@ -57,7 +59,12 @@ class FeatureExtractor:
         verbose: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
         self.device = _available(device)
-        if not model_name and model_path:
+        if isinstance(model_name, ReIDModel):
+            if model_path:
+                raise ConfigError("a network that is built already has its weights: leave model_path out")
+            copied: Any = eval_copy(model_name, self.device)
+            self.model: ReIDModel = copied
+        elif not model_name and model_path:
             self.model = from_pretrained(model_path)
         else:
             self.model = build_model(model_name, pretrained=model_path or True)

@@ -137,7 +137,12 @@ class ReIDModel(nn.Module):
             module.eval()
         return self
 
-    def _as_clips(self, frames: Tensor) -> Tensor:
+    def checked_clips(self, frames: Tensor) -> Tensor:
+        """Return frames as clips ``(B, T, 3, H, W)`` of the type they have.
+
+        Raises:
+            ConfigError: another rank, channel order, number of channels, type or clip length.
+        """
         if frames.ndim == 4:
             frames = frames.unsqueeze(1)
         if frames.ndim != 5:
@@ -157,7 +162,11 @@ class ReIDModel(nn.Module):
                 f"{type(self).__name__} takes clips of {self.frames} frames, got {frames.shape[1]}; "
                 f"sample clips of {self.frames} frames"
             )
-        return normalise_frames(frames, self.pixel_mean, self.pixel_std, dtype=self._dtype())
+        return frames
+
+    def _as_clips(self, frames: Tensor) -> Tensor:
+        clips = self.checked_clips(frames)
+        return normalise_frames(clips, self.pixel_mean, self.pixel_std, dtype=self._dtype())
 
     def _dtype(self) -> torch.dtype:
         """Return the floating type of the parameters, which `half`, `double` and torch's default type change."""

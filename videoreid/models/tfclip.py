@@ -116,7 +116,7 @@ class TFCLIP(CameraModel):
             Features: class token, projected, TMD, each averaged over frames; three logits in the same order; in train
             mode the extras "frame_logits" ``(B, T, K)`` and, once there is a memory, "memory_logits" ``(B, K)``.
         """
-        clips = (len(frames), frames.shape[1])
+        clips = (frames.shape[0], frames.shape[1])
         offsets = camera_offsets(self.cv_embed, camids, frames)
         _, tokens, projected = self.image_encoder(frames.flatten(0, 1), offsets)
         # no gradient from here into the encoder, as published

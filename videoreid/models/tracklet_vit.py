@@ -109,7 +109,7 @@ class TrackletViT(ReIDModel):
         Raises:
             ConfigError: a camera beyond `num_cameras`.
         """
-        tokens = self.backbone(frames, self._camera_offset(len(frames), camids))
+        tokens = self.backbone(frames, self._camera_offset(frames.shape[0], camids))
         features = self.temporal(tokens)
         embedding = self.neck(features)
         return ReIDOutput(embedding, (self.classifier(embedding),), (features,))

@@ -115,7 +115,7 @@ def crop_region(maps: Tensor, centres: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         ``(N, C, *size)``; zeros where the region leaves the map.
     """
-    scale = maps.new_tensor([[1.0, 0.0], [0.0, _REGION_HEIGHT]]).expand(len(maps), 2, 2)
+    scale = maps.new_tensor([[1.0, 0.0], [0.0, _REGION_HEIGHT]]).expand(maps.shape[0], 2, 2)
     transform = torch.cat([scale, centres.to(maps.dtype)[:, :, None]], dim=2)  # (N, 2, 3)
     grid = F.affine_grid(transform, list(maps.shape), align_corners=False)
     region = F.grid_sample(maps, grid, align_corners=False)

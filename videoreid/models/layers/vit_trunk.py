@@ -89,7 +89,7 @@ class ViTTrunk(nn.Module):
         clips = frames.shape[:2]
         patches = self.patches(frames.flatten(0, 1))
         grid = (patches.shape[2], patches.shape[3])
-        token = self.class_token.expand(len(patches), -1, -1)
+        token = self.class_token.expand(patches.shape[0], -1, -1)
         if class_offset is not None:
             token = token + class_offset.repeat_interleave(clips[1], dim=0)[:, None]
         tokens = torch.cat([token, patches.flatten(2).transpose(1, 2)], dim=1)

@@ -111,7 +111,7 @@ class CLIPVisionTransformer(nn.Module):
         """
         check_image_size(images, self.image_size)
         patches = self.conv1(images).flatten(2).transpose(1, 2)
-        token = self.class_embedding.expand(len(patches), 1, -1)
+        token = self.class_embedding.expand(patches.shape[0], 1, -1)
         if offsets is not None:
             token = token + offsets[:, None]
         tokens = self.ln_pre(torch.cat([token, patches], dim=1) + self.positional_embedding)

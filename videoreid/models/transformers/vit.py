@@ -114,7 +114,7 @@ class VisionTransformer(nn.Module):
         check_image_size(images, self.image_size)
         patches = self.patch_embed(images)
         first = [self.cls_token] if self.part_tokens is None else [self.cls_token, self.part_tokens]
-        tokens = torch.cat([*(token.expand(len(patches), -1, -1) for token in first), patches], dim=1)
+        tokens = torch.cat([*(token.expand(patches.shape[0], -1, -1) for token in first), patches], dim=1)
         tokens = tokens + self.pos_embed
         if offsets is not None:
             tokens = tokens + self.camera_scale * offsets[:, None]

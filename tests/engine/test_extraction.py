@@ -1,0 +1,199 @@
+"""Tracklets of any length to one file: the right numbers, in bounded batches, also after a kill."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from killed_extraction import Dying, tracklets
+from PIL import Image
+
+from videoreid import __version__
+from videoreid.cli import main
+from videoreid.data import eval_loader
+from videoreid.engine import ExtractionSettings, extract_features, extract_tracklets, extraction
+from videoreid.engine.tracklet_batches import read_batches
+from videoreid.errors import ConfigError, FrameError, ProtocolError
+from videoreid.metrics import evaluate_features
+from videoreid.models import build_model
+from videoreid.models.digest import weights_digest
+from videoreid.retrieval import read_features
+from videoreid.types import Splits, Tracklet
+
+SMALL_BATCHES = ExtractionSettings(frame_budget=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frames")
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        picture = rng.integers(0, 256, (16, 8, 3)) // 2 + rng.integers(0, 120, 3)
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{number:03d}.png")
+    return folder
+
+
+def expected_means(folder):
+    network = Dying(10**9)
+    rows = []
+    for tracklet in tracklets(folder):
+        pixels = np.stack([np.asarray(Image.open(file)) for file in tracklet.frames]).astype(np.float64)
+        normalised = (pixels / 255 - network.pixel_mean) / network.pixel_std
+        colours = normalised.mean((1, 2))
+        rows.append(np.concatenate([colours, colours**2], 1).mean(0))
+    return torch.tensor(np.array(rows), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("budget", [1, 4, 64])
+def test_every_frame_counts_once_whatever_the_budget(folder, tmp_path, budget):
+    settings = ExtractionSettings(frame_budget=budget)
+    made = extract_tracklets(Dying(10**9), tracklets(folder), tmp_path / "f.h5", settings=settings)
+    torch.testing.assert_close(made.gallery.embeddings, expected_means(folder), rtol=1e-5, atol=1e-5)
+    stored = read_features(tmp_path / "f.h5")
+    assert torch.equal(stored.gallery.embeddings, made.gallery.embeddings)
+    assert stored.gallery.pids.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert stored.gallery.camids.tolist() == [0, 1, 0, 1, 0, 1, 0]
+    assert stored.gallery.times.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert stored.model == "Dying"
+    assert stored.details["frames"] == "all_continuous, T = 1, mean"
+    assert stored.details["weights_sha256"] == weights_digest(Dying(1))
+    assert stored.details["library"] == __version__
+    assert [path.name for path in tmp_path.iterdir()] == ["f.h5"]
+
+
+def test_a_long_tracklet_never_fills_the_memory(folder):
+    long = [Tracklet([str(folder / "000.png")] * 500, 0, 0)]
+    network = Dying(10**9)
+    plan = extraction._plan(network, ExtractionSettings(frame_budget=8, num_frames=2))
+    sizes = [tuple(batch.frames.shape[:2]) for batch in read_batches(long, plan)]
+    assert sizes == [(4, 2)] * 62 + [(2, 2)]
+    plan = replace(plan, sampling="all")
+    with pytest.raises(ConfigError, match="a clip of 500 frames is more than the budget of 8"):
+        next(read_batches(long, plan))
+
+
+def test_it_agrees_with_extract_features(folder, tmp_path):
+    torch.manual_seed(0)
+    model, given = build_model("osnet_x0_25"), tracklets(folder)
+    settings = ExtractionSettings(size=(32, 16), num_frames=4, flip=True, frame_budget=16)
+    splits = Splits("small", query=tuple(given[:3]), gallery=tuple(given[3:]))
+    made = extract_tracklets(model, splits, tmp_path / "f.h5", settings=settings, model_name="mine")
+    from videoreid.data import build_transform
+
+    transform = build_transform(size=(32, 16), train=False)
+    for part, features in ((splits.query, made.query), (splits.gallery, made.gallery)):
+        loader = eval_loader(part, num_frames=4, sampling="all_continuous", transform=transform)
+        other = extract_features(model, loader, flip=True, progress=False)
+        torch.testing.assert_close(features.embeddings, other.embeddings, rtol=1e-4, atol=1e-5)
+    assert (made.model, made.dataset, made.protocol) == ("mine", "small", "cross_camera")
+    assert model.training
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("batches", [2, 9])
+def test_a_killed_extraction_goes_on(folder, tmp_path, monkeypatch, batches):
+    script = str(Path(__file__).parent / "killed_extraction.py")
+    output = tmp_path / "f.h5"
+    command = [sys.executable, script, str(folder), str(output), str(batches)]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert done.returncode == -9, done.stderr
+    assert not output.exists()
+    before = Dying.runs
+    made = extract_tracklets(Dying(10**9), tracklets(folder), output, settings=SMALL_BATCHES)
+    # the first tracklet is complete after one batch, the first three, 10 frames, after eight
+    assert Dying.runs - before == {2: 15, 9: 13}[batches], "what was finished is not run again"
+    torch.testing.assert_close(made.gallery.embeddings, expected_means(folder), rtol=1e-5, atol=1e-5)
+    assert output.is_file()
+    assert not (tmp_path / "f.h5.partial").exists()
+
+
+def test_features_are_never_mixed(folder, tmp_path):
+    given, output = tracklets(folder), tmp_path / "f.h5"
+    extract_tracklets(Dying(10**9), given, output, settings=SMALL_BATCHES)
+    finished, before = Dying(10**9), Dying.runs
+    extract_tracklets(finished, given, output, settings=SMALL_BATCHES)
+    assert Dying.runs == before, "a complete file is returned as it is"
+    other = Dying(10**9)
+    with torch.no_grad():
+        other.scale += 1
+    for model, tracks, settings, word in (
+        (other, given, SMALL_BATCHES, "weights_sha256"),
+        (finished, given[1:], SMALL_BATCHES, "tracklets_sha256"),
+        (finished, given, replace(SMALL_BATCHES, flip=True), "flip"),
+        (finished, given, replace(SMALL_BATCHES, num_frames=2), "frames"),
+    ):
+        with pytest.raises(ConfigError, match=f"with other {word}; features are not mixed"):
+            extract_tracklets(model, tracks, output, settings=settings)
+
+
+def test_an_error_keeps_what_was_finished_and_the_rest_is_not_mixed(folder, tmp_path):
+    given, output = tracklets(folder), tmp_path / "f.h5"
+    missing = [*given[:4], Tracklet([str(tmp_path / "none.png")], 9, 0)]
+    with pytest.raises(FrameError, match=r"none\.png"):
+        extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
+    assert not output.exists()
+    assert list((tmp_path / "f.h5.partial").glob("rows-*.npy"))
+    with pytest.raises(ConfigError, match="beginning of another extraction, with other tracklets_sha256"):
+        extract_tracklets(Dying(10**9), given, output, settings=SMALL_BATCHES)
+    Image.fromarray(np.zeros((16, 8, 3), np.uint8)).save(tmp_path / "none.png")
+    made = extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
+    torch.testing.assert_close(made.gallery.embeddings[:4], expected_means(folder)[:4], rtol=1e-5, atol=1e-5)
+
+
+def test_nan_is_an_error_that_names_the_tracklet(folder, tmp_path):
+    network = Dying(10**9)
+    with torch.no_grad():
+        network.scale.fill_(float("nan"))
+    with pytest.raises(ProtocolError, match=r"the embedding of tracklet 0 .* is NaN"):
+        extract_tracklets(network, tracklets(folder), tmp_path / "f.h5")
+    with pytest.raises(ConfigError, match="no tracklet"):
+        extract_tracklets(network, [], tmp_path / "f.h5")
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        ExtractionSettings(frame_budget=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_models_of_other_types_extract_and_rank(folder, tmp_path, dtype):
+    torch.manual_seed(0)
+    model = build_model("osnet_x0_25").eval()
+    given = [replace(t, pid=t.pid // 2) for t in tracklets(folder)]
+    splits = Splits("small", query=tuple(given[:3]), gallery=tuple(given))
+    settings = ExtractionSettings(size=(64, 32))
+    exact = extract_tracklets(model, splits, tmp_path / "a.h5", settings=settings)
+    made = extract_tracklets(model.to(dtype), splits, tmp_path / "b.h5", settings=settings)
+    assert made.gallery.embeddings.dtype == torch.float32
+    cosine = torch.nn.functional.cosine_similarity(made.gallery.embeddings, exact.gallery.embeddings)
+    assert cosine.min() > {torch.float64: 0.999999, torch.float16: 0.9999, torch.bfloat16: 0.999}[dtype]
+    ranking = evaluate_features(made.query, made.gallery)
+    assert (
+        ranking.distances.shape == (3, 7) if hasattr(ranking, "distances") else len(ranking.top_indices) == 3
+    )
+
+
+def test_the_command_writes_a_file_that_eval_scores(tmp_path, capsys):
+    torch.manual_seed(0)
+    torch.save(build_model("osnet_x0_25").state_dict(), tmp_path / "w.pth")
+    rng = np.random.default_rng(1)
+    for pid in range(4):
+        for camera in range(2):
+            place = tmp_path / "data" / f"{pid:04d}" / f"c{camera}" / "walk"
+            place.mkdir(parents=True)
+            for frame in range(3):
+                picture = rng.integers(0, 256, (16, 8, 3)).astype(np.uint8)
+                Image.fromarray(picture).save(place / f"{frame:03d}.jpg")
+    output = tmp_path / "f.h5"
+    command = ["extract", "--corpus", "folder", "--root", str(tmp_path / "data"), "--model", "osnet_x0_25"]
+    command += ["--option", "test_share=0.5"]
+    command += ["--weights", str(tmp_path / "w.pth"), "--size", "64", "32", "--output", str(output)]
+    assert main(command) == 0, capsys.readouterr().err
+    stored = read_features(output)
+    assert stored.model == "osnet_x0_25"
+    assert stored.details["weights"] == "w.pth"
+    assert len(stored.details["weights_file_sha256"]) == 64
+    assert main(command) == 0  # complete already
+    assert main(["eval", str(output)]) == 0
+    assert "osnet_x0_25" in capsys.readouterr().out

@@ -1,0 +1,14 @@
+"""Networks as files that other runtimes run, and such files as networks."""
+
+from videoreid.export.exporting import export_model
+from videoreid.export.loading import load
+from videoreid.export.metadata import ExportMetadata
+from videoreid.export.session import ExportedModel, ForeignModel
+
+__all__ = [
+    "ExportMetadata",
+    "ExportedModel",
+    "ForeignModel",
+    "export_model",
+    "load",
+]

@@ -1,0 +1,41 @@
+"""One number for what a network answers: its weights and how it wants its pixels."""
+
+import json
+import re
+from typing import Any
+
+from torch import nn
+
+from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
+from videoreid.models.build_metadata import tensor_digest
+from videoreid.utils.wrappers import plain_state_dict, unwrap_model
+
+__all__ = ["weights_digest"]
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return a SHA-256 over the weights and the normalisation of a network.
+
+    Classifiers, and other heads that only training uses (`ReIDModel.optional_keys`), are left out: they are drawn at
+    random where a checkpoint has another number of identities, and no embedding depends on them.
+
+    Args:
+        model: the network, or a wrapper around it. A network without tensors of its own (an exported file) says
+            ``weights_sha256`` itself.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    network: Any = unwrap_model(model)
+    known = getattr(network, "weights_sha256", "")
+    if known:
+        return str(known)
+    heads = ("^classifier", *getattr(network, "optional_keys", ()))
+    state = {
+        name: tensor
+        for name, tensor in plain_state_dict(model).items()
+        if not any(re.search(pattern, name) for pattern in heads)
+    }
+    mean, std = getattr(network, "pixel_mean", IMAGENET_MEAN), getattr(network, "pixel_std", IMAGENET_STD)
+    settings = [[*map(float, mean)], [*map(float, std)], bool(getattr(network, "uses_cameras", False))]
+    return tensor_digest(state, {"input": json.dumps(settings)})
