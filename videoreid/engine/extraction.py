@@ -107,24 +107,28 @@ def extract_tracklets(
                 return _finished(output, run)
             parts = PartFiles(output, run)
             embeddings = _extract(runner, tracklets, plan, settings, parts)
-            count = len(splits.query)
-            name = model_name or run["model"]
-            query = Features.of(embeddings[:count], splits.query)
-            gallery = Features.of(embeddings[count:], splits.gallery)
             texts = {**(details or {}), **run}
+            made = _file(embeddings, splits, model_name or run["model"], texts)
             write_features(
                 output,
-                query,
-                gallery,
-                model=name,
-                dataset=splits.name,
-                protocol=splits.protocol,
-                details=texts,
+                made.query,
+                made.gallery,
+                model=made.model,
+                dataset=made.dataset,
+                protocol=made.protocol,
+                details=made.details,
             )
             parts.remove()
     except LockedError as error:
         raise ConfigError(f"{output} is being written by another process ({error})") from error
-    return FeatureFile(query, gallery, name, splits.name, splits.protocol, texts)
+    return made
+
+
+def _file(embeddings: Tensor, splits: Splits, model: str, details: Mapping[str, str]) -> FeatureFile:
+    count = len(splits.query)
+    query = Features.of(embeddings[:count], splits.query)
+    gallery = Features.of(embeddings[count:], splits.gallery)
+    return FeatureFile(query, gallery, model, splits.name, splits.protocol, details)
 
 
 def _plan(model: nn.Module, settings: ExtractionSettings) -> FramePlan:

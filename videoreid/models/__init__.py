@@ -38,6 +38,7 @@ from videoreid.models import (
 from videoreid.models.base import ReIDModel
 from videoreid.models.before_neck import BeforeNeck
 from videoreid.models.cost import count_parameters, flops_per_clip
+from videoreid.models.digest import weights_digest
 from videoreid.models.factory import MODELS, build_model, list_models
 from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.loading import LoadReport, load_weights
@@ -62,4 +63,5 @@ __all__ = [
     "list_weights",
     "load_weights",
     "save_pretrained",
+    "weights_digest",
 ]
