@@ -44,8 +44,8 @@ class Gallery(GalleryContents):
         >>> found = [GalleryTracklet(track=1, start=0.0, end=2.0)]
         >>> gallery.add(Recording("gate", digest="a1", camera="gate"), found, np.array([[1.0, 0.0]]))
         True
-        >>> [match.key for match in gallery.search(np.array([1.0, 0.1]))]
-        ['gate:1']
+        >>> print(gallery.search(np.array([1.0, 0.1]))[0].key)
+        gate:1
     """
 
     def __init__(self, path: Path, fingerprint: str, details: Mapping[str, str]) -> None:
