@@ -80,10 +80,10 @@ def test_the_answer_is_the_last_head() -> None:
 def test_channel_order() -> None:
     rgb, bgr = small().eval(), small(channel_order="bgr").eval()
     assert bgr.pixel_mean == rgb.pixel_mean[::-1]
+    assert bgr.pixel_std == rgb.pixel_std[::-1]
     bgr.load_state_dict(rgb.state_dict())
     images = torch.rand(1, 3, 64, 32)
     assert torch.equal(bgr.parse_logits(images.flip(1)), rgb.parse_logits(images))
-    assert bgr.pixel_std == rgb.pixel_std[::-1]
 
 
 def test_released_layout(tmp_path: Path) -> None:

@@ -178,9 +178,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    check_stored_zip(path, remedy="download it again", error=WeightsError)
-    if is_jit_archive(path):
+    if is_jit_archive(path):  # zipfile compares the checksum of every record it reads
         return read_jit_archive(path)
+    check_stored_zip(path, remedy="download it again", error=WeightsError)
     try:
         return _load_safely(path)
     except pickle.UnpicklingError as error:
