@@ -140,8 +140,10 @@ def test_command(world: World, ranking: Ranking, tmp_path: Path, monkeypatch, ca
     splits = Splits("world", (), tuple(world.query), tuple(world.gallery))
     reader = Reader()
     features = iter(dressed(world, protocol))
-    monkeypatch.setattr(rank_command, "_load", lambda args: splits)
-    monkeypatch.setattr(rank_command, "_build", lambda args: None)
+    monkeypatch.setattr(rank_command, "_dataset", lambda args: splits)
+    monkeypatch.setattr(
+        rank_command, "_build", lambda args: (None, {"weights": "-", "weights_sha256": "0" * 64})
+    )
     monkeypatch.setattr(rank_command, "_embed", lambda *args: next(features))
     monkeypatch.setattr("videoreid.data.FrameReader", lambda: reader)
     arguments = ["rank", "--dataset", "world", "--model", "-", "--weights", "-", "--output", str(tmp_path)]
