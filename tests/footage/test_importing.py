@@ -209,7 +209,7 @@ def test_a_crop_that_is_gone_is_named(
     stop_among_the_moves(two_cameras, root, monkeypatch)
     if gone:
         next(root.rglob("0001C1T0001F003.png")).unlink()
-        with pytest.raises(DatasetError, match=f"is not there: delete {root} and import anew"):
+        with pytest.raises(DatasetError, match=f"is not there: delete {root} and import again"):
             import_footage(two_cameras, root)
         shutil.rmtree(root)  # the advice
     import_footage(two_cameras, root)
