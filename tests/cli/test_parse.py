@@ -61,7 +61,9 @@ def test_wrong_input(
 
     source = str(pictures)
     assert "--root" in error("nowhere", "--weights", str(weights))
-    assert "has 7 classes, table 'lip20' has 20" in error(source, "--weights", str(weights), "--table", "lip20")
+    assert "has 7 classes, table 'lip20' has 20" in error(
+        source, "--weights", str(weights), "--table", "lip20"
+    )
     checkpoint = str(weights / "checkpoint.pth")
     assert "is of another network" in error(
         source, "--weights", checkpoint, "--model", "ce2p_resnet18", "--table", "seed7"

@@ -48,7 +48,7 @@ def test_sources_and_targets_may_differ(root: str) -> None:
     assert manager.num_train_cams == 4 + 2
     assert list(manager.test_loader) == ["prid2011"]
     assert manager.test_splits["prid2011"].name == "prid2011/split1"
-    with pytest.raises(ConfigError, match="'mars' is no target of this manager; they are prid2011"):
+    with pytest.raises(ConfigError, match="'mars' is not a target of this manager; its targets are prid2011"):
         manager.fetch_test_loaders("mars")
 
 
