@@ -14,7 +14,7 @@ from videoreid.data.transforms import ClipTransform, build_transform
 from videoreid.errors import ConfigError, WorkerError
 from videoreid.types import Clip, Tracklet
 from videoreid.utils import seed_worker
-from videoreid.utils.workers import guard_workers
+from videoreid.utils.workers import guard_workers, worker_errors
 
 __all__ = ["ClipLoader", "eval_loader", "train_loader"]
 
@@ -64,14 +64,14 @@ class ClipLoader(DataLoader[Clip]):
         sampler = self.sampler
         if not isinstance(sampler, PKSampler):
             self._done = 0
-            for batch in self._guarded(super().__iter__()):
+            for batch in self._guarded(self._started()):
                 self._done += 1
                 yield batch
             return
         self._done, count, present = sampler.batches_to_skip, len(self), (sampler.seed, sampler.epoch)
         running, self._running = self._running, None  # not put back where the consumer stops early
         if running is None or self._read != (present[0], present[1] - 1) or not sampler.follows_on():
-            running = super().__iter__()
+            running = self._started()
         for batch in self._guarded(islice(running, count)):
             self._done += 1
             yield batch
@@ -106,6 +106,14 @@ class ClipLoader(DataLoader[Clip]):
         """Go on where `state_dict` was taken: the next pass gives the rest of that epoch."""
         self._resumable().load_state_dict(state)
         self._done = state["batches_done"]
+
+    def _started(self) -> Iterator[Clip]:
+        """Start a pass, with new workers where one of the last pass has died since."""
+        workers = getattr(self._iterator, "_workers", ())
+        if not all(worker.is_alive() for worker in workers):
+            self._iterator = None
+        with worker_errors():  # they can die before the first batch is asked for
+            return super().__iter__()
 
     def _guarded(self, batches: Iterator[Clip]) -> Iterator[Clip]:
         try:

@@ -27,6 +27,7 @@ from videoreid.models.freezing import open_all_layers, open_specified_layers, tr
 from videoreid.types import Clip
 from videoreid.utils import get_logger
 from videoreid.utils.processes import gather_objects, process_rank
+from videoreid.utils.workers import worker_errors
 
 __all__ = ["FitPlan", "fit"]
 
@@ -73,6 +74,7 @@ def fit(
         TrainingError: a loss is NaN or infinite; the batch is named, and has changed nothing.
         CheckpointError: no checkpoint can be read, or it belongs to another run.
         ConfigError: the loader has no batch, or a schedule waits for what will not come.
+        WorkerError: a worker process of the loader has died.
     """
     plan, state = plan or FitPlan(), learner.progress
     _check_schedule(learner, plan)
@@ -82,7 +84,7 @@ def fit(
         for callback in plan.callbacks:
             if isinstance(callback, RunWatcher):
                 callback.begin_run()
-    with catch_interrupts() as interrupt, _bar(learner, loader, epochs, plan) as bar:
+    with worker_errors(), catch_interrupts() as interrupt, _bar(learner, loader, epochs, plan) as bar:
         if state.unvalidated and (state.batch == 0 or _is_over(learner, plan)):
             _validate(learner, plan, learner.position)
         while state.epoch < epochs and not _is_over(learner, plan):

@@ -12,7 +12,7 @@ from videoreid.errors import ConfigError, TrainingError
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.models.running import run_model
 from videoreid.types import Clip, ReIDOutput
-from videoreid.utils.workers import guard_workers
+from videoreid.utils.workers import guard_workers, worker_errors
 from videoreid.utils.wrappers import unwrap_model
 
 __all__ = [
@@ -85,6 +85,7 @@ def train_one_epoch(
 
     Raises:
         TrainingError: a loss is NaN or infinite; the batch is named.
+        WorkerError: a worker process of the loader has died.
     """
     from tqdm import tqdm
 
@@ -93,16 +94,17 @@ def train_one_epoch(
     batches = 0
     model.train()
     bar = tqdm(loader, desc="train", unit="batch", disable=not progress, leave=False)
-    for clip in guard_workers(iter(bar)):
-        with undone_on_error(model, criterion):
-            losses = step(model, criterion, move_clip(clip, device))
-            check_finite(losses, clip, loader)
-        optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        optimizer.step()
-        batches += 1
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
+    with worker_errors():
+        for clip in guard_workers(iter(bar)):
+            with undone_on_error(model, criterion):
+                losses = step(model, criterion, move_clip(clip, device))
+                check_finite(losses, clip, loader)
+            optimizer.zero_grad(set_to_none=True)
+            losses["loss"].backward()
+            optimizer.step()
+            batches += 1
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
     return {name: value / batches for name, value in sums.items()}
 
 

@@ -12,7 +12,7 @@ from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.inference.sharding import gather_rows, shard_loader
 from videoreid.models.running import run_model, uses_cameras
 from videoreid.types import Clip, Features
-from videoreid.utils.workers import guard_workers
+from videoreid.utils.workers import guard_workers, worker_errors
 from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["embed_frames", "extract_features"]
@@ -58,7 +58,7 @@ def extract_features(
         raise ConfigError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     runner = eval_copy(model, device)
     rows: list[tuple[Tensor, ...]] = []
-    with torch.inference_mode():
+    with worker_errors(), torch.inference_mode():
         for clip in _with_bar(shard_loader(loader), enabled=progress):
             embedding = embed_frames(runner, clip.frames, clip.camid, flip=flip, precision=precision)
             rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
