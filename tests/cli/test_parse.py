@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from videoreid.cli import main
+from videoreid.errors import ConfigError
 from videoreid.models import build_model, save_pretrained
 from videoreid.parsing.label_files import read_label_map
 from videoreid.parsing.writing import read_visibility
@@ -74,3 +75,20 @@ def test_wrong_input(
     )
     assert "give --table and --size" in error(source, "--weights", "net.onnx")
     assert not (tmp_path / "out").exists()
+
+
+def test_options_reach_the_loader_of_the_dataset(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def build(name: str, root: Path, **options: object) -> None:
+        asked.update(options, name=name)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("videoreid.data.datasets.build_dataset", build)
+    rest = ["--weights", str(weights), "--output", str(tmp_path / "out"), "--option", "split_id=3"]
+    assert main(["parse", "prid2011", "--root", ".", *rest]) == 2
+    assert asked == {"name": "prid2011", "split_id": 3}
+    assert main(["parse", str(tmp_path), *rest]) == 2
+    assert "--option belongs to a data set" in capsys.readouterr().err

@@ -234,3 +234,14 @@ def test_sources_whose_names_are_not_utf8_end_in_one_line(
     shutil.copy(Path(odd) / "v.avi", tmp_path / "renamed.avi")  # the advice
     renamed[renamed.index(f"{odd}/v.avi")] = str(tmp_path / "renamed.avi")
     assert main(renamed) == 0
+
+
+def test_strict_ends_at_what_would_be_left_out(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / "t.txt").open("a") as file:
+        file.write("\n1,3,5,5,10,20,0.9\n")
+    assert main([*scene, "--strict"]) == 2
+    assert "track 3 has one frame" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*"))
+    assert main(scene) == 0

@@ -107,6 +107,15 @@ def test_boxes_on_damaged_frames_are_left_out_and_counted(
         list(iterate_crops(path, tracks_of((COUNT, 1, *whole))))
 
 
+def test_an_id_that_is_no_pid_is_refused_before_anything_is_written(video: Path, tmp_path: Path) -> None:
+    tracks = Tracks([0, 1], [2**63 + 5, 7], np.array([[0.0, 0.0, 9.0, 9.0]] * 2))
+    with pytest.raises(TrackFileError, match="track 9223372036854775813 cannot be a pid"):
+        crop_tracklets(video, tracks, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    smaller = Tracks(tracks.frames, [1, 0], tracks.boxes)  # what the message advises
+    assert [t.pid for t in crop_tracklets(video, smaller, tmp_path / "out")] == [0, 1]
+
+
 def test_tracks_too_short_to_split_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     tracklets = [Tracklet(("a", "b"), 1, 0), Tracklet(("c",), 7, 0)]
     splits = split_tracks(tracklets, 0.5)

@@ -300,6 +300,26 @@ def test_short_tracklets_are_counted(video: Path, tmp_path: Path, caplog: pytest
     tracks = make_tracks((1, list(range(8)), 0), (2, [0], 12), (3, list(range(9)), 24))
     import_footage([Footage(video, tracks)], tmp_path / "c")
     assert "1 of 3 tracklets have fewer than 4 frames and were left out" in caplog.text
+    with pytest.raises(
+        DatasetError, match=r"1 tracklets have fewer than 4 frames, the first is of track 2; a smaller"
+    ):
+        import_footage([Footage(video, tracks)], tmp_path / "strict", strict=True)
+    root = import_footage(
+        [Footage(video, tracks)], tmp_path / "kept", rules=CutRules(min_length=1), strict=True
+    )
+    splits = build_dataset("mars", root=root)
+    assert sorted(len(t) for t in [*splits.train, *splits.query, *splits.gallery]) == [1, 8, 9]
+
+
+def test_ids_of_64_bits_name_people(video: Path, tmp_path: Path) -> None:
+    ids = (2**63 + 1, 2**64 - 1, 3)
+    boxes = make_tracks((1, list(range(8)), 0), (2, list(range(6)), 12), (3, list(range(9)), 24))
+    tracks = Tracks(boxes.frames, [ids[track - 1] for track in boxes.track_ids.tolist()], boxes.boxes)
+    known = {ids[0]: 5, ids[1]: 6, ids[2]: 7}
+    root = import_footage([Footage(video, tracks, identities=known)], tmp_path / "c")
+    splits = build_dataset("mars", root=root)
+    lengths = sorted(len(t) for t in [*splits.train, *splits.query, *splits.gallery])
+    assert lengths == [6, 8, 9]
 
 
 def test_times_are_those_of_the_container(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_a_track_is_cut_where_the_person_changes() -> None:
     assert cut.select(cut.track_ids == 8).frames.tolist() == list(range(12, 30))
 
 
+@pytest.mark.parametrize(("last", "new"), [(2**63 - 1, 1), (2**64 - 1, 1), (2**63, 2**63 + 1)])
+def test_new_ids_are_free_also_where_the_numbers_end(last: int, new: int) -> None:
+    ids = np.array([last] * 30, dtype=np.uint64 if last >= 2**63 else np.int64)
+    tracks = Tracks(np.arange(30), ids, np.tile([0.0, 0.0, 9.0, 9.0], (30, 1)))
+    cut, count = cut_switches(tracks, people((0, 12), (1, 18)))
+    assert count == 1
+    assert sorted(set(cut.track_ids.tolist())) == sorted({last, new})
+
+
 def test_two_switches_are_two_cuts_and_noise_is_none() -> None:
     cut, count = cut_switches(tracks_of({1: 40}), people((0, 13), (1, 14), (0, 13)))
     assert count == 2

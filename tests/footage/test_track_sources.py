@@ -100,7 +100,7 @@ BOXES = [[5, 5, 40, 60]] * 3
         ([0, None, 2], [1, 1, 1]),
         ([0, 1, 2], [1, np.nan, 1]),
         ([0, 1, 2], [1.2, 1.7, 2.2]),
-        ([0, 1, 2], np.array([2**64 - 1, 1, 1], np.uint64)),
+        ([0, 1, 2], np.array([2**64, 1, 1], object)),
         ([0, 1, 2], ["a", "a", "b"]),
         ([0, 1, 2], [1, None, 1]),
         ([0, 1, 2], [True, False, True]),
@@ -117,6 +117,19 @@ def test_whole_numbers_of_any_kind_are_taken_exactly() -> None:
     ids = [9007199254740993, 2**63 - 1, -(2**63)]
     for column in (ids, np.array(ids), np.array(ids, dtype=object), torch.tensor(ids)):
         assert tracks_from_arrays(np.array([0.0, 1.0, 2.0]), column, BOXES).track_ids.tolist() == sorted(ids)
+    ids = [2**63 + 1, 9007199254740993, 2**64 - 1]
+    for column in (ids, list(np.array(ids, np.uint64)), np.array(ids, np.uint64), np.array(ids, object)):
+        assert tracks_from_arrays([0, 1, 2], column, BOXES).track_ids.tolist() == sorted(ids)
+
+
+@pytest.mark.parametrize("ids", [[2**64, 1, 2], [2**63, -1, 2], [-(2**63) - 1, 1, 2]])
+def test_ids_beyond_64_bits_are_named_with_their_row(ids: list[int]) -> None:
+    with pytest.raises(
+        TrackFileError, match=f"arrays, row 0: track id {ids[0]} is no whole number of 64 bits"
+    ):
+        tracks_from_arrays([0, 1, 2], ids, BOXES)
+    with pytest.raises(TrackFileError, match="arrays, row 1: frame 9223372036854775808"):
+        tracks_from_arrays([0, 2**63, 2], [1, 1, 1], BOXES)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +147,7 @@ def test_boxes_and_confidences_that_make_no_sense_are_refused(boxes: list, confi
         tracks_from_arrays([0, 1, 2], [1, 1, 1], boxes, confidences=confidences)
 
 
-@pytest.mark.parametrize("ids", [[1.5], [np.nan], ["a"], [1, 2], [2**63]])
+@pytest.mark.parametrize("ids", [[1.5], [np.nan], ["a"], [1, 2], [2**64]])
 def test_detections_are_checked_as_arrays_are(ids: list) -> None:
     with pytest.raises(TrackFileError, match="frame 0"):
         tracks_from_detections([detections([[0, 0, 4, 8]], ids)])

@@ -7,6 +7,7 @@ import pytest
 
 from videoreid.cli import main
 from videoreid.data.datasets.synthetic import write_market1501, write_mars
+from videoreid.errors import ConfigError
 from videoreid.recipes import get_recipe
 
 SMALL = {
@@ -161,3 +162,30 @@ def test_the_list_and_the_page_of_a_recipe(capsys: pytest.CaptureFixture[str]) -
     assert "learning_rate = 0.0003" in page
     assert "published re: mAP 88.5 %  Rank-1 94.4 % on mars" in page
     assert main(["recipes", "show", "nothing"]) == 2
+
+
+def test_options_of_the_dataset_reach_its_loader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def build(name: str, root: Path, **options: object) -> None:
+        asked.update(options, name=name)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("videoreid.recipes.building.build_dataset", build)
+    common = [
+        "train",
+        "vpreid_baseline",
+        "--dataset",
+        "prid2011",
+        "--root",
+        ".",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    assert main([*common, "--option", "split_id=3", "--option", "clock=sequence"]) == 2
+    assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}
+    capsys.readouterr()
+    assert main([*common, "--option", "split_id=3", "--split-id", "4"]) == 2
+    assert "the split is given twice" in capsys.readouterr().err

@@ -76,7 +76,8 @@ def _add_cutting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="end at a box that lies wholly outside its frame or on a damaged frame, instead of leaving it out",
+        help="end at a box that lies wholly outside its frame or on a damaged frame, and at a tracklet shorter than "
+        "--min-length, instead of leaving it out",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split into training and test people")
 

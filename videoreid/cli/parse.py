@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", help="video file, folder of pictures (a folder is a tracklet), or name of a data set"
     )
     parser.add_argument("--root", type=Path, help="folder of the data set, or its parent")
+    add_option_argument(parser)
     parser.add_argument(
         "--splits", nargs="+", default=["query", "gallery"], choices=["train", "query", "gallery"]
     )
@@ -88,7 +90,10 @@ def _pictures(args: argparse.Namespace) -> "list[Picture]":
     if args.root is not None:
         from videoreid.data.datasets import build_dataset
 
-        return pictures_of_splits(build_dataset(args.source, args.root), args.splits)
+        splits = build_dataset(args.source, args.root, **parse_options(args.option))
+        return pictures_of_splits(splits, args.splits)
+    if args.option:
+        raise ConfigError("--option belongs to a data set: give its name and --root")
     if path.is_dir():
         return pictures_of_folder(path)
     if path.is_file():

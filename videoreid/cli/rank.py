@@ -25,21 +25,7 @@ HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    source = parser.add_argument_group("what to search (a video with its tracks, or a dataset)")
-    source.add_argument("--video", type=Path, help="video file")
-    source.add_argument("--tracks", type=Path, help="track file in MOT format for that video")
-    source.add_argument(
-        "--split-tracks",
-        type=float,
-        default=0.4,
-        metavar="SHARE",
-        help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
-    )
-    source.add_argument(
-        "--dataset", "--corpus", dest="dataset", help="name of a dataset (videoreid data layout lists them)"
-    )
-    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
-    add_option_argument(source)
+    _add_source(parser)
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
@@ -60,6 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for metrics.json, ranking.csv|png|html"
     )
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("what to search (a video with its tracks, or a dataset)")
+    source.add_argument("--video", type=Path, help="video file")
+    source.add_argument("--tracks", type=Path, help="track file in MOT format for that video")
+    source.add_argument(
+        "--split-tracks",
+        type=float,
+        default=0.4,
+        metavar="SHARE",
+        help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
+    )
+    source.add_argument(
+        "--strict",
+        action="store_true",
+        help="end at a box wholly outside its frame or a track of one frame, instead of leaving it out",
+    )
+    source.add_argument(
+        "--dataset", "--corpus", dest="dataset", help="name of a dataset (videoreid data layout lists them)"
+    )
+    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
+    add_option_argument(source)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,8 +113,8 @@ def _dataset(args: argparse.Namespace) -> "Splits | None":
 def _cut(args: argparse.Namespace, place: Path) -> "Splits":
     from videoreid.footage import crop_tracklets, read_tracks, split_tracks
 
-    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), place / _CROPS)
-    return split_tracks(tracklets, args.split_tracks)
+    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), place / _CROPS, strict=args.strict)
+    return split_tracks(tracklets, args.split_tracks, strict=args.strict)
 
 
 def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":

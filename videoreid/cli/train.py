@@ -1,8 +1,12 @@
-"""``videoreid train``: a published recipe on a dataset, from nothing to its scores."""
+"""``videoreid train``: train a published recipe on a dataset and score it."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
+
+from videoreid.cli._dataset_options import add_option_argument, parse_options
+from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -18,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, help="folder of the dataset (default: the variable VIDEOREID_DATA)"
     )
+    add_option_argument(parser)
     parser.add_argument("--split-id", type=int, help="which of ten splits (default: the published one)")
     parser.add_argument(
         "--set",
@@ -56,14 +61,16 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging()
     published = get_recipe(args.recipe)
-    settings = parse_settings(args.set)
-    if args.split_id is not None:
-        settings["split_id"] = args.split_id
+    settings, dataset_options = parse_settings(args.set), _dataset_options(args)
+    if "split_id" in dataset_options:
+        settings["split_id"] = dataset_options.pop(
+            "split_id"
+        )  # a number of the recipe, which the run records
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):
         known = ", ".join(dict.fromkeys(score.dataset for score in published.results)) or "no dataset"
         print(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})", flush=True)
-    splits = open_dataset(recipe, args.dataset, args.root)
+    splits = open_dataset(recipe, args.dataset, args.root, **dataset_options)
     options = RunOptions(
         output_dir=args.output,
         max_steps=args.max_steps,
@@ -81,3 +88,12 @@ def run(args: argparse.Namespace) -> int:
     for line in published_lines(published, args.dataset, rankings):
         print(line)
     return 0
+
+
+def _dataset_options(args: argparse.Namespace) -> dict[str, Any]:
+    options = parse_options(args.option)
+    if args.split_id is None:
+        return options
+    if "split_id" in options:
+        raise ConfigError("the split is given twice: take --split-id or --option split_id=, not both")
+    return {**options, "split_id": args.split_id}

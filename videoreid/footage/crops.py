@@ -60,9 +60,15 @@ def crop_tracklets(
 
     Raises:
         TrackFileError: a box lies past the end of the video, or, if strict, wholly outside its frame; the message has
-            its line.
+            its line. Or a track id is 2^63 or more.
         FrameError: the video is missing or cannot be decoded.
     """
+    largest = max(tracks.track_ids.tolist(), default=0)
+    if largest > np.iinfo(np.int64).max:
+        raise TrackFileError(
+            f"{tracks.source}: track {largest} cannot be a pid, which has 64 bits with a sign: renumber the tracks "
+            "(Tracks(frames, ids, boxes)) before they are cut out"
+        )
     keys: dict[int, list[str]] = defaultdict(list)
     times: dict[int, list[int]] = defaultdict(list)
     for row, crop in iterate_crops(video, tracks, strict=strict):

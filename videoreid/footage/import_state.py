@@ -1,4 +1,4 @@
-"""How far an import has come, so that a run after a kill goes on, or says what stands in its way."""
+"""The state of an import, so that an interrupted one can be resumed."""
 
 import os
 import shutil

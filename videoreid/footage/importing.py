@@ -108,7 +108,8 @@ def import_footage(
         train_share: share of the people that go to the training part; the others are asked for.
         seed: of that choice.
         progress: show a bar.
-        strict: a box wholly outside its frame, or on a damaged frame, is an error; else it is left out and counted.
+        strict: a box wholly outside its frame or on a damaged frame, and a tracklet shorter than ``rules.min_length``,
+            is an error; else it is left out and counted.
 
     Returns:
         ``output_dir``.
@@ -117,7 +118,7 @@ def import_footage(
         ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a dataset already, or
             part of another import, or another process is importing into it.
         TrackFileError: a box past the end of its video, or, if strict, outside its frame.
-        DatasetError: too few tracklets to make a training and a test part.
+        DatasetError: too few tracklets to make a training and a test part, or, if strict, a short one.
     """
     output = Path(output_dir)
     _check(footage, train_share)
@@ -130,7 +131,8 @@ def import_footage(
         for number, item in enumerate(footage):
             folder = output / STAGING / str(number)
             staged = _stage(item, folder, image_format, progress=progress, strict=strict)
-            cut, people = _cut(item, folder, staged, rules, people, image_format)
+            cut, people, short = _cut(item, folder, staged, rules, people, image_format)
+            _report_short(item, short, len(cut), rules, strict=strict)
             pieces += cut
         parts = share_out(pieces, train_share=train_share, seed=seed)
         begin_move(output, plan)
@@ -214,8 +216,8 @@ def _cut(
     rules: CutRules,
     people: int,
     image_format: ImageFormat,
-) -> tuple[list[Piece], int]:
-    """Return the tracklets of a video and the highest person number so far."""
+) -> tuple[list[Piece], int, list[int]]:
+    """Return the tracklets of a video, the highest person number so far, and the tracks of those too short."""
     tracks = item.tracks.select(staged.rows)
     numbers = cut_at_gaps(tracks, rules.max_gap)
     other = np.zeros(len(numbers), dtype=bool)
@@ -227,7 +229,7 @@ def _cut(
     seconds = _seconds(item, tracks, staged)
     pieces: list[Piece] = []
     track: int | None = None
-    short = 0
+    short: list[int] = []
     for rows in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers)) + 1):
         known = int(tracks.track_ids[rows[0]])
         if item.identities is not None:
@@ -237,16 +239,24 @@ def _cut(
             pid = people
         track = known
         if len(rows) < rules.min_length:
-            short += 1
+            short.append(known)
             continue
         frames = tuple(_staged(folder, int(staged.rows[row]), image_format) for row in rows)
         pieces.append(Piece(frames, pid, item.camid, float(seconds[rows[0]]), float(seconds[rows[-1]])))
-    if short:
+    return pieces, people, short
+
+
+def _report_short(item: Footage, tracks: list[int], kept: int, rules: CutRules, *, strict: bool) -> None:
+    if tracks and strict:
+        raise DatasetError(
+            f"{item.video}: {len(tracks)} tracklets have fewer than {rules.min_length} frames, the first is of track "
+            f"{tracks[0]}; a smaller min_length keeps them"
+        )
+    if tracks:
         get_logger("data").warning(
             "%s: %d of %d tracklets have fewer than %d frames and were left out",
-            *(item.video, short, short + len(pieces), rules.min_length),
+            *(item.video, len(tracks), len(tracks) + kept, rules.min_length),
         )
-    return pieces, people
 
 
 def _seconds(item: Footage, tracks: Tracks, staged: Staged) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Where a tracker went from one person to another, seen by a re-identification model."""
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -99,7 +101,7 @@ def cut_switches(
         )
     ids = tracks.track_ids.copy()
     known = np.isfinite(embeddings).all(axis=1)
-    free = int(ids.max(initial=0)) + 1
+    free = _free_ids(ids)
     cuts = 0
     for name in np.unique(tracks.track_ids).tolist():
         rows = np.flatnonzero(tracks.track_ids == name)  # in the order of frames
@@ -107,10 +109,17 @@ def cut_switches(
         if len(seen) < 2 * window:
             continue
         for place in local_peaks(_distances(embeddings[seen], window), threshold, window):
-            ids[rows[rows >= seen[place + window]]] = free
-            free, cuts = free + 1, cuts + 1
+            ids[rows[rows >= seen[place + window]]] = next(free)
+            cuts += 1
     columns = (tracks.boxes, tracks.confidences, tracks.lines, tracks.source)
     return Tracks(tracks.frames, ids, *columns), cuts
+
+
+def _free_ids(ids: np.ndarray) -> Iterator[int]:
+    """Yield ids above all others; those between them where the numbers end."""
+    used = set(ids.tolist())
+    yield from range(max(used, default=0) + 1, int(np.iinfo(ids.dtype).max) + 1)
+    yield from (number for number in count(1) if number not in used)
 
 
 def _distances(embeddings: np.ndarray, window: int) -> np.ndarray:

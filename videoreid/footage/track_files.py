@@ -32,7 +32,7 @@ class Tracks:
 
     Args:
         frames: ``(N,)`` int64, 0-based frame numbers.
-        track_ids: ``(N,)`` int64.
+        track_ids: ``(N,)`` int64, or uint64 where an id is 2^63 or more.
         boxes: ``(N, 4)`` float64, left, top, width, height in pixels; the first pixel of the frame begins at 0.
         confidences: ``(N,)`` float64; 1 where the tracker gives none.
         lines: ``(N,)`` int64, line of the file (1-based), for messages; 0 where there is no file.
@@ -55,7 +55,7 @@ class Tracks:
         n = len(frames)
         columns = {
             "frames": frames,
-            "track_ids": whole_numbers(self.track_ids, "track id", self.source),
+            "track_ids": whole_numbers(self.track_ids, "track id", self.source, unsigned=True),
             "confidences": _numbers(self.confidences if len(self.confidences) else np.ones(n), self.source),
             "lines": np.asarray(self.lines if len(self.lines) else np.zeros(n), np.int64),
             "boxes": _numbers(self.boxes, self.source).reshape(-1, 4),
@@ -143,7 +143,7 @@ def read_tracks(path: str | os.PathLike[str], *, first_frame: int = 1, first_pix
     boxes = table[:, :4] - np.array([first_pixel, first_pixel, 0, 0])
     return Tracks(
         np.array(frames, dtype=np.int64) - first_frame,
-        np.array(ids, dtype=np.int64),
+        whole_numbers(ids, "track id", str(path), unsigned=True),
         boxes,
         table[:, 4],
         np.array(lines, dtype=np.int64),
@@ -151,35 +151,52 @@ def read_tracks(path: str | os.PathLike[str], *, first_frame: int = 1, first_pix
     )
 
 
-def whole_numbers(column: Any, name: str, source: str) -> np.ndarray:
+def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False) -> np.ndarray:
     """Return a column as ``(N,)`` int64, if that loses nothing.
 
     Args:
         column: integers of any kind, or floats without a fraction that are below 2^53.
         name: of the column, for the message.
         source: where it comes from, for the message.
+        unsigned: return uint64 where an entry is 2^63 or more.
 
     Raises:
-        TrackFileError: an entry is no whole number, or does not fit into 64 bits with a sign.
+        TrackFileError: an entry is no whole number, does not fit into 64 bits, or is negative among numbers of 2^63
+            and more.
     """
+    if isinstance(column, list | tuple):
+        column = np.array([*column, None], dtype=object)[:-1]  # numbers beyond 64 bits would become floats
     values = _array(column, name, source)
     if values.ndim != 1:
         raise TrackFileError(f"{source}: {name}s must have the shape (N,), got {values.shape}")
     if values.dtype.kind == "i" or not values.size:
         return values.astype(np.int64)
-    for row, value in enumerate(values.tolist()):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _fits(value):
-            raise TrackFileError(
-                f"{source}, row {row}: {name} {value!r} is no whole number of 64 bits; untracked boxes are left out, "
-                "and times in seconds are turned into frame numbers, before tracks are made"
-            )
-    return np.array([int(value) for value in values.tolist()], dtype=np.int64)
+    numbers = [
+        _whole_number(value, f"{source}, row {row}: {name}") for row, value in enumerate(values.tolist())
+    ]
+    low, high = min(numbers), max(numbers)
+    if low >= -_INT64 and high < _INT64:
+        return np.array(numbers, dtype=np.int64)
+    if unsigned and low >= 0 and high < 2 * _INT64:
+        return np.array(numbers, dtype=np.uint64)
+    row = numbers.index(low if low < -_INT64 else high)
+    raise TrackFileError(
+        f"{source}, row {row}: {name} {numbers[row]} is no whole number of 64 bits"
+        + (f" (with a sign, as {name} {low} has one)" if unsigned and low < 0 else "")
+    )
 
 
-def _fits(value: int | float) -> bool:
+def _whole_number(value: Any, where: str) -> int:
+    value = value.item() if isinstance(value, np.generic) else value  # as lists of NumPy's numbers hold them
+    whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, float):
-        return math.isfinite(value) and value == int(value) and abs(value) <= _EXACT_FLOATS
-    return -_INT64 <= value < _INT64
+        whole = math.isfinite(value) and value == int(value) and abs(value) <= _EXACT_FLOATS
+    if not whole:
+        raise TrackFileError(
+            f"{where} {value!r} is no whole number of 64 bits; untracked boxes are left out, "
+            "and times in seconds are turned into frame numbers, before tracks are made"
+        )
+    return int(value)
 
 
 def _numbers(column: Any, source: str) -> np.ndarray:
@@ -246,6 +263,10 @@ def _parse_fields(
     fields: list[str], where: str, first_frame: int, text: str
 ) -> tuple[int, int, tuple[float, ...]]:
     frame, track = (_whole(field, where, text) for field in fields[:2])
+    if frame >= _INT64:
+        raise TrackFileError(
+            f"{where}: frame and id must be whole numbers of 64 bits, the frame with a sign; got {text!r}"
+        )
     try:
         values = tuple(float(value) for value in fields[2 : _MIN_FIELDS + 1])
     except ValueError:
@@ -267,9 +288,9 @@ def _whole(field: str, where: str, text: str) -> int:
     """Return a whole number; never by way of a float, which holds only 53 bits."""
     try:
         value = Decimal(field)
-        number = int(value) if abs(value) < _INT64 + 1 else _INT64
+        number = int(value) if abs(value) < 2 * _INT64 else 2 * _INT64
     except (ArithmeticError, ValueError):
         raise TrackFileError(f"{where}: frame and id must be whole numbers, got {text!r}") from None
-    if number != value or not -_INT64 <= number < _INT64:
+    if number != value or not -_INT64 <= number < 2 * _INT64:
         raise TrackFileError(f"{where}: frame and id must be whole numbers of 64 bits, got {text!r}")
     return number

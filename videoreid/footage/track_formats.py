@@ -9,7 +9,7 @@ import numpy as np
 from videoreid.data.text_rows import field_separator, read_lines
 from videoreid.errors import ConfigError, TrackFileError
 from videoreid.footage.detection_files import read_labels
-from videoreid.footage.track_files import Tracks
+from videoreid.footage.track_files import Tracks, whole_numbers
 
 __all__ = ["read_label_tracks", "read_mot_ground_truth"]
 
@@ -45,18 +45,7 @@ def read_mot_ground_truth(
     total = 0
     for number, text in read_lines(path, "a gt.txt of MOT17 or MOT20", TrackFileError):
         total += 1
-        separator = field_separator(text)
-        fields = [field.strip() for field in (text.split(separator) if separator else text.split())]
-        try:
-            if len(fields) != _GROUND_TRUTH_FIELDS:
-                raise ValueError
-            frame, track, consider, kind = (int(fields[place]) for place in (0, 1, 6, 7))
-            values = tuple(float(fields[place]) for place in (2, 3, 4, 5, 8))
-        except ValueError:
-            raise TrackFileError(
-                f"{path}, line {number}: expected frame, id, left, top, width, height, consider, class, visibility; "
-                f"got {text!r}"
-            ) from None
+        frame, track, consider, kind, values = _ground_truth_fields(text, f"{path}, line {number}")
         if (
             (consider or not considered)
             and (classes is None or kind in classes)
@@ -67,9 +56,26 @@ def read_mot_ground_truth(
     if not rows:
         raise TrackFileError(f"{path}: none of {total} boxes is left by class, consider flag and visibility")
     table = np.array(rows, dtype=np.float64)
-    numbers = np.array(ids, dtype=np.int64)
-    boxes = table[:, :4] - np.array([1, 1, 0, 0])
-    return Tracks(numbers[:, 0], numbers[:, 1], boxes, table[:, 4], numbers[:, 2], source=os.fspath(path))
+    frames, tracks, lines = zip(*ids, strict=True)
+    source = os.fspath(path)
+    numbers = whole_numbers(frames, "frame", source)
+    known = whole_numbers(tracks, "track id", source, unsigned=True)
+    return Tracks(numbers, known, table[:, :4] - [1, 1, 0, 0], table[:, 4], np.array(lines), source)
+
+
+def _ground_truth_fields(text: str, where: str) -> tuple[int, int, int, int, tuple[float, ...]]:
+    """Return frame, track, consider flag and class, and box and visibility."""
+    separator = field_separator(text)
+    fields = [field.strip() for field in (text.split(separator) if separator else text.split())]
+    try:
+        if len(fields) != _GROUND_TRUTH_FIELDS:
+            raise ValueError
+        frame, track, consider, kind = (int(fields[place]) for place in (0, 1, 6, 7))
+        return frame, track, consider, kind, tuple(float(fields[place]) for place in (2, 3, 4, 5, 8))
+    except ValueError:
+        raise TrackFileError(
+            f"{where}: expected frame, id, left, top, width, height, consider, class, visibility; got {text!r}"
+        ) from None
 
 
 def read_label_tracks(
@@ -96,8 +102,8 @@ def read_label_tracks(
         )
     scale = np.array([*size, *size], dtype=np.float64) if in_shares and size is not None else np.ones(4)
     return Tracks(
-        np.array([label.frame for label in labels], dtype=np.int64),
-        np.array([label.track for label in labels], dtype=np.int64),
+        whole_numbers([label.frame for label in labels], "frame", os.fspath(path)),
+        whole_numbers([label.track for label in labels], "track id", os.fspath(path), unsigned=True),
         np.array([label.box for label in labels], dtype=np.float64) * scale,
         np.array([label.score for label in labels], dtype=np.float64),
         np.array([int(label.where.rpartition(" ")[2]) for label in labels])

@@ -31,7 +31,8 @@ def tracks_from_arrays(
     """
     if box_format not in ("xyxy", "xywh"):
         raise TrackFileError(f"box_format must be 'xyxy' or 'xywh', not {box_format!r}")
-    numbers, ids = whole_numbers(frames, "frame", "arrays"), whole_numbers(track_ids, "track id", "arrays")
+    numbers = whole_numbers(frames, "frame", "arrays")
+    ids = whole_numbers(track_ids, "track id", "arrays", unsigned=True)
     try:
         table = np.asarray(boxes, dtype=np.float64)
         scores = np.ones(len(numbers)) if confidences is None else np.asarray(confidences, dtype=np.float64)
@@ -98,5 +99,5 @@ def _ids(column: Any, where: str) -> list[int | None]:
     """Return whole ids; None stays None, which marks a box without an id."""
     entries = list(column)
     known = [entry for entry in entries if entry is not None]
-    whole = iter(whole_numbers(known, "track id", where).tolist())
+    whole = iter(whole_numbers(known, "track id", where, unsigned=True).tolist())
     return [None if entry is None else next(whole) for entry in entries]
