@@ -2,8 +2,9 @@ import pytest
 
 from videoreid.cli import main
 from videoreid.metrics import PROTOCOLS
-from videoreid.models import MODELS, list_results
+from videoreid.models import MODELS, PublishedResult, list_results
 from videoreid.models.reported import _table
+from videoreid.models.weights import find_weights
 from videoreid.recipes import get_recipe, list_recipes
 
 
@@ -58,3 +59,16 @@ def test_the_table_says_what_the_recipes_say() -> None:
     assert [
         row for row in _table() if row.model in models and (row.model, row.rank1, row.mAP) not in scores
     ] == []
+
+
+def test_results_of_weights_are_the_same_record() -> None:
+    (result,) = find_weights("osnet_x0_25", "msmt17").results
+    assert result == PublishedResult(
+        model="osnet_x0_25",
+        dataset="MSMT17",
+        rank1=61.4,
+        mAP=29.5,
+        protocol="cross_camera",
+        distance="euclidean",
+        source=find_weights("osnet_x0_25", "msmt17").page,
+    )

@@ -35,6 +35,7 @@ from videoreid.models import (
     tracklet_vit,
     transreid,
 )
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.before_neck import BeforeNeck
 from videoreid.models.cost import count_parameters, flops_per_clip
@@ -42,7 +43,7 @@ from videoreid.models.digest import weights_digest
 from videoreid.models.factory import MODELS, build_model, list_models
 from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.loading import LoadReport, load_weights
-from videoreid.models.reported import ReportedResult, list_results
+from videoreid.models.reported import PublishedResult, list_results
 from videoreid.models.saving import from_pretrained, save_pretrained
 from videoreid.models.weights import list_weights
 
@@ -52,8 +53,9 @@ __all__ = [
     "FrameOptions",
     "LoadReport",
     "MODELS",
+    "PublishedResult",
     "ReIDModel",
-    "ReportedResult",
+    "build_backbone",
     "build_model",
     "count_parameters",
     "flops_per_clip",

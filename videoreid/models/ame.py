@@ -4,12 +4,13 @@ from typing import Any
 
 from torch import Tensor
 
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.gcm import EXCITATION_KEY_RULES, trainable_neck
 from videoreid.models.layers.bn_neck import identity_classifier
 from videoreid.models.layers.motion_excitation import RangeMotionExcitation
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.types import ReIDOutput
 
 __all__ = ["AME", "ame"]
@@ -49,7 +50,7 @@ class AME(ReIDModel):
         super().__init__()
         self.input_size = (height, width)
         inserts = {2: (2, RangeMotionExcitation), 3: (6, RangeMotionExcitation)}
-        self.backbone = ResNetTrunk(backbone, stem_relu=False, inserts=inserts)
+        self.backbone = build_backbone(backbone, stem_relu=False, inserts=inserts)
         dim = self.backbone.out_channels
         self.embedding_dim = dim
         self.neck = trainable_neck(dim)

@@ -2,10 +2,11 @@
 
 from torch import Tensor, nn
 
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.models.resnet50_temporal import INDEXED_TRUNK_RULES
 from videoreid.models.temporal import AttentionPool
 from videoreid.types import ReIDOutput
@@ -21,7 +22,7 @@ class BagOfTricks(ReIDModel):
 
     Args:
         num_classes: number of training identities K.
-        backbone: a torchvision ResNet.
+        backbone: see `videoreid.models.build_backbone`.
         height: of the input, in pixels; the attention fixes it.
         width: of the input, in pixels.
 
@@ -45,10 +46,10 @@ class BagOfTricks(ReIDModel):
     ) -> None:
         super().__init__()
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone, last_stride=1)
+        self.backbone = build_backbone(backbone, last_stride=1)
         dim = self.backbone.out_channels
         self.embedding_dim = dim
-        self.temporal = AttentionPool(dim, map_size=(-(-height // 16), -(-width // 16)))
+        self.temporal = AttentionPool(dim, map_size=self.backbone.map_size(height, width))
         for conv in (self.temporal.frame_conv, self.temporal.time_conv):
             nn.init.kaiming_normal_(conv.weight)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]

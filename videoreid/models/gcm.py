@@ -5,13 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import identity_classifier
 from videoreid.models.layers.coordinate_attention import ClipCoordinateAttention
 from videoreid.models.layers.gem import GeM
 from videoreid.models.layers.motion_excitation import MotionExcitation
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.types import ReIDOutput
 
 __all__ = [
@@ -104,7 +105,7 @@ class GCM(ReIDModel):
         if coordinate_attention:
             inserts[4] = (1, ClipCoordinateAttention)
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone, stem_relu=False, inserts=inserts)
+        self.backbone = build_backbone(backbone, stem_relu=False, inserts=inserts)
         dim = self.backbone.out_channels
         self.embedding_dim = dim
         self.frame_pool = GeM(axes=2)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
@@ -18,7 +19,7 @@ from videoreid.models.layers.range_aggregation import (
     StepwiseFusion,
     average_windows,
 )
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.types import ReIDOutput
 
 __all__ = ["MRA", "mra"]
@@ -35,7 +36,7 @@ class MRA(ReIDModel):
 
     Args:
         num_classes: number of training identities K.
-        backbone: a torchvision ResNet.
+        backbone: see `videoreid.models.build_backbone`.
         ranges: window sizes in frames, each a multiple of the one before; the last always means the whole clip, and
             a clip of any length works.
         use_rfg: without it, a range feature is the plain mean of its frames.
@@ -66,7 +67,7 @@ class MRA(ReIDModel):
         super().__init__()
         self.ranges = _checked(ranges)
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone)
+        self.backbone = build_backbone(backbone)
         dim, steps = self.backbone.out_channels, len(self.ranges)
         self.embedding_dim = dim
         self.generate = RangeFeatures(dim, steps) if use_rfg else None

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import identity_classifier
-from videoreid.models.layers.resnet_trunk import ResNetTrunk
 from videoreid.types import ReIDOutput
 
 __all__ = ["PCBSTReID", "pcb_streid"]
@@ -24,7 +24,7 @@ class PCBSTReID(ReIDModel):
 
     Args:
         num_classes: number of training identities K.
-        backbone: a torchvision ResNet.
+        backbone: see `videoreid.models.build_backbone`.
         parts: number of stripes.
         mirror: add the stripes of the mirrored frames in eval mode, before their length is normalised, as the
             published test does (averaging embeddings afterwards is close but not equal).
@@ -60,7 +60,7 @@ class PCBSTReID(ReIDModel):
     ) -> None:
         super().__init__()
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone)
+        self.backbone = build_backbone(backbone)
         dim = self.backbone.out_channels
         self.parts, self.mirror = parts, mirror
         self.embedding_dim = dim * parts

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import bn_neck, identity_classifier
 from videoreid.models.layers.pyramid_attention import PyramidFusion
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.types import ReIDOutput
 
 __all__ = ["PSTA", "psta"]
@@ -45,7 +46,7 @@ class PSTA(ReIDModel):
 
     Args:
         num_classes: number of training identities K.
-        backbone: a torchvision ResNet.
+        backbone: see `videoreid.models.build_backbone`.
         height: of the input, in pixels; relations between positions are channels, so the network is fixed to it.
         width: of the input, in pixels.
 
@@ -71,9 +72,9 @@ class PSTA(ReIDModel):
     ) -> None:
         super().__init__()
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone)
+        self.backbone = build_backbone(backbone)
         dim = self.backbone.out_channels // 2
-        self.map_size = (-(-height // 16), -(-width // 16))
+        self.map_size = self.backbone.map_size(height, width)
         self.embedding_dim = dim
         self.reduce = nn.Sequential(
             nn.Conv2d(2 * dim, dim, 1, bias=False), nn.BatchNorm2d(dim), nn.ReLU(inplace=True)

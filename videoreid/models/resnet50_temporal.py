@@ -4,9 +4,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
-from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES, ResNetTrunk
+from videoreid.models.layers.resnet_trunk import IMAGENET_KEY_RULES
 from videoreid.models.temporal import build_temporal
 from videoreid.types import ReIDOutput
 
@@ -29,7 +30,7 @@ class ResNetTemporal(ReIDModel):
     Args:
         num_classes: number of training identities K.
         temporal: name of a temporal head.
-        backbone: a torchvision ResNet.
+        backbone: see `videoreid.models.build_backbone`.
         height: of the input, in pixels.
         width: of the input, in pixels.
         **options: of the temporal head.
@@ -59,7 +60,7 @@ class ResNetTemporal(ReIDModel):
     ) -> None:
         super().__init__()
         self.input_size = (height, width)
-        self.backbone = ResNetTrunk(backbone, last_stride=2)
+        self.backbone = build_backbone(backbone, last_stride=2)
         self.temporal = build_temporal(temporal, self.backbone.out_channels, **options)
         self.embedding_dim = self.temporal.out_dim
         self.classifier = nn.Linear(self.embedding_dim, num_classes)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from videoreid.errors import WeightsError
+from videoreid.models.reported import PublishedResult
 from videoreid.utils.download import fetch
 
 __all__ = [
     "ClipRule",
-    "PublishedResult",
     "PublishedWeights",
     "fetch_weights",
     "find_weights",
@@ -23,25 +23,6 @@ __all__ = [
 ]
 
 _ADDRESSES = ("https:", "http:", "gdrive:", "hf:")
-
-
-@dataclass(frozen=True)
-class PublishedResult:
-    """A score as its authors report it; none of them was measured here.
-
-    Args:
-        dataset: the test dataset.
-        rank1: in per cent.
-        mAP: in per cent.
-        protocol: named as in `videoreid.metrics.list_protocols`.
-        distance: by which the gallery was ranked.
-    """
-
-    dataset: str
-    rank1: float
-    mAP: float  # noqa: N815 - its name everywhere
-    protocol: str
-    distance: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +78,8 @@ class PublishedWeights:
 def _table() -> tuple[PublishedWeights, ...]:
     rows = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
     for row in rows:
-        row["results"] = tuple(PublishedResult(**result) for result in row["results"])
+        told = {"model": row["model"], "source": row["page"]}
+        row["results"] = tuple(PublishedResult(**told, **result) for result in row["results"])
         row["input_size"] = tuple(row["input_size"]) if row["input_size"] else None
         row["clip"] = ClipRule(**row["clip"]) if "clip" in row else None
     return tuple(PublishedWeights(**row) for row in rows)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 
-__all__ = ["IMAGENET_KEY_RULES", "ResNetTrunk"]
+__all__ = ["IMAGENET_KEY_RULES", "RESNET_DEPTHS", "ResNetTrunk"]
 
-_DEPTHS = ("resnet18", "resnet18_half", "resnet34", "resnet50", "resnet101", "resnet152")
+RESNET_DEPTHS = ("resnet18", "resnet18_half", "resnet34", "resnet50", "resnet101", "resnet152")
 
 IMAGENET_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (r"^(conv1|bn1|layer[1-4])\.", r"backbone.\1."),
@@ -46,8 +46,8 @@ class ResNetTrunk(nn.Module):
         inserts: Mapping[int, tuple[int, Callable[[int], nn.Module]]] | None = None,
     ) -> None:
         super().__init__()
-        if name not in _DEPTHS:
-            raise ConfigError(f"unknown backbone {name!r}; choose one of {', '.join(_DEPTHS)}")
+        if name not in RESNET_DEPTHS:
+            raise ConfigError(f"unknown backbone {name!r}; choose one of {', '.join(RESNET_DEPTHS)}")
         net = _half_width() if name == "resnet18_half" else torchvision.models.get_model(name, weights=None)
         self.conv1, self.bn1, self.maxpool = net.conv1, net.bn1, net.maxpool
         self.relu = nn.ReLU(inplace=True) if stem_relu else nn.Identity()
@@ -59,6 +59,11 @@ class ResNetTrunk(nn.Module):
             channels = _width(blocks)
             self.inserts[str(stage)] = nn.ModuleList(build(channels) for _ in range(min(count, len(blocks))))
         self.out_channels = _width(self.layer4)
+        self.stride = 16 * last_stride
+
+    def map_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of the maps of frames of this size."""
+        return -(-height // self.stride), -(-width // self.stride)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return maps ``(B, T, C, h, w)`` of clips ``(B, T, 3, H, W)``."""
