@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import Sampler
@@ -25,7 +26,7 @@ from videoreid.data.transforms import (
 from videoreid.errors import ConfigError
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
 
-__all__ = ["check_normalisation", "dataset_options", "make_sampler", "make_transform"]
+__all__ = ["ManagerOptions", "check_normalisation", "dataset_options", "make_sampler", "make_transform"]
 
 _STEPS = ("random_flip", "random_crop", "color_jitter", "random_erase")
 _SAMPLERS = (
@@ -35,6 +36,63 @@ _SAMPLERS = (
     "RandomDomainSampler",
     "SequentialSampler",
 )
+
+
+@dataclass(frozen=True)
+class ManagerOptions:
+    """What a data manager was asked for, with torchreid's words; see the managers for their meaning.
+
+    Args:
+        root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
+        sources: a name or several.
+        targets: a name or several; None means the sources.
+        size: height and width of a frame in pixels.
+        transforms: see `make_transform`.
+        split_id: which split, for datasets that have several.
+        combineall: also train on the test people.
+        batch_sizes: clips of a training and of a test batch.
+        workers: processes that read, per loader.
+        num_instances: K of P x K.
+        num_cams: cameras in a batch of "RandomDomainSampler"; 0 is all.
+        num_datasets: datasets in a batch of "RandomDatasetSampler"; 0 is all.
+        train_sampler: see `make_sampler`.
+        train_sampler_t: the same for the targets' training clips; None makes no loader of them.
+        num_frames: frames of a clip T.
+        sampling: which frames, a rule of `videoreid.data.sampling`.
+        seed: of batches, frames and augmentation.
+    """
+
+    root: str
+    sources: str | Sequence[str] | None
+    targets: str | Sequence[str] | None
+    size: tuple[int, int]
+    transforms: str | Sequence[str] | ClipTransform | None
+    split_id: int
+    combineall: bool
+    batch_sizes: tuple[int, int]
+    workers: int
+    num_instances: int
+    num_cams: int
+    num_datasets: int
+    train_sampler: str
+    seed: int
+    train_sampler_t: str | None = None
+    num_frames: int = 1
+    sampling: str = "evenly"
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the names of the sources and of the targets.
+
+        Raises:
+            ConfigError: there is no source.
+        """
+        if not self.sources:
+            raise ConfigError("sources: name at least one dataset to train on, such as 'mars'")
+        targets = self.sources if self.targets is None else self.targets
+        sources, targets = (
+            [names] if isinstance(names, str) else list(names) for names in (self.sources, targets)
+        )
+        return sources, targets
 
 
 class _InOrder(Sampler[ClipKey]):
