@@ -185,7 +185,7 @@ class Ranking:
     def searched(self, query: Sequence[Item], gallery: Sequence[Item]) -> tuple[Item, ...]:
         """Return the tracklets that ``top_indices`` are rows of, the queries included where the protocol adds them.
 
-        Whoever turns rows into tracklets does it through here, so that no reader has to know the protocol.
+        Every reader that turns rows into tracklets calls this, so that none has to know the protocol.
 
         Args:
             query: Q tracklets, in the order of the ranking.

@@ -1,4 +1,4 @@
-"""What many tracklets say together: which of them are one person."""
+"""Analysis of many tracklets: identities across cameras and their scores."""
 
 from videoreid.analysis.association import assign, associate, forbidden_pairs, threshold_at
 from videoreid.analysis.scores import AssociationScores, association_scores

@@ -1,4 +1,4 @@
-"""Tracklets of many cameras into identities: average linkage that never joins what cannot be one person."""
+"""Association of tracklets across cameras: average-linkage clustering under cannot-link constraints."""
 
 import math
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def assign(
     """Give new tracklets, one after another, to the identities that are known; the online variant of `associate`.
 
     Each goes to the identity with the least mean cosine distance, if that is within the threshold and no tracklet of it
-    speaks against it, else it becomes an identity of its own, which the next ones may join. Nothing is taken back.
+    contradicts it, else it becomes an identity of its own, which the next ones may join. Nothing is taken back.
 
     Args:
         features: N new tracklets, in the order in which they come.

@@ -1,4 +1,4 @@
-"""How well identities agree with the truth."""
+"""Clustering scores: predicted identities against the true ones."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""``videoreid demo``: draw a small world, learn to re-identify its people from scratch, show what was learnt."""
+"""``videoreid demo``: train a small network on the synthetic dataset from scratch, and score it."""
 
 import argparse
 import json

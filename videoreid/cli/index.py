@@ -1,4 +1,4 @@
-"""``videoreid index``: keep the persons of recordings in a gallery; list, remove and purge them."""
+"""``videoreid index``: store the persons of recordings in a gallery; list, remove and purge them."""
 
 import argparse
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""``videoreid track``: the persons of recordings, found and followed, as track files."""
+"""``videoreid track``: detect and track the persons of recordings, and write track files."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""One open video: the frames that decode, and the packets of the container, each with its time stamp."""
+"""One open video: its decoded frames and its packets, each with its time stamp."""
 
 import ctypes
 import os

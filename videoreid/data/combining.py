@@ -1,4 +1,4 @@
-"""Several datasets as one training set: people and cameras of different datasets never share a number."""
+"""Several datasets as one training set, with disjoint person and camera numbers."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Rows of text files as people and trackers write them: lenient about dress, strict about structure."""
+"""Rows of text files: any usual separator, comment and header; a wrong structure is an error."""
 
 import csv
 import os

@@ -42,7 +42,7 @@ def begin_run(
             state.epoch = max(state.epoch, start_epoch)
         where = learner.position
         if where is None or (where.epoch, where.batch) != (state.epoch, state.batch):
-            state.begin_epoch()  # an error broke it off, and nobody knows where its loader was
+            state.begin_epoch()  # an error ended it, and the position of its loader is unknown
     _claim(folder, describe_run(learner), learner, path)
     if learner.position is None or not state.batch:
         return None

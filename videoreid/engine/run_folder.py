@@ -123,7 +123,7 @@ def home_of(folder: Path, record: RunRecord) -> Path:
 
 
 def _owner(folder: Path) -> str | None:
-    """Return whose a folder is; a record that cannot be read is somebody else's."""
+    """Return whose a folder is; a folder whose record cannot be read is another program's."""
     try:
         return read_run(folder)
     except CheckpointError:

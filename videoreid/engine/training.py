@@ -1,4 +1,4 @@
-"""One training step and one epoch, as plain functions for a loop of one's own."""
+"""One training step and one epoch, as plain functions for your own loop."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

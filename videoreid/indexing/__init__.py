@@ -1,4 +1,4 @@
-"""From recordings and photographs to a gallery: detect, track, embed, add; and the picture that asks."""
+"""From recordings and photographs to a gallery: detect, track, embed, add; and the query picture."""
 
 from videoreid.indexing.fingerprints import file_digest, model_fingerprint
 from videoreid.indexing.photographs import NoPersonError, SeveralPersonsError, crop_of_box, person_of_picture

@@ -1,4 +1,4 @@
-"""By what a model and a recording are known again."""
+"""Fingerprints of models and recordings."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The picture that asks: a photograph with one person, one of several, a crop, or a box of a frame."""
+"""The query picture: a photograph with one person, one of several, a crop, or a box of a frame."""
 
 from collections.abc import Sequence
 from typing import Any

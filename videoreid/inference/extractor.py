@@ -119,7 +119,7 @@ class FeatureExtractor:
             )
         if len(frames) == 0:
             return torch.empty(0, self.model.embedding_dim, device=self.device)
-        with torch.no_grad():  # inference mode would give tensors that nobody may change
+        with torch.no_grad():  # inference mode would give tensors that cannot be changed in place
             return embed_frames(self.model, frames.unsqueeze(1))  # (N, 3, H, W) -> clips of one frame
 
 

@@ -148,7 +148,7 @@ class ClusterMemoryTerm(nn.Module):
     """The loss of an identity memory on the embedding, or on one or more metric-learning heads.
 
     Args:
-        memory: shared with whoever rebuilds it.
+        memory: shared with the callback that rebuilds it.
         heads: "mean" or "sum" over the heads of ``output.features``; None takes ``output.embedding``.
     """
 

@@ -1,4 +1,4 @@
-"""Where one part of a person ends and another begins: the target of the edge branch."""
+"""Edge targets from label maps: the pixels between two parts."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Pictures of any size into the size of a network, and label maps back again."""
+"""Resize pictures to a network's input size, and label maps back."""
 
 from typing import Literal
 

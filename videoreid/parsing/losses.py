@@ -1,4 +1,4 @@
-"""What CE2P learns from: cross-entropy of the parsing heads and of the edge head."""
+"""CE2P's loss: cross-entropy of the parsing heads and of the edge head."""
 
 from collections.abc import Sequence
 

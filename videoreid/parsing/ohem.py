@@ -1,4 +1,4 @@
-"""Cross-entropy of the pixels that are hard at present."""
+"""Online hard example mining: cross-entropy of the pixels with the largest loss."""
 
 import torch
 from torch import Tensor

@@ -33,7 +33,7 @@ class Parser(Protocol):
 
 
 class CallableParser:
-    """Somebody else's parser: a function and the table of what it returns.
+    """A parser from elsewhere: a function and the table of what it returns.
 
     Args:
         function: pictures ``(h, w, 3)`` uint8 RGB, of mixed sizes, to label maps ``(h, w)`` of integers.

@@ -1,4 +1,4 @@
-"""How well label maps are predicted: a confusion matrix that grows, and the scores read off it."""
+"""Parsing scores: a streamed confusion matrix and the accuracies and IU computed from it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class ParsingScores:
         mean_iou: their mean, background included.
         frequency_weighted_iou: their mean, each class weighted by its share of the labels.
         confusion: ``(C, C)`` int64 pixels, by label (row) and prediction (column).
-        protocol_line: what was scored and how; "" where nobody said.
+        protocol_line: what was scored and how; "" if unknown.
     """
 
     pixel_accuracy: float

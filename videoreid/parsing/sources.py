@@ -1,4 +1,4 @@
-"""What there is to parse: the pictures of a folder, the frames of a video, the tracklets of a data set."""
+"""Sources of pictures to parse: the pictures of a folder, the frames of a video, the tracklets of a data set."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is done to a picture and its labels together before training."""
+"""Joint transforms of a picture and its label map."""
 
 from dataclasses import dataclass
 

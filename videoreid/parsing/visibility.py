@@ -34,7 +34,7 @@ def part_shares(label_maps: Sequence[np.ndarray], table: LabelTable) -> np.ndarr
 
 
 def typical_shares(shares: np.ndarray) -> np.ndarray:
-    """Return the median share of each part ``(P,)`` where it is seen at all; 0 for a part that nobody shows.
+    """Return the median share of each part ``(P,)`` where it is seen at all; 0 for a part that is never visible.
 
     Args:
         shares: ``(N, P)`` of `part_shares`, of pictures of one kind.

@@ -142,7 +142,7 @@ RECIPES: tuple[Recipe, ...] = (
             "validation clips are drawn by 'dense_subset', at most 40 of them; published: "
             "--set test_sampling=dense_subset_published",
             *_BOT.differs[2:3],
-            "people are held out once a study; published anew for every trial, by a generator that was never seeded",
+            "people are held out once a study; published: again for every trial, by a generator that was never seeded",
         ),
         results=(),
     ),

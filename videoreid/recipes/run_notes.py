@@ -1,4 +1,4 @@
-"""What a run folder says about itself: recipe, settings, versions, command and data, in ``run.json``."""
+"""The record of a run folder: recipe, settings, versions, command and data, in ``run.json``."""
 
 import json
 import platform

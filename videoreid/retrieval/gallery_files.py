@@ -67,7 +67,7 @@ def read_description(path: Path) -> tuple[str, dict[str, str]]:
         return str(found["fingerprint"]), {str(key): str(value) for key, value in found["details"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
-            f"{path} is damaged ({error!r}); index the recordings anew into another folder"
+            f"{path} is damaged ({error!r}); index the recordings again, into another folder"
         ) from error
 
 

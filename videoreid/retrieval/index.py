@@ -1,4 +1,4 @@
-"""A gallery that grows and shrinks, searched exactly."""
+"""Exact nearest-neighbour search in a gallery that can grow and shrink."""
 
 import os
 import threading

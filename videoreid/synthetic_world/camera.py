@@ -1,4 +1,4 @@
-"""Cameras: what each makes of the same scene, from colour to JPEG."""
+"""Cameras: colour, exposure, blur, noise and JPEG compression of each."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A sighting as pixels: the walker, the street, whoever else is there, and the camera's view of it all."""
+"""Draw the frames of a sighting: the walker, the street, other people, and the camera's effects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

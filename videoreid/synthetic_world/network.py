@@ -1,4 +1,4 @@
-"""The camera network: where cameras stand, and who passes them when."""
+"""The camera network: positions, and the times at which people pass."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Who lives in the world: body shape, skin, hair, clothes, things carried and the way of walking."""
+"""The people: body shape, skin, hair, clothes, things carried and the way of walking."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Who is where when: people, cameras, and every tracklet that a tracker would have cut."""
+"""People, cameras, and the tracklets of every passage."""
 
 from dataclasses import dataclass, field
 

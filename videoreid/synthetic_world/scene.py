@@ -1,4 +1,4 @@
-"""What a camera looks at when nobody walks by, and what stands in the way."""
+"""The background and the obstacles of a camera's view."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Validation identities carved out of a training set, so that a search never sees the test set."""
+"""Split validation identities off a training set for a search."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

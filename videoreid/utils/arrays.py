@@ -1,4 +1,4 @@
-"""Convert what users pass as tensors and as ids, or say what is wrong with it."""
+"""Convert users' input to tensors and ids, with clear errors."""
 
 from typing import Any
 

@@ -268,7 +268,7 @@ def _starts_at(response: HTTPResponse, place: int) -> bool:
 def _expected_size(response: HTTPResponse, have: int) -> int | None:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() not in ("", "identity"):
-        raise ValueError(f"it answered with Content-Encoding {encoding!r}, which nobody asked for")
+        raise ValueError(f"it answered with Content-Encoding {encoding!r}, which was not requested")
     announced = response.headers.get("Content-Length")
     if announced is None:
         return None

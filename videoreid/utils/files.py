@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write beside the target, then rename."""
+"""Atomic file writing: to a temporary file, then renamed."""
 
 import hashlib
 import os

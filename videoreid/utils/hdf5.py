@@ -1,4 +1,4 @@
-"""HDF5 read with suspicion: nothing outside the file, nothing larger than it can be, one exception."""
+"""Safe HDF5 reading: no external links, checked sizes, one exception for damage."""
 
 import math
 import os

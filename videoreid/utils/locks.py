@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the system takes away from a process that dies."""
+"""A lock between processes that is released when its process ends."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ _PAUSE = 0.2
 
 
 class LockedError(Exception):
-    """Somebody else holds the lock; the message names the process as far as it is known."""
+    """Another process holds the lock; the message names the process as far as it is known."""
 
 
 @contextmanager

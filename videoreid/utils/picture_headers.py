@@ -1,4 +1,4 @@
-"""What the header and the outline of an encoded picture say, without decoding it: its size, its depth, its end."""
+"""Size, bit depth and end of an encoded picture, read without decoding it."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Rank and number of the processes that work together, and what all of them hold."""
+"""Rank and number of processes, and gathering of their objects."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A checksum at the end of a file that covers all of it, compared before any other reader sees a byte.
+"""A checksum of the whole file at its end, compared before the file is parsed.
 
 HDF5 and zip readers pass over what lies behind their own end. A damaged HDF5 file can make its library loop or stop
 the process; behind a seal it is never opened.

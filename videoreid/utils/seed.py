@@ -1,4 +1,4 @@
-"""Seeds: randomness comes from explicit generators wherever it can."""
+"""Seeds of the random generators."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Several files that belong together: they appear under their names together, or not at all."""
+"""Write several files so that they appear together or not at all."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def staged_outputs(folder: str | os.PathLike[str], names: Sequence[str]) -> Iter
     the last of them missing, never an old one beside new ones; the next call finishes its work first.
 
     Args:
-        folder: where the outputs shall stand; made where it is missing. Entries of other names are left alone.
+        folder: where the outputs go; made where it is missing. Entries of other names are left alone.
         names: files and folders that belong together; those that the block does not write are removed. The last one
             is the mark that all are there: it goes first and comes last.
 

@@ -1,4 +1,4 @@
-"""Worker processes of a loader that die: one error of the library, whichever of PyTorch's it was."""
+"""One error for the death of a loader's worker process."""
 
 import re
 from collections.abc import Iterator

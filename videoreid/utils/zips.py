@@ -1,4 +1,4 @@
-"""Zip files read with suspicion: every checksum compared, nothing unpacked beyond what is there.
+"""Safe zip reading: every checksum compared, declared sizes checked.
 
 PyTorch and NumPy both write zips; PyTorch compares no checksum when it reads them.
 """

@@ -1,4 +1,4 @@
-"""The ranking as one HTML file that plays every tracklet on hover and needs no server."""
+"""The ranking as one HTML file, with playable tracklets."""
 
 import base64
 import html

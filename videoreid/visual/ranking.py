@@ -63,7 +63,7 @@ def draw_ranking(
     top_k: int = 5,
     style: StripStyle | None = None,
 ) -> None:
-    """Write the ranking as a PNG: green frames a hit, red a miss; camera and distance stand under each strip.
+    """Write the ranking as a PNG: green frames a hit, red a miss; camera and distance are printed under each strip.
 
     Args:
         ranking: the scored answers.

@@ -1,4 +1,4 @@
-"""Look at the files of a dataset: are they there, do they decode, which sizes have they, which are copies."""
+"""Checks of a dataset's image files: missing files, damage, sizes, duplicates."""
 
 import hashlib
 import os

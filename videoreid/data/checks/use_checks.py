@@ -1,4 +1,4 @@
-"""Checks of how a dataset can be used: copies between its sides, people who cannot teach, times that are there."""
+"""Checks of a dataset's use: duplicates across splits, people without a positive pair, missing times."""
 
 import math
 from collections import Counter

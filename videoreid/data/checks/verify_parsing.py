@@ -1,4 +1,4 @@
-"""Is a parsing dataset whole? Counts, files, and pairs that fit together."""
+"""Checks of a parsing dataset: counts, files, and the sizes of image and label pairs."""
 
 from collections.abc import Callable
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What is known of a published dataset: whose it is, how much there is, how it lies on disk, who may use it."""
+"""Facts on a published dataset: source, published counts, layout on disk, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Numeric variables of MATLAB files of version 5 to 7, read by a parser that believes nothing.
+"""Numeric variables of MATLAB files of version 5 to 7, read by a parser that checks every size.
 
 SciPy's reader stops the whole process on some damaged files. Of the format only what tables need is read: real
 full matrices of numbers, compressed or not. Sizes are compared with the bytes that are there before memory is taken.

@@ -1,4 +1,4 @@
-"""Numeric variables of MATLAB 7.3 files, which are HDF5, read in a process that may be lost.
+"""Numeric variables of MATLAB 7.3 files, which are HDF5, read in a child process, because damaged files can crash HDF5.
 
 HDF5 can loop for ever, or stop its process, on a damaged file that is not ours and has no checksum.
 """

@@ -1,4 +1,4 @@
-"""The numbers of people and cameras whom a user's folders name."""
+"""Person and camera numbers from the folder names of a user's own data."""
 
 import re
 from collections import defaultdict

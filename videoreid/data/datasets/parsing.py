@@ -1,4 +1,4 @@
-"""Parsing datasets: pairs of an image and a picture of labels; not people to find again, so not `Splits`."""
+"""Parsing datasets: pairs of an image and a label map."""
 
 import inspect
 import io

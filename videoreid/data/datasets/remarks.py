@@ -1,4 +1,4 @@
-"""What a loader noticed and did not refuse: said once, counted, and kept for a report."""
+"""Remarks of a dataset loader: logged once, counted, and kept for a report."""
 
 import functools
 import os

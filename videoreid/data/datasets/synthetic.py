@@ -1,4 +1,4 @@
-"""The embedded world: a small town of drawn people in which re-identification is a real problem.
+"""The embedded synthetic dataset: drawn people walking past the cameras of a small town.
 
 No download and no rights of anyone: a seed makes the people, the cameras, their network and every frame.
 """

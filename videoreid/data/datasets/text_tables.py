@@ -1,4 +1,4 @@
-"""Tables with a header, whatever program wrote them."""
+"""Text tables with a header line."""
 
 import csv
 import io

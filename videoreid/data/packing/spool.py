@@ -1,4 +1,4 @@
-"""The half-written state of a store: a file of bytes, and a journal of what in it is whole.
+"""The unfinished state of a store: a file of frames and a journal of the complete ones.
 
 A process may be killed at any byte. The journal gets a line only when the block it names is on the disk, so what
 the journal says is always true of a sound disk; whatever the spool holds beyond it is cut off when the work goes on.

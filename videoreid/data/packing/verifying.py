@@ -1,4 +1,4 @@
-"""Is a packed store what was written?"""
+"""Check a packed store against its checksums and its dataset."""
 
 import hashlib
 import os

@@ -1,6 +1,8 @@
 """Rules for evaluation: one fixed clip, or several that go through a tracklet.
 
 The embeddings of several clips of a tracklet are averaged (`videoreid.engine.extract_features`).
+
+Every rule returns ``(num_clips, T)`` int64 indices into ``0 .. length - 1``.
 """
 
 from collections.abc import Iterable

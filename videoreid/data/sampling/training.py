@@ -2,6 +2,8 @@
 
 Names are those of the publications. Where a published rule can never reach the last frame, the plain name is the
 corrected rule and ``..._published`` the faithful one.
+
+Every rule returns ``(1, T)`` int64 indices into ``0 .. length - 1``.
 """
 
 import numpy as np

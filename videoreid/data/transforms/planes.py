@@ -1,4 +1,4 @@
-"""Interleaved pixels, as decoders give them, to colour planes, as networks take them."""
+"""Interleaved pixels to colour planes."""
 
 from collections.abc import Sequence
 

@@ -36,7 +36,7 @@ class TopRows:
         Args:
             rows: queries of the block.
             span: gallery rows of the block.
-            block: ``(rows, span)`` positions; infinite where nobody may look.
+            block: ``(rows, span)`` positions; infinite for excluded pairs.
         """
         if self.top_k == 0:
             return

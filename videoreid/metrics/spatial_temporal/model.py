@@ -1,4 +1,4 @@
-"""The spatial-temporal metric: how likely is it to come from that camera to this one in this time?
+"""The spatial-temporal metric: the probability of a transition time between two cameras.
 
 Reference: Wang, Lai, Huang, Xie, "Spatial-temporal person re-identification" (st-ReID), AAAI 2019.
 """

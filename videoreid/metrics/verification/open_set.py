@@ -35,13 +35,13 @@ def detection_identification_rate(
     """Return DIR at FAR: how many known queries are found while few unknown ones raise an alarm.
 
     An unknown query raises a false alarm if its nearest gallery row is within the threshold. A known query is
-    found if a true match stands within ``rank`` and within the threshold. Unknown are the queries that the
+    found if a true match is within ``rank`` and within the threshold. Unknown are the queries that the
     protocol leaves without a match.
 
     Args:
         ranking: made with ``top_k`` of at least ``rank`` and a protocol that skips unmatched queries.
         far: share of the unknown queries that may raise an alarm, 0..1.
-        rank: how far down the list a match may stand.
+        rank: the last rank that counts as found.
         threshold: use this one, fitted elsewhere, instead of fitting it to ``far`` here.
 
     Raises:

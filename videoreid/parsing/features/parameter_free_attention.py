@@ -1,4 +1,4 @@
-"""Spatial attention without a parameter: a position counts as much as its channels are active."""
+"""Parameter-free spatial attention: positions weighted by the activity of their channels."""
 
 from typing import Literal
 

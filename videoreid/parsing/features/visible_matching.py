@@ -1,4 +1,4 @@
-"""Compare what both tracklets show: a distance over parts, weighted by how much both have seen of each."""
+"""Distances over body parts, weighted by the parts' visibility in both tracklets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

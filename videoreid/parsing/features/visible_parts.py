@@ -1,4 +1,4 @@
-"""Embeddings that know which parts of a person were seen."""
+"""Embeddings of body parts together with their visibility."""
 
 import torch
 from torch import Tensor, nn

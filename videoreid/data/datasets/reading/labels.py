@@ -1,4 +1,4 @@
-"""Person and camera numbers: from what a dataset writes to what a network and a metric count with."""
+"""Person and camera numbers: from a dataset's own to labels and camera indices."""
 
 from collections.abc import Iterable
 from dataclasses import replace
