@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from trackers.eval import box_iou, compute_clear_metrics, compute_hota_metrics, compute_identity_metrics
 
+from videoreid.engine import FeatureExtractor
 from videoreid.footage import DetectedFrame, Tracks, cut_switches, detect, embed_boxes, read_tracks, track
-from videoreid.utils import FeatureExtractor
 
 SCORES = (0.1, 0.2, 0.3, 0.4)
 SHORTEST = 5  # boxes of a track

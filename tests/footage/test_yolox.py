@@ -25,13 +25,17 @@ def encode(boxes: list[tuple[float, float, float, float, float, int]], side: int
 
 
 def network(
-    monkeypatch: pytest.MonkeyPatch, output: np.ndarray, seen: list[np.ndarray], **options: float
+    monkeypatch: pytest.MonkeyPatch,
+    output: np.ndarray,
+    seen: list[np.ndarray],
+    square: bool = True,
+    **options: float,
 ) -> Yolox:
     def run(blob: np.ndarray) -> np.ndarray:
         seen.append(blob)
         return output
 
-    monkeypatch.setattr(yolox, "_open", lambda path, backend: (run, 416))
+    monkeypatch.setattr(yolox, "_open", lambda path, backend: (run, 416, square))
     monkeypatch.setattr(yolox, "_path_of", Path)
     return Yolox("x.onnx", **options)
 
@@ -59,6 +63,28 @@ def test_boxes_come_back_in_pixels_of_the_picture(monkeypatch: pytest.MonkeyPatc
     assert (seen[0][0, :, 270:] == 114).all()  # grey below the picture, which lies at the top left
     blue = seen[0][0, 0, :270].mean()
     assert abs(blue - picture[..., 2].mean()) < 2  # BGR, 0 to 255
+
+
+def test_a_network_that_takes_any_size_gets_no_more_padding_than_its_strides_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[np.ndarray] = []
+    output = encode([(100.0, 80.0, 30.0, 60.0, 0.7, 0)])
+    rows = [  # of 288 rows and 416 columns: the first 36, 18 and 9 rows of cells of each stride
+        *range(36 * 52),
+        *range(52 * 52, 52 * 52 + 18 * 26),
+        *range(52 * 52 + 26 * 26, 52 * 52 + 26 * 26 + 9 * 13),
+    ]
+    find = network(monkeypatch, output[:, rows], seen, square=False)
+    boxes, scores = find(np.full((540, 832, 3), 7, np.uint8))
+    assert seen[0].shape == (1, 3, 288, 416)
+    assert (seen[0][0, :, 270:] == 114).all() and (seen[0][0, :, :270] == 7).all()
+    assert scores == pytest.approx([0.7])
+    assert boxes == pytest.approx(np.array([[170.0, 100.0, 230.0, 220.0]]), abs=1e-3)
+    tall = network(monkeypatch, output[:, [0] * 3549], seen, square=True)
+    tall(np.full((832, 400, 3), 7, np.uint8))
+    assert seen[1].shape == (1, 3, 416, 416)
+    assert (seen[1][0, :, :, 200:] == 114).all() and (seen[1][0, :, :, :200] == 7).all()
 
 
 def test_boxes_are_clipped_to_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +138,7 @@ def test_both_backends_find_the_same() -> None:
     from videoreid.data import iterate_frames
 
     image = next(iterate_frames(WEIGHTS.parents[1] / "pets_s2l1" / "video.avi")).image
+    image = image[:, -360:]  # a square, which both see without padding
     first, second = (Yolox(WEIGHTS, backend=name)(image) for name in ("opencv", "onnxruntime"))
     assert len(first[0]) > 2
     assert first[0] == pytest.approx(second[0], abs=0.1)

@@ -3,30 +3,24 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._demo_network import MODEL, build_network, repeatable, score_network, train_network
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
-    from videoreid.data import ClipTransform
-    from videoreid.models import ReIDModel
     from videoreid.types import Ranking, Splits
 
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "draw a small world, train on it, and show what was learnt (no download, a few minutes on a CPU)"
 
-MODEL = "osnet_x0_25"
-SIZE = (128, 64)
 IDENTITIES, FAST_IDENTITIES = 250, 40
 STEPS, FAST_STEPS = 450, 30
-BATCH_SIZE, INSTANCES = 32, 2
-LEARNING_RATE = 3e-3
-FRAMES = 4
-_OUTPUTS = ("table.txt", "ranking.png", "ranking.html", "metrics.json")
+_NETWORK = "model.safetensors"
+_OUTPUTS = ("table.txt", "ranking.png", "ranking.html", _NETWORK, "metrics.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,14 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast", action="store_true", help="a tiny world and few steps: seconds, poor scores"
     )
+    parser.add_argument(
+        "--footage",
+        action="store_true",
+        help="the second demo: film the world, follow its people, find three of them over the cameras",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the world, train, score before and after, draw; return 0."""
     from videoreid.data.datasets import build_dataset
+    from videoreid.models import save_pretrained
     from videoreid.utils import setup_logging
     from videoreid.utils.staging import staged_outputs
 
+    if args.footage:
+        from videoreid.cli._demo_footage import film_and_find
+
+        return film_and_find(args)
     log = setup_logging()
     began = time.perf_counter()
     identities = _first_given(args.identities, FAST_IDENTITIES if args.fast else IDENTITIES)
@@ -62,45 +66,24 @@ def run(args: argparse.Namespace) -> int:
     splits = build_dataset("synthetic", args.root, identities=identities, seed=args.seed)
     log.info("scoring colour histograms and the untrained %s", MODEL)
     rankings = {"colour histogram": _score_histogram(splits)}
-    with _repeatable(args.seed):
-        model = _build(splits)
-        rankings["untrained"] = _score(model, splits, args.workers)
+    with repeatable(args.seed):
+        model = build_network(splits)
+        rankings["untrained"] = score_network(model, splits, args.workers)
         log.info("training %s for %d steps on %d people", MODEL, steps, splits.num_train_pids)
-        _train(model, splits, steps, args)
-        rankings["trained"] = _score(model, splits, args.workers)
+        train_network(model, splits, steps, args)
+        rankings["trained"] = score_network(model, splits, args.workers)
     table = _table(rankings)
     with staged_outputs(args.output, _OUTPUTS) as place:
         _write(rankings, splits, table, place)
+        save_pretrained(model, place / _NETWORK)
     print(table)
-    print(f"wrote table.txt, metrics.json, ranking.png and ranking.html to {args.output}")
+    print(f"wrote table.txt, metrics.json, ranking.png, ranking.html and {_NETWORK} to {args.output}")
     log.info("took %.1f minutes", (time.perf_counter() - began) / 60)
     return 0
 
 
 def _first_given(value: int | None, default: int) -> int:
     return default if value is None else value
-
-
-@contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Seed everything and ask for deterministic algorithms; put the switch back afterwards."""
-    import torch
-
-    from videoreid.utils import seed_everything
-
-    before = torch.are_deterministic_algorithms_enabled()
-    seed_everything(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003 - torch takes no keyword
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
-def _build(splits: "Splits") -> "ReIDModel":
-    from videoreid.models import build_model
-
-    return build_model(MODEL, num_classes=splits.num_train_pids)
 
 
 def _score_histogram(splits: "Splits") -> "Ranking":
@@ -112,57 +95,6 @@ def _score_histogram(splits: "Splits") -> "Ranking":
     return evaluate_features(
         query, gallery, protocol=splits.protocol, distance="euclidean", dataset=splits.name, details=details
     )
-
-
-def _score(model: "ReIDModel", splits: "Splits", workers: int) -> "Ranking":
-    from videoreid.data import build_transform, eval_loader
-    from videoreid.engine import evaluate
-
-    loaders = [
-        eval_loader(
-            part,
-            batch_size=32,
-            num_frames=FRAMES,
-            transform=build_transform("basic", SIZE, train=False),
-            workers=workers,
-        )
-        for part in (splits.query, splits.gallery)
-    ]
-    return evaluate(model, loaders[0], loaders[1], protocol=splits.protocol, dataset=splits.name)
-
-
-def _train(model: "ReIDModel", splits: "Splits", steps: int, args: argparse.Namespace) -> None:
-    """Train with cross-entropy alone: from scratch, a triplet loss tends to collapse in the first steps."""
-    from videoreid.data import train_loader
-    from videoreid.engine import Engine, TrainSettings
-    from videoreid.losses import SoftmaxCriterion
-    from videoreid.optim import build_lr_scheduler, build_optimizer
-
-    loader = train_loader(
-        splits.train,
-        batch_size=min(BATCH_SIZE, INSTANCES * splits.num_train_pids),
-        num_frames=1,
-        instances=INSTANCES,
-        sampling="random",
-        transform=_augmentation(),
-        workers=args.workers,
-        seed=args.seed,
-    )
-    optimizer = build_optimizer(model, "adamw", LEARNING_RATE, weight_decay=5e-4)
-    schedule = build_lr_scheduler(
-        optimizer, "cosine", max_epoch=steps, warmup="linear", warmup_epochs=max(1, steps // 8)
-    )
-    engine = Engine(
-        model, SoftmaxCriterion(), optimizer, schedule, settings=TrainSettings(schedule="step", clip_norm=5.0)
-    )
-    engine.fit(loader, epochs=-(-steps // len(loader)), max_steps=steps)
-
-
-def _augmentation() -> "ClipTransform":
-    from videoreid.data import ClipTransform
-    from videoreid.data.transforms import HorizontalFlip, PadCrop, Resize
-
-    return ClipTransform([Resize(SIZE), HorizontalFlip(), PadCrop(6)])
 
 
 def _table(rankings: "Mapping[str, Ranking]") -> str:

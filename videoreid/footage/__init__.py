@@ -10,6 +10,7 @@ from videoreid.footage.switches import Encoder, cut_switches, embed_boxes
 from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps
 from videoreid.footage.track_files import Tracks, read_tracks
 from videoreid.footage.track_formats import read_label_tracks, read_mot_ground_truth
+from videoreid.footage.track_matching import box_overlaps, match_tracks
 from videoreid.footage.track_sources import tracks_from_arrays, tracks_from_detections
 from videoreid.footage.tracking import OnlineTracker, track, write_tracks
 from videoreid.footage.yolox import Yolox
@@ -26,6 +27,7 @@ __all__ = [
     "Tracks",
     "Yolox",
     "appearance_jumps",
+    "box_overlaps",
     "crop_tracklets",
     "cut_at_gaps",
     "cut_switches",
@@ -34,6 +36,7 @@ __all__ = [
     "embed_boxes",
     "import_footage",
     "iterate_crops",
+    "match_tracks",
     "read_detections",
     "read_identities",
     "read_label_tracks",

@@ -11,6 +11,7 @@ from videoreid.data.video import iterate_frames
 from videoreid.errors import ConfigError
 from videoreid.footage.detection_files import DetectionFile, is_detection_file, read_detections
 from videoreid.footage.yolox import PUBLISHED, Yolox
+from videoreid.utils.read_ahead import read_ahead
 
 __all__ = ["DetectedFrame", "Detector", "as_detector", "detect"]
 
@@ -55,7 +56,7 @@ def detect(
     min_height: float = 0.0,
     every: int = 1,
 ) -> Iterator[DetectedFrame]:
-    """Find the persons in a recording, frame by frame, with one frame in memory.
+    """Find the persons in a recording, frame by frame, with a few frames in memory.
 
     Args:
         video: a file that OpenCV decodes, a folder of images, or a pattern such as ``img/%06d.jpg``.
@@ -79,12 +80,12 @@ def detect(
             f"{min_score} and {min_height}"
         )
     find = as_detector(detector, min_score=min_score)
-    for frame in iterate_frames(video):
-        if frame.number % every == 0:
-            boxes, scores = find(frame.number, frame.image)
-            kept = (scores >= min_score) & (boxes[:, 3] - boxes[:, 1] >= max(min_height, 1e-6))
-            kept &= boxes[:, 2] > boxes[:, 0]
-            yield DetectedFrame(*frame, boxes[kept], scores[kept])
+    wanted = (frame for frame in iterate_frames(video) if frame.number % every == 0)
+    for frame in read_ahead(wanted):  # the next frames are decoded while the detector looks at this one
+        boxes, scores = find(frame.number, frame.image)
+        kept = (scores >= min_score) & (boxes[:, 3] - boxes[:, 1] >= max(min_height, 1e-6))
+        kept &= boxes[:, 2] > boxes[:, 0]
+        yield DetectedFrame(*frame, boxes[kept], scores[kept])
 
 
 def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.ndarray], Found]:

@@ -13,6 +13,7 @@ from videoreid.errors import ConfigError
 __all__ = ["Source", "parse_source", "read_identities", "read_sources"]
 
 _MOST_NAMED = 10
+_REMARKS = ("camera", "first_frame", "last_frame", "start", "end")  # for people, not for us
 
 
 class Source(NamedTuple):
@@ -102,7 +103,7 @@ def read_identities(
     """
     people: list[dict[int, int]] = [{} for _ in videos]
     unmatched: list[str] = []
-    for row in read_rows(path, ("video", "track", "person"), ConfigError):
+    for row in read_rows(path, ("video", "track", "person"), ConfigError, optional=_REMARKS):
         track, person = _track_and_person(row)
         name = row.fields["video"]
         places = _find(name, Path(path).parent, videos, row.where)

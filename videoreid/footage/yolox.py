@@ -1,5 +1,7 @@
 """YOLOX, read from its published ONNX files: a picture in, the persons in it out."""
 
+import functools
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +26,7 @@ _PERSON = 0
 _SIDES = {3549: 416, 8400: 640}  # cells of the three strides: side of the input
 _LARGEST = 20.0  # exp of a width beyond is no box, and would overflow
 
-Backend = Literal["opencv", "onnxruntime"]
+Backend = Literal["auto", "opencv", "onnxruntime"]
 
 
 class Yolox:
@@ -39,7 +41,8 @@ class Yolox:
         min_score: lowest score, objectness times class, of a box that is kept.
         overlap: of two boxes with a larger intersection over union the lower one is dropped.
         backend: "opencv" needs nothing more and runs on the CPU; "onnxruntime" (extra ``export``) takes a CUDA device
-            where there is one.
+            where there is one, and half the time on the CPU; "auto" takes it where it is installed. Their boxes differ
+            in the last digits, and where OpenCV leaves out the padding below or beside the picture.
 
     Raises:
         WeightsError: the file is missing, cannot be fetched, or is no such network.
@@ -54,7 +57,7 @@ class Yolox:
         *,
         min_score: float = 0.1,
         overlap: float = 0.45,
-        backend: Backend = "opencv",
+        backend: Backend = "auto",
     ) -> None:
         if not 0.0 < min_score <= 1.0 or not 0.0 < overlap <= 1.0:
             raise ConfigError(
@@ -62,14 +65,13 @@ class Yolox:
             )
         self.path = _path_of(source)
         self.min_score, self.overlap = min_score, overlap
-        self._run, self.side = _open(self.path, backend)
-        self._cells, self._strides = _grid(self.side)
+        self._run, self.side, self._square = _open(self.path, backend)
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return boxes ``(N, 4)`` and scores ``(N,)`` of the persons in a picture."""
         blob, scale = self._letterbox(image)
         output = self._run(blob).reshape(-1, 85)
-        return self._persons(output, scale, image.shape[1], image.shape[0])
+        return self._persons(output, _grid(*blob.shape[2:]), scale, image.shape[1::-1])
 
     def _letterbox(self, image: np.ndarray) -> tuple[np.ndarray, float]:
         import cv2
@@ -77,23 +79,27 @@ class Yolox:
         height, width = image.shape[:2]
         scale = min(self.side / height, self.side / width)
         size = max(int(width * scale), 1), max(int(height * scale), 1)
-        canvas = np.full((self.side, self.side, 3), _GREY, dtype=np.uint8)
-        canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-        return cv2.dnn.blobFromImage(canvas, swapRB=True), scale  # the network takes BGR, 0 to 255
+        picture = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        full = [self.side if self._square else -(-side // _STRIDES[-1]) * _STRIDES[-1] for side in size]
+        right, bottom = full[0] - size[0], full[1] - size[1]
+        if right or bottom:
+            grey = (_GREY, _GREY, _GREY)
+            picture = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=grey)
+        return cv2.dnn.blobFromImage(picture, swapRB=True), scale  # the network takes BGR, 0 to 255
 
     def _persons(
-        self, output: np.ndarray, scale: float, width: int, height: int
+        self, output: np.ndarray, grid: tuple[np.ndarray, np.ndarray], scale: float, size: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
         import cv2
 
         classes = output[:, 5:]
         scores = output[:, 4] * classes[:, _PERSON]
         kept = np.flatnonzero((scores >= self.min_score) & (classes.argmax(axis=1) == _PERSON))
-        strides = self._strides[kept, None]
-        centres = (output[kept, :2] + self._cells[kept]) * strides / scale
+        strides = grid[1][kept, None]
+        centres = (output[kept, :2] + grid[0][kept]) * strides / scale
         sizes = np.exp(np.minimum(output[kept, 2:4], _LARGEST)) * strides / scale
         boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1).astype(np.float64)
-        boxes = np.clip(boxes, 0.0, [width, height, width, height])
+        boxes = np.clip(boxes, 0.0, [*size, *size])
         sides = boxes[:, 2:] - boxes[:, :2]
         whole = np.isfinite(boxes).all(axis=1) & (sides > 0).all(axis=1)
         boxes, scores = boxes[whole], scores[kept][whole].astype(np.float64)
@@ -115,21 +121,29 @@ def _path_of(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _open(path: Path, backend: Backend) -> tuple[Any, int]:
-    """Return a function from the input ``(1, 3, S, S)`` to the output, and S."""
-    if backend not in ("opencv", "onnxruntime"):
-        raise ConfigError(f"backend must be 'opencv' or 'onnxruntime', not {backend!r}")
+def _open(path: Path, backend: Backend) -> tuple[Any, int, bool]:
+    """Return a function from the input ``(1, 3, S, S)`` to the output, S, and whether it takes nothing but squares."""
+    if backend not in ("auto", "opencv", "onnxruntime"):
+        raise ConfigError(f"backend must be 'auto', 'opencv' or 'onnxruntime', not {backend!r}")
+    if backend == "auto":
+        backend = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "opencv"
     run = _opencv(path) if backend == "opencv" else _onnxruntime(path)
     for side in sorted(set(_SIDES.values())):
-        try:
-            output = np.asarray(run(np.zeros((1, 3, side, side), np.float32)))
-        except Exception:  # the network takes another size, of whose errors there is no common base
-            continue
-        if output.ndim == 3 and output.shape[2] == 85 and _SIDES.get(output.shape[1]) == side:
-            return run, side
+        if _rows(run, side, side) == next(rows for rows, known in _SIDES.items() if known == side):
+            low = side // 64 * 32
+            return run, side, _rows(run, low, side) != len(_grid(low, side)[1])
     raise WeightsError(
         f"{path} is no YOLOX network for 80 classes with an input of {' or '.join(map(str, _SIDES.values()))} pixels"
     )
+
+
+def _rows(run: Any, height: int, width: int) -> int:
+    """Return how many rows of 85 numbers a network gives for a size of the input; 0 where it does not take it."""
+    try:
+        output = np.asarray(run(np.zeros((1, 3, height, width), np.float32)))
+    except Exception:  # the network takes another size, of whose errors there is no common base
+        return 0
+    return output.shape[1] if output.ndim == 3 and output.shape[2] == 85 else 0
 
 
 def _opencv(path: Path) -> Any:
@@ -155,19 +169,21 @@ def _onnxruntime(path: Path) -> Any:
     available = onnxruntime.get_available_providers()
     wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=wanted)
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads have work to do
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # its exceptions have no common base
         raise WeightsError(f"{path} is no ONNX file that ONNX Runtime reads: {error}") from error
     name = session.get_inputs()[0].name
     return lambda blob: session.run(None, {name: blob})[0]
 
 
-def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cell ``(N, 2)`` as x, y and the stride ``(N,)`` of every row of the output."""
+@functools.lru_cache(maxsize=16)
+def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cell ``(N, 2)`` as x, y and the stride ``(N,)`` of every row of the output of an input."""
     cells, strides = [], []
     for stride in _STRIDES:
-        count = side // stride
-        y, x = np.mgrid[:count, :count]
+        y, x = np.mgrid[: height // stride, : width // stride]
         cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
-        strides.append(np.full(count * count, stride))
+        strides.append(np.full(x.size, stride))
     return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,18 @@ from videoreid.utils import cache_home
 if TYPE_CHECKING:
     from videoreid.synthetic_world.population import Population, WorldOptions
 
-__all__ = ["SYNTHETIC", "synthetic", "write_layout", "write_lip", "write_market1501", "write_mars"]
+__all__ = [
+    "SYNTHETIC",
+    "synthetic",
+    "write_footage",
+    "write_layout",
+    "write_lip",
+    "write_market1501",
+    "write_mars",
+]
 
 _VERSION = 1  # of the drawing; a world of another version is drawn again
+_FOOTAGE_VERSION = 1  # of what is filmed
 _CARD = "info/world.json"
 
 SYNTHETIC = DatasetInfo(
@@ -131,6 +140,50 @@ def write_lip(
     return write_layout(
         root, partial(lay_out_lip, images=images), identities=identities, seed=seed, **options
     )
+
+
+def write_footage(
+    root: str | Path, *, cameras: int = 3, minutes: float = 1, people: int = 20, seed: int = 0, **options: Any
+) -> Path:
+    """Film a world: whole frames of several cameras, between which people walk, and hide one another.
+
+    For each camera there is a video (``camera1.mp4``), the boxes of everybody in it as ground truth of MOT17
+    (``camera1.gt.txt``: ids number the tracks of that camera, a person who comes back has a new one; the last column is
+    the visible share), and boxes as a fair detector would give them (``camera1.det.txt``: they tremble, the hidden are
+    missed). ``identities.csv`` says which person each track is. The recordings begin at the same moment. All is
+    made in a temporary folder and renamed: whole or absent.
+
+    Args:
+        root: folder to make; it must not exist, or be empty.
+        cameras: 1 to 99.
+        minutes: length of each recording.
+        people: who walk about.
+        seed: names the world.
+        **options: ``frame_rate`` (25 a second), ``height`` of a frame (360 pixels; the width is 16 ninths of it) and
+            ``difficulty`` (1.0, a factor on how much cameras disagree).
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: an option that does not exist or is out of range.
+        DatasetError: the folder is not empty, or the videos cannot be written.
+    """
+    from videoreid.synthetic_world.footage_layout import lay_out_footage
+    from videoreid.synthetic_world.walks import FilmOptions, make_film_world
+
+    known = FilmOptions.__dataclass_fields__
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ConfigError(f"footage has no option {unknown[0]!r}; its options are {', '.join(known)}")
+    chosen = FilmOptions(cameras=cameras, minutes=minutes, people=people, seed=seed, **options)
+
+    def write(folder: Path) -> None:
+        lay_out_footage(make_film_world(chosen), folder)
+        card = {"version": _FOOTAGE_VERSION, **asdict(chosen)}
+        (folder / "world.json").write_text(json.dumps(card, indent=1) + "\n")
+
+    return _make(Path(root), write)
 
 
 def write_layout(

@@ -1,0 +1,72 @@
+"""An iterator that works while its user works."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["read_ahead"]
+
+Item = TypeVar("Item")
+_WAIT = 0.1  # seconds after which a thread that waits for room looks whether anybody still wants its items
+
+
+class _End(Generic[Item]):
+    """The last thing in the queue: how the iterator ended."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """Yield the items of an iterable that a thread of its own draws, so that reading and using overlap.
+
+    Order, errors and the end are those of the iterable. Whoever stops early lets the thread end: it draws no further
+    item, and closes a generator where it runs.
+
+    Args:
+        items: drawn from in the other thread only.
+        depth: items that may wait, 1 or more, beside the one in use and the one that is being drawn.
+
+    Example:
+        >>> list(read_ahead(iter("abc")))
+        ['a', 'b', 'c']
+    """
+    waiting: queue.Queue[Item | _End[Item]] = queue.Queue(maxsize=max(depth, 1))
+    stopped = threading.Event()
+    thread = threading.Thread(target=_draw, args=(items, waiting, stopped), name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _draw(items: Iterable[Item], waiting: "queue.Queue[Item | _End[Item]]", stopped: threading.Event) -> None:
+    error: BaseException | None = None
+    iterator = iter(items)
+    try:
+        for item in iterator:
+            if not _put(waiting, item, stopped):
+                break
+        if hasattr(iterator, "close"):
+            iterator.close()
+    except BaseException as reason:  # whatever it is, it is raised where the items are used
+        error = reason
+    _put(waiting, _End(error), stopped)
+
+
+def _put(
+    waiting: "queue.Queue[Item | _End[Item]]", item: "Item | _End[Item]", stopped: threading.Event
+) -> bool:
+    while not stopped.is_set():
+        try:
+            waiting.put(item, timeout=_WAIT)
+        except queue.Full:
+            continue
+        return True
+    return False
