@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
     )
     parser.add_argument("--flip", action="store_true", help="add the embedding of the mirrored frames")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     parser.add_argument("--frame-budget", type=int, default=128, help="frames of a batch (default 128)")
     parser.add_argument("--threads", type=int, default=2, help="that decode (default 2)")
     parser.add_argument("--device", help="cpu, cuda, mps (default: cpu)")
