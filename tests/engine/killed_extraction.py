@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from videoreid.engine import ExtractionSettings, extract_tracklets, extraction
+from videoreid.engine import ExtractionSettings, extract_tracklets, extraction_run
 from videoreid.types import Tracklet
 
 
@@ -42,6 +42,6 @@ def tracklets(folder: Path) -> list[Tracklet]:
 
 
 if __name__ == "__main__":
-    extraction._KEEP_SECONDS = 0.0
+    extraction_run._KEEP_SECONDS = 0.0
     settings = ExtractionSettings(frame_budget=4)
     extract_tracklets(Dying(int(sys.argv[3])), tracklets(Path(sys.argv[1])), sys.argv[2], settings=settings)

@@ -16,6 +16,7 @@ from videoreid import __version__
 from videoreid.cli import main
 from videoreid.data import eval_loader
 from videoreid.engine import ExtractionSettings, extract_features, extract_tracklets, extraction
+from videoreid.engine.part_files import Part, PartFiles
 from videoreid.engine.tracklet_batches import read_batches
 from videoreid.errors import ConfigError, FrameError, ProtocolError
 from videoreid.metrics import evaluate_features
@@ -104,8 +105,8 @@ def test_a_killed_extraction_goes_on(folder, tmp_path, monkeypatch, batches):
     assert not output.exists()
     before = Dying.runs
     made = extract_tracklets(Dying(10**9), tracklets(folder), output, settings=SMALL_BATCHES)
-    # the first tracklet is complete after one batch, the first three, 10 frames, after eight
-    assert Dying.runs - before == {2: 15, 9: 13}[batches], "what was finished is not run again"
+    # 15 batches of four frames in all; the batch that kills is not finished
+    assert Dying.runs - before == {2: 14, 9: 7}[batches], "what was finished is not run again"
     torch.testing.assert_close(made.gallery.embeddings, expected_means(folder), rtol=1e-5, atol=1e-5)
     assert output.is_file()
     assert not (tmp_path / "f.h5.partial").exists()
@@ -136,7 +137,7 @@ def test_an_error_keeps_what_was_finished_and_the_rest_is_not_mixed(folder, tmp_
     with pytest.raises(FrameError, match=r"none\.png"):
         extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
     assert not output.exists()
-    assert list((tmp_path / "f.h5.partial").glob("rows-*.npy"))
+    assert list((tmp_path / "f.h5.partial").glob("clips-*.npz"))
     with pytest.raises(ConfigError, match="beginning of another extraction, with other tracklets_sha256"):
         extract_tracklets(Dying(10**9), given, output, settings=SMALL_BATCHES)
     Image.fromarray(np.zeros((16, 8, 3), np.uint8)).save(tmp_path / "none.png")
@@ -197,3 +198,95 @@ def test_the_command_writes_a_file_that_eval_scores(tmp_path, capsys):
     assert main(command) == 0  # complete already
     assert main(["eval", str(output)]) == 0
     assert "osnet_x0_25" in capsys.readouterr().out
+
+
+def test_a_store_a_folder_and_a_video_are_sources(tmp_path):
+    from videoreid.data import pack_splits
+    from videoreid.engine import VideoTracks
+    from videoreid.footage.track_files import Tracks
+
+    rng = np.random.default_rng(2)
+    for person in (3, 8):
+        place = tmp_path / "people" / f"{person:04d}" / "c0" / "walk"
+        place.mkdir(parents=True)
+        for frame in range(3):
+            picture = np.full((16, 8, 3), rng.integers(0, 256, 3), np.uint8)
+            Image.fromarray(picture).save(place / f"{frame}.png")
+    model = Dying(10**9)
+    made = extract_tracklets(model, tmp_path / "people", tmp_path / "a.h5")
+    assert (made.gallery.pids.tolist(), len(made.query), made.dataset) == ([3, 8], 0, "people")
+    frames = {
+        pid: [str(tmp_path / "people" / f"{pid:04d}" / "c0" / "walk" / f"{frame}.png") for frame in range(3)]
+        for pid in (3, 8)
+    }
+    splits = Splits("two", query=(Tracklet(frames[3], 3, 0),), gallery=(Tracklet(frames[8], 8, 0),))
+    pack_splits(splits, tmp_path / "packed.h5")
+    packed = extract_tracklets(model, str(tmp_path / "packed.h5"), tmp_path / "b.h5")
+    assert (packed.query.pids.tolist(), packed.gallery.pids.tolist()) == ([3], [8])
+    both = torch.cat([packed.query.embeddings, packed.gallery.embeddings])
+    torch.testing.assert_close(both, made.gallery.embeddings)
+
+    import cv2
+
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter_fourcc(*"FFV1"), 25, (64, 48))
+    if not writer.isOpened():
+        pytest.skip("OpenCV cannot write FFV1 here")
+    for level in (40, 80, 120):
+        picture = np.full((48, 64, 3), level, np.uint8)
+        picture[:, 32:] = 255 - level
+        writer.write(picture)
+    writer.release()
+    boxes = np.array([[2, 2, 16, 32], [40, 2, 16, 32]] * 3, np.float64)
+    tracks = Tracks(np.array([0, 0, 1, 1, 2, 2]), np.array([1, 2] * 3), boxes)
+    seen = extract_tracklets(model, VideoTracks(tmp_path / "v.avi", tracks, camid=4), tmp_path / "c.h5")
+    assert seen.gallery.pids.tolist() == [1, 2]
+    assert seen.gallery.camids.tolist() == [4, 4]
+    assert seen.gallery.times.tolist() == [0.0, 0.0]
+    grey = (np.array([80.0, 175.0]) / 255 - 0.5) / 0.25  # the means of three frames
+    np.testing.assert_allclose(seen.gallery.embeddings[:, 0].numpy(), grey, atol=0.02)
+    assert not (tmp_path / "c.h5.crops").exists()
+    with pytest.raises(ConfigError, match="neither a packed store"):
+        extract_tracklets(model, tmp_path / "none", tmp_path / "d.h5")
+
+
+def test_the_choice_of_arithmetic_is_stored_and_kept(folder, tmp_path, monkeypatch):
+    """An extraction that goes on takes what it began with and never times again."""
+    asked = []
+
+    def choose(make_copy, frames, camids):
+        asked.append(tuple(frames.shape[:2]))
+        return extraction.Arithmetic("bfloat16", channels_last=True, reason="the test says so")
+
+    monkeypatch.setattr(extraction, "choose_arithmetic", choose)
+    monkeypatch.setattr(extraction, "_WORTH_TIMING", 50)
+    given, output = tracklets(folder), tmp_path / "f.h5"
+    missing = [*given[:4], Tracklet([str(tmp_path / "none.png")], 9, 0), *given[4:]]
+    with pytest.raises(FrameError):
+        extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
+    assert asked == []  # the sample has the missing frame as well
+    Image.fromarray(np.zeros((16, 8, 3), np.uint8)).save(tmp_path / "none.png")
+    made = extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
+    assert asked == [(8, 1)]
+    assert (made.details["precision"], made.details["layout"]) == ("bfloat16", "channels last")
+    extract_tracklets(Dying(10**9), missing, output, settings=SMALL_BATCHES)
+    assert asked == [(8, 1)], "a complete file says how it was made"
+    with pytest.raises(ConfigError, match="with other layout, precision"):
+        extract_tracklets(Dying(10**9), missing, output, settings=replace(SMALL_BATCHES, precision="float32"))
+    monkeypatch.setattr(extraction, "_WORTH_TIMING", 10**9)
+    short = extract_tracklets(Dying(10**9), missing, tmp_path / "g.h5", settings=SMALL_BATCHES)
+    assert (asked, short.details["precision"]) == ([(8, 1)], "float32")
+
+
+def test_parts_say_how_they_began(folder, tmp_path, monkeypatch):
+    parts = PartFiles(tmp_path / "f.h5")
+    run = {"precision": "bfloat16", "layout": "channels last"}
+    parts.open(run)
+    assert parts.record() == run
+    arithmetic = extraction._arithmetic(Dying(1), tracklets(folder), None, ExtractionSettings(), run)
+    assert (arithmetic.precision, arithmetic.channels_last) == ("bfloat16", True)
+    sums = np.ones((2, 3))
+    parts.write(Part(0, 4, np.array([0, 1]), sums))
+    parts.write(Part(6, 9, np.array([1, 2]), sums))
+    parts.write(Part(3, 5, np.array([1, 2]), sums))  # overlaps: of another cut
+    (parts.folder / "clips-000000009-000000012.npz").write_bytes(b"cut off")
+    assert [part[:2] for part in parts.read(12)] == [(0, 4), (6, 9)]

@@ -2,18 +2,27 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 
+if TYPE_CHECKING:
+    from videoreid.engine.extraction_sources import Source
+
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "extract the features of a dataset into a file; a killed run goes on where it was"
+HELP = "extract features into a file; a killed run goes on where it was"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--dataset", "--corpus", dest="dataset", required=True, help="name of a dataset")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", "--corpus", dest="dataset", help="name of a dataset")
+    source.add_argument("--source", type=Path, help="a packed store (.h5), or a folder of tracklets")
+    source.add_argument("--video", type=Path, help="a recording; needs --tracks")
+    parser.add_argument("--tracks", type=Path, help="the boxes on --video, a file of a tracker")
+    parser.add_argument("--camera", type=int, default=0, help="camera number of --video (default 0)")
     parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(parser)
     parser.add_argument("--model", required=True, help="network, or an exported file (.onnx, .ts, .xml)")
@@ -24,21 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
     )
     parser.add_argument("--flip", action="store_true", help="add the embedding of the mirrored frames")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     parser.add_argument("--frame-budget", type=int, default=128, help="frames of a batch (default 128)")
     parser.add_argument("--threads", type=int, default=2, help="that decode (default 2)")
+    parser.add_argument("--compile", action="store_true", help="run the network through torch.compile")
     parser.add_argument("--device", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument("--output", type=Path, required=True, help="the feature file, *.h5")
 
 
 def run(args: argparse.Namespace) -> int:
     """Extract, tell; return 0."""
-    from videoreid.data.datasets import build_dataset
     from videoreid.engine import ExtractionSettings, extract_tracklets
+    from videoreid.engine.accelerator import join_processes
     from videoreid.utils import setup_logging, sha256_of
 
     setup_logging()
-    splits = build_dataset(args.dataset, root=args.root, **parse_options(args.option))
+    device = join_processes(args.device)
+    source = _source(args)
     model = build_with_weights(args.model, args.weights)
     settings = ExtractionSettings(
         num_frames=args.frames,
@@ -48,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         frame_budget=args.frame_budget,
         threads=args.threads,
-        device=args.device,
+        device=device,
+        compile=args.compile,
     )
     file = Path(args.weights or args.model)
     details = {"weights": file.name}
@@ -56,7 +68,25 @@ def run(args: argparse.Namespace) -> int:
         details["weights_file_sha256"] = sha256_of(file)
     name = Path(args.model).name
     stored = extract_tracklets(
-        model, splits, args.output, settings=settings, model_name=name, details=details
+        model, source, args.output, settings=settings, model_name=name, details=details
     )
-    print(f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets")
+    print(
+        f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
+        f"{stored.details['precision']}"
+    )
     return 0
+
+
+def _source(args: argparse.Namespace) -> "Source":
+    """Return what is asked for; a dataset by name is read here, with its options."""
+    from videoreid.data.datasets import build_dataset
+    from videoreid.engine.extraction_sources import VideoTracks
+    from videoreid.errors import ConfigError
+
+    if (args.video is None) != (args.tracks is None):
+        raise ConfigError("--video and --tracks go together: a recording and the boxes on it")
+    if args.video is not None:
+        return VideoTracks(args.video, args.tracks, args.camera)
+    if args.source is not None:
+        return str(args.source)
+    return build_dataset(args.dataset, root=args.root, **parse_options(args.option))

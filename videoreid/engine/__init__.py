@@ -3,6 +3,7 @@
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
 from videoreid.engine.extraction import ExtractionSettings, extract_tracklets
+from videoreid.engine.extraction_sources import VideoTracks
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.learner import Learner
@@ -33,6 +34,7 @@ __all__ = [
     "PromptEngine",
     "TensorBoardLogger",
     "TrainSettings",
+    "VideoTracks",
     "build_clip_memory",
     "check_matches",
     "console_logger",

@@ -1,12 +1,13 @@
 """The accelerate library: device, mixed precision and processes, set up for one engine."""
 
+import os
 from typing import Any
 
 import torch
 
 from videoreid.errors import ConfigError
 
-__all__ = ["new_accelerator"]
+__all__ = ["join_processes", "new_accelerator"]
 
 _NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -34,3 +35,20 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
     # heads that a criterion does not look at, and layers that are frozen for a while, get no gradient
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=_NAMES[precision], cpu=cpu, kwargs_handlers=[parallel])
+
+
+def join_processes(device: str | None = None) -> str | None:
+    """Join the processes that torchrun or `accelerate launch` started; without them nothing happens.
+
+    Args:
+        device: "cpu", "cuda", or None for the CPU.
+
+    Returns:
+        The device of this process: its own GPU among several.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return device
+    from accelerate import PartialState
+
+    state = PartialState(cpu=device is None or device == "cpu")
+    return str(state.device)

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,27 @@ from torch import Tensor, nn
 
 from videoreid._version import __version__
 from videoreid.data.transforms import build_transform
+from videoreid.engine.extraction_run import Forward, extract_range, mean_embeddings
+from videoreid.engine.extraction_sources import Source, open_source
 from videoreid.engine.part_files import PartFiles
-from videoreid.engine.tracklet_batches import FrameBatch, FramePlan, read_batches
-from videoreid.errors import ConfigError, ProtocolError
+from videoreid.engine.tracklet_batches import FramePlan, count_clips, read_batches, share_clips
+from videoreid.errors import ConfigError, VideoReIDError
 from videoreid.inference.eval_copy import eval_copy
-from videoreid.inference.extraction import PRECISIONS, Precision, embed_frames
+from videoreid.inference.extraction import PRECISIONS
+from videoreid.inference.precision import Arithmetic, AutoPrecision, choose_arithmetic, prepare_copy
 from videoreid.models.digest import weights_digest
 from videoreid.retrieval.features import FeatureFile, read_features, write_features
 from videoreid.types import Features, Splits, Tracklet
 from videoreid.utils import get_logger
 from videoreid.utils.locks import LockedError, only_one
+from videoreid.utils.processes import gather_objects, process_count, process_rank
 from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["ExtractionSettings", "extract_tracklets"]
+
+_WORTH_TIMING = 2048  # frames; trying four arithmetics costs about 130
+_SAMPLE_FRAMES = 8
+_ARITHMETIC = ("precision", "layout")
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,13 @@ class ExtractionSettings:
         sampling: which frames, a rule of `videoreid.data.sampling`.
         size: (height, width); None takes the network's.
         flip: add the embedding of the mirrored frames.
-        precision: arithmetic of the forward pass.
+        precision: arithmetic of the forward pass. "auto" times float32 and, where the hardware has it, bfloat16 on some
+            of the frames, and takes bfloat16 if it is faster and answers alike; with less than 2048 frames it is
+            float32. The choice is logged and stored, and an extraction that goes on keeps it.
         frame_budget: the most frames of a batch; memory depends on it, numbers do not.
         threads: that decode.
         device: where to run; by default where the model is.
+        compile: run the network through `torch.compile`, which takes a minute before the first batch.
 
     Raises:
         ConfigError: a number below one, or an unknown precision.
@@ -50,22 +61,23 @@ class ExtractionSettings:
     sampling: str = "all_continuous"
     size: tuple[int, int] | None = None
     flip: bool = False
-    precision: Precision = "float32"
+    precision: AutoPrecision = "auto"
     frame_budget: int = 128
     threads: int = 2
     device: str | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         if min(self.frame_budget, self.threads, 1 if self.num_frames is None else self.num_frames) < 1:
             raise ConfigError("num_frames, frame_budget and threads must be 1 or more")
-        if self.precision not in PRECISIONS:
-            known = ", ".join(PRECISIONS)
+        if self.precision != "auto" and self.precision not in PRECISIONS:
+            known = ", ".join(("auto", *PRECISIONS))
             raise ConfigError(f"unknown precision {self.precision!r}; choose one of {known}")
 
 
 def extract_tracklets(
     model: nn.Module,
-    source: Splits | Sequence[Tracklet],
+    source: Source,
     output: str | os.PathLike[str],
     *,
     settings: ExtractionSettings | None = None,
@@ -75,13 +87,15 @@ def extract_tracklets(
     """Extract queries and gallery into a feature file that `videoreid.retrieval.read_features` reads.
 
     Batches hold a bounded number of frames, of one tracklet or of several, so a tracklet of any length takes the same
-    memory. Finished tracklets are kept beside the output every few seconds: after a crash or a kill the same call goes
-    on behind the last of them. An output that is complete is returned as it is. Features of other weights, frames or
-    settings are never added to what is there: that is an error.
+    memory. Finished clips are kept beside the output every few seconds: after a crash or a kill the same call goes on
+    behind them. An output that is complete is returned as it is. Features of other weights, frames or settings are
+    never added to what is there: that is an error.
+
+    Under several processes (torchrun, accelerate) each one takes a share of the frames, and all return the whole.
 
     Args:
         model: as for `extract_features`; also one of `videoreid.export.load`.
-        source: a dataset; or tracklets, which become the gallery.
+        source: a dataset, a packed store, a folder, a `VideoTracks`; or tracklets, which become the gallery.
         output: the feature file, usually ``*.h5``.
         settings: how features are made.
         model_name: what the file calls the model; by default the name it was built with.
@@ -93,35 +107,147 @@ def extract_tracklets(
         ProtocolError: an embedding is NaN or infinite.
     """
     settings, output = settings or ExtractionSettings(), Path(output)
-    splits = source if isinstance(source, Splits) else Splits("", gallery=tuple(source), protocol="")
-    tracklets = (*splits.query, *splits.gallery)
-    if not tracklets:
-        raise ConfigError("no tracklet in query and gallery: there is nothing to extract")
-    runner = eval_copy(model, settings.device)
-    plan = _plan(runner, settings)
-    run = _describe(model, runner, tracklets, plan, settings) | {"split": f"{len(splits.query)} queries"}
     output.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(output), open_source(source, output) as splits:
+        tracklets = (*splits.query, *splits.gallery)
+        if not tracklets:
+            raise ConfigError("no tracklet in query and gallery: there is nothing to extract")
+        plan = _plan(model, settings)
+        parts = PartFiles(output)
+        run = _describe(model, tracklets, plan, settings) | {"split": f"{len(splits.query)} queries"}
+        arithmetic, finished = _begin(model, tracklets, plan, settings, (parts, output, run))
+        if not finished:
+            embeddings = _extract(model, tracklets, plan, settings, (parts, arithmetic))
+            if process_rank() == 0:
+                texts = {**(details or {}), **run, **_texts(arithmetic)}
+                _write(output, _file(embeddings, splits, model_name or run["model"], texts))
+                parts.remove()
+            gather_objects(None)
+        return read_features(output)
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the lock of the output, on the first process."""
     try:
-        with only_one(output.with_name(output.name + ".lock"), what="extracting", wait=False):
-            if output.is_file():
-                return _finished(output, run)
-            parts = PartFiles(output, run)
-            embeddings = _extract(runner, tracklets, plan, settings, parts)
-            texts = {**(details or {}), **run}
-            made = _file(embeddings, splits, model_name or run["model"], texts)
-            write_features(
-                output,
-                made.query,
-                made.gallery,
-                model=made.model,
-                dataset=made.dataset,
-                protocol=made.protocol,
-                details=made.details,
-            )
-            parts.remove()
+        lock = output.with_name(output.name + ".lock")
+        with only_one(lock, what="extracting", wait=False) if process_rank() == 0 else nullcontext():
+            yield
     except LockedError as error:
         raise ConfigError(f"{output} is being written by another process ({error})") from error
-    return made
+
+
+def _texts(arithmetic: Arithmetic) -> dict[str, str]:
+    layout = "channels last" if arithmetic.channels_last else "channels first"
+    return {"precision": arithmetic.precision, "layout": layout}
+
+
+def _begin(
+    model: nn.Module,
+    tracklets: Sequence[Tracklet],
+    plan: FramePlan,
+    settings: ExtractionSettings,
+    place: tuple[PartFiles, Path, dict[str, str]],
+) -> tuple[Arithmetic, bool]:
+    """Choose the arithmetic and refuse another run's file or parts, on the first process for all of them.
+
+    Returns:
+        The arithmetic, and whether the output is complete.
+    """
+    parts, output, run = place
+    said: tuple[Arithmetic, bool] | VideoReIDError | None = None
+    if process_rank() == 0:
+        try:
+            finished = output.is_file()
+            known = read_features(output).details if finished else parts.record()
+            arithmetic = _arithmetic(model, tracklets, plan, settings, known)
+            whole = run | _texts(arithmetic)
+            if finished:
+                _refuse_other(output, known, whole)
+            else:
+                parts.open(whole)
+            said = arithmetic, finished
+        except VideoReIDError as error:
+            said = error
+    said = gather_objects(said)[0]
+    if isinstance(said, VideoReIDError):
+        raise said
+    assert said is not None
+    return said
+
+
+def _arithmetic(
+    model: nn.Module,
+    tracklets: Sequence[Tracklet],
+    plan: FramePlan,
+    settings: ExtractionSettings,
+    known: Mapping[str, str],
+) -> Arithmetic:
+    """Return the arithmetic of what is there, or choose one."""
+    wish = settings.precision
+    if all(name in known for name in _ARITHMETIC) and wish in ("auto", known["precision"]):
+        stored: Any = known["precision"]
+        return Arithmetic(stored, known["layout"] == "channels last", "as the features that are there")
+    if wish != "auto":
+        # bfloat16 and float16 convolutions want channels last, on processors and GPUs alike
+        return Arithmetic(wish, channels_last=wish != "float32", reason="asked for")
+    if sum(map(len, tracklets)) < _WORTH_TIMING:
+        return Arithmetic(reason="too few frames to try others")
+    frames, camids = _sample(tracklets, plan)
+    chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
+    get_logger("engine").info("precision: %s (%s)", chosen, chosen.reason)
+    return chosen
+
+
+def _sample(tracklets: Sequence[Tracklet], plan: FramePlan) -> tuple[Tensor, Tensor]:
+    """Return a clip each of some tracklets from the first to the last, about eight frames."""
+    count = min(max(_SAMPLE_FRAMES // plan.num_frames, 1), len(tracklets))
+    places = torch.linspace(0, len(tracklets) - 1, count).round().long().tolist()
+    chosen = [replace(tracklets[p], frames=tracklets[p].frames[: plan.num_frames]) for p in places]
+    plan = replace(plan, sampling="all_continuous", frame_budget=max(_SAMPLE_FRAMES, plan.num_frames))
+    frames = torch.cat([batch.frames for batch in read_batches(chosen, plan)])
+    return frames, torch.tensor([tracklet.camid for tracklet in chosen])
+
+
+def _extract(
+    model: nn.Module,
+    tracklets: Sequence[Tracklet],
+    plan: FramePlan,
+    settings: ExtractionSettings,
+    place: tuple[PartFiles, Arithmetic],
+) -> Tensor:
+    """Run this process's share of the clips and return the means of all, ``(N, D)``, on the first process."""
+    parts, arithmetic = place
+    counts = count_clips(tracklets, plan)
+    done = gather_objects([part[:2] for part in parts.read(counts.total)] if process_rank() == 0 else [])[0]
+    if done:
+        get_logger("engine").info(
+            "%d of %d clips are there already", sum(b - a for a, b in done), counts.total
+        )
+    shares = share_clips(counts, done, processes=process_count())[process_rank()]
+    if shares:
+        frames, camids = _sample(tracklets[:1], plan)
+        runner = prepare_copy(
+            lambda: eval_copy(model, settings.device), frames[:1], camids[:1], arithmetic=arithmetic
+        )
+        if settings.compile:
+            runner = torch.compile(runner)  # type: ignore[assignment]
+        for clips in shares:
+            extract_range(Forward(runner, arithmetic.precision, settings.flip), tracklets, plan, parts, clips)
+    gather_objects(None)
+    return mean_embeddings(parts.read(counts.total), counts) if process_rank() == 0 else torch.empty(0)
+
+
+def _write(output: Path, made: FeatureFile) -> None:
+    write_features(
+        output,
+        made.query,
+        made.gallery,
+        model=made.model,
+        dataset=made.dataset,
+        protocol=made.protocol,
+        details=made.details,
+    )
 
 
 def _file(embeddings: Tensor, splits: Splits, model: str, details: Mapping[str, str]) -> FeatureFile:
@@ -143,13 +269,12 @@ def _plan(model: nn.Module, settings: ExtractionSettings) -> FramePlan:
 
 def _describe(
     model: nn.Module,
-    runner: nn.Module,
     tracklets: Sequence[Tracklet],
     plan: FramePlan,
     settings: ExtractionSettings,
 ) -> dict[str, str]:
     """Return all that the numbers depend on."""
-    network: Any = unwrap_model(runner)
+    network: Any = unwrap_model(model)
     digest = hashlib.sha256()
     for tracklet in tracklets:
         ids = f"{tracklet.pid} {tracklet.camid} {tracklet.time} {tracklet.end_time} {tracklet.clothes}"
@@ -162,114 +287,16 @@ def _describe(
         "frames": f"{plan.sampling}, T = {plan.num_frames}, mean",
         "size": f"{size[0]}x{size[1]}",
         "flip": "yes" if settings.flip else "no",
-        "precision": settings.precision,
         "tracklets_sha256": digest.hexdigest(),
         "library": __version__,
     }
 
 
-def _finished(output: Path, run: Mapping[str, str]) -> FeatureFile:
-    stored = read_features(output)
-    different = sorted(key for key, value in run.items() if stored.details.get(key) != value)
+def _refuse_other(output: Path, known: Mapping[str, str], run: Mapping[str, str]) -> None:
+    different = sorted(key for key, value in run.items() if known.get(key) != value)
     if different:
         raise ConfigError(
             f"{output} is there already, with other {', '.join(different)}; features are not mixed: choose another "
             "output, or delete the file"
         )
     get_logger("engine").info("%s is complete already", output)
-    return stored
-
-
-_KEEP_SECONDS = 10.0  # what a kill can cost
-
-
-def _extract(
-    runner: nn.Module,
-    tracklets: Sequence[Tracklet],
-    plan: FramePlan,
-    settings: ExtractionSettings,
-    parts: PartFiles,
-) -> Tensor:
-    """Return the means ``(N, D)``; the sums of tracklets that are not finished are all that is carried along."""
-    done = parts.read()
-    first = sum(map(len, done))
-    progress = _Progress(len(tracklets), first)
-    sums: dict[int, tuple[Tensor, int]] = {}
-    ready: list[Tensor] = []
-    kept = time.monotonic()
-    try:
-        for batch in read_batches(tracklets, plan, first=first):
-            _add(sums, batch, _embed(runner, batch, tracklets, settings))
-            # the last one may have more clips in the next batch; all before it are complete
-            ready += [_mean(*sums.pop(row)) for row in sorted(sums) if row < batch.rows[-1]]
-            progress.add(batch.frames, first + len(ready))
-            if ready and time.monotonic() - kept > _KEEP_SECONDS:
-                first = _keep(parts, done, first, ready)
-                ready, kept = [], time.monotonic()
-        ready += [_mean(*sums.pop(row)) for row in sorted(sums)]
-    finally:  # an unreadable frame must not cost what was finished before it
-        if ready:
-            _keep(parts, done, first, ready)
-    progress.close()
-    return torch.cat(done)
-
-
-def _embed(
-    runner: nn.Module, batch: FrameBatch, tracklets: Sequence[Tracklet], settings: ExtractionSettings
-) -> Tensor:
-    camids = torch.tensor([tracklets[row].camid for row in batch.rows])
-    with torch.inference_mode():
-        vectors = embed_frames(
-            runner, batch.frames, camids, flip=settings.flip, precision=settings.precision
-        ).cpu()
-    bad = (~torch.isfinite(vectors).all(dim=1)).nonzero().flatten().tolist()
-    if bad:
-        row = batch.rows[bad[0]]
-        raise ProtocolError(
-            f"the embedding of tracklet {row} ({tracklets[row].frames[0]} ...) is NaN or infinite in "
-            f"{settings.precision}: check the weights, or take precision='float32'"
-        )
-    return vectors.double()
-
-
-def _add(sums: dict[int, tuple[Tensor, int]], batch: FrameBatch, vectors: Tensor) -> None:
-    for row, vector in zip(batch.rows, vectors, strict=True):
-        total, count = sums.get(row, (torch.zeros_like(vector), 0))
-        sums[row] = (total + vector, count + 1)
-
-
-def _mean(total: Tensor, count: int) -> Tensor:
-    return (total / count).float()
-
-
-def _keep(parts: PartFiles, done: list[Tensor], first: int, ready: list[Tensor]) -> int:
-    rows = torch.stack(ready).clone()
-    parts.write(first, rows)
-    done.append(rows)
-    return first + len(rows)
-
-
-class _Progress:
-    """Frames and clips a second, and the time that is left, in the log every ten seconds and at the end."""
-
-    def __init__(self, total: int, first: int) -> None:
-        self.total, self.first, self.frames, self.clips = total, first, 0, 0
-        self.start = self.told = time.monotonic()
-        if first:
-            get_logger("engine").info("%d of %d tracklets are there already", first, total)
-
-    def add(self, frames: Tensor, finished: int) -> None:
-        self.frames, self.clips = self.frames + frames.shape[0] * frames.shape[1], self.clips + len(frames)
-        now = time.monotonic()
-        if now - self.told > _KEEP_SECONDS:
-            self.told = now
-            share = max(finished - self.first, 1) / max(self.total - self.first, 1)
-            left = (now - self.start) * (1 / share - 1)
-            get_logger("engine").info("%d of %d tracklets, %s, %.0f s left", finished, self.total, self, left)
-
-    def close(self) -> None:
-        get_logger("engine").info("%d tracklets, %s", self.total, self)
-
-    def __str__(self) -> str:
-        seconds = max(time.monotonic() - self.start, 1e-9)
-        return f"{self.frames / seconds:.1f} frames/s, {self.clips / seconds:.1f} clips/s"

@@ -1,73 +1,108 @@
-"""Finished rows of an extraction on disk, so that a killed one goes on where it was."""
+"""Finished clips of an extraction on disk, so that a killed one goes on where it was, on any number of processes."""
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from videoreid.errors import ConfigError
 from videoreid.utils import atomic_path, atomic_write_text
 
-__all__ = ["PartFiles"]
+__all__ = ["Part", "PartFiles"]
+
+_NAME = re.compile(r"clips-(\d+)-(\d+)\.npz")
+
+
+class Part(NamedTuple):
+    """What the clips ``first`` to ``last`` (not included) add to their tracklets.
+
+    Args:
+        first: number of the first clip, counted over all tracklets.
+        last: number behind the last clip.
+        rows: ``(n,)`` int64, positions of tracklets, ascending.
+        sums: ``(n, D)`` float64, over the clips of each.
+    """
+
+    first: int
+    last: int
+    rows: np.ndarray
+    sums: np.ndarray
 
 
 class PartFiles:
-    """A folder beside the output: ``run.json`` says of what it is, each part holds the rows of some tracklets.
+    """A folder beside the output: ``run.json`` says of what it is, each part holds the sums of some clips.
 
     Args:
         output: the feature file that is being made.
-        run: what the features depend on; texts. Parts of another run are never taken.
-
-    Raises:
-        ConfigError: the folder holds parts of another run.
     """
 
-    def __init__(self, output: Path, run: dict[str, str]) -> None:
+    def __init__(self, output: Path) -> None:
         self.folder = output.with_name(output.name + ".partial")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        record = self.folder / "run.json"
-        if record.is_file():
-            try:
-                known = json.loads(record.read_text("utf-8"))
-            except ValueError:
-                known = None
-            if known != run:
-                different = sorted(
-                    key for key in run if not isinstance(known, dict) or known.get(key) != run[key]
-                )
-                raise ConfigError(
-                    f"{self.folder} holds the beginning of another extraction, with other {', '.join(different)}; "
-                    "features are not mixed: finish that one, choose another output, or delete the folder"
-                )
-        else:
-            atomic_write_text(record, json.dumps(run, indent=2) + "\n")
 
-    def read(self) -> list[Tensor]:
-        """Return the parts ``(n, D)`` from the first tracklet on, as far as they follow on each other."""
-        parts: list[Tensor] = []
-        done = 0
-        while (path := self._path(done)).is_file():
+    def record(self) -> dict[str, str]:
+        """Return what the folder says of its run; empty without one, or where it is damaged."""
+        try:
+            known = json.loads((self.folder / "run.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def open(self, run: Mapping[str, str]) -> None:
+        """Make the folder, or go on with it.
+
+        Args:
+            run: what the features depend on. Parts of another run are never taken.
+
+        Raises:
+            ConfigError: the folder holds parts of another run.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "run.json"
+        if not path.is_file():
+            atomic_write_text(path, json.dumps(dict(run), indent=2) + "\n")
+            return
+        known = self.record()
+        if known != run:
+            different = sorted(key for key in run if known.get(key) != run[key])
+            raise ConfigError(
+                f"{self.folder} holds the beginning of another extraction, with other {', '.join(different)}; "
+                "features are not mixed: finish that one, choose another output, or delete the folder"
+            )
+
+    def read(self, total: int) -> list[Part]:
+        """Return the parts by their first clip; a damaged one, and one that overlaps another, is left out.
+
+        Args:
+            total: number of clips there are.
+        """
+        parts: list[Part] = []
+        for first, last, path in sorted(self._found()):
+            if first < (parts[-1].last if parts else 0) or not first < last <= total:
+                continue
             try:
-                rows = np.load(path, allow_pickle=False)
-            except (ValueError, EOFError, OSError):
-                break  # damaged: its tracklets are done again
-            if rows.ndim != 2 or len(rows) == 0 or rows.dtype != np.float32:
-                break
-            parts.append(torch.from_numpy(rows))
-            done += len(rows)
+                with np.load(path, allow_pickle=False) as stored:
+                    part = Part(first, last, stored["rows"], stored["sums"])
+            except (ValueError, EOFError, OSError, KeyError):
+                continue  # damaged: its clips are run again
+            types = part.rows.dtype == np.int64 and part.sums.dtype == np.float64
+            if types and part.sums.ndim == 2 and part.rows.shape == part.sums.shape[:1]:
+                parts.append(part)
         return parts
 
-    def write(self, first: int, rows: Tensor) -> None:
-        """Keep rows ``(n, D)`` of the tracklets from number ``first`` on, whole or not at all."""
-        with atomic_path(self._path(first)) as path, path.open("wb") as file:
-            np.save(file, rows.numpy(), allow_pickle=False)
+    def write(self, part: Part) -> None:
+        """Keep a part, whole or not at all."""
+        path = self.folder / f"clips-{part.first:09d}-{part.last:09d}.npz"
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, rows=part.rows, sums=part.sums)
 
     def remove(self) -> None:
         """Delete the folder; the feature file is written."""
         shutil.rmtree(self.folder)
 
-    def _path(self, first: int) -> Path:
-        return self.folder / f"rows-{first:09d}.npy"
+    def _found(self) -> list[tuple[int, int, Path]]:
+        matches = ((_NAME.fullmatch(path.name), path) for path in self.folder.glob("clips-*.npz"))
+        return [(int(match[1]), int(match[2]), path) for match, path in matches if match]

@@ -17,7 +17,7 @@ from videoreid.errors import ConfigError
 from videoreid.types import Tracklet
 from videoreid.utils import generator_from
 
-__all__ = ["FrameBatch", "FramePlan", "read_batches"]
+__all__ = ["ClipCounts", "FrameBatch", "FramePlan", "count_clips", "read_batches", "share_clips"]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,71 @@ class FrameBatch(NamedTuple):
     rows: list[int]
 
 
-def read_batches(tracklets: Sequence[Tracklet], plan: FramePlan, *, first: int = 0) -> Iterator[FrameBatch]:
-    """Yield the clips of all tracklets in order; at most three batches are in memory.
+@dataclass(frozen=True)
+class ClipCounts:
+    """How many clips and frames each tracklet gives.
+
+    Args:
+        clips: ``(N,)`` int64.
+        frames: ``(N,)`` int64, of all clips of a tracklet together.
+    """
+
+    clips: np.ndarray
+    frames: np.ndarray
+
+    @property
+    def total(self) -> int:
+        """All clips."""
+        return int(self.clips.sum())
+
+
+def count_clips(tracklets: Sequence[Tracklet], plan: FramePlan) -> ClipCounts:
+    """Return how many clips and frames there are, without reading one."""
+    sizes = [_clips(row, tracklets[row], plan) for row in range(len(tracklets))]
+    return ClipCounts(
+        np.array([len(clips) for clips in sizes], dtype=np.int64),
+        np.array([sum(map(len, clips)) for clips in sizes], dtype=np.int64),
+    )
+
+
+def share_clips(
+    counts: ClipCounts, done: Sequence[tuple[int, int]], *, processes: int
+) -> list[list[tuple[int, int]]]:
+    """Deal the clips that are not done to processes, by frames; a long tracklet is cut between its clips.
+
+    Args:
+        counts: of all tracklets.
+        done: ranges of clips ``(first, last)``, ascending, ``last`` not included.
+        processes: how many.
+
+    Returns:
+        For each process, ascending ranges of clips. Together they are what is not done, each clip once, and the
+        shares lie in order.
+    """
+    weights = np.repeat(counts.frames / np.maximum(counts.clips, 1), counts.clips)
+    for first, last in done:
+        weights[first:last] = 0
+    ends = np.cumsum(weights)
+    left = np.flatnonzero(weights)
+    owner = np.minimum((ends[left] - weights[left] / 2) * processes / max(ends[-1], 1), processes - 1)
+    shares = []
+    for process in range(processes):
+        own = left[owner.astype(np.int64) == process]
+        cuts = np.flatnonzero(np.diff(own) > 1) + 1
+        shares.append([(int(run[0]), int(run[-1]) + 1) for run in np.split(own, cuts) if len(run)])
+    return shares
+
+
+def read_batches(
+    tracklets: Sequence[Tracklet], plan: FramePlan, *, first: int = 0, last: int | None = None
+) -> Iterator[FrameBatch]:
+    """Yield clips in order; at most three batches are in memory.
 
     Args:
         tracklets: what to read.
         plan: how.
-        first: position of the first tracklet that is read.
+        first: number of the first clip, counted over all tracklets.
+        last: number behind the last clip; all by default.
 
     Raises:
         ConfigError: a clip of more frames than the budget.
@@ -67,7 +125,7 @@ def read_batches(tracklets: Sequence[Tracklet], plan: FramePlan, *, first: int =
     with ThreadPoolExecutor(max_workers=plan.threads) as pool:
         waiting: deque[tuple[list[int], list[Future[Tensor]]]] = deque()
         try:
-            for group in _groups(tracklets, plan, first):
+            for group in _groups(tracklets, plan, first, last):
                 futures = [
                     pool.submit(_read_clip, reader, tracklets[row], indices, plan.transform)
                     for row, indices in group
@@ -83,14 +141,24 @@ def read_batches(tracklets: Sequence[Tracklet], plan: FramePlan, *, first: int =
                     future.cancel()
 
 
+def _clips(row: int, tracklet: Tracklet, plan: FramePlan) -> list[np.ndarray]:
+    generator = generator_from(0, 0, 0, row)
+    return list(sample_indices(plan.sampling, len(tracklet), plan.num_frames, generator))
+
+
 def _groups(
-    tracklets: Sequence[Tracklet], plan: FramePlan, first: int
+    tracklets: Sequence[Tracklet], plan: FramePlan, first: int, last: int | None
 ) -> Iterator[list[tuple[int, np.ndarray]]]:
     """Yield (tracklet, frame numbers) of clips of one length that fill the budget."""
     group: list[tuple[int, np.ndarray]] = []
-    for row in range(first, len(tracklets)):
-        length = len(tracklets[row])
-        for indices in sample_indices(plan.sampling, length, plan.num_frames, generator_from(0, 0, 0, row)):
+    number = -1
+    for row in range(len(tracklets)):
+        if last is not None and number + 1 >= last:
+            break
+        for indices in _clips(row, tracklets[row], plan):
+            number += 1
+            if number < first or (last is not None and number >= last):
+                continue
             if len(indices) > plan.frame_budget:
                 raise ConfigError(
                     f"tracklet {row}: a clip of {len(indices)} frames is more than the budget of {plan.frame_budget} "
