@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "footage": FLOOR_1 | {"data"},
     "parsing": FLOOR_1 | {"data", "models"},
     "retrieval": FLOOR_1 | {"metrics"},
-    "visual": FLOOR_1 | {"metrics"},
+    "visual": FLOOR_1 | {"inference", "metrics", "models"},
     "inference": FLOOR_1 | {"metrics", "models"},
     "engine": FLOOR_1 | {"data", "inference", "losses", "metrics", "models", "optim", "retrieval"},
     "indexing": FLOOR_1 | {"data", "models", "footage", "retrieval"},

@@ -33,6 +33,8 @@ class ReIDModel(nn.Module):
         clip_rule: how the authors of the loaded weights cut clips (`videoreid.models.weights.ClipRule`), where known.
         uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
         stages: names of the sub-modules from input to output, for freezing.
+        map_layer: dotted name of the layer whose maps show where the network looks; "" leaves it to
+            `videoreid.visual.activation_maps`, which takes the last layer with a map of every frame.
         key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
             checkpoints into ours; a replacement of None leaves the entry out. Our own names must pass unchanged.
         optional_keys: regular expressions of our parameters that a published checkpoint may lack without loss to
@@ -48,6 +50,7 @@ class ReIDModel(nn.Module):
     clip_rule: ClipRule | None = None
     uses_cameras: bool = False
     stages: tuple[str, ...] = ()
+    map_layer: str = ""
     key_rules: ClassVar[tuple[tuple[str, str | None], ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
 
@@ -80,6 +83,10 @@ class ReIDModel(nn.Module):
         cameras = (camids,) if self.uses_cameras else ()
         output: ReIDOutput = self.forward_clips(self._as_clips(frames), *cameras)
         return output if self.training else output.embedding
+
+    def map_order(self, frames: int) -> list[int] | None:
+        """Return the frame of each map that `map_layer` gives of a clip; None where it is the order of the frames."""
+        return None
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the entries of a published checkpoint under our names; those that no part of ours uses are left out.

@@ -81,6 +81,7 @@ class BiCnet(ReIDModel):
         self.frames = clip_length
         self.input_size = (height, width)
         self.backbone = ResNet3DTrunk(TrunkPlan(), backbone, gradient_checkpointing=gradient_checkpointing)
+        self.map_layer = f"backbone.layer4.{len(self.backbone.layer4) - 1}"
         dim = self.backbone.out_channels
         self.embedding_dim = dim
         self.tell = nn.ModuleDict(
@@ -110,6 +111,11 @@ class BiCnet(ReIDModel):
         embedding = self.neck((both[0] + both[1]) / 2)
         extras = {"strip_attention": attention} if self.training else {}
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,), extras)
+
+    def map_order(self, frames: int) -> list[int]:
+        """Return the frame of each map: those in detail come first."""
+        detail = list(range(0, frames, GROUP))
+        return detail + [frame for frame in range(frames) if frame % GROUP]
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the entries of a published, a 2-D or one of our checkpoints under our names."""

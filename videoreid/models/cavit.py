@@ -93,6 +93,7 @@ class CAViT(ReIDModel):
     """
 
     stages = ("streams", "norm", "neck", "classifier")
+    map_layer = "streams.0"
     key_rules = (
         (r"(^|\.)(?:head|head_dist|pre_logits|fc)\.|^(?:cls_token|dist_token)$", None),
         (r"^backbone\.", ""),

@@ -100,6 +100,7 @@ class CE2P(ReIDModel):
     layer2: nn.Module
     layer3: nn.Module
     layer4: nn.Module
+    map_layer = "layer7.1"  # what the last classifier sees
     key_rules: ClassVar = ((r"^fc\.", None),)  # the classifier of an ImageNet trunk
 
     def __init__(

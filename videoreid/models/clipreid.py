@@ -54,6 +54,7 @@ class CLIPReID(CameraModel):
         self.pixel_mean, self.pixel_std = find_normalisation(normalisation)
         if isinstance(encoder, CLIPImageResNet):
             dim, projected = encoder.dims[1], encoder.attnpool.c_proj.out_features
+            self.map_layer = "image_encoder.layer4"
         else:
             dim, projected = encoder.proj.shape
         self.embedding_dim = dim + projected

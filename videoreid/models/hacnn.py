@@ -37,6 +37,8 @@ class HACNN(FrameNetwork):
         https://arxiv.org/abs/1802.08122
     """
 
+    map_layer = "inception3"
+
     def __init__(self, num_classes: int, *, options: FrameOptions | None = None) -> None:
         trunk: dict[str, nn.Module] = {"conv": ConvBlock(3, 32, 3, stride=2)}
         channels = 32

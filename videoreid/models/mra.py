@@ -50,6 +50,7 @@ class MRA(ReIDModel):
     """
 
     stages = ("backbone", "generate", "relate", "fuse", "pool", "necks", "classifiers")
+    map_layer = "backbone"
     key_rules = IMAGENET_KEY_RULES
 
     def __init__(

@@ -58,6 +58,7 @@ class PSTA(ReIDModel):
     """
 
     stages = ("backbone", "reduce", "steps", "necks", "classifiers")
+    map_layer = "reduce"
     key_rules = (
         (r"^base\.", "backbone."),
         (r"^down_channel\.", "reduce."),

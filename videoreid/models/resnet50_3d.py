@@ -42,6 +42,7 @@ class ResNet3D(ReIDModel):
     """
 
     stages = ("stem", "layer1", "layer2", "layer3", "layer4", "classifier")
+    map_layer = "layer4"
     key_rules = (
         (r"^(?:backbone\.)?conv1\.", "stem.0."),
         (r"^(?:backbone\.)?bn1\.", "stem.1."),

@@ -83,6 +83,7 @@ class TCLNet(ReIDModel):
         dim = self.backbone.out_channels
         last = self.backbone.layer4[-1]
         self.backbone.layer4 = self.backbone.layer4[:-1]
+        self.map_layer = f"backbone.layer4.{len(self.backbone.layer4) - 1}"  # runs frame by frame
         self.branches = nn.ModuleList([last, copy.deepcopy(last)])
         self.erasing = SaliencyErasing(dim // 2, dim)
         self.embedding_dim = _PAIR * dim

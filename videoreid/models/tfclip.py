@@ -70,6 +70,7 @@ class TFCLIP(CameraModel):
         super().__init__()
         dim, projected = encoder.proj.shape
         self.image_encoder = encoder
+        self.map_layer = f"image_encoder.transformer.resblocks.{len(encoder.transformer.resblocks) - 1}.ln_1"
         self.input_size = encoder.image_size
         self.pixel_mean, self.pixel_std = find_normalisation(normalisation)
         self.embedding_dim = dim + projected + dim

@@ -90,6 +90,7 @@ class TransReID(CameraModel):
                     f"JPM cuts the patches in {_PARTS}; {options.height} x {options.width} pixels give only "
                     f"{self.backbone.grid[0]} x {self.backbone.grid[1]}: use larger frames or jpm=False"
                 )
+            self.map_layer = "backbone"  # both branches read it
             self.global_branch = _last_block(options)
             self.local_branch = _last_block(options)
             self.local_branch.load_state_dict(self.global_branch.state_dict())

@@ -1,0 +1,122 @@
+"""What a layer returns, brought to one layout: a map per frame, ``(B, T, C, h, w)``."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from videoreid.errors import ConfigError
+
+__all__ = ["Shape", "as_frame_maps", "first_tensor", "join_calls", "keeps_frames", "resized", "token_grid"]
+
+_MAX_EXTRA_TOKENS = 8
+Shape = tuple[int, int, int, int]
+"""Clips, frames, height and width of what the network was given."""
+
+
+def first_tensor(output: object) -> Tensor | None:
+    """Return the tensor that a layer returned, or the first of several."""
+    if isinstance(output, tuple | list) and output:
+        output = output[0]
+    return output if isinstance(output, Tensor) else None
+
+
+def as_frame_maps(output: Tensor, shape: Shape, grid: tuple[int, int] | None = None) -> Tensor | None:
+    """Return a layer's output as ``(B, T', C, h, w)``, a view of it; None where it holds no map.
+
+    Read are: maps of frames ``(B * T', C, h, w)``, or with channels last; maps of clips ``(B, T', C, h, w)`` and
+    ``(B, C, T', h, w)``; tokens ``(B * T', N, C)`` of a transformer, the patches last. T' differs from T where a
+    network pools over time or runs a layer more than once.
+
+    Args:
+        output: of the layer.
+        shape: of the network's input.
+        grid: (rows, columns) of the patches, where tokens are expected.
+    """
+    clips, frames, height, width = shape
+    if output.ndim == 5 and output.shape[0] == clips:
+        first, second = output.shape[1:3]
+        channels_first = second == frames if (first == frames) != (second == frames) else second < first
+        return output.transpose(1, 2) if channels_first else output
+    if not output.shape or output.shape[0] % clips or not output.shape[0]:
+        return None
+    if output.ndim == 4:
+        wanted = math.log(height / width)
+        usual = abs(math.log(output.shape[2] / output.shape[3]) - wanted)
+        channels_last = abs(math.log(output.shape[1] / output.shape[2]) - wanted)
+        maps = output.permute(0, 3, 1, 2) if channels_last < usual else output
+        return maps.unflatten(0, (clips, -1))
+    if output.ndim == 3:
+        found = token_grid(output.shape[1], (height, width), grid)
+        if found is None:
+            return None
+        patches = output[:, output.shape[1] - found[0] * found[1] :]
+        return patches.unflatten(1, found).permute(0, 3, 1, 2).unflatten(0, (clips, -1))
+    return None
+
+
+def token_grid(
+    tokens: int, size: tuple[int, int], grid: tuple[int, int] | None = None
+) -> tuple[int, int] | None:
+    """Return (rows, columns) of the patches among the tokens of an image; None where none fits.
+
+    Args:
+        tokens: of the image, those beside the patches included.
+        size: (height, width) of the image.
+        grid: (rows, columns) where the network says so; where it does not, or is given another size than it was built
+            for, square patches are assumed.
+    """
+    if grid is not None and 0 <= tokens - grid[0] * grid[1] <= _MAX_EXTRA_TOKENS:
+        return grid
+    for extra in range(_MAX_EXTRA_TOKENS + 1):
+        columns = round(math.sqrt(max(tokens - extra, 1) * size[1] / size[0]))
+        rows = round(columns * size[0] / size[1])
+        if rows * columns > 1 and rows * columns == tokens - extra:
+            return rows, columns
+    return None
+
+
+def keeps_frames(maps: Tensor | None, shape: Shape) -> bool:
+    """Tell whether maps ``(B, T', C, h, w)`` have one map per frame, with places and channels to compare."""
+    return (
+        maps is not None
+        and maps.shape[1] == shape[1]
+        and maps.shape[2] > 1
+        and maps.shape[3] * maps.shape[4] > 1
+    )
+
+
+def join_calls(calls: list[Tensor], frames: int, order: list[int] | None, layer: str) -> Tensor:
+    """Return values ``(B, T, h, w)`` of what a layer gave in one or more calls, ``(B, T', h', w')`` each.
+
+    Args:
+        calls: in the order of the calls.
+        frames: T.
+        order: the frame of each map, where it is not the order of the calls.
+        layer: its name, for the message.
+
+    Raises:
+        ConfigError: the calls cannot be told apart by frames.
+    """
+    size = calls[0].shape[-2:]
+    sized = [resized(call, (size[0], size[1])) for call in calls]
+    joined = torch.cat(sized, dim=1)
+    if joined.shape[1] == frames:
+        if order is not None:
+            joined = joined[:, torch.argsort(torch.tensor(order, device=joined.device))]
+        return joined
+    if len(calls) > 1:
+        raise ConfigError(
+            f"layer {layer!r} ran {len(calls)} times and gave {joined.shape[1]} maps for {frames} frames: name a layer "
+            "that runs once for each clip or each frame"
+        )
+    # pooled over time: a map stands for the frames that it was pooled from
+    places = torch.arange(frames, device=joined.device) * joined.shape[1] // frames
+    return joined[:, places]
+
+
+def resized(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return values ``(B, T, h, w)`` at another size, bilinear."""
+    if tuple(values.shape[-2:]) == size:
+        return values
+    return torch.nn.functional.interpolate(values, size=size, mode="bilinear", align_corners=False)
