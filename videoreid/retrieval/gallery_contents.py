@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from videoreid.retrieval.gallery_calibration import GalleryCalibration, read_calibration
 from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
 from videoreid.retrieval.gallery_records import Match, Recording
@@ -18,10 +19,11 @@ class GalleryContents:
 
     Args:
         folder: its files.
+        fingerprint: of its model.
     """
 
-    def __init__(self, folder: GalleryFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: GalleryFolder, fingerprint: str) -> None:
+        self._folder, self.fingerprint = folder, fingerprint
 
     def __len__(self) -> int:
         return sum(len(part.tracklets) for part in self._folder.parts)
@@ -55,6 +57,16 @@ class GalleryContents:
         Without a common clock, times of different recordings cannot be compared: each recording counts as a camera.
         """
         return _features(self._folder.parts, apart=True)
+
+    @property
+    def persons(self) -> list[str]:
+        """Who the tracklets are, in the order of `features`; empty texts where that is unknown."""
+        return [row.person for part in self._folder.parts for row in part.tracklets]
+
+    @property
+    def calibration(self) -> GalleryCalibration | None:
+        """Probabilities by distance, where ``videoreid calibrate`` has stored them."""
+        return read_calibration(self._folder.path, self.fingerprint)
 
     def describe(self, key: str) -> Match:
         """Return where and when a tracklet was seen, at distance 0."""
@@ -105,8 +117,9 @@ def match_of(part: StoredRecording, row: int, distance: float) -> Match:
         tracklet.start,
         tracklet.end,
         float(distance),
-        recording=recording.path,
+        recording=tracklet.source or recording.path,
         first_frame=tracklet.first_frame,
         clock_start=recording.clock(tracklet.start),
         clock_end=recording.clock(tracklet.end),
+        person=tracklet.person,
     )
