@@ -3,8 +3,8 @@
     python benchmarks/association.py --work FOLDER     # three worlds; embeddings are kept in FOLDER
 
 Per world: osnet_x0_25 is trained from scratch, as in ``videoreid demo``, on 100 people. 50 others choose every
-threshold (one third of them with a single tracklet, as passers-by have). The 100 test people, 50 passers-by and the
-missed boxes are put together; missed boxes are not scored, a passer-by is a person of one tracklet.
+threshold (one third of them with a single tracklet, as passers-by have). The 100 test people and 50 passers-by are put
+together; a passer-by is a person of one tracklet.
 """
 
 import argparse

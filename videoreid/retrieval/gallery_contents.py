@@ -8,7 +8,7 @@ import torch
 from videoreid.retrieval.gallery_calibration import GalleryCalibration, read_calibration
 from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
-from videoreid.retrieval.gallery_records import Match, Recording
+from videoreid.retrieval.gallery_records import GalleryTracklet, Match, Recording
 from videoreid.types import Features
 
 __all__ = ["GalleryContents", "match_of"]
@@ -71,6 +71,11 @@ class GalleryContents:
     def describe(self, key: str) -> Match:
         """Return where and when a tracklet was seen, at distance 0."""
         return match_of(*self._folder.find(key), distance=0.0)
+
+    def tracklet(self, key: str) -> GalleryTracklet:
+        """Return a tracklet's row, without its thumbnails."""
+        part, row = self._folder.find(key)
+        return part.tracklets[row]
 
     def embedding(self, key: str) -> np.ndarray:
         """Return the embedding ``(D,)`` of a tracklet."""
