@@ -24,12 +24,21 @@ class Progress:
     Args:
         name: of the recording.
         total: its frames; 0 where nobody knows.
+        unit: what is counted.
         alone: whether the line may be rewritten, which it may not where several recordings are read at once.
         stream: where to; standard error if None.
     """
 
-    def __init__(self, name: str, total: int, *, alone: bool = True, stream: TextIO | None = None) -> None:
-        self.name, self.total = name, total
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        *,
+        unit: str = "frames",
+        alone: bool = True,
+        stream: TextIO | None = None,
+    ) -> None:
+        self.name, self.total, self.unit = name, total, unit
         self._stream = stream or sys.stderr
         self._rewrites = alone and self._stream.isatty()
         self._begin = self._last = time.monotonic()
@@ -53,8 +62,8 @@ class Progress:
             self._stream.flush()
 
     def _describe(self, done: int, took: float) -> str:
-        speed = f"{done / max(took, 1e-9):.1f} frames/s"
+        speed = f"{done / max(took, 1e-9):.1f} {self.unit}/s"
         if not 0 < done <= self.total:
-            return f"frame {done}, {speed}"
+            return f"{done} {self.unit}, {speed}"
         left = as_time(took / done * (self.total - done))
-        return f"{100 * done / self.total:.0f} % of {self.total} frames, {speed}, {left} left"
+        return f"{100 * done / self.total:.0f} % of {self.total} {self.unit}, {speed}, {left} left"

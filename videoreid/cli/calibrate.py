@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, store, draw; return 0."""
+    import numpy as np
+
     from videoreid.analysis import calibrate_pairs, held_out_probabilities, pairs_of_gallery, read_pairs
     from videoreid.retrieval import Gallery
     from videoreid.utils import setup_logging
@@ -58,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
     draw_reliability(held_out_probabilities(pairs), pairs.same, picture, title=calibration.basis)
     gallery.calibrate(calibration)
     print(calibration.basis)
-    for distance in (0.1, 0.2, 0.3, 0.4, 0.5):
-        probability = float(calibration(distance))
+    distances = np.arange(1, 6) / 10
+    for distance, probability in zip(distances, calibration(distances), strict=True):
         print(f"  distance {distance:.1f}: {100 * probability:5.1f} % {calibration.verdict(probability)}")
     print(f"stored in {args.gallery}; wrote {picture}")
     return 0

@@ -111,7 +111,7 @@ def _add_dataset(args: argparse.Namespace, opened: Opened, source: Source) -> in
     from videoreid.indexing import index_dataset
 
     splits = build_dataset(source.name, root=args.root, **parse_options(args.option))
-    progress = Progress(source.name, 0)
+    progress = Progress(source.name, 0, unit="tracklets")
     try:
         return index_dataset(
             opened.gallery,

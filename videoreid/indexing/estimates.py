@@ -42,10 +42,9 @@ class WorkEstimate:
         minutes, seconds = divmod(round(self.seconds), 60)
         hours, minutes = divmod(minutes, 60)
         took = f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds} s"
-        return (
-            f"{self.recordings} recordings, {self.frames} frames: about {took} and {self.megabytes:.1f} MB "
-            f"(a guess from {self.sampled} of their first frames)"
-        )
+        what = f"{self.recordings} recording{'' if self.recordings == 1 else 's'}, {self.frames} frames"
+        basis = f" from {self.sampled} of their first frames" if self.sampled else ""
+        return f"{what}: about {took} and {self.megabytes:.1f} MB (a guess{basis})"
 
 
 @dataclass

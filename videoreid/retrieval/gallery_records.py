@@ -31,8 +31,10 @@ class Recording:
     added: datetime | None = None
 
     def clock(self, seconds: float) -> datetime | None:
-        """Return the time of day of a second of the recording, None where its start is unknown."""
-        return None if self.start is None else self.start + timedelta(seconds=seconds)
+        """Return the time of day of a second of the recording, None where its start or the second (NaN) is unknown."""
+        if self.start is None or math.isnan(seconds):
+            return None
+        return self.start + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)

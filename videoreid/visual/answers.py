@@ -92,11 +92,12 @@ def pictures_html(pictures: Sequence[bytes], name: str, *, shown: int | None = N
         name: what they show.
         shown: how many are visible; None for all.
     """
-    return " ".join(
-        f'<img alt="{html.escape(name)}, picture {number}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}"'
-        f"{'' if shown is None or number <= shown else ' hidden'}>"
-        for number, data in enumerate(pictures, start=1)
-    )
+    found = []
+    for number, data in enumerate(pictures, start=1):
+        hidden = "" if shown is None or number <= shown else " hidden"
+        source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+        found.append(f'<img alt="{html.escape(name)}, picture {number}" src="{source}"{hidden}>')
+    return " ".join(found)
 
 
 def _item(rank: int, row: AnswerRow) -> str:
