@@ -40,6 +40,7 @@ RESULTS = Path(__file__).parent / "results" / "association.json"
 SEEDS = (0, 1, 2)
 LEARNERS, SIZE, STEPS = 100, (128, 64), 300
 SCORES = ("idf1", "pairwise_f1", "bcubed_f1", "homogeneity", "completeness")
+NEAR, FAR, SHARES = np.linspace(0.0, 0.8, 81), np.linspace(0.0, 1.0, 101), np.linspace(0.3, 1.0, 141)
 Clustering = Callable[[Features, float], np.ndarray]
 
 
@@ -172,11 +173,23 @@ def times_of(learnt: Sequence[Tracklet]) -> tuple[SpatialTemporalModel, np.ndarr
     return model, np.where(np.isfinite(least), 0.8 * least, 0.0)  # a pair that nobody walked forbids nothing
 
 
+def plain(model: SpatialTemporalModel, few: int) -> dict[str, tuple[Clustering, np.ndarray]]:
+    """Return what associate is compared with."""
+    table: dict[str, tuple[Clustering, np.ndarray]] = {
+        "(a) threshold on appearance": (lambda f, t: components(cosine(f), t), NEAR),
+        "(a) threshold on joint scores": (lambda f, t: components(joint(model, f), t), SHARES),
+    }
+    for k1, k2 in ((few, 2), (20, 6)):
+        for least in (1, 2, 4):
+            name = f"(b) DBSCAN, k-reciprocal {k1}/{k2}, {least} neighbours"
+            table[name] = (lambda f, t, a=k1, b=k2, n=least: dbscan(reciprocal(f, a, b), t, n), FAR)
+    return table
+
+
 def clusterings(learnt: Sequence[Tracklet]) -> dict[str, tuple[Clustering, np.ndarray]]:
     """Return each row of the table with the thresholds to choose from."""
     model, transit = times_of(learnt)
     few = max(2, round(len(learnt) / LEARNERS))
-    near, far, shares = np.linspace(0.0, 0.8, 81), np.linspace(0.0, 1.0, 101), np.linspace(0.3, 1.0, 141)
 
     def walked(features: Features) -> np.ndarray:
         return forbidden_pairs(features, transit=transit)
@@ -184,44 +197,30 @@ def clusterings(learnt: Sequence[Tracklet]) -> dict[str, tuple[Clustering, np.nd
     def online(features: Features, threshold: float) -> np.ndarray:
         order = np.argsort(features.times, kind="stable")
         none = features.select(np.zeros(len(features), bool))
+        nobody = np.empty(0, np.int64)
         names = np.empty(len(features), np.int64)
-        names[order] = assign(
-            features.select(order), none, np.empty(0, np.int64), threshold=threshold, transit=transit
-        )
+        names[order] = assign(features.select(order), none, nobody, threshold=threshold, transit=transit)
         return names
 
-    table: dict[str, tuple[Clustering, np.ndarray]] = {
-        "(a) threshold on appearance": (lambda f, t: components(cosine(f), t), near),
-        "(a) threshold on joint scores": (lambda f, t: components(joint(model, f), t), shares),
-    }
-    for k1, k2 in ((few, 2), (20, 6)):
-        for least in (1, 2, 4):
-            name = f"(b) DBSCAN, k-reciprocal {k1}/{k2}, {least} neighbours"
-            table[name] = (lambda f, t, a=k1, b=k2, n=least: dbscan(reciprocal(f, a, b), t, n), far)
-    table["associate, appearance, no time"] = (
-        lambda f, t: associate(f, threshold=t, forbidden=free(f)),
-        near,
-    )
-    table["associate, appearance, not two at once"] = (lambda f, t: associate(f, threshold=t), near)
-    table["associate, appearance, least transit times"] = (
-        lambda f, t: associate(f, threshold=t, forbidden=walked(f)),
-        near,
-    )
+    table = plain(model, few)
+    rules = {"no time": free, "not two at once": forbidden_pairs, "least transit times": walked}
+    for name, rule in rules.items():
+        table[f"associate, appearance, {name}"] = (
+            lambda f, t, r=rule: associate(f, threshold=t, forbidden=r(f)),
+            NEAR,
+        )
     for k1, k2 in ((few, 2), (20, 6)):
         rerank = KReciprocal(k1, k2)
-        table[f"associate, k-reciprocal {k1}/{k2}, no time"] = (
-            lambda f, t, r=rerank: associate(f, threshold=t, forbidden=free(f), rerank=r),
-            far,
-        )
-        table[f"associate, k-reciprocal {k1}/{k2}, least transit times"] = (
-            lambda f, t, r=rerank: associate(f, threshold=t, forbidden=walked(f), rerank=r),
-            far,
-        )
+        for name, rule in rules.items():
+            table[f"associate, k-reciprocal {k1}/{k2}, {name}"] = (
+                lambda f, t, r=rule, k=rerank: associate(f, threshold=t, forbidden=r(f), rerank=k),
+                FAR,
+            )
     table["associate, joint scores, least transit times"] = (
         lambda f, t: associate(f, threshold=t, forbidden=walked(f), spatial_temporal=model),
-        shares,
+        SHARES,
     )
-    table["assign (online), appearance, least transit times"] = (online, near)
+    table["assign (online), appearance, least transit times"] = (online, NEAR)
     return table
 
 

@@ -89,12 +89,6 @@ class Gallery(GalleryContents):
             )
         return cls(path, found, kept)
 
-    def __repr__(self) -> str:
-        return (
-            f"Gallery({str(self.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
-            f"model {self.fingerprint})"
-        )
-
     def add(self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray) -> bool:
         """Add a recording, on disk when this returns.
 

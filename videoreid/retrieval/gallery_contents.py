@@ -28,6 +28,12 @@ class GalleryContents:
     def __len__(self) -> int:
         return sum(len(part.tracklets) for part in self._folder.parts)
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({str(self._folder.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
+            f"model {self.fingerprint})"
+        )
+
     @property
     def recordings(self) -> tuple[Recording, ...]:
         """The recordings in the order of their names."""
