@@ -29,10 +29,8 @@ class GalleryContents:
         return sum(len(part.tracklets) for part in self._folder.parts)
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({str(self._folder.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
-            f"model {self.fingerprint})"
-        )
+        held = f"{len(self)} tracklets of {len(self.recordings)} recordings"
+        return f"{type(self).__name__}({str(self._folder.path)!r}: {held}, model {self.fingerprint})"
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
