@@ -262,3 +262,32 @@ def test_pictures_are_read_as_everywhere(tmp_path):
         _decode(tmp_path / "pipe.jpg")
     with pytest.raises(FrameError, match="cannot read frame"):
         _decode(tmp_path / "absent.jpg")
+
+
+def test_boxes_of_a_frame_as_trackers_have_them(extractor):
+    frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)  # BGR
+    boxes = [
+        [10.4, 5, 50.4, 90, 0.9, 0],
+        [-20, -5, 30, 60, 0.8, 0],
+        [500, 5, 520, 90, 0.7, 0],
+        [30, 30, 30, 80, 0.6, 0],
+    ]
+    found = extractor(frame, np.array(boxes))
+    crops = [frame[5:90, 10:50, ::-1], frame[0:60, 0:30, ::-1]]  # rounded, clipped, RGB
+    expected = torch.nn.functional.normalize(extractor(crops), dim=1)
+    assert torch.allclose(found[:2], expected, atol=1e-5)
+    assert torch.equal(found[2:], torch.zeros(2, 512)), "a box without a pixel looks like nobody"
+    assert extractor(frame, []).shape == extractor(frame, np.empty((0, 4))).shape == (0, 512)
+    assert torch.allclose(extractor(frame, torch.tensor(boxes)), found, atol=1e-6)
+    for bad in ([[1, 2, 3]], [[0, 0, np.nan, 5]]):
+        with pytest.raises(ConfigError, match="left, top, right, bottom"):
+            extractor(frame, bad)
+    with pytest.raises(ConfigError, match="BGR frame"):
+        extractor([frame], boxes)
+
+
+def test_precision_is_that_of_the_forward_pass(extractor):
+    images = [np.random.default_rng(n).integers(0, 255, (90, 40, 3), dtype=np.uint8) for n in range(2)]
+    half, full = extractor(images, precision="bfloat16"), extractor(images)
+    assert half.dtype == torch.float32 and not torch.equal(half, full)
+    assert torch.nn.functional.cosine_similarity(half, full).min() > 0.99

@@ -18,8 +18,23 @@ __all__ = [
 ]
 
 _COMMANDS: tuple[str, ...] = (
-    *("associate", "data", "demo", "eval", "export", "extract", "find", "index"),
-    *("models", "parse", "rank", "recipes", "show", "st", "track", "train"),
+    "associate",
+    "calibrate",
+    "data",
+    "demo",
+    "eval",
+    "export",
+    "extract",
+    "find",
+    "index",
+    "models",
+    "parse",
+    "rank",
+    "recipes",
+    "show",
+    "st",
+    "track",
+    "train",
 )
 
 

@@ -1,27 +1,26 @@
-"""What the commands that index and search share: the model, the rules, the clocks, a loop over recordings."""
+"""What the commands that index and search share: the model, the rules, the clocks, the sources."""
 
 import argparse
+import functools
 import os
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoreid.errors import ConfigError, VideoReIDError
+from videoreid.cli._tracking_options import add_tracking_arguments, at_least
+from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
-    from videoreid.engine import FeatureExtractor
-    from videoreid.footage import Tracks
+    from videoreid.footage import Encoder
     from videoreid.indexing import IndexRules
     from videoreid.retrieval import Gallery
 
 __all__ = [
+    "Opened",
     "Source",
     "add_making_arguments",
-    "add_videos",
     "open_gallery",
     "rules_of",
     "sources_of",
@@ -33,12 +32,21 @@ _DETECTOR = "yolox_nano"
 
 @dataclass(frozen=True)
 class Source:
-    """A recording to index."""
+    """A recording to index, or, with a root, a dataset."""
 
-    video: str
+    name: str
     camera: str = ""
     start: datetime | None = None
     tracks: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A gallery with the model that made it."""
+
+    gallery: "Gallery"
+    encoder: "Encoder"
+    detector: str
 
 
 def add_making_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,24 +54,27 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how recordings become tracklets")
     group.add_argument("--model", help="network (default: the gallery's own; videoreid models list)")
     group.add_argument("--weights", help="checkpoint file, or the name of published weights")
-    group.add_argument("--detector", help="see videoreid track (default: the gallery's own, else yolox_nano)")
     group.add_argument("--device", help="cpu, cuda (default: the best there is)")
-    group.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame only")
+    group.add_argument(
+        "--precision",
+        default="float32",
+        choices=["float32", "bfloat16", "float16"],
+        help="arithmetic of the network (default float32)",
+    )
+    group.add_argument(
+        "--workers",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="recordings that are indexed at the same time (default 1)",
+    )
+    add_tracking_arguments(group, detector=None)
     group.add_argument(
         "--frames-per-track",
         type=int,
         default=16,
         metavar="N",
         help="crops a track that are embedded (default 16)",
-    )
-    group.add_argument(
-        "--min-length", type=int, default=5, help="leave out tracks of fewer boxes (default 5)"
-    )
-    group.add_argument(
-        "--tracker",
-        default="bytetrack",
-        choices=["bytetrack", "ocsort", "botsort"],
-        help="default: bytetrack",
     )
     group.add_argument(
         "--cameras", nargs="+", metavar="NAME", help="camera of each recording (default: the file's name)"
@@ -94,18 +105,18 @@ def time_of(text: str) -> datetime:
     return found
 
 
-def sources_of(args: argparse.Namespace, videos: Sequence[str]) -> list[Source]:
+def sources_of(args: argparse.Namespace, names: Sequence[str]) -> list[Source]:
     """Return the recordings with their cameras, clocks and tracks."""
     columns = {name: getattr(args, name) or [] for name in ("cameras", "starts", "tracks")}
     for name, values in columns.items():
-        if values and len(values) != len(videos):
+        if values and len(values) != len(names):
             raise ConfigError(
-                f"{len(videos)} recordings, but {len(values)} --{name}: one each, in the same order"
+                f"{len(names)} recordings, but {len(values)} --{name}: one each, in the same order"
             )
     starts: list[datetime | None] = [time_of(text) for text in columns["starts"]]
-    starts = starts or [None] * len(videos)
-    cameras, tracks = (columns[name] or [""] * len(videos) for name in ("cameras", "tracks"))
-    return [Source(*row) for row in zip(videos, cameras, starts, tracks, strict=True)]
+    starts = starts or [None] * len(names)
+    cameras, tracks = (columns[name] or [""] * len(names) for name in ("cameras", "tracks"))
+    return [Source(*row) for row in zip(names, cameras, starts, tracks, strict=True)]
 
 
 def rules_of(args: argparse.Namespace, detector: str) -> "IndexRules":
@@ -116,13 +127,14 @@ def rules_of(args: argparse.Namespace, detector: str) -> "IndexRules":
         detector=detector,
         tracker=args.tracker,
         every=args.every,
+        min_score=args.min_score,
         min_length=args.min_length,
         frames_per_track=args.frames_per_track,
     )
 
 
-def open_gallery(args: argparse.Namespace, *, create: bool) -> "tuple[Gallery, FeatureExtractor, str]":
-    """Open or make the gallery ``args.gallery``; return it, its model and its detector."""
+def open_gallery(args: argparse.Namespace, *, create: bool) -> Opened:
+    """Open or make the gallery ``args.gallery`` with its model and its detector."""
     from videoreid.engine import FeatureExtractor
     from videoreid.indexing import model_fingerprint
     from videoreid.retrieval import Gallery
@@ -139,43 +151,8 @@ def open_gallery(args: argparse.Namespace, *, create: bool) -> "tuple[Gallery, F
     gallery = Gallery.open(
         folder, fingerprint=model_fingerprint(extractor.model), create=create, details=details
     )
-    return gallery, extractor, detector
+    return Opened(gallery, functools.partial(extractor, precision=args.precision), detector)
 
 
 def _whole(text: str) -> str:
     return os.path.abspath(text) if Path(text).exists() else text  # noqa: PTH100
-
-
-def add_videos(
-    gallery: "Gallery", extractor: "FeatureExtractor", sources: Sequence[Source], rules: "IndexRules"
-) -> int:
-    """Index each recording, say how it went, and go on after one that cannot be read; return how many failed."""
-    failed = 0
-    for number, source in enumerate(sources, start=1):
-        begin = time.perf_counter()
-        try:
-            added = _add(gallery, extractor, source, rules)
-        except VideoReIDError as error:
-            if len(sources) == 1:
-                raise
-            failed += 1
-            print(f"{source.video}: {error}", file=sys.stderr)
-            continue
-        what = "is in the gallery already: skipped" if added is None else f"{added} tracklets"
-        seconds = time.perf_counter() - begin
-        print(f"[{number}/{len(sources)}] {source.video}: {what} ({seconds:.1f} s)", file=sys.stderr)
-    if failed:
-        print(f"{failed} of {len(sources)} recordings could not be indexed", file=sys.stderr)
-    return failed
-
-
-def _add(
-    gallery: "Gallery", extractor: "FeatureExtractor", source: Source, rules: "IndexRules"
-) -> int | None:
-    from videoreid.footage import read_tracks
-    from videoreid.indexing import index_recording
-
-    tracks: Tracks | None = read_tracks(source.tracks) if source.tracks else None
-    return index_recording(
-        gallery, source.video, extractor, camera=source.camera, start=source.start, tracks=tracks, rules=rules
-    )

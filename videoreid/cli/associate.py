@@ -6,6 +6,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._answer_page import write_people_page
+from videoreid.errors import ConfigError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -14,15 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 _HEADER = (
-    "identity",
-    "key",
-    "camera",
-    "start",
-    "end",
-    "clock_start",
-    "clock_end",
-    "first_frame",
-    "recording",
+    *("frame", "id", "left", "top", "width", "height", "confidence", "camera", "last_frame"),
+    *("start", "end", "clock_start", "clock_end", "key", "recording"),
 )
 
 HELP = "put the tracklets of a gallery together to persons, over all cameras"
@@ -34,11 +30,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
         type=float,
-        required=True,
-        help="largest mean distance of one person's tracklets, chosen on footage whose persons are known",
+        help="largest mean distance of one person's tracklets, chosen on footage whose persons are known "
+        "(default: where the gallery's calibration says --probability)",
+    )
+    parser.add_argument(
+        "--probability",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="of 'same person' at the threshold that the calibration gives (default 0.5)",
     )
     parser.add_argument(
         "--rerank", action="store_true", help="k-reciprocal distances in place of cosine distances"
+    )
+    parser.add_argument(
+        "--spatial-temporal",
+        type=Path,
+        metavar="MODEL",
+        help="join appearance with this fitted model's times",
+    )
+    parser.add_argument(
+        "--transit",
+        action="append",
+        default=[],
+        metavar="FROM,TO,SECONDS",
+        help="least time that anybody needs between two cameras; may be repeated",
     )
     parser.add_argument(
         "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
@@ -48,64 +64,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Associate and write; return 0."""
     from videoreid.analysis import associate, forbidden_pairs
-    from videoreid.metrics import KReciprocal
+    from videoreid.metrics import KReciprocal, SpatialTemporalModel
     from videoreid.retrieval import Gallery
     from videoreid.utils import atomic_write_text, setup_logging
 
     setup_logging()
     gallery = Gallery.open(args.gallery)
     output = args.output or Path(args.gallery)
+    features = gallery.timed_features
+    if args.spatial_temporal and any(recording.start is None for recording in gallery.recordings):
+        raise ConfigError("a spatial-temporal model needs the start time of every recording (--starts)")
+    model = SpatialTemporalModel.load(args.spatial_temporal) if args.spatial_temporal else None
+    threshold = _threshold(args, gallery)
     names = associate(
-        gallery.features,
-        threshold=args.threshold,
-        forbidden=forbidden_pairs(gallery.timed_features),
+        features,
+        threshold=threshold,
+        forbidden=forbidden_pairs(features, transit=_transit(args.transit, gallery)),
         rerank=KReciprocal() if args.rerank else None,
+        spatial_temporal=model,
     )
     atomic_write_text(output / "identities.csv", _table(gallery, names))
-    _write_page(output / "people.html", gallery, names)
+    write_people_page(output / "people.html", gallery, names)
     people = len(set(names.tolist()))
     print(f"{len(names)} tracklets of {len(gallery.recordings)} recordings look like {people} persons")
-    print(f"wrote identities.csv and people.html to {output}")
+    print(f"threshold {threshold:.3f}; wrote identities.csv and people.html to {output}")
     return 0
 
 
+def _threshold(args: argparse.Namespace, gallery: "Gallery") -> float:
+    """Return the threshold that was given, or that of the gallery's calibration, which is one of cosine distances."""
+    from videoreid.analysis import threshold_at
+
+    if args.threshold is not None:
+        return float(args.threshold)
+    if args.rerank or args.spatial_temporal:
+        raise ConfigError(
+            "these distances have thresholds of their own: give --threshold, chosen on other footage"
+        )
+    calibration = gallery.calibration
+    if calibration is None:
+        raise ConfigError(
+            "give --threshold, or calibrate the gallery on footage whose persons are known (videoreid calibrate)"
+        )
+    return threshold_at(calibration, args.probability)
+
+
+def _transit(lines: "list[str]", gallery: "Gallery") -> "np.ndarray | None":
+    """Return the least times from camera to camera, numbered as `Gallery.timed_features` does."""
+    import numpy as np
+
+    if not lines:
+        return None
+    if any(recording.start is None for recording in gallery.recordings):
+        raise ConfigError("--transit needs the start time of every recording (index add --starts)")
+    cameras = sorted({recording.camera for recording in gallery.recordings})
+    least = np.zeros((len(cameras), len(cameras)))
+    for line in lines:
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) != 3 or parts[0] not in cameras or parts[1] not in cameras:
+            raise ConfigError(
+                f"--transit {line!r} is not FROM,TO,SECONDS with cameras of {', '.join(cameras)}"
+            )
+        try:
+            least[cameras.index(parts[0]), cameras.index(parts[1])] = float(parts[2])
+        except ValueError as error:
+            raise ConfigError(f"--transit {line!r}: {parts[2]!r} is no number of seconds") from error
+    return least
+
+
 def _table(gallery: "Gallery", names: "np.ndarray") -> str:
+    """Return a line a tracklet, its first columns as in a MOT file: of its first frame, counted from 1."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
     for name, key in zip(names.tolist(), gallery.keys, strict=True):
-        one = gallery.describe(key)
+        one, row = gallery.describe(key), gallery.tracklet(key)
+        left, top, right, bottom = row.box
         clocks = [clock.isoformat() if clock else "" for clock in (one.clock_start, one.clock_end)]
-        row = [
-            name,
-            key,
-            one.camera,
-            f"{one.start:.3f}",
-            f"{one.end:.3f}",
-            *clocks,
-            one.first_frame,
-            one.recording,
-        ]
-        writer.writerow(row)
-    return text.getvalue()
-
-
-def _write_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> None:
-    from videoreid.visual import AnswerRow, write_answer_html
-
-    rows = []
-    keys = gallery.keys
-    for name in sorted(set(names.tolist())):
-        members = [
-            gallery.describe(key) for key, other in zip(keys, names.tolist(), strict=True) if other == name
-        ]
-        members.sort(key=lambda one: (one.clock_start is None, one.clock_start or 0, one.camera, one.start))
-        lines = [f"person {name}"]
-        for one in members:
-            when = f"{one.start:.1f} s" if one.clock_start is None else one.clock_start.isoformat(" ")[:19]
-            lines.append(f"camera {one.camera}, {when}, for {one.end - one.start:.1f} s ({one.key})")
-        rows.append(
-            AnswerRow(lines, [picture for one in members for picture in gallery.thumbnails(one.key)[:1]])
+        box = (f"{value:g}" for value in (left + 1, top + 1, right - left, bottom - top))
+        seconds = (f"{one.start:.3f}", f"{one.end:.3f}")
+        frames = row.first_frame + 1, row.last_frame + 1
+        writer.writerow(
+            [frames[0], name, *box, 1, one.camera, frames[1], *seconds, *clocks, key, one.recording]
         )
-    note = f"{len(names)} tracklets, by the model {gallery.fingerprint}."
-    write_answer_html(path, rows, note=note, title="Who may be one person")
+    return text.getvalue()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from videoreid.cli._gallery_options import (
     add_making_arguments,
-    add_videos,
     open_gallery,
     rules_of,
     sources_of,
@@ -19,7 +18,7 @@ from videoreid.errors import ConfigError, FrameError
 if TYPE_CHECKING:
     import numpy as np
 
-    from videoreid.retrieval import Answer, Gallery
+    from videoreid.retrieval import Gallery
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -52,11 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--threshold", type=float, help="largest cosine distance")
     where.add_argument("--json", action="store_true", help="print a JSON list")
     where.add_argument("--page", metavar="FILE", help="write an HTML page (with --videos: DIR/answer.html)")
+    where.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="append who asked what to this file (default: no log is kept)",
+    )
     add_making_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Search and answer; return 0, or 1 if one of several recordings could not be indexed."""
+    from videoreid.cli._indexing import add_videos
     from videoreid.retrieval import Gallery
     from videoreid.utils import setup_logging
 
@@ -64,20 +70,19 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     if args.tracklet and not args.videos:
         gallery = Gallery.open(args.gallery)
-        answer, asked = (
-            _ask(args, gallery, gallery.embedding(args.tracklet)),
-            gallery.thumbnails(args.tracklet),
-        )
-        return _show(args, gallery, answer, asked)
+        return _answer(args, gallery, gallery.embedding(args.tracklet), gallery.thumbnails(args.tracklet))
     sources = sources_of(args, args.videos or [])
-    gallery, extractor, detector = open_gallery(args, create=bool(args.videos))
-    crop = None if args.tracklet else _query_crop(args, detector)  # an error before the work
-    failed = add_videos(gallery, extractor, sources, rules_of(args, detector))
+    opened = open_gallery(args, create=bool(args.videos))
+    crop = None if args.tracklet else _query_crop(args, opened.detector)  # an error before the work
+    failed = 0
+    if sources:
+        failed = add_videos(opened, sources, rules_of(args, opened.detector), workers=args.workers)
+    gallery = Gallery.open(args.gallery)
     if crop is None:
         vector, asked = gallery.embedding(args.tracklet), gallery.thumbnails(args.tracklet)
     else:
-        vector, asked = extractor([crop])[0].cpu().numpy(), (_jpeg(crop),)
-    return max(_show(args, gallery, _ask(args, gallery, vector), asked), int(failed > 0))
+        vector, asked = opened.encoder([crop])[0].cpu().numpy(), (_jpeg(crop),)
+    return max(_answer(args, gallery, vector, asked), int(failed > 0))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -109,8 +114,10 @@ def _query_crop(args: argparse.Namespace, detector: str) -> "np.ndarray":
     return image if args.crop else person_of_picture(image, detector, person=args.person)
 
 
-def _ask(args: argparse.Namespace, gallery: "Gallery", vector: "np.ndarray") -> "Answer":
-    return gallery.search(
+def _answer(
+    args: argparse.Namespace, gallery: "Gallery", vector: "np.ndarray", asked: tuple[bytes, ...]
+) -> int:
+    answer = gallery.search(
         vector,
         top=args.top,
         cameras=args.camera,
@@ -118,34 +125,29 @@ def _ask(args: argparse.Namespace, gallery: "Gallery", vector: "np.ndarray") -> 
         until=time_of(args.until) if args.until else None,
         threshold=math.inf if args.threshold is None else args.threshold,
     )
+    if args.log is not None:
+        from videoreid.cli._question_log import log_question
 
-
-def _show(args: argparse.Namespace, gallery: "Gallery", answer: "Answer", asked: tuple[bytes, ...]) -> int:
-    page = args.page or (str(Path(args.gallery) / "answer.html") if args.videos else None)
+        log_question(args.log, args, answer)  # before the answer is shown
     print(answer.to_json() if args.json else answer)
     if not len(answer) and not args.json:
         print("nobody is near enough" if answer.searched else "nobody was recorded there")
+    page = args.page or (str(Path(args.gallery) / "answer.html") if args.videos else None)
     if page is not None:
-        _write_page(Path(page), gallery, answer, asked)
+        from videoreid.cli._answer_page import write_answer_page
+
+        write_answer_page(Path(page), gallery, answer, asked=asked, query=_query_name(args))
         print(f"wrote {page}", file=sys.stderr)
     return 0
 
 
-def _write_page(path: Path, gallery: "Gallery", answer: "Answer", asked: tuple[bytes, ...]) -> None:
-    from videoreid.visual import AnswerRow, write_answer_html
-
-    rows = []
-    for match in answer:
-        when = f"{match.start:.1f} s" if match.clock_start is None else match.clock_start.isoformat(" ")[:19]
-        link = f"{Path(match.recording).as_uri()}#t={match.start:.1f}"
-        text = (
-            f"camera {match.camera}, {when}, for {match.end - match.start:.1f} s",
-            f"distance {match.distance:.3f}",
-            f"{match.key}: {match.recording} from second {match.start:.1f} (frame {match.first_frame})",
-        )
-        rows.append(AnswerRow(text, gallery.thumbnails(match.key), link))
-    note = f"{answer.searched} tracklets were compared, by the model {gallery.fingerprint}."
-    write_answer_html(path, rows, asked=asked, note=note)
+def _query_name(args: argparse.Namespace) -> str:
+    """Return what was asked for: the key of a tracklet, or the picture."""
+    if args.tracklet:
+        return str(args.tracklet)
+    if args.video:
+        return f"{args.video}::frame={args.frame}&box={args.box}"
+    return f"{args.image}#{args.person}" if args.person else str(args.image)
 
 
 def _jpeg(crop: "np.ndarray") -> bytes:

@@ -3,14 +3,18 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.cli._gallery_options import (
+    Opened,
+    Source,
     add_making_arguments,
-    add_videos,
     open_gallery,
     rules_of,
     sources_of,
     time_of,
 )
+from videoreid.cli._indexing import add_videos, run_each
+from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
     from videoreid.retrieval import Gallery
@@ -28,9 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add.add_argument("gallery", metavar="DIR", help="folder of the gallery, made where it is missing")
     add.add_argument(
-        "videos", nargs="+", metavar="VIDEO", help="a video, a folder of images, or img/%%06d.jpg"
+        "sources",
+        nargs="+",
+        metavar="VIDEO",
+        help="a video, a folder of images, or img/%%06d.jpg; with --root names of datasets",
     )
     add_making_arguments(add)
+    _add_dataset_arguments(add)
     info = actions.add_parser("info", help="list the recordings")
     info.add_argument("gallery", metavar="DIR")
     remove = actions.add_parser("remove", help="delete recordings or tracklets for good")
@@ -45,6 +53,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("datasets (videoreid data layout lists them)")
+    group.add_argument("--root", help="folder of the datasets, or its parent; then every VIDEO is a dataset")
+    group.add_argument(
+        "--part",
+        default="test",
+        choices=["test", "train", "query", "gallery"],
+        help="of a dataset (default: test, which is query and gallery)",
+    )
+    group.add_argument(
+        "--rate",
+        type=float,
+        default=25.0,
+        help="frames a second of a dataset's times (default 25; 1 for seconds)",
+    )
+    add_option_argument(group)
+
+
 def run(args: argparse.Namespace) -> int:
     """Do one action; return 0, or 1 if one of several recordings could not be indexed."""
     from videoreid.retrieval import Gallery
@@ -52,11 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging()
     if args.action == "add":
-        sources = sources_of(args, args.videos)
-        gallery, extractor, detector = open_gallery(args, create=True)
-        failed = add_videos(gallery, extractor, sources, rules_of(args, detector))
-        print(gallery)
-        return int(failed > 0)
+        return _add(args)
     gallery = Gallery.open(args.gallery)
     if args.action == "info":
         _list(gallery)
@@ -64,6 +86,45 @@ def run(args: argparse.Namespace) -> int:
     gone = gallery.purge(time_of(args.before)) if args.action == "purge" else gallery.remove(args.names)
     print(f"deleted {gone} tracklets for good; {len(gallery)} are left in {args.gallery}")
     return 0
+
+
+def _add(args: argparse.Namespace) -> int:
+    from videoreid.retrieval import Gallery
+
+    if args.option and args.root is None:
+        raise ConfigError("--option belongs to a dataset: give its --root")
+    if args.root is not None and (args.tracks or args.cameras):
+        raise ConfigError("a dataset has its own tracklets and cameras: leave --tracks and --cameras out")
+    sources = sources_of(args, args.sources)
+    opened = open_gallery(args, create=True)
+    if args.root is None:
+        failed = add_videos(opened, sources, rules_of(args, opened.detector), workers=args.workers)
+    else:
+        failed = run_each(args.sources, sources, lambda source, _: _add_dataset(args, opened, source))
+    print(Gallery.open(args.gallery))
+    return int(failed > 0)
+
+
+def _add_dataset(args: argparse.Namespace, opened: Opened, source: Source) -> int | None:
+    from videoreid.cli._progress import Progress
+    from videoreid.data.datasets import build_dataset
+    from videoreid.indexing import index_dataset
+
+    splits = build_dataset(source.name, root=args.root, **parse_options(args.option))
+    progress = Progress(source.name, 0, unit="tracklets")
+    try:
+        return index_dataset(
+            opened.gallery,
+            splits,
+            opened.encoder,
+            part=args.part,
+            rate=args.rate,
+            start=source.start,
+            rules=rules_of(args, opened.detector),
+            each=progress,
+        )
+    finally:
+        progress.close()
 
 
 def _list(gallery: "Gallery") -> None:

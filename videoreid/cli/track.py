@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._tracking_options import add_tracking_arguments
 from videoreid.errors import ConfigError, VideoReIDError
 
 if TYPE_CHECKING:
@@ -30,28 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for NAME.txt and NAME.mp4 of each video"
     )
-    parser.add_argument(
-        "--detector",
-        default="yolox_nano",
-        help="yolox_nano (default), yolox_tiny, yolox_s, an ONNX file of that family, or a file of detections",
-    )
-    parser.add_argument(
-        "--tracker",
-        default="bytetrack",
-        choices=["bytetrack", "ocsort", "botsort"],
-        help="default: bytetrack",
-    )
-    parser.add_argument(
-        "--min-score",
-        type=float,
-        default=0.1,
-        help="lowest score of a box that may go on with a track (default 0.1)",
-    )
+    add_tracking_arguments(parser, detector="yolox_nano")
     parser.add_argument("--min-height", type=float, default=0.0, help="leave out lower boxes, in pixels")
-    parser.add_argument(
-        "--min-length", type=int, default=5, help="leave out tracks of fewer boxes (default 5)"
-    )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame only")
     parser.add_argument(
         "--model",
         help="network that looks for switches between persons, where tracks are cut (videoreid models list)",

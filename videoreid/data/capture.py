@@ -82,6 +82,12 @@ class Capture:
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
         return rate if 0.0 < rate < 10_000.0 else 0.0
 
+    def count(self) -> int:
+        """Return how many frames the container states, which may be wrong; 0 where it states none."""
+        import cv2
+
+        return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
     def release(self) -> None:
         """Close the video."""
         if self._process == os.getpid():

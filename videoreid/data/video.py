@@ -14,7 +14,15 @@ from videoreid.data.image_sequences import image_sequence, is_image_sequence, se
 from videoreid.errors import FrameError
 from videoreid.utils import get_logger
 
-__all__ = ["VideoFrame", "VideoReader", "frame_rate", "iterate_frames", "iterate_video", "packets_left"]
+__all__ = [
+    "VideoFrame",
+    "VideoReader",
+    "frame_rate",
+    "iterate_frames",
+    "iterate_video",
+    "packets_left",
+    "stated_frames",
+]
 
 _SEEK_AFTER = 64  # decoding on is cheaper than seeking to a key frame and decoding from there
 _STEPS_BACK = (0, 64, 512)  # frames before the one asked for where a seek is tried
@@ -218,6 +226,18 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
     if not rate:
         raise FrameError(f"{os.fspath(path)} states no frame rate: give frames_per_second")
     return rate
+
+
+def stated_frames(path: str | os.PathLike[str]) -> int:
+    """Return how many frames a video states, for a progress bar: what decodes may be fewer or more; 0 if unknown.
+
+    Raises:
+        FrameError: the file is missing or no video.
+    """
+    if is_image_sequence(os.fspath(path)):
+        return image_sequence(os.fspath(path))[-1][0] + 1
+    with Capture(os.fspath(path)) as capture:
+        return capture.count()
 
 
 def _advance(capture: Capture, patience: int) -> int | None:

@@ -1,6 +1,8 @@
 """From recordings and photographs to a gallery: detect, track, embed, add; and the query picture."""
 
+from videoreid.indexing.estimates import WorkEstimate, estimate_work
 from videoreid.indexing.fingerprints import file_digest, model_fingerprint
+from videoreid.indexing.labelled import index_dataset
 from videoreid.indexing.photographs import NoPersonError, SeveralPersonsError, crop_of_box, person_of_picture
 from videoreid.indexing.recordings import IndexRules, index_recording
 
@@ -8,8 +10,11 @@ __all__ = [
     "IndexRules",
     "NoPersonError",
     "SeveralPersonsError",
+    "WorkEstimate",
     "crop_of_box",
+    "estimate_work",
     "file_digest",
+    "index_dataset",
     "index_recording",
     "model_fingerprint",
     "person_of_picture",

@@ -1,5 +1,6 @@
 """Fingerprints of models and recordings."""
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -44,4 +45,10 @@ def file_digest(video: str | os.PathLike[str]) -> str:
         return hashlib.sha256(joined.encode()).hexdigest()
     if not Path(text).is_file():
         raise FrameError(f"no video {text}")
-    return sha256_of(text)
+    status = Path(text).stat()
+    return _digest(text, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)  # a long recording is read once, though it is asked for twice
+def _digest(path: str, _size: int, _changed: int) -> str:
+    return sha256_of(path)

@@ -3,11 +3,11 @@
 import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,17 @@ from videoreid.indexing.fingerprints import file_digest
 from videoreid.retrieval import Gallery, GalleryTracklet, Recording
 from videoreid.utils import get_logger
 
-__all__ = ["IndexRules", "index_recording"]
+__all__ = [
+    "IndexRules",
+    "index_recording",
+    "mean_embedding",
+    "recording_name",
+    "spread_evenly",
+    "thumbnail",
+]
 
 _USUAL_RATE = 25.0
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class IndexRules:
     min_score: float = 0.1
     min_length: int = 5
     frames_per_track: int = 16
-    thumbnails: int = 4
+    thumbnails: int = 8
 
     def __post_init__(self) -> None:
         for name in ("every", "min_length", "frames_per_track", "thumbnails"):
@@ -87,7 +95,8 @@ def index_recording(
         start: time of day of the first frame.
         tracks: of this recording, where they are known; else it is detected and tracked by the rules.
         rules: see `IndexRules`.
-        each: called with the number of every frame that was looked at and held a person.
+        each: called with the number of every frame that was looked at; what it raises ends the work, and nothing of
+            this recording is kept.
 
     Returns:
         How many tracklets were added; None where the recording is in the gallery already, which the log says.
@@ -97,21 +106,20 @@ def index_recording(
         ConfigError: an option is out of range, or the encoder returns no rows of numbers.
     """
     rules = rules or IndexRules()
-    name, digest = _name(video), file_digest(video)
+    name, digest = recording_name(video), file_digest(video)
     recording = Recording(name, digest, camera or name, os.path.abspath(video), start)  # noqa: PTH100 - of patterns too
     if gallery.holds(digest) is not None:
         gallery.add(recording, [], np.empty((0, 0)))  # says so
         return None
     people: dict[int, _Person] = defaultdict(lambda: _Person(rules.frames_per_track))
-    for seen in _tracked(video, rules) if tracks is None else _given(video, tracks, rules):
+    told = each or (lambda _: None)
+    for seen in _tracked(video, rules, told) if tracks is None else _given(video, tracks, rules, told):
         people[seen.track].see(seen)
-        if each is not None:
-            each(seen.frame)
     kept = {track: person for track, person in sorted(people.items()) if person.count >= rules.min_length}
     rows = [person.tracklet(track, rules.thumbnails) for track, person in enumerate(kept.values(), start=1)]
     if tracks is not None:
         rows = [person.tracklet(track, rules.thumbnails) for track, person in kept.items()]
-    table = [_mean(encoder, person.crops()) for person in kept.values()]
+    table = [mean_embedding(encoder, person.crops()) for person in kept.values()]
     added = gallery.add(recording, rows, np.stack(table) if table else np.empty((0, 0)))
     return len(rows) if added else None
 
@@ -137,21 +145,27 @@ class _Person:
         self.first, self.last = self.first or light, light
 
     def crops(self) -> list[np.ndarray]:
-        return _spread(self.held, self.most)
+        return spread_evenly(self.held, self.most)
 
     def tracklet(self, track: int, pictures: int) -> GalleryTracklet:
         assert self.first is not None and self.last is not None
-        shown = tuple(_jpeg(crop) for crop in _spread(self.held, pictures))
+        shown = tuple(thumbnail(crop) for crop in spread_evenly(self.held, pictures))
         first, last = self.first, self.last
         return GalleryTracklet(track, first.seconds, last.seconds, first.frame, last.frame, first.box, shown)
 
 
-def _spread(values: list[np.ndarray], count: int) -> list[np.ndarray]:
+def spread_evenly(values: Sequence[Item], count: int) -> list[Item]:
+    """Return up to ``count`` of the values, the first and the last among them."""
     places = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int))
     return [values[place] for place in places.tolist()]
 
 
-def _mean(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
+def mean_embedding(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
+    """Return the mean ``(D,)`` of the embeddings of unit length of some crops.
+
+    Raises:
+        ConfigError: the encoder returns no finite rows.
+    """
     found: Any = encoder(crops)
     rows = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, np.float64)
     if rows.ndim != 2 or len(rows) != len(crops) or not np.isfinite(rows).all():
@@ -162,12 +176,15 @@ def _mean(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
     return np.asarray(rows.mean(axis=0))
 
 
-def _tracked(video: str | os.PathLike[str], rules: IndexRules) -> Iterator[_Seen]:
+def _tracked(
+    video: str | os.PathLike[str], rules: IndexRules, each: Callable[[int], None]
+) -> Iterator[_Seen]:
     rate = _rate(video)
     tracker = OnlineTracker(rules.tracker, frame_rate=rate / rules.every)
     looked = 0
     for frame in detect(video, rules.detector, min_score=rules.min_score, every=rules.every):
         looked += 1
+        each(frame.number)
         seconds = frame.seconds if math.isfinite(frame.seconds) else frame.number / rate
         boxes, _, ids = tracker.update(frame.image, frame.boxes, frame.scores)
         height, width = frame.image.shape[:2]
@@ -180,11 +197,16 @@ def _tracked(video: str | os.PathLike[str], rules: IndexRules) -> Iterator[_Seen
         raise FrameError(f"{os.fspath(video)} has no frame that decodes")
 
 
-def _given(video: str | os.PathLike[str], tracks: Tracks, rules: IndexRules) -> Iterator[_Seen]:
-    rate = _rate(video)
+def _given(
+    video: str | os.PathLike[str], tracks: Tracks, rules: IndexRules, each: Callable[[int], None]
+) -> Iterator[_Seen]:
+    rate, last = _rate(video), -1
     chosen = tracks.select(tracks.frames % rules.every == 0)
     for row, crop, seconds in timed_crops(video, chosen):
         frame = int(chosen.frames[row])
+        if frame != last:
+            each(frame)
+            last = frame
         left, top, width, height = chosen.boxes[row].tolist()
         at = seconds if math.isfinite(seconds) else frame / rate
         yield _Seen(int(chosen.track_ids[row]), frame, at, (left, top, left + width, top + height), crop)
@@ -198,7 +220,8 @@ def _rate(video: str | os.PathLike[str]) -> float:
         return _USUAL_RATE
 
 
-def _name(video: str | os.PathLike[str]) -> str:
+def recording_name(video: str | os.PathLike[str]) -> str:
+    """Return the short name of a recording: that of its file, or of the folder of its images."""
     path = Path(video)
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or "%" in path.name:
@@ -209,7 +232,12 @@ def _name(video: str | os.PathLike[str]) -> str:
     return name.replace(":", "_") or "recording"
 
 
-def _jpeg(crop: np.ndarray) -> bytes:
+def thumbnail(crop: np.ndarray) -> bytes:
+    """Return a crop ``(h, w, 3)`` uint8 RGB as a small JPEG file, at most 160 pixels high.
+
+    Raises:
+        ConfigError: it cannot be written as JPEG.
+    """
     import cv2
 
     height = min(len(crop), 160)

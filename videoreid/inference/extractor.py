@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from videoreid.errors import ConfigError
 from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import embed_frames
-from videoreid.inference.images import to_pixels
+from videoreid.inference.images import crops_of_boxes, to_pixels
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import build_model
 from videoreid.models.saving import from_pretrained
@@ -90,22 +90,40 @@ class FeatureExtractor:
         """Standard deviation per channel that images are normalised with, on the 0..1 scale."""
         return self.model.pixel_std
 
-    def __call__(self, images: Any) -> Tensor:
-        """Return the embeddings of one or several images.
+    def __call__(
+        self,
+        images: Any,
+        boxes: Any = None,
+        *,
+        precision: Literal["float32", "bfloat16", "float16"] = "float32",
+    ) -> Tensor:
+        """Return the embeddings of one or several images, or of the boxes that a tracker found in a frame.
 
         Args:
             images: a path, a PIL image, an RGB array ``(H, W, 3)`` uint8, a list of any of them, a uint8 batch
                 ``(N, H, W, 3)`` as array or tensor (a tensor also ``(N, 3, H, W)``), all of them resized; or a float
                 tensor ``(3, H, W)`` or ``(N, 3, H, W)`` that is resized and normalised already. There may be none: an
-                empty list, an empty batch.
+                empty list, an empty batch. With ``boxes`` one frame ``(H, W, 3)`` uint8 in **BGR**, as OpenCV reads it.
+            boxes: ``(N, 4)`` or wider, left, top, right, bottom in pixels of that frame; further columns are ignored.
+                They are rounded and clipped to the frame.
+            precision: arithmetic of the forward pass.
 
         Returns:
-            ``(N, D)`` float32 on the extractor's device: an ordinary tensor, which may be changed in place.
+            ``(N, D)`` float32 on the extractor's device: an ordinary tensor, which may be changed in place. With
+            ``boxes`` rows have length 1, but that of a box without a pixel in the frame, which is 0.
 
         Raises:
             FrameError: an image that cannot be read.
-            ConfigError: a crop without pixels (its place in the list is named), or anything else that is no image.
+            ConfigError: a crop without pixels (its place in the list is named), boxes that are no finite numbers, or
+                anything else that is no image.
         """
+        if boxes is not None:
+            crops, inside = crops_of_boxes(images, boxes)
+            table = torch.zeros(len(inside), self.model.embedding_dim, device=self.device)
+            if crops:
+                rows = self(crops, precision=precision)
+                table[torch.from_numpy(inside).to(self.device)] = torch.nn.functional.normalize(rows, dim=1)
+            return table
         if isinstance(images, Tensor) and images.is_floating_point():
             if images.ndim not in (3, 4):
                 raise ConfigError(
@@ -120,7 +138,9 @@ class FeatureExtractor:
         if len(frames) == 0:
             return torch.empty(0, self.model.embedding_dim, device=self.device)
         with torch.no_grad():  # inference mode would give tensors that cannot be changed in place
-            return embed_frames(self.model, frames.unsqueeze(1))  # (N, 3, H, W) -> clips of one frame
+            return embed_frames(
+                self.model, frames.unsqueeze(1), precision=precision
+            )  # (N, 3, H, W) -> clips of one frame
 
 
 def _available(device: str | torch.device | None) -> torch.device:

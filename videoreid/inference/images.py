@@ -11,7 +11,7 @@ from torch import Tensor
 from videoreid.errors import ConfigError
 from videoreid.utils.pictures import decode_frame, read_bytes
 
-__all__ = ["to_pixels"]
+__all__ = ["crops_of_boxes", "to_pixels"]
 
 _KINDS = (
     "paths, PIL images, RGB uint8 arrays (H, W, 3), a uint8 batch (N, H, W, 3) or a normalised float tensor"
@@ -38,6 +38,34 @@ def to_pixels(images: Any, size: tuple[int, int]) -> Iterator[Tensor]:
                 "lies outside the picture; clip boxes to the picture and leave out empty ones"
             )
         yield _resized(pixels, size)
+
+
+def crops_of_boxes(frame: Any, boxes: Any) -> tuple[list[np.ndarray], np.ndarray]:
+    """Cut boxes out of a frame as trackers have them.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 BGR.
+        boxes: ``(N, 4)`` or wider, left, top, right, bottom in pixels.
+
+    Returns:
+        The crops that have a pixel, RGB, and ``(N,)`` bool which boxes they are.
+
+    Raises:
+        ConfigError: no such frame, or boxes that are no finite numbers.
+    """
+    if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise ConfigError(
+            f"boxes are cut out of one BGR frame (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame).__name__)}"
+        )
+    table = np.asarray(boxes.detach().cpu() if isinstance(boxes, Tensor) else boxes, np.float64)
+    table = table.reshape(0, 4) if not table.size else table
+    if table.ndim != 2 or table.shape[1] < 4 or not np.isfinite(table[:, :4]).all():
+        raise ConfigError(f"boxes are finite rows left, top, right, bottom: (N, 4); got {table.shape}")
+    limits = np.array([frame.shape[1], frame.shape[0]] * 2)
+    edges = np.clip(np.rint(table[:, :4]), 0, limits).astype(int)
+    inside = np.asarray((edges[:, 2:] > edges[:, :2]).all(axis=1))
+    cut = [frame[top:bottom, left:right, ::-1] for left, top, right, bottom in edges[inside].tolist()]
+    return cut, inside
 
 
 def _one_by_one(images: Any) -> Iterable[Any]:

@@ -2,6 +2,7 @@
 
 from videoreid.retrieval.features import FeatureFile, read_features, write_features
 from videoreid.retrieval.gallery import Gallery
+from videoreid.retrieval.gallery_calibration import GalleryCalibration
 from videoreid.retrieval.gallery_records import Answer, GalleryTracklet, Match, Recording
 from videoreid.retrieval.index import GalleryIndex, SearchResult
 
@@ -9,6 +10,7 @@ __all__ = [
     "Answer",
     "FeatureFile",
     "Gallery",
+    "GalleryCalibration",
     "GalleryIndex",
     "GalleryTracklet",
     "Match",

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from videoreid.errors import ConfigError, DatasetError, ProtocolError
+from videoreid.retrieval.gallery_calibration import GalleryCalibration, judged, write_calibration
 from videoreid.retrieval.gallery_contents import GalleryContents, match_of
 from videoreid.retrieval.gallery_files import StoredRecording, read_description, write_description
 from videoreid.retrieval.gallery_folder import GalleryFolder
@@ -49,8 +50,8 @@ class Gallery(GalleryContents):
     """
 
     def __init__(self, path: Path, fingerprint: str, details: Mapping[str, str]) -> None:
-        super().__init__(GalleryFolder(path))
-        self.path, self.fingerprint, self.details = path, fingerprint, dict(details)
+        super().__init__(GalleryFolder(path), fingerprint)
+        self.path, self.details = path, dict(details)
 
     @classmethod
     def open(
@@ -87,12 +88,6 @@ class Gallery(GalleryContents):
                 "embeddings of different models mean nothing; take the gallery's model, or index into another folder"
             )
         return cls(path, found, kept)
-
-    def __repr__(self) -> str:
-        return (
-            f"Gallery({str(self.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
-            f"model {self.fingerprint})"
-        )
 
     def add(self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray) -> bool:
         """Add a recording, on disk when this returns.
@@ -162,8 +157,14 @@ class Gallery(GalleryContents):
             (p, t) for p in parts for t in range(len(p.tracklets)) if wanted(p.recording, p.tracklets[t])
         ]
         matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
-        near = tuple(match for match in matches if match.distance <= threshold)
-        return Answer(near, len(places), None if math.isinf(threshold) else threshold)
+        calibration = self.calibration
+        near = judged((match for match in matches if match.distance <= threshold), calibration)
+        basis = "" if calibration is None else calibration.basis
+        return Answer(near, len(places), None if math.isinf(threshold) else threshold, basis)
+
+    def calibrate(self, calibration: GalleryCalibration) -> None:
+        """Keep a calibration, see `videoreid.analysis.calibrate_pairs`; an earlier one is replaced."""
+        write_calibration(self.path, calibration, self.fingerprint)
 
     def remove(self, names: Collection[str]) -> int:
         """Delete tracklets for good: embeddings, thumbnails and rows are overwritten on disk.

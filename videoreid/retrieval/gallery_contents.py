@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from videoreid.retrieval.gallery_calibration import GalleryCalibration, read_calibration
 from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
-from videoreid.retrieval.gallery_records import Match, Recording
+from videoreid.retrieval.gallery_records import GalleryTracklet, Match, Recording
 from videoreid.types import Features
 
 __all__ = ["GalleryContents", "match_of"]
@@ -18,13 +19,18 @@ class GalleryContents:
 
     Args:
         folder: its files.
+        fingerprint: of its model.
     """
 
-    def __init__(self, folder: GalleryFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: GalleryFolder, fingerprint: str) -> None:
+        self._folder, self.fingerprint = folder, fingerprint
 
     def __len__(self) -> int:
         return sum(len(part.tracklets) for part in self._folder.parts)
+
+    def __repr__(self) -> str:
+        held = f"{len(self)} tracklets of {len(self.recordings)} recordings"
+        return f"{type(self).__name__}({str(self._folder.path)!r}: {held}, model {self.fingerprint})"
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -56,9 +62,24 @@ class GalleryContents:
         """
         return _features(self._folder.parts, apart=True)
 
+    @property
+    def persons(self) -> list[str]:
+        """Who the tracklets are, in the order of `features`; empty texts where that is unknown."""
+        return [row.person for part in self._folder.parts for row in part.tracklets]
+
+    @property
+    def calibration(self) -> GalleryCalibration | None:
+        """Probabilities by distance, where ``videoreid calibrate`` has stored them."""
+        return read_calibration(self._folder.path, self.fingerprint)
+
     def describe(self, key: str) -> Match:
         """Return where and when a tracklet was seen, at distance 0."""
         return match_of(*self._folder.find(key), distance=0.0)
+
+    def tracklet(self, key: str) -> GalleryTracklet:
+        """Return a tracklet's row, without its thumbnails."""
+        part, row = self._folder.find(key)
+        return part.tracklets[row]
 
     def embedding(self, key: str) -> np.ndarray:
         """Return the embedding ``(D,)`` of a tracklet."""
@@ -105,8 +126,9 @@ def match_of(part: StoredRecording, row: int, distance: float) -> Match:
         tracklet.start,
         tracklet.end,
         float(distance),
-        recording=recording.path,
+        recording=tracklet.source or recording.path,
         first_frame=tracklet.first_frame,
         clock_start=recording.clock(tracklet.start),
         clock_end=recording.clock(tracklet.end),
+        person=tracklet.person,
     )

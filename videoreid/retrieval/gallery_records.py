@@ -1,6 +1,7 @@
 """What a gallery on disk holds and answers: recordings, tracklets, matches."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,8 +31,10 @@ class Recording:
     added: datetime | None = None
 
     def clock(self, seconds: float) -> datetime | None:
-        """Return the time of day of a second of the recording, None where its start is unknown."""
-        return None if self.start is None else self.start + timedelta(seconds=seconds)
+        """Return the time of day of a second of the recording, None where its start or the second (NaN) is unknown."""
+        if self.start is None or math.isnan(seconds):
+            return None
+        return self.start + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class GalleryTracklet:
         last_frame: 0-based.
         box: left, top, right, bottom in the first frame, in pixels.
         thumbnails: some of its crops, as JPEG files.
+        person: who it is, where that is known (a labelled dataset); empty otherwise.
+        source: where its first picture lies, if not in the recording; empty otherwise.
     """
 
     track: int
@@ -55,6 +60,8 @@ class GalleryTracklet:
     last_frame: int = 0
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     thumbnails: tuple[bytes, ...] = ()
+    person: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,9 @@ class Match:
         first_frame: 0-based.
         clock_start: time of day of the first frame; None where the start of the recording is unknown.
         clock_end: of the last frame, likewise.
+        probability: that it is the person of the query, 0..1; None where the gallery is not calibrated.
+        verdict: "likely", "possible" or "unlikely" by that probability; empty without one.
+        person: who it is, where the gallery knows; empty otherwise.
     """
 
     key: str
@@ -82,12 +92,24 @@ class Match:
     first_frame: int = 0
     clock_start: datetime | None = None
     clock_end: datetime | None = None
+    probability: float | None = None
+    verdict: str = ""
+    person: str = ""
+
+    @property
+    def when(self) -> str:
+        """When it was seen first: the time of day, or the second of the recording."""
+        if self.clock_start is not None:
+            return self.clock_start.isoformat(" ")[:23]
+        return "unknown" if math.isnan(self.start) else f"{self.start:.2f} s"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them, times of day in ISO 8601."""
+        """Return the fields as JSON has them, times of day in ISO 8601; a time that is unknown is None."""
         clocks = {name: getattr(self, name) for name in ("clock_start", "clock_end")}
         texts = {name: None if value is None else value.isoformat() for name, value in clocks.items()}
-        return {**self.__dict__, "duration": round(self.end - self.start, 3), **texts}
+        seconds = {"start": self.start, "end": self.end, "duration": round(self.end - self.start, 3)}
+        known = {name: None if math.isnan(value) else value for name, value in seconds.items()}
+        return {**self.__dict__, **known, **texts}
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,11 +120,13 @@ class Answer(Sequence[Match]):
         matches: nearest first.
         searched: tracklets that were compared.
         threshold: largest distance that was let through; None without one.
+        basis: on what the probabilities rest, in a sentence; empty where there are none.
     """
 
     matches: tuple[Match, ...]
     searched: int
     threshold: float | None = None
+    basis: str = ""
 
     def __len__(self) -> int:
         return len(self.matches)
@@ -116,15 +140,16 @@ class Answer(Sequence[Match]):
     def __repr__(self) -> str:
         limit = "" if self.threshold is None else f" within {self.threshold:g}"
         lines = [f"{len(self)} of {self.searched} tracklets{limit} (they look alike: that is no identity)"]
+        told = f"{'same person':<15} " if self.basis else ""
         if self.matches:
-            lines.append(f"{'':>3} {'distance':>8}  {'camera':<12} {'from':<23} {'seconds':>8}  key")
+            lines.append(f"{'':>3} {'distance':>8}  {told}{'camera':<12} {'from':<23} {'seconds':>8}  key")
         for rank, match in enumerate(self.matches, start=1):
-            when = f"{match.start:.2f} s" if match.clock_start is None else match.clock_start.isoformat(" ")
+            share = "" if match.probability is None else f"{100 * match.probability:3.0f} % {match.verdict}"
             lines.append(
-                f"{rank:>3} {match.distance:>8.3f}  {match.camera:<12} {when[:23]:<23} "
-                f"{match.end - match.start:>8.1f}  {match.key}"
+                f"{rank:>3} {match.distance:>8.3f}  {f'{share:<15} ' if self.basis else ''}{match.camera:<12} "
+                f"{match.when:<23} {match.end - match.start:>8.1f}  {match.key}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, self.basis] if self.basis and self.matches else lines)
 
     def to_json(self) -> str:
         """Return a JSON list of objects with ``key``, ``camera``, ``start``, ``end``, ``distance`` and more."""

@@ -1,23 +1,17 @@
-"""The answer of a search as one HTML file: pictures, times, distances, and links into the recordings."""
+"""The answer of a search as one HTML file: strips that play, times, links into the recordings, marks to save."""
 
 import base64
 import html
+import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 
 from videoreid.utils import atomic_write_text
 
 __all__ = ["AnswerRow", "write_answer_html"]
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-ol { list-style: none; padding: 0; }
-li { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; border-top: 1px solid #8886; padding: .7rem 0; }
-img { height: 128px; border-radius: 4px; }
-.rank { font-size: 1.4rem; width: 2rem; }
-"""
 
 
 @dataclass(frozen=True)
@@ -26,13 +20,19 @@ class AnswerRow:
 
     Args:
         lines: what to write beside the pictures.
-        pictures: JPEG files.
+        pictures: JPEG files in the order in which they play.
         link: address of the moment in the recording; empty for none.
+        key: of the tracklet; a row that has one can be marked right or wrong.
+        distance: from the query, kept with the mark.
+        verdict: "likely 93 %", say; empty without a calibration.
     """
 
     lines: Sequence[str]
     pictures: Sequence[bytes]
     link: str = ""
+    key: str = ""
+    distance: float = 0.0
+    verdict: str = ""
 
 
 def write_answer_html(
@@ -40,40 +40,91 @@ def write_answer_html(
     rows: Sequence[AnswerRow],
     *,
     asked: Sequence[bytes] = (),
+    query: str = "",
+    model: str = "",
     note: str = "",
     title: str = "Who looks alike",
 ) -> None:
     """Write the page, whole or not at all; it needs no server and loads nothing from anywhere.
 
+    Marks are saved as a CSV with the columns ``query,key,distance,same,model``, which ``videoreid calibrate`` reads.
+
     Args:
         path: the file; an existing one is replaced.
         rows: nearest first.
         asked: pictures of the query, JPEG files.
+        query: what was asked for, in the file of marks.
+        model: fingerprint of the model, likewise.
         note: what the answer was searched in.
         title: of the page.
     """
-    items = [_item(rank, row) for rank, row in enumerate(rows, start=1)]
-    page = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>",
-        "<p><strong>These people look alike. That is not an identity.</strong> Somebody looks most like a query "
-        "even if the person was never recorded.</p>",
-        f"<p>{html.escape(note)}</p><p>{_pictures(asked, 'query')}</p>",
-        f"<ol>{''.join(items)}</ol>" if items else "<p>Nobody is near enough.</p>",
-        "</body></html>\n",
-    ]
-    atomic_write_text(path, "\n".join(page))
+    items = "".join(_item(rank, row) for rank, row in enumerate(rows, start=1))
+    facts = {
+        "query": query,
+        "model": model,
+        "distances": {row.key: f"{row.distance:.6f}" for row in rows if row.key},
+    }
+    write_page(
+        path,
+        "answer_page.html",
+        {
+            "TITLE": html.escape(title),
+            "NOTE": html.escape(note),
+            "ASKED": pictures_html(asked, "query"),
+            "ROWS": f"<ol>{items}</ol>" if items else "<p>Nobody is near enough.</p>",
+            "FACTS": json.dumps(facts).replace("<", "\\u003c"),
+        },
+    )
+
+
+def write_page(path: str | os.PathLike[str], template: str, values: Mapping[str, str]) -> None:
+    """Write a page of this room with its ``@NAME@`` replaced; values are markup already."""
+    page = resources.files("videoreid.visual").joinpath(template).read_text("utf-8")
+    # one pass over the page, so that a value can never be taken for a placeholder
+    atomic_write_text(path, re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], page))
+
+
+def pictures_html(pictures: Sequence[bytes], name: str, *, shown: int | None = None) -> str:
+    """Return JPEG files as images of a page.
+
+    Args:
+        pictures: the files.
+        name: what they show.
+        shown: how many are visible; None for all.
+    """
+    found = []
+    for number, data in enumerate(pictures, start=1):
+        hidden = "" if shown is None or number <= shown else " hidden"
+        source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+        found.append(f'<img alt="{html.escape(name)}, picture {number}" src="{source}"{hidden}>')
+    return " ".join(found)
 
 
 def _item(rank: int, row: AnswerRow) -> str:
     text = "<br>".join(html.escape(line) for line in row.lines)
-    link = f'<br><a href="{html.escape(row.link)}">open the recording there</a>' if row.link else ""
-    pictures = _pictures(row.pictures, f"answer {rank}")
-    return f'<li><span class="rank">{rank}</span><span>{pictures}</span><span>{text}{link}</span></li>'
-
-
-def _pictures(pictures: Sequence[bytes], name: str) -> str:
-    return " ".join(
-        f'<img alt="{name}, picture {n}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
-        for n, data in enumerate(pictures, start=1)
+    if row.verdict:
+        text = f'<span class="verdict">{html.escape(row.verdict)}</span><br>{text}'
+    link = (
+        f'<br><a href="{html.escape(row.link)}" target="_blank" rel="noopener">open the recording there</a>'
+        if row.link
+        else ""
+    )
+    strip = (
+        f'<button type="button" class="strip" aria-pressed="false" aria-label="play the strip of answer {rank}">'
+        f'{pictures_html(row.pictures, f"answer {rank}", shown=1)}<span class="bar"></span></button>'
+    )
+    marks = (
+        '<span class="marks">'
+        + "".join(
+            f'<button type="button" data-mark="{mark}" aria-pressed="false" aria-label="answer {rank} is {word}">'
+            f"{sign} {word}</button>"
+            for mark, sign, word in (("yes", "✓", "right"), ("no", "✗", "wrong"))
+        )
+        + "</span>"
+        if row.key
+        else ""
+    )
+    return (
+        f'<li data-key="{html.escape(row.key)}"><span class="rank">{rank}</span>{strip}'
+        f'<span class="text">{text}{link}</span>{marks}</li>'
     )
