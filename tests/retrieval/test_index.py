@@ -7,8 +7,7 @@ import torch
 from tests.metrics.conftest import exact_distances
 from videoreid.errors import ConfigError, DatasetError, ProtocolError
 from videoreid.functional import pairwise_distance
-from videoreid.retrieval import GalleryIndex
-from videoreid.retrieval import index_search
+from videoreid.retrieval import GalleryIndex, index_search
 from videoreid.types import Features
 
 

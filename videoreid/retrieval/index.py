@@ -57,7 +57,7 @@ class GalleryIndex(StoredIndex):
         dtype: how embeddings are stored, "float32" or "float16".
         device: where they are stored and searched.
         options: FAISS's own words: ``M``, ``efConstruction``, ``efSearch`` of "hnsw"; ``nlist``, ``nprobe`` of "ivf"
-            and "ivfpq"; ``m`` bytes a row, and ``rerank`` times k candidates, of "ivfpq".
+            and "ivfpq"; ``m`` parts of ``nbits`` bits a row, and ``rerank`` times k candidates, of "ivfpq".
 
     Raises:
         ConfigError: the width is not positive, or another word unknown.

@@ -26,7 +26,7 @@ _OPTIONS: dict[str, dict[str, int]] = {
     "exact": {},
     "hnsw": {"M": 32, "efConstruction": 200, "efSearch": 128},
     "ivf": {"nlist": 0, "nprobe": 0},  # 0: by the number of rows
-    "ivfpq": {"nlist": 0, "nprobe": 0, "m": 0, "rerank": 16},
+    "ivfpq": {"nlist": 0, "nprobe": 0, "m": 0, "nbits": 8, "rerank": 16},
 }
 _LARGEST_OPTION = 1 << 16
 _FORMAT, _VERSION = "videoreid gallery index", 1

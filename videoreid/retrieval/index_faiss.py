@@ -119,7 +119,7 @@ class Approximate:
         if len(tail) < _TAIL.size or not tail.startswith(_MAGIC):
             raise DatasetError(f"{path} is no structure of this library; {remedy}")
         try:
-            found = self._faiss.downcast_index(self._faiss.read_index(os.fspath(path)))
+            found = self._faiss.read_index(os.fspath(path))
         except Exception as error:  # FAISS raises RuntimeError of any text
             raise DatasetError(f"{path} cannot be read by FAISS ({error}); {remedy}") from error
         kinds = {"hnsw": "IndexHNSW", "ivf": "IndexIVF", "ivfpq": "IndexIVFPQ"}
@@ -155,14 +155,10 @@ class Approximate:
             index.hnsw.efConstruction = options["efConstruction"]
         else:
             nlist = options["nlist"] or min(1 << round(np.log2(rows.count**0.5)), rows.count // 39)
-            part = options["m"] or next(m for m in (width // 8, width // 4, width) if m and not width % m)
-            rest = (
-                f"PQ{part}"
-                if kind == "ivfpq"
-                else "Flat"
-                if self.description.dtype == "float32"
-                else "SQfp16"
-            )
+            part = options.get("m") or next(m for m in (width // 8, width // 4, width) if m and not width % m)
+            rest = "Flat" if self.description.dtype == "float32" else "SQfp16"
+            if kind == "ivfpq":
+                rest = f"PQ{part}x{options['nbits']}"
             index = self._faiss.index_factory(width, f"IVF{nlist},{rest}", self._metric)
         wanted = max(_TRAINING * getattr(index, "nlist", 0), 10_000)
         if not index.is_trained:

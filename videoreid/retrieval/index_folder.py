@@ -18,7 +18,7 @@ from videoreid.retrieval.index_description import (
     read_index_description,
     write_index_description,
 )
-from videoreid.retrieval.index_journal import NOTHING, Change, read_changes, record_of, write_all
+from videoreid.retrieval.index_journal import NOTHING, RECORD_SIZE, Change, read_changes, record_of, write_all
 from videoreid.retrieval.index_rows import DTYPES, ROW, SEGMENT, Rows, empty_table, grown
 from videoreid.utils.files import disk_errors
 from videoreid.utils.locks import LockedError, only_one
@@ -166,7 +166,7 @@ class FolderRows:
             "vectors": change.rows * self.description.width * item,
             "table": change.rows * ROW.itemsize,
             "dead": change.dead * _DEAD.itemsize,
-            "journal": (change.number + 1) * len(record_of(change)),
+            "journal": (change.number + 1) * RECORD_SIZE,
         }[name]
 
     def _read(self, change: Change) -> Rows:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from videoreid.errors import DatasetError
 
-__all__ = ["Change", "NOTHING", "read_changes", "record_of", "write_all"]
+__all__ = ["Change", "NOTHING", "RECORD_SIZE", "read_changes", "record_of", "write_all"]
 
 _MAGIC = b"vrindex1"
 _FIELDS = struct.Struct("<8sQQQQIII8sI")  # 64 bytes, so that no record lies in two pages
 _SPARE = bytes(8)
+RECORD_SIZE = _FIELDS.size
 
 
 class Change(NamedTuple):
