@@ -7,8 +7,7 @@ import torch
 from tests.metrics.conftest import exact_distances
 from videoreid.errors import ConfigError, DatasetError, ProtocolError
 from videoreid.functional import pairwise_distance
-from videoreid.retrieval import GalleryIndex
-from videoreid.retrieval import index as index_module
+from videoreid.retrieval import GalleryIndex, index_search
 from videoreid.types import Features
 
 
@@ -20,7 +19,7 @@ def features_of(count, seed=0, width=4):
 
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared_euclidean"])
 def test_equals_sorting(distance, monkeypatch):
-    monkeypatch.setattr(index_module, "_BLOCK_ELEMENTS", 100)
+    monkeypatch.setattr(index_search, "_BLOCK_ELEMENTS", 100)
     gallery, query = features_of(30), features_of(7, seed=1)
     index = GalleryIndex(4, distance=distance)
     assert index.add(gallery.select(range(10))).tolist() == list(range(10))
@@ -206,5 +205,5 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
         with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):
             GalleryIndex.load(path)
     np.savez(path, **{**data, "version": 9})
-    with pytest.raises(DatasetError, match="is of version 9, this library reads up to 1"):
+    with pytest.raises(DatasetError, match="is of version 9, this library reads up to 2"):
         GalleryIndex.load(path)

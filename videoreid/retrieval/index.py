@@ -1,29 +1,29 @@
-"""Exact nearest-neighbour search in a gallery that can grow and shrink."""
+"""Nearest-neighbour search in a gallery that can grow and shrink: exact or by FAISS, in memory or in a folder."""
 
 import os
-import threading
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videoreid.distances import DISTANCES, FeatureSource, row_norms
+from videoreid.distances import row_norms
 from videoreid.distances.rounding import LONGEST
-from videoreid.errors import ConfigError, DatasetError, ProtocolError
+from videoreid.errors import ConfigError, ProtocolError
+from videoreid.retrieval.index_description import IndexDescription
+from videoreid.retrieval.index_faiss import Approximate
+from videoreid.retrieval.index_files import read_index_file, table_of
+from videoreid.retrieval.index_folder import FolderRows
+from videoreid.retrieval.index_rows import DTYPES, MemoryRows, empty_table
+from videoreid.retrieval.index_search import allowed_rows, search_exact
+from videoreid.retrieval.index_stored import StoredIndex
 from videoreid.types import Features
-from videoreid.utils import atomic_path
 from videoreid.utils.arrays import as_ids, as_tensor
-from videoreid.utils.zips import read_npz
 
 __all__ = ["GalleryIndex", "SearchResult"]
-
-_BLOCK_ELEMENTS = 8 << 20
-_VERSION = 1
-_ARRAYS = ("version", "distance", "next_key", "keys", "embeddings", "pids", "camids", "times", "end_times")
 
 
 class SearchResult(NamedTuple):
@@ -42,27 +42,26 @@ class SearchResult(NamedTuple):
     camids: np.ndarray
 
 
-class _Rows(NamedTuple):
-    """One state of an index; replaced as a whole, so that a search never sees half of a change."""
+class GalleryIndex(StoredIndex):
+    """Nearest neighbours among the tracklets of a gallery, in process, exact or approximate.
 
-    features: Features
-    keys: np.ndarray
-    norms: Tensor
-
-
-class GalleryIndex:
-    """Exact nearest neighbours among the tracklets of a gallery, in process, up to about a million of them.
-
-    Each tracklet gets a key that stays its own, whatever is added or removed later. Search streams blocks of
-    distances and settles them in float64, as evaluation does; ties stand in the order of addition. Threads may add,
-    remove and search at the same time.
+    Each tracklet gets a key that stays its own, whatever is added or removed later. Exact search streams blocks of
+    distances and settles them in float64, as evaluation does; ties stand in the order of addition. The other kinds ask
+    FAISS for candidates once `build` was called, and settle these likewise. Threads may add, remove and search at the
+    same time. `open` gives an index in a folder, which many processes may read while one writes.
 
     Args:
         width: D of the embeddings.
+        kind: "exact", or by FAISS "hnsw", "ivf", "ivfpq".
         distance: "cosine", "euclidean" or "squared_euclidean".
+        dtype: how embeddings are stored, "float32" or "float16".
+        device: where they are stored and searched.
+        options: FAISS's own words: ``M``, ``efConstruction``, ``efSearch`` of "hnsw"; ``nlist``, ``nprobe`` of "ivf"
+            and "ivfpq"; ``m`` parts of ``nbits`` bits a row, and ``rerank`` times k candidates, of "ivfpq".
 
     Raises:
-        ConfigError: the width is not positive, or the distance unknown.
+        ConfigError: the width is not positive, or another word unknown.
+        MissingExtraError: FAISS is not installed.
 
     Example:
         >>> index = GalleryIndex(2)
@@ -71,53 +70,99 @@ class GalleryIndex:
         [[7]]
     """
 
-    def __init__(self, width: int, *, distance: str = "cosine") -> None:
-        if width < 1 or distance not in DISTANCES:
-            raise ConfigError(
-                f"width {width} and distance {distance!r}: expected a positive width and one of {', '.join(DISTANCES)}"
-            )
-        self.width, self.distance = width, distance
-        none = np.empty(0, np.int64)
-        self._rows = _Rows(
-            Features(torch.empty(0, width), none, none), none, torch.empty(0, dtype=torch.float64)
-        )
-        self._next_key = 0
-        self._changing = threading.Lock()
+    def __init__(
+        self,
+        width: int,
+        kind: str = "exact",
+        *,
+        distance: str = "cosine",
+        dtype: str = "float32",
+        device: str | torch.device = "cpu",
+        options: Mapping[str, int] | None = None,
+    ) -> None:
+        description = IndexDescription(width, kind, distance, dtype, dict(options or {}))
+        super().__init__(MemoryRows(width, DTYPES[dtype], torch.device(device)), description)
+        if kind != "exact":
+            self._structure = Approximate(description)
 
-    def __len__(self) -> int:
-        return len(self._rows.keys)
+    @classmethod
+    def open(
+        cls, folder: str | os.PathLike[str], *, mode: str = "read", width: int | None = None, **words: Any
+    ) -> "GalleryIndex":
+        """Open an index in a folder, mapped into memory, so that this costs the same for any size.
 
-    @property
-    def features(self) -> Features:
-        """The tracklets in the order of addition; cosine embeddings are of unit length."""
-        return self._rows.features
+        A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
+        the files until `compact`.
 
-    @property
-    def keys(self) -> np.ndarray:
-        """``(G,)`` int64 keys of these tracklets."""
-        return self._rows.keys
-
-    def add(self, gallery: Features) -> np.ndarray:
-        """Add tracklets and return their new keys ``(N,)`` int64.
+        Args:
+            folder: of the index.
+            mode: "read", or "write": one process at a time, until it closes the index or dies.
+            width: D; makes an empty index where there is none, in mode "write".
+            words: ``kind``, ``distance``, ``dtype``, ``options`` of a new index; one that is there must be of these.
 
         Raises:
-            ProtocolError: the embeddings are not of the index's width, or too long for float32.
+            DatasetError: there is no index, or it is damaged.
+            StorageError: another process writes to it.
+            ConfigError: it is of another width, kind, distance or type than asked for.
         """
-        embeddings = self._prepared(gallery.embeddings)
-        added = replace(gallery, embeddings=embeddings)
-        norms = row_norms(embeddings)
-        with self._changing:
-            keys = np.arange(self._next_key, self._next_key + len(gallery))
-            before = self._rows
-            self._rows = _Rows(
-                before.features.concat(added),
-                np.concatenate([before.keys, keys]),
-                torch.cat([before.norms, norms]),
-            )
-            self._next_key += len(gallery)
-        return keys
+        if mode not in ("read", "write"):
+            raise ConfigError(f"mode is {mode!r}, not 'read' or 'write'")
+        new = None if width is None else IndexDescription(width, **words)
+        writing = mode == "write"
+        store = FolderRows(Path(folder), writing=writing, new=new if writing else None)
+        try:
+            asked = dict(words) if width is None else {**words, "width": width}
+            for name, value in asked.items():
+                if getattr(store.description, name, None) != value:
+                    raise ConfigError(
+                        f"{folder} has {name} {getattr(store.description, name, None)!r}, not {value!r}"
+                    )
+            index = cls.__new__(cls)
+            StoredIndex.__init__(index, store, store.description)
+            index._take_structure()
+        except BaseException:
+            store.close()
+            raise
+        return index
 
-    def remove(self, keys: np.ndarray) -> None:
+    def add(self, gallery: Features, *, keys: np.ndarray | Sequence[int] | None = None) -> np.ndarray:
+        """Add tracklets and return their keys ``(N,)`` int64. Costs what is added, whatever is there.
+
+        Args:
+            gallery: N tracklets.
+            keys: to be given, of no tracklet that is there; None for new ones.
+
+        Raises:
+            ProtocolError: the embeddings are not of the index's width, or too long, or a key is taken.
+        """
+        vectors, table = self._prepared_rows(gallery)
+        with self._store.changing:
+            rows = self._store.rows
+            given = (
+                np.arange(rows.next_key, rows.next_key + len(table))
+                if keys is None
+                else _own_keys(keys, table)
+            )
+            if keys is not None and (rows.places(given) >= 0).any():
+                taken = given[rows.places(given) >= 0]
+                raise ProtocolError(
+                    f"keys {taken[:5].tolist()} are in the index; nothing was added, see update"
+                )
+            self._commit(vectors, table, given, np.empty(0, np.int64))
+        return given
+
+    def update(self, keys: np.ndarray | Sequence[int], gallery: Features) -> None:
+        """Replace the tracklets of these keys, all or none; they then stand last among ties.
+
+        Raises:
+            ProtocolError: as in `add`, or a key is not in the index, or comes twice.
+        """
+        vectors, table = self._prepared_rows(gallery)
+        own = _own_keys(keys, table)
+        with self._store.changing:
+            self._commit(vectors, table, own, self._places(own, "nothing was updated"))
+
+    def remove(self, keys: np.ndarray | Sequence[int]) -> None:
         """Remove the tracklets of these keys.
 
         Args:
@@ -126,17 +171,33 @@ class GalleryIndex:
         Raises:
             ProtocolError: a key is not an integer, or not in the index; nothing is removed then.
         """
-        keys = as_ids("keys", keys)
-        with self._changing:
-            features, present, norms = self._rows
-            unknown = np.setdiff1d(keys, present)
-            if len(unknown):
-                raise ProtocolError(f"keys {unknown[:5].tolist()} are not in the index; nothing was removed")
-            keep = ~np.isin(present, keys)
-            self._rows = _Rows(features.select(keep), present[keep], norms[torch.from_numpy(keep)])
+        own = np.unique(as_ids("keys", keys))
+        with self._store.changing:
+            dead = self._places(own, "nothing was removed")
+            none = torch.empty(0, self.width, dtype=DTYPES[self.dtype])
+            self._commit(none, empty_table(0), np.empty(0, np.int64), dead)
+
+    def merge(self, other: "GalleryIndex") -> np.ndarray:
+        """Add all tracklets of another index, and return their new keys in the order of its own.
+
+        Raises:
+            ProtocolError: it is of another width.
+            ConfigError: it is of another distance.
+        """
+        if other.distance != self.distance:
+            raise ConfigError(f"the other index is of {other.distance} distance, this one of {self.distance}")
+        parts = [self.add(features) for _, features in other.batches()]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def search(
-        self, query: Tensor | np.ndarray, k: int = 10, *, not_in_camera: np.ndarray | None = None
+        self,
+        query: Tensor | np.ndarray,
+        k: int = 10,
+        *,
+        not_in_camera: np.ndarray | None = None,
+        cameras: Collection[int] | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> SearchResult:
         """Return the ``k`` nearest tracklets of each query.
 
@@ -144,89 +205,67 @@ class GalleryIndex:
             query: ``(Q, D)`` float, a tensor or a NumPy array.
             k: how many, 1 or more.
             not_in_camera: ``(Q,)`` int64 camera of each query, whose tracklets are left out of its answer.
+            cameras: camera numbers to search in; None for all.
+            since: leave out what ended earlier, on the clock of the tracklets, and what has no time.
+            until: leave out what began later, and what has no time.
 
         Raises:
             ProtocolError: the queries are not of the index's width, NaN, infinite or too long, or not as many as the
                 cameras, or cameras are not integers.
-            ConfigError: ``k`` is less than one.
+            ConfigError: ``k`` is less than one, or a time is NaN.
         """
         if k < 1:
             raise ConfigError(f"k is {k}; ask for one neighbour or more")
+        if any(time is not None and np.isnan(time) for time in (since, until)):
+            raise ConfigError("a time to search from or to is NaN; leave it out to search at all times")
         asked = self._prepared(query)
-        cameras = None if not_in_camera is None else as_ids("not_in_camera", not_in_camera)
-        if cameras is not None and cameras.shape != (len(asked),):
-            raise ProtocolError(f"{len(asked)} queries but cameras of shape {cameras.shape}")
-        features, keys, norms = self._rows  # one state, whatever other threads add meanwhile
-        rows = np.full((len(asked), k), -1, dtype=np.int64)
-        distances = np.full((len(asked), k), np.nan, dtype=np.float32)
-        if len(asked) and len(keys):
-            source = FeatureSource(asked, features.embeddings, self.distance, gallery_norms=norms)
-            step = max(1, _BLOCK_ELEMENTS // len(keys))
-            for start in range(0, len(asked), step):
-                part = slice(start, min(start + step, len(asked)))
-                hidden = None if cameras is None else cameras[part, None] == features.camids
-                rows[part], distances[part] = _nearest(source, part, k, hidden)
-        return SearchResult(
-            _pick(keys, rows), distances, _pick(features.pids, rows), _pick(features.camids, rows)
+        others = None if not_in_camera is None else as_ids("not_in_camera", not_in_camera)
+        if others is not None and others.shape != (len(asked),):
+            raise ProtocolError(f"{len(asked)} queries but cameras of shape {others.shape}")
+        wanted = None if cameras is None else as_ids("cameras", sorted(cameras))
+        rows = self._store.rows  # one state, whatever other threads change meanwhile
+        allowed = allowed_rows(rows, wanted, since, until)
+        if self._structure is None or not self._structure.built:
+            best = search_exact(rows, asked, k, self.distance, allowed=allowed, not_in_camera=others)
+        else:
+            best = self._structure.search(rows, asked, k, allowed=allowed, not_in_camera=others)
+        missing = best.rows < 0
+        columns = (
+            rows.table[name][best.rows] if len(rows) else best.rows for name in ("key", "pid", "camid")
         )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to an ``.npz`` file, whole or not at all."""
-        with self._changing:
-            (features, keys, _), next_key = self._rows, self._next_key
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                version=_VERSION,
-                distance=self.distance,
-                next_key=next_key,
-                keys=keys,
-                embeddings=features.embeddings.cpu().numpy(),
-                pids=features.pids,
-                camids=features.camids,
-                times=features.times,
-                end_times=features.end_times,
-            )
+        keys, pids, camids = (np.where(missing, -1, column) for column in columns)
+        return SearchResult(keys, np.where(missing, np.float32(np.nan), best.distances), pids, camids)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "GalleryIndex":
-        """Read an index that `save` wrote.
+        """Read an index that `save` wrote into memory.
 
         Raises:
             DatasetError: the file is missing, damaged, or of a newer version.
         """
-        data = read_npz(path, _ARRAYS, what="gallery index", remedy="build it again")
-        try:
-            if (version := int(data["version"])) > _VERSION:
-                raise DatasetError(f"{path} is of version {version}, this library reads up to {_VERSION}")
-            index = cls(data["embeddings"].shape[1], distance=str(data["distance"]))
-            index._take(data)
-            return index
-        except DatasetError:
-            raise
-        except Exception as error:  # arrays of any type and shape in any place
-            raise DatasetError(
-                f"{path} cannot be read as a gallery index ({error}); build it again"
-            ) from error
+        found = read_index_file(path)
+        what = found.description
+        index = cls(what.width, what.kind, distance=what.distance, dtype=what.dtype, options=what.options)
+        index._store.commit(found.vectors, found.table, np.empty(0, np.int64), found.next_key)
+        return index
 
-    def _take(self, data: Mapping[str, np.ndarray]) -> None:
-        """Hold what a file says, if it is what `save` can have written."""
-        arrays = (data[name] for name in ("pids", "camids", "times", "end_times"))
-        features = Features(torch.from_numpy(data["embeddings"]), *arrays)
-        keys, next_key, norms = (
-            as_ids("keys", data["keys"]),
-            int(data["next_key"]),
-            row_norms(features.embeddings),
+    def _prepared_rows(self, gallery: Features) -> tuple[Tensor, np.ndarray]:
+        stored = self._prepared(gallery.embeddings).to(DTYPES[self.dtype])
+        if not torch.isfinite(stored).all():
+            raise ProtocolError("embeddings are beyond the range of float16; store them as float32")
+        return stored, table_of(gallery, np.zeros(len(gallery), np.int64), row_norms(stored))
+
+    def _commit(self, vectors: Tensor, table: np.ndarray, keys: np.ndarray, dead: np.ndarray) -> None:
+        table["key"] = keys
+        self._store.commit(
+            vectors, table, dead, max(self._store.rows.next_key, int(keys.max(initial=-1)) + 1)
         )
-        if features.embeddings.dtype != torch.float32:
-            raise ProtocolError(f"embeddings are {features.embeddings.dtype}, not torch.float32")
-        if keys.shape != (len(features),) or len(np.unique(keys)) < len(keys):
-            raise ProtocolError(f"{len(features)} tracklets, but not a key of its own for each")
-        if keys.min(initial=0) < 0 or keys.max(initial=-1) >= next_key:
-            raise ProtocolError(f"keys are outside 0..{next_key - 1}, where they were given out")
-        if self.distance == "cosine" and not ((norms - 1).abs() < 1e-3).logical_or(norms == 0).all():
-            raise ProtocolError("embeddings of a cosine index are not of unit length")
-        self._rows, self._next_key = _Rows(features, keys, norms), next_key
+
+    def _places(self, keys: np.ndarray, outcome: str) -> np.ndarray:
+        places = self._store.rows.places(keys)
+        if (places < 0).any():
+            raise ProtocolError(f"keys {keys[places < 0][:5].tolist()} are not in the index; {outcome}")
+        return places
 
     def _prepared(self, values: Tensor | np.ndarray) -> Tensor:
         embeddings = as_tensor("embeddings", values)
@@ -242,40 +281,13 @@ class GalleryIndex:
         return F.normalize(embeddings, dim=1) if self.distance == "cosine" else embeddings
 
 
-def _nearest(
-    source: FeatureSource, queries: slice, k: int, hidden: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(n, k)`` rows and distances of the nearest, padded with -1 and NaN; ties in the order of rows.
-
-    Candidates are picked from the float32 product, with all that its rounding could have kept out, and settled in
-    float64.
-    """
-    block = source.block(queries, slice(None)).cpu().numpy()
-    if hidden is not None:
-        block[hidden] = np.inf
-    slack = 2 * source.tolerance(queries)
-    line, column = [], []
-    for number, values in enumerate(block):
-        limit = np.inf
-        if k < len(values):
-            limit = np.nextafter(
-                np.float32(np.partition(values, k - 1)[k - 1] + slack[number]), np.float32(np.inf)
-            )
-        near = np.flatnonzero((values <= limit) & np.isfinite(values))
-        line.append(np.full(len(near), number))
-        column.append(near)
-    lines, columns = np.concatenate(line), np.concatenate(column)
-    keys = source.keys(source.positions(lines + queries.start, columns))
-    order = np.lexsort((columns, keys, lines))
-    lines, columns, keys = lines[order], columns[order], keys[order]
-    place = np.arange(len(lines)) - np.searchsorted(lines, lines)
-    rows = np.full((len(block), k), -1, dtype=np.int64)
-    distances = np.full((len(block), k), np.nan, dtype=np.float32)
-    first = place < k
-    rows[lines[first], place[first]], distances[lines[first], place[first]] = columns[first], keys[first]
-    return rows, distances
-
-
-def _pick(source: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return ``source[rows]``, and -1 where a row is missing."""
-    return np.append(source, -1)[rows]
+def _own_keys(keys: np.ndarray | Sequence[int], table: np.ndarray) -> np.ndarray:
+    """Return keys that were given for some rows."""
+    own = as_ids("keys", keys)
+    if own.shape != (len(table),) or len(np.unique(own)) < len(own) or own.min(initial=0) < 0:
+        raise ProtocolError(
+            f"{len(table)} tracklets need as many keys, 0 or more, each once; got {own.shape}"
+        )
+    if own.max(initial=0) >= np.iinfo(np.int64).max:
+        raise ProtocolError(f"key {int(own.max())} leaves none for the next tracklet")
+    return own

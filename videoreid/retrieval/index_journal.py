@@ -1,0 +1,97 @@
+"""The journal of an index in a folder: one record a finished change; what no record covers never happened."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from videoreid.errors import DatasetError
+
+__all__ = ["Change", "NOTHING", "RECORD_SIZE", "read_changes", "record_of", "write_all"]
+
+_MAGIC = b"vrindex1"
+_FIELDS = struct.Struct("<8sQQQQIII8sI")  # 64 bytes, so that no record lies in two pages
+_SPARE = bytes(8)
+RECORD_SIZE = _FIELDS.size
+
+
+class Change(NamedTuple):
+    """How much of the files is part of the index after a change, and checksums of what the change appended.
+
+    Args:
+        number: of the change, from 0.
+        rows: embeddings, and rows of the table.
+        dead: entries in the list of rows that were taken out.
+        next_key: the first key that was never given out.
+        vectors_crc: CRC-32 of the appended embeddings.
+        table_crc: of the appended rows of the table.
+        dead_crc: of the appended row numbers.
+    """
+
+    number: int
+    rows: int
+    dead: int
+    next_key: int
+    vectors_crc: int
+    table_crc: int
+    dead_crc: int
+
+
+NOTHING = Change(-1, 0, 0, 0, 0, 0, 0)
+"""Before the first change."""
+
+
+def record_of(change: Change) -> bytes:
+    """Return a change as the journal holds it."""
+    body = _FIELDS.pack(_MAGIC, *change, _SPARE, 0)[:-4]
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_changes(path: Path) -> list[Change]:
+    """Return the finished changes.
+
+    A record that is cut off, or all zeros, at the end is a change that a killed process, or a crash of the machine,
+    did not finish.
+
+    Raises:
+        DatasetError: the journal is missing or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror or error}; build the index again") from error
+    size = _FIELDS.size
+    changes: list[Change] = []
+    for start in range(0, len(data) - size + 1, size):
+        record = data[start : start + size]
+        if not any(data[start:]):
+            break
+        fields = _FIELDS.unpack(record)
+        before = changes[-1] if changes else NOTHING
+        change = Change(*fields[1:8])
+        if (
+            fields[0] != _MAGIC
+            or fields[-1] != zlib.crc32(record[:-4])
+            or change.number != before.number + 1
+            or change.rows < before.rows
+            or not before.dead <= change.dead <= change.rows
+            or change.next_key < before.next_key
+        ):
+            raise DatasetError(
+                f"{path} is damaged: record {len(changes)} is none that was written; build the index again"
+            )
+        changes.append(change)
+    return changes
+
+
+def write_all(handle: int, data: bytes | memoryview, offset: int) -> None:
+    """Write data at a place of an open file, all of it, and wait until the disk has it."""
+    if not len(data):
+        return
+    view = memoryview(data)
+    os.lseek(handle, offset, os.SEEK_SET)
+    done = 0
+    while done < len(view):
+        done += os.write(handle, view[done : done + (1 << 28)])
+    os.fsync(handle)

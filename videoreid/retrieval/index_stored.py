@@ -1,0 +1,158 @@
+"""Where an index is kept: what is in it, and its upkeep."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+
+from videoreid.errors import ConfigError, DatasetError, MissingExtraError
+from videoreid.retrieval.index_description import IndexDescription
+from videoreid.retrieval.index_faiss import Approximate
+from videoreid.retrieval.index_files import write_index_file
+from videoreid.retrieval.index_folder import FolderRows
+from videoreid.retrieval.index_rows import MemoryRows
+from videoreid.retrieval.index_upkeep import compact_folder, verify_folder
+from videoreid.types import Features
+from videoreid.utils import get_logger
+
+__all__ = ["StoredIndex"]
+
+_Index = TypeVar("_Index", bound="StoredIndex")
+
+
+class StoredIndex:
+    """Where the rows of an index are, and what is in them.
+
+    Args:
+        store: memory or a folder.
+        description: what the index is.
+    """
+
+    def __init__(self, store: MemoryRows | FolderRows, description: IndexDescription) -> None:
+        self._store, self._description = store, description
+        self._structure: Approximate | None = None
+        self.width, self.kind = description.width, description.kind
+        self.distance, self.dtype = description.distance, description.dtype
+
+    def __len__(self) -> int:
+        return self._store.rows.count
+
+    def __repr__(self) -> str:
+        folder = f", in {self._store.folder}" if isinstance(self._store, FolderRows) else ""
+        built = ""
+        if self.kind != "exact":
+            known = "unknown" if self.recall is None else f"{self.recall:.4f}"
+            built = f", {self.built:,} rows built, recall@10 {known}"
+        return f"GalleryIndex({len(self):,} x {self.width}, {self.kind}, {self.distance}, {self.dtype}{built}{folder})"
+
+    @property
+    def features(self) -> Features:
+        """The tracklets in the order of addition, copied; cosine embeddings are of unit length."""
+        return self._store.rows.features
+
+    @property
+    def keys(self) -> np.ndarray:
+        """``(G,)`` int64 keys of these tracklets."""
+        return self._store.rows.keys
+
+    @property
+    def built(self) -> int:
+        """Rows that FAISS searches; later ones, and all where this is 0, are searched exactly."""
+        return 0 if self._structure is None else self._structure.built
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the 10 nearest that the structure finds, measured when it was built; None where it is unknown."""
+        return None if self._structure is None else self._structure.recall
+
+    def batches(self, size: int = 4096) -> Iterator[tuple[np.ndarray, Features]]:
+        """Yield keys ``(n,)`` and tracklets, at most ``size`` at a time, in the order of addition."""
+        rows = self._store.rows
+        living = np.flatnonzero(rows.alive)
+        for start in range(0, len(living), size):
+            part = living[start : start + size]
+            table = rows.table[part]
+            names = ("pid", "camid", "time", "end_time", "clothes")
+            arrays = (np.ascontiguousarray(table[name]) for name in names)
+            yield np.ascontiguousarray(table["key"]), Features(rows.vectors(part), *arrays)
+
+    def build(self) -> float:
+        """Let FAISS take in the rows that it does not have yet, and return the recall, see `recall`.
+
+        Until this is called, and for rows that are added later, search is exact. The log says what was measured. In a
+        folder the structure is kept beside the rows, where the index is open for writing.
+
+        Raises:
+            ConfigError: the kind is "exact", or there are fewer than 2000 rows.
+        """
+        if self._structure is None:
+            raise ConfigError(f"kind {self.kind!r} is searched as it is; nothing is built")
+        with self._store.changing:
+            self._structure.build(self._store.rows)
+            if isinstance(self._store, FolderRows) and self._store.writing:
+                self._structure.write(self._store.file("faiss"))
+        assert self._structure.recall is not None
+        return self._structure.recall
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows to an ``.npz`` file, whole or not at all; what FAISS built is not in it."""
+        write_index_file(path, self._store.rows, self._description)
+
+    def refresh(self) -> None:
+        """See the changes that another process finished; nothing to do in memory."""
+        if isinstance(self._store, FolderRows) and not self._store.writing:
+            generation = self._store.description.generation
+            self._store.refresh()
+            if self._store.description.generation != generation or not self.built:
+                self._take_structure()
+
+    def compact(self) -> None:
+        """Leave the bytes of removed rows behind; what FAISS built goes too, until `build` is called again.
+
+        Raises:
+            ConfigError: the index is not in a folder that is open for writing.
+        """
+        if not isinstance(self._store, FolderRows) or not self._store.writing:
+            raise ConfigError("only an index in a folder, opened with mode='write', can be compacted")
+        with self._store.changing:
+            compact_folder(self._store)
+            self._description = self._store.description
+            self._take_structure()
+
+    def verify(self) -> None:
+        """Compare every byte of the files with its checksum; opening compares those of the journal only.
+
+        Raises:
+            DatasetError: a file is damaged.
+        """
+        if isinstance(self._store, FolderRows):
+            verify_folder(self._store)
+
+    def close(self) -> None:
+        """Let other processes write; nothing to do in memory."""
+        if isinstance(self._store, FolderRows):
+            self._store.close()
+
+    def __enter__(self: _Index) -> _Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take_structure(self) -> None:
+        """Read what FAISS built for these files; search is exact where it cannot be used."""
+        self._structure = None
+        if self.kind == "exact" or not isinstance(self._store, FolderRows):
+            return
+        path: Path = self._store.file("faiss")
+        try:
+            self._structure = Approximate(self._store.description)
+            if path.exists():
+                self._structure.read(path, self._store.rows)
+        except (DatasetError, MissingExtraError) as error:
+            get_logger("index").warning("%s; until then search is exact", error)
