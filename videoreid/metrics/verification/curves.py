@@ -109,7 +109,9 @@ def pair_distances(
     rules = get_protocol(protocol)
     if rules.queries_in_gallery:
         gallery = gallery.concat(query)
-    pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules)
+    pairs = same_person_pairs(
+        query.pids, gallery.pids, query.camids, gallery.camids, rules, (query.clothes, gallery.clothes)
+    )
     offsets = pairs.offsets
     genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     step = max(1, (8 << 20) // len(gallery))
