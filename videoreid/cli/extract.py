@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Extract, tell; return 0."""
     from videoreid.data.datasets import build_dataset
     from videoreid.engine import ExtractionSettings, extract_tracklets
+    from videoreid.engine.tracklet_lists import TrackletList, write_tracklets
     from videoreid.utils import setup_logging, sha256_of
 
     setup_logging()
@@ -58,5 +59,7 @@ def run(args: argparse.Namespace) -> int:
     stored = extract_tracklets(
         model, splits, args.output, settings=settings, model_name=name, details=details
     )
+    frames = TrackletList.of(splits.query, splits.gallery)
+    write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
     print(f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets")
     return 0

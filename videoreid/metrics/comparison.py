@@ -76,7 +76,7 @@ def check_comparable(rankings: Mapping[str, Ranking]) -> None:
         lines = unlike_lines(rankings[base], rankings[name])
         if lines:
             raise ProtocolError(
-                f"{base!r} and {name!r} cannot be compared: {'; '.join(lines)}. Score both by one protocol on one dataset"
+                f"{base!r} and {name!r} cannot be compared: {'; '.join(lines)}. Score both alike"
             )
 
 
