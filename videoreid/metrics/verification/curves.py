@@ -216,7 +216,9 @@ def check_threshold(pairs: PairDistances, threshold: float) -> ThresholdCheck:
     limit = np.float32(threshold)
     accepted, refused = int((pairs.impostor <= limit).sum()), int((pairs.genuine > limit).sum())
     m, n = len(pairs.impostor), len(pairs.genuine)
-    return ThresholdCheck(threshold, accepted / m, refused / n, _wilson(accepted, m), _wilson(refused, n))
+    return ThresholdCheck(
+        threshold, accepted / m, refused / n, wilson_interval(accepted, m), wilson_interval(refused, n)
+    )
 
 
 def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -231,7 +233,14 @@ def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray,
     )
 
 
-def _wilson(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the Wilson interval of a share, 95 % by default.
+
+    Args:
+        count: how often it happened.
+        total: how often it could, one or more.
+        z: quantile of the normal distribution.
+    """
     share = count / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5
