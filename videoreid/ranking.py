@@ -1,12 +1,13 @@
 """Rules of evaluation, and the scored ranking of every query."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from videoreid.errors import ProtocolError
+from videoreid.utils.tables import Table
 
 __all__ = ["EvaluationProtocol", "RankedGallery", "Ranking"]
 
@@ -21,7 +22,22 @@ class _Identified(Protocol):
     def camid(self) -> int: ...
 
 
+class Bounds(Protocol):
+    """Whatever has two ends, as `videoreid.metrics.Interval` has."""
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
 Item = TypeVar("Item", bound=_Identified)
+
+SCORES = {
+    "mAP": "mAP", "mINP": "mINP", "Rank-1": "rank1", "Rank-5": "rank5", "Rank-10": "rank10", "Rank-20": "rank20",
+}  # fmt: skip
+"""What a table of scores shows: the heading, and its key in `Ranking.summary`."""
 
 
 @dataclass(frozen=True)
@@ -242,3 +258,20 @@ class Ranking:
             "queries_skipped": int((~self.scored).sum()),
             "protocol": self.protocol_line,
         }
+
+    def to_table(self, name: str = "", intervals: Mapping[str, Bounds] | None = None) -> Table:
+        """Return the headline figures in percent as one row, with the protocol line as its note.
+
+        Args:
+            name: of the row.
+            intervals: printed behind the figures, as `videoreid.metrics.bootstrap_intervals` returns them.
+
+        Returns:
+            A table that prints as Markdown and has ``latex()`` and ``csv()``.
+        """
+        summary, cells = self.summary(), [name]
+        for key in SCORES.values():
+            bounds = (intervals or {}).get(key)
+            span = "" if bounds is None else f" [{100 * bounds.low:.1f}, {100 * bounds.high:.1f}]"
+            cells.append(f"{100 * float(summary[key]):.1f}{span}")
+        return Table(["", *SCORES], [cells], [self.protocol_line])

@@ -68,8 +68,15 @@ def test_table_json_and_plots(stored, tmp_path, capsys):
     assert low < results["appearance"]["mAP"] < high
     assert 0 < report["verification"]["equal_error_rate"] < 0.5
     assert report["verification"]["tpr_at_fpr_0.1"] >= report["verification"]["tpr_at_fpr_0.01"]
-    names = {path.name for path in output.iterdir()}
-    assert names == {"metrics.json", "cmc.png", "precision_recall.png", "distances.png"}
+    names = {path.name for path in output.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "metrics.json",
+        "cmc.png",
+        "precision_recall.png",
+        "distances.png",
+        "run.json",
+        "evaluations",
+    }
     assert all((output / name).read_bytes().startswith(b"\x89PNG") for name in names if name.endswith("png"))
     text = capsys.readouterr().out
     assert f"{100 * plain.mean_average_precision:8.1f}" in text

@@ -102,7 +102,7 @@ def test_datasets_are_ranked_by_their_own_protocol(
     ]
     assert main([*arguments, "--output", str(output)]) == 0
     names = {path.name for path in output.iterdir()}
-    assert names == {"metrics.json", "ranking.csv", "ranking.png", "ranking.html"}
+    assert names == {"metrics.json", "ranking.csv", "ranking.png", "ranking.html", "run.json", "evaluations"}
     protocol = json.loads((output / "metrics.json").read_text())["protocol"]
     assert f"protocol {facts.protocol} " in protocol
     with (output / "ranking.csv").open() as file:
@@ -176,7 +176,16 @@ def test_the_outputs_say_what_they_are_of_and_old_crops_go(scene: list[str], tmp
     with (output / "ranking.csv").open() as file:
         assert all(Path(row["first_frame"]).is_file() for row in csv.DictReader(file))
     names = {path.name for path in output.iterdir()}
-    assert names == {"metrics.json", "ranking.csv", "ranking.html", "ranking.png", "tracklets", "notes.txt"}
+    assert names == {
+        "metrics.json",
+        "ranking.csv",
+        "ranking.html",
+        "ranking.png",
+        "tracklets",
+        "notes.txt",
+        "run.json",
+        "evaluations",
+    }
 
 
 def test_weights_are_checked_before_the_video_is_cut(
@@ -216,7 +225,7 @@ def test_the_output_may_have_a_name_that_is_not_utf8(scene: list[str], tmp_path:
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     scene[-1] = odd
     assert main(scene) == 0
-    assert len(list(Path(odd).iterdir())) == 5
+    assert len(list(Path(odd).iterdir())) == 7
 
 
 def test_sources_whose_names_are_not_utf8_end_in_one_line(

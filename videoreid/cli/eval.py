@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
     _print_table(report)
     if args.output is not None:
         _write(args, report, rankings["appearance"], stored, protocol)
+        _store(args, rankings, stored)
     return 0
 
 
@@ -124,7 +126,7 @@ def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) ->
             refiners=refiners,
             dataset=stored.dataset,
             details=details,
-            top_k=0,
+            top_k=20 if args.output else 0,  # for the pictures of a report
         )
         for name, refiners in _refinements(args).items()
     }
@@ -205,6 +207,26 @@ def _print_table(report: dict[str, Any]) -> None:
 
 def _bounds(pair: list[float] | None) -> str:
     return "[    -,     -]" if pair is None else f"[{100 * pair[0]:5.1f}, {100 * pair[1]:5.1f}]"
+
+
+def _store(args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "FeatureFile") -> None:
+    """Make the output a run folder, from which videoreid report and compare read."""
+    from videoreid.engine import save_evaluation
+    from videoreid.engine.tracklet_lists import read_tracklets
+
+    frames = args.features.with_suffix(".tracklets.json.gz")  # videoreid extract leaves it
+    tracklets = read_tracklets(frames, frames.parent) if frames.is_file() else None
+    for name, ranking in rankings.items():
+        save_evaluation(
+            args.output,
+            ranking,
+            query=stored.query,
+            gallery=stored.gallery,
+            name=name,
+            tracklets=tracklets,
+            features=False if args.expand else args.features,  # what was ranked then is in no file
+            notes={"model": stored.model, "command": sys.argv},
+        )
 
 
 def _write(

@@ -45,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
     """Extract, tell; return 0."""
     from videoreid.engine import ExtractionSettings, extract_tracklets
     from videoreid.engine.accelerator import join_processes
+    from videoreid.engine.tracklet_lists import TrackletList, write_tracklets
+    from videoreid.types import Splits
     from videoreid.utils import setup_logging, sha256_of
+    from videoreid.utils.processes import process_rank
 
     setup_logging()
     device = join_processes(args.device)
@@ -74,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
         f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
         f"{stored.details['precision']}"
     )
+    if isinstance(source, Splits) and process_rank() == 0:  # pages and reports find the frames by it
+        frames = TrackletList.of(source.query, source.gallery)
+        write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
     return 0
 
 

@@ -3,7 +3,9 @@
 import argparse
 import csv
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
     model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    parser.add_argument(
+        "--save-features", action="store_true", help="keep the features, for a report with distances"
+    )
     parser.add_argument("--top", type=int, default=10, help="answers per query in the table and the page")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for metrics.json, ranking.csv|png|html"
@@ -73,6 +78,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rank, score, draw; return 0."""
+    from videoreid.engine import save_evaluation
     from videoreid.utils import setup_logging
     from videoreid.utils.staging import staged_outputs
 
@@ -84,6 +90,16 @@ def run(args: argparse.Namespace) -> int:
         query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
         ranking = _score(query, gallery, splits, args, weights)
         _write(ranking, splits, place, args, weights)
+        frames = tuple(_moved(part, place, args.output) for part in (splits.query, splits.gallery))
+    save_evaluation(
+        args.output,
+        ranking,
+        query=query,
+        gallery=gallery,
+        tracklets=(frames[0], frames[1]),
+        features=args.save_features,
+        notes={"model": args.model, **weights, **_provenance(args), "command": sys.argv},
+    )
     summary = ranking.summary()
     searched = ranking.searched(splits.query, splits.gallery)
     print(_table(ranking, splits.query, searched, rows=min(10, len(splits.query))))
@@ -93,6 +109,14 @@ def run(args: argparse.Namespace) -> int:
     print(ranking.protocol_line)
     print(f"wrote metrics.json, ranking.csv, ranking.png and ranking.html to {args.output}")
     return 0
+
+
+def _moved(tracklets: Sequence["Tracklet"], place: Path, output: Path) -> list["Tracklet"]:
+    """Return the tracklets with their crops where they are found once the output has its name."""
+    return [
+        replace(tracklet, frames=[frame.replace(str(place), str(output), 1) for frame in tracklet.frames])
+        for tracklet in tracklets
+    ]
 
 
 def _dataset(args: argparse.Namespace) -> "Splits | None":

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--two-blocks", action="store_true", help='also score VPReID\'s second block ("re Results")'
     )
     parser.add_argument("--no-validation", action="store_true", help="score at the end only")
+    parser.add_argument(
+        "--save-features", action="store_true", help="keep the features, for a report with distances"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that read frames (default 2)")
     parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16 or float16")
     parser.add_argument("--device", help="default: the best there is")
@@ -83,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         validate=not args.no_validation,
         command=sys.argv,
         root=args.root,
+        save_features=args.save_features,
     )
     rankings = train_recipe(recipe, splits, options)
     for line in published_lines(published, args.dataset, rankings):

@@ -2,6 +2,7 @@
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine
+from videoreid.engine.evaluation_files import StoredEvaluation, read_evaluation, save_evaluation
 from videoreid.engine.extraction import ExtractionSettings, extract_tracklets
 from videoreid.engine.extraction_sources import VideoTracks
 from videoreid.engine.fitting import FitPlan, fit
@@ -11,6 +12,7 @@ from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
 from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
 from videoreid.engine.prompts import PromptEngine, prompt_loader
+from videoreid.engine.run_reading import RunFolder
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import step, train_one_epoch
 from videoreid.inference import (
@@ -32,6 +34,8 @@ __all__ = [
     "Learner",
     "LoaderInfo",
     "PromptEngine",
+    "RunFolder",
+    "StoredEvaluation",
     "TensorBoardLogger",
     "TrainSettings",
     "VideoTracks",
@@ -49,8 +53,10 @@ __all__ = [
     "open_specified_layers",
     "projected_features",
     "prompt_loader",
+    "read_evaluation",
     "rebuild_before_epochs",
     "save_checkpoint",
+    "save_evaluation",
     "step",
     "train_one_epoch",
 ]

@@ -15,6 +15,7 @@ from videoreid.utils import atomic_path, get_logger
 from videoreid.utils.zips import check_stored_zip
 
 __all__ = [
+    "FORMAT",
     "RECORD",
     "checkpoint_path",
     "find_checkpoint",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 RECORD = "run.json"
+FORMAT = 1
+"""Number of the layout of a run folder; raised when an older reader would misread a newer folder."""
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
 
 
@@ -47,17 +50,23 @@ def read_run(folder: str | os.PathLike[str]) -> str | None:
     """Return the name of the run that a folder belongs to; None where it has no ``run.json``.
 
     Raises:
-        CheckpointError: ``run.json`` cannot be read.
+        CheckpointError: ``run.json`` cannot be read, or is of a newer layout.
     """
     path = Path(folder) / RECORD
     if not path.is_file():
         return None
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["run"])
-    except (ValueError, KeyError, TypeError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        run, number = str(record["run"]), int(record.get("format", FORMAT))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} names no run ({type(error).__name__}); move it away if the checkpoints beside it are of one run"
         ) from error
+    if number > FORMAT:
+        raise CheckpointError(
+            f"{path} is of layout {number}; this version reads up to {FORMAT}: update videoreid"
+        )
+    return run
 
 
 def save_checkpoint(state: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:

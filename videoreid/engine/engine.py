@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from videoreid.engine.evaluation_files import save_evaluation
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.learner import Learner
 from videoreid.engine.progress import Callback
 from videoreid.inference.loader_contract import LoaderInfo
-from videoreid.inference.scoring import check_matches, evaluate
+from videoreid.inference.scoring import check_matches, evaluate_and_keep
 from videoreid.types import Clip, Ranking
+from videoreid.utils.processes import process_rank
+from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["Engine"]
 
@@ -74,10 +77,43 @@ class Engine(Learner):
         return fit(self, loader, epochs, plan)
 
     def evaluate(
-        self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
+        self,
+        query_loader: Iterable[Clip],
+        gallery_loader: Iterable[Clip],
+        *,
+        output_dir: str | Path | None = None,
+        name: str = "test",
+        save_features: bool = False,
+        **options: Any,
     ) -> Ranking:
-        """Score the model (its moving average, if there is one); see `videoreid.engine.evaluate` for the options."""
-        return evaluate(self.scored_model, query_loader, gallery_loader, **options)
+        """Score the model (its moving average, if there is one).
+
+        Args:
+            query_loader: clips of the query tracklets.
+            gallery_loader: clips of the gallery tracklets.
+            output_dir: run folder to store the ranking in, for `videoreid report` and `compare`; None stores nothing.
+            name: of the stored evaluation; one of this name is replaced.
+            save_features: store the features too, from which a report draws distances.
+            options: of `videoreid.engine.evaluate`.
+        """
+        ranking, query, gallery = evaluate_and_keep(
+            self.scored_model, query_loader, gallery_loader, **options
+        )
+        if output_dir is not None and process_rank() == 0:
+            sides = [LoaderInfo.of(loader).tracklets for loader in (query_loader, gallery_loader)]
+            model = unwrap_model(self.model)
+            notes = {"model": type(model).__qualname__, "device": str(self.device)}
+            save_evaluation(
+                output_dir,
+                ranking,
+                query=query,
+                gallery=gallery,
+                name=name,
+                tracklets=None if sides[0] is None or sides[1] is None else (sides[0], sides[1]),
+                features=save_features,
+                notes=notes,
+            )
+        return ranking
 
     def validation(
         self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
@@ -89,7 +125,7 @@ class Engine(Learner):
         Args:
             query_loader: clips of the query tracklets.
             gallery_loader: clips of the gallery tracklets.
-            options: of `evaluate`.
+            options: of `evaluate`; with ``output_dir`` the ranking of the last validation stays there.
 
         Raises:
             ProtocolError: no query can have a match, whatever the network learns.

@@ -9,6 +9,7 @@ from videoreid.engine.gathering import any_process
 from videoreid.engine.learner import Learner
 from videoreid.engine.random_state import set_random_state
 from videoreid.engine.run_folder import RunRecord, claim_folder, describe_run, refuse_other_run
+from videoreid.engine.run_record import add_session
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError
 from videoreid.utils import get_logger
@@ -57,6 +58,7 @@ def _claim(folder: Path | None, record: RunRecord, learner: Learner, path: Path 
     if folder is not None and process_rank() == 0:
         here = path is not None and path.resolve().parent == folder.resolve()
         best_moved = claim_folder(folder, record, step=learner.progress.step, resumed_here=here)
+        add_session(folder, step=learner.progress.step, device=learner.device)
     if any_process(best_moved):  # what is best so far decides on every process when patience ends
         learner.progress.best = None
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from videoreid.engine.checkpointing import RECORD, list_checkpoints, load_checkpoint, read_run, step_of
 from videoreid.engine.learner import Learner
+from videoreid.engine.run_record import complete_record
 from videoreid.errors import CheckpointError
-from videoreid.utils import atomic_write_text, get_logger
+from videoreid.utils import get_logger
 from videoreid.utils.processes import process_count
 
 __all__ = ["RunRecord", "claim_folder", "describe_run", "home_of", "refuse_other_run"]
@@ -102,7 +103,10 @@ def claim_folder(folder: Path, record: RunRecord, *, step: int, resumed_here: bo
         late += [best] if best_moved else []
         _move_aside(folder, late, f"goes back to step {step}")
     else:
-        others = [*list_checkpoints(folder), best, folder / "log.csv"]
+        others = [
+            *list_checkpoints(folder),
+            *(best, folder / "log.csv", folder / "evaluations", folder / "report"),
+        ]
         used = [path for path in others if path.exists()]
         _move_aside(folder, [*used, folder / RECORD] if used else [], "held another run")
     _write_record(folder, record)
@@ -149,7 +153,8 @@ def _saved_after(path: Path, step: int) -> bool:
 
 
 def _write_record(folder: Path, record: RunRecord) -> None:
-    atomic_write_text(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
+    """Write what the run trains; what else is known of the same run stays."""
+    complete_record(folder, asdict(record), fresh=_owner(folder) != record.run)
 
 
 def _move_aside(folder: Path, paths: Sequence[Path], why: str) -> None:

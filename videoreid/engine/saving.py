@@ -8,6 +8,7 @@ from videoreid.engine.epoch_batches import EpochBatches
 from videoreid.engine.learner import Learner
 from videoreid.engine.random_state import get_random_state
 from videoreid.engine.run_folder import describe_run, home_of
+from videoreid.engine.run_record import note_progress
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.utils.processes import gather_objects, process_rank
 
@@ -43,6 +44,8 @@ def save_state(learner: Learner, folder: Path | None, place: Position) -> None:
     state = replace(learner.state(), streams=place.streams, run=asdict(record))
     save_checkpoint(state.to_dict(), checkpoint_path(home, learner.progress.step))
     prune_checkpoints(home, learner.settings.keep)
+    progress = learner.progress
+    note_progress(home, {"epoch": progress.epoch, "step": progress.step, "history": progress.rows()})
 
 
 def save_best(learner: Learner, folder: Path | None) -> None:

@@ -13,7 +13,7 @@ from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.metrics import evaluate_features
 from videoreid.types import Clip, EvaluationProtocol, Features, Ranking, Tracklet
 
-__all__ = ["check_matches", "evaluate"]
+__all__ = ["check_matches", "evaluate", "evaluate_and_keep"]
 
 
 def evaluate(
@@ -29,6 +29,8 @@ def evaluate(
 ) -> Ranking:
     """Return the scored ranking of every query against the gallery.
 
+    `evaluate_and_keep` returns the features too.
+
     Args:
         model: see `extract_features`.
         query_loader: clips of the query tracklets.
@@ -39,12 +41,39 @@ def evaluate(
         progress: show a bar on standard error.
         scoring: keywords of `videoreid.metrics.evaluate_features` (``protocol``, ``distance``, ``refiners``, ...).
     """
-    features = [
+    options: dict[str, Any] = {"device": device, "flip": flip, "precision": precision, "progress": progress}
+    return evaluate_and_keep(model, query_loader, gallery_loader, **options, **scoring)[0]
+
+
+def evaluate_and_keep(
+    model: nn.Module,
+    query_loader: Iterable[Clip],
+    gallery_loader: Iterable[Clip],
+    *,
+    device: torch.device | str | None = None,
+    flip: bool = False,
+    precision: Precision = "float32",
+    progress: bool = True,
+    **scoring: Any,
+) -> tuple[Ranking, Features, Features]:
+    """Return what `evaluate` returns, and the features of queries and gallery that were ranked.
+
+    Args:
+        model: see `extract_features`.
+        query_loader: clips of the query tracklets.
+        gallery_loader: clips of the gallery tracklets.
+        device: where to run; by default where the model is.
+        flip: add the embedding of the mirrored frames.
+        precision: arithmetic of the forward pass.
+        progress: show a bar on standard error.
+        scoring: keywords of `videoreid.metrics.evaluate_features`.
+    """
+    query, gallery = (
         extract_features(model, loader, device=device, flip=flip, precision=precision, progress=progress)
         for loader in (query_loader, gallery_loader)
-    ]
+    )
     details = {**_frames_detail(query_loader), "flip": "yes" if flip else "no", **scoring.pop("details", {})}
-    return evaluate_features(features[0], features[1], details=details, **scoring)
+    return evaluate_features(query, gallery, details=details, **scoring), query, gallery
 
 
 def check_matches(

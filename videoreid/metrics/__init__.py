@@ -1,5 +1,7 @@
 """Scores of retrieval and verification, each with its protocol."""
 
+from videoreid.metrics.camera_pairs import camera_pair_rank1
+from videoreid.metrics.comparison import check_comparable, compare_table
 from videoreid.metrics.compatibility import compute_distance_matrix, evaluate_rank
 from videoreid.metrics.ensembles import ensemble_distances, ensemble_features
 from videoreid.metrics.precision import (
@@ -29,6 +31,7 @@ from videoreid.metrics.significance import (
     Interval,
     PairedTest,
     bootstrap_intervals,
+    cmc_intervals,
     mean_and_spread,
     paired_test,
 )
@@ -71,7 +74,11 @@ __all__ = [
     "augment_database",
     "average_precision",
     "bootstrap_intervals",
+    "camera_pair_rank1",
+    "check_comparable",
     "check_threshold",
+    "cmc_intervals",
+    "compare_table",
     "compute_distance_matrix",
     "cumulative_matching",
     "detection_identification_rate",

@@ -9,7 +9,16 @@ from videoreid.errors import ConfigError, ProtocolError
 from videoreid.types import Ranking
 from videoreid.utils import generator_from
 
-__all__ = ["Interval", "PairedTest", "bootstrap_intervals", "mean_and_spread", "paired_test"]
+__all__ = [
+    "Interval",
+    "PairedTest",
+    "bootstrap_intervals",
+    "bootstrap_means",
+    "cmc_intervals",
+    "holm",
+    "mean_and_spread",
+    "paired_test",
+]
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,67 @@ def bootstrap_intervals(
         name: _interval(values[:, column].mean(), means[:, column], level)
         for column, name in enumerate(names)
     }
+
+
+def cmc_intervals(
+    ranking: Ranking, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return percentile bootstrap bounds of the CMC curve, rank by rank, over the scored queries.
+
+    Args:
+        ranking: a scored ranking.
+        level: share of the resamples inside the bounds at each rank.
+        resamples: how many.
+        seed: of the draws.
+
+    Returns:
+        Lower and upper bound ``(max_rank,)`` each; NaN for a single gallery shot, whose curve is a mean over draws.
+    """
+    _check(level, resamples)
+    ranks = np.arange(1, len(ranking.cmc) + 1)
+    if ranking.protocol.gallery_shot == "single":
+        return np.full(len(ranks), np.nan), np.full(len(ranks), np.nan)
+    first = ranking.first_match[ranking.scored]
+    found = (first[:, None] > 0) & (first[:, None] <= ranks)
+    low, high = bootstrap_means(found.astype(np.float64), level=level, resamples=resamples, seed=seed)
+    return low, high
+
+
+def bootstrap_means(
+    values: np.ndarray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return percentile bootstrap bounds of the mean of each column.
+
+    Args:
+        values: ``(n, M)`` finite numbers, one row per independent observation, one or more.
+        level: share of the resamples inside the bounds.
+        resamples: how many.
+        seed: of the draws.
+
+    Returns:
+        Lower and upper bound ``(M,)`` each.
+    """
+    _check(level, resamples)
+    means = _resampled_means(np.asarray(values, np.float64), resamples, seed)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for being several: rejected together at a level, one false alarm is that rare.
+
+    Args:
+        p_values: of the tests of one family.
+
+    Reference:
+        Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for step, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - step) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
 
 
 def paired_test(

@@ -1,17 +1,12 @@
 """The record of a run folder: recipe, settings, versions, command and data, in ``run.json``."""
 
 import json
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
-from videoreid._version import __version__
 from videoreid.engine import Event
+from videoreid.engine.environment import git_revision, installed_versions
 from videoreid.errors import ConfigError
 from videoreid.recipes.overrides import settings_of
 from videoreid.recipes.record import Recipe
@@ -54,13 +49,8 @@ def describe_run(
             "protocol": splits.protocol,
             **counts,
         },
-        "versions": {
-            "videoreid": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-        },
-        "revision": _revision(),
+        "versions": installed_versions(),
+        "revision": git_revision(),
     }
 
 
@@ -136,23 +126,3 @@ class RunNotes:
             print(f"resumed at epoch {event.epoch + 1}", flush=True)  # noqa: T201 - a sentence of the command
         record = read_notes(self.folder) or {}
         atomic_write_text(self.folder / _FILE, json.dumps({**record, **self.notes}, indent=2) + "\n")
-
-
-def _revision() -> str | None:
-    """Return the git revision of the sources, "+changes" where files differ from it; None outside a checkout."""
-    here = Path(__file__).parent
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        if git("ls-files", "--error-unmatch", __file__) == "":
-            return None
-        return git("rev-parse", "HEAD") + (
-            "+changes" if git("status", "--porcelain", "--", str(here)) else ""
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from videoreid.engine import CSVLogger, check_matches, extract_features
+from videoreid.engine import CSVLogger, check_matches, extract_features, save_evaluation
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.recipes.building import (
     build_engine,
@@ -19,6 +19,7 @@ from videoreid.recipes.record import PublishedScore, Recipe
 from videoreid.recipes.run_notes import RunNotes, describe_run, refuse_other_recipe
 from videoreid.types import Features, Ranking, Splits
 from videoreid.utils import seed_everything
+from videoreid.utils.processes import process_rank
 
 __all__ = [
     "RunOptions",
@@ -50,6 +51,7 @@ class RunOptions:
         progress: show bars.
         command: of the run, for its record.
         root: folder of the dataset, for the record.
+        save_features: keep the features of the last scoring in the folder, for a report.
     """
 
     output_dir: Path
@@ -64,6 +66,7 @@ class RunOptions:
     progress: bool = True
     command: Sequence[str] = ()
     root: str | Path | None = None
+    save_features: bool = False
 
 
 def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[str, Ranking]:
@@ -88,12 +91,14 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
     model = build_network(recipe, classes, weights=options.weights)
     engine = build_engine(recipe, model, classes, precision=options.precision, device=options.device)
     scored: dict[int, dict[str, Ranking]] = {}
+    features: list[Features] = []
 
     def validate() -> dict[str, Any]:
         query, gallery = extract_recipe(
             recipe, engine.scored_model, splits, workers=options.workers, progress=options.progress
         )
         scored.clear()
+        features[:] = query, gallery
         scored[engine.progress.step] = score_features(
             recipe, splits, query, gallery, two_blocks=options.two_blocks
         )
@@ -118,7 +123,34 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
     if engine.progress.step not in scored:
         validate()
-    return scored[engine.progress.step]
+    rankings = scored[engine.progress.step]
+    _store(rankings, features, splits, recipe, options)
+    return rankings
+
+
+def _store(
+    rankings: Mapping[str, Ranking],
+    features: Sequence[Features],
+    splits: Splits,
+    recipe: Recipe,
+    options: RunOptions,
+) -> None:
+    """Leave the last ranking of every block in the run folder; features are the same for all, and kept once."""
+    if process_rank() != 0:
+        return
+    kept: bool | Path = options.save_features
+    for block, ranking in rankings.items():
+        place = save_evaluation(
+            options.output_dir,
+            ranking,
+            query=features[0],
+            gallery=features[1],
+            name=block,
+            tracklets=(splits.query, splits.gallery),
+            features=kept,
+            notes={"model": recipe.name, "device": options.device, "command": list(options.command)},
+        )
+        kept = place / "features.h5" if kept is True else kept
 
 
 def extract_recipe(

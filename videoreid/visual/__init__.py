@@ -11,6 +11,20 @@ from videoreid.visual.activation import (
 from videoreid.visual.answers import AnswerRow, write_answer_html
 from videoreid.visual.html import write_ranking_html
 from videoreid.visual.people import SeenTracklet, write_people_html
+from videoreid.visual.plots import (
+    PlotFiles,
+    plot_attention,
+    plot_camera_pairs,
+    plot_cmc,
+    plot_distances,
+    plot_embedding,
+    plot_length,
+    plot_precision_recall,
+    plot_reliability,
+    plot_roc,
+    plot_training,
+    plot_transitions,
+)
 from videoreid.visual.ranking import StripStyle, draw_ranking, order_queries
 from videoreid.visual.reliability import draw_reliability, reliability_bins
 from videoreid.visual.spatial_temporal import draw_transitions
@@ -21,6 +35,7 @@ __all__ = [
     "ActivationMaps",
     "AnswerRow",
     "SeenTracklet",
+    "PlotFiles",
     "StripStyle",
     "activation_maps",
     "activation_sheet",
@@ -31,6 +46,17 @@ __all__ = [
     "heat_overlay",
     "order_queries",
     "reliability_bins",
+    "plot_attention",
+    "plot_camera_pairs",
+    "plot_cmc",
+    "plot_distances",
+    "plot_embedding",
+    "plot_length",
+    "plot_precision_recall",
+    "plot_reliability",
+    "plot_roc",
+    "plot_training",
+    "plot_transitions",
     "tracklet_strip",
     "write_answer_html",
     "write_people_html",

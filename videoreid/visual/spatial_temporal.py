@@ -13,6 +13,7 @@ from videoreid.utils import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_transitions"]
 
@@ -43,12 +44,50 @@ def draw_transitions(
     """
     from matplotlib.figure import Figure
 
-    chosen = _seen_pairs(model) if pairs is None else [_checked(model, pair) for pair in pairs]
-    if not chosen or columns < 1:
-        raise ConfigError(f"nothing to draw: {len(chosen)} pairs of cameras in {columns} columns")
+    chosen = chosen_pairs(model, pairs, columns)
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.4), layout="constrained")
+    fill_panels(figure, model, chosen, unit=unit, columns=columns)
+    with atomic_path(path) as target:
+        figure.savefig(target, dpi=130)
+
+
+def chosen_pairs(
+    model: SpatialTemporalModel, pairs: Sequence[tuple[int, int]] | None, columns: int
+) -> list[tuple[int, int]]:
+    """Return the pairs of cameras to draw: those given, or all with a transition.
+
+    Raises:
+        ConfigError: a pair of one camera, a camera that the model does not have, or nothing to draw.
+    """
+    chosen = _seen_pairs(model) if pairs is None else [_checked(model, pair) for pair in pairs]
+    if not chosen or columns < 1:
+        raise ConfigError(f"nothing to draw: {len(chosen)} pairs of cameras in {columns} columns")
+    return chosen
+
+
+def transition_shares(
+    model: SpatialTemporalModel, first: int, second: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return middles of bins on a signed axis, shares of the training set there, and their smoothed form."""
+    bins = model.num_bins
+    middles = (np.arange(-bins, bins) + 0.5) * model.interval
+    seen = np.concatenate([model.histogram[first, second][::-1], model.histogram[second, first]])
+    smooth = np.concatenate([model.distribution[first, second][::-1], model.distribution[second, first]])
+    return middles, seen, smooth
+
+
+def fill_panels(
+    figure: "Figure",
+    model: SpatialTemporalModel,
+    chosen: Sequence[tuple[int, int]],
+    *,
+    unit: str,
+    columns: int,
+) -> None:
+    """Draw a panel for each pair of cameras into an empty figure."""
+    rows = -(-len(chosen) // columns)
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for panel, (first, second) in zip(panels, chosen, strict=False):
         _draw_pair(panel, model, first, second)
@@ -56,8 +95,6 @@ def draw_transitions(
         panel.remove()
     figure.supxlabel(f"time from the first camera to the second ({unit})", fontsize=9)
     figure.supylabel("probability of a bin", fontsize=9)
-    with atomic_path(path) as target:
-        figure.savefig(target, dpi=130)
 
 
 def _seen_pairs(model: SpatialTemporalModel) -> list[tuple[int, int]]:
@@ -79,9 +116,7 @@ def _checked(model: SpatialTemporalModel, pair: tuple[int, int]) -> tuple[int, i
 def _draw_pair(panel: "Axes", model: SpatialTemporalModel, first: int, second: int) -> None:
     """Show the shares of the training set as bars and their smoothed form as a line, on one signed axis."""
     bins = model.num_bins
-    middles = (np.arange(-bins, bins) + 0.5) * model.interval
-    seen = np.concatenate([model.histogram[first, second][::-1], model.histogram[second, first]])
-    smooth = np.concatenate([model.distribution[first, second][::-1], model.distribution[second, first]])
+    middles, seen, smooth = transition_shares(model, first, second)
     # bars are scaled to the height of the line, over which each of them is spread
     scale = smooth.max() / seen.max() if seen.any() else 1.0
     filled = seen > 0

@@ -124,10 +124,17 @@ def test_start_epoch_skips_what_is_done(world, tmp_path):
 def test_nothing_is_lost_where_the_default_folder_is_used_twice(world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(world).run(max_epoch=4, eval_freq=1)
-    old = {path.name: path.read_bytes() for path in (tmp_path / "log").iterdir()}
+
+    def content(folder):
+        return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    old = content(tmp_path / "log")
     make(world).run(max_epoch=1)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "log" / "run-1").iterdir()} == old
-    assert set(old) == {"best.pt", "checkpoint-00000006.pt", "checkpoint-00000008.pt", "log.csv", "run.json"}
+    assert content(tmp_path / "log" / "run-1") == old
+    assert {name for name in old if not name.startswith(".")} == {
+        *("best.pt", "checkpoint-00000006.pt", "checkpoint-00000008.pt", "log.csv", "run.json"),
+        *("ranking.npz", "tracklets.json.gz", "metrics.json"),
+    }
     make(world).run(max_epoch=3, start_epoch=2)  # continued by hand: a run of its own
     assert [path.name for path in (tmp_path / "log").glob("checkpoint*")] == ["checkpoint-00000002.pt"]
 

@@ -109,7 +109,9 @@ def pair_distances(
     rules = get_protocol(protocol)
     if rules.queries_in_gallery:
         gallery = gallery.concat(query)
-    pairs = same_person_pairs(query.pids, gallery.pids, query.camids, gallery.camids, rules)
+    pairs = same_person_pairs(
+        query.pids, gallery.pids, query.camids, gallery.camids, rules, (query.clothes, gallery.clothes)
+    )
     offsets = pairs.offsets
     genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     step = max(1, (8 << 20) // len(gallery))
@@ -214,7 +216,9 @@ def check_threshold(pairs: PairDistances, threshold: float) -> ThresholdCheck:
     limit = np.float32(threshold)
     accepted, refused = int((pairs.impostor <= limit).sum()), int((pairs.genuine > limit).sum())
     m, n = len(pairs.impostor), len(pairs.genuine)
-    return ThresholdCheck(threshold, accepted / m, refused / n, _wilson(accepted, m), _wilson(refused, n))
+    return ThresholdCheck(
+        threshold, accepted / m, refused / n, wilson_interval(accepted, m), wilson_interval(refused, n)
+    )
 
 
 def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -229,7 +233,14 @@ def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray,
     )
 
 
-def _wilson(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the Wilson interval of a share, 95 % by default.
+
+    Args:
+        count: how often it happened.
+        total: how often it could, one or more.
+        z: quantile of the normal distribution.
+    """
     share = count / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5

@@ -1,5 +1,6 @@
 """What torchreid's four engines have in common: a data manager in, `run` and `test` with torchreid's keywords."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.engine.engine import Engine
+from videoreid.engine.evaluation_files import save_evaluation
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.settings import TrainSettings
@@ -19,8 +21,9 @@ from videoreid.inference.extraction import extract_features
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.inference.scoring import check_matches
 from videoreid.metrics import KReciprocal, evaluate_features
-from videoreid.types import Ranking
+from videoreid.types import Features, Ranking
 from videoreid.utils import get_logger, setup_logging
+from videoreid.utils.processes import process_rank
 from videoreid.visual import draw_ranking
 
 __all__ = ["DataManagerEngine", "Scoring"]
@@ -37,6 +40,7 @@ class Scoring:
     use_metric_cuhk03: bool = False
     ranks: Sequence[int] = (1, 5, 10, 20)
     rerank: bool = False
+    save_features: bool = False
 
 
 class DataManagerEngine:
@@ -69,6 +73,7 @@ class DataManagerEngine:
         self.scheduler = scheduler
         self.device = torch.device("cuda" if use_gpu and torch.cuda.is_available() else "cpu")
         self.rankings: dict[str, Ranking] = {}
+        self._features: dict[str, tuple[Features, Features]] = {}
 
     def run(  # noqa: PLR0913 - torchreid's signature
         self,
@@ -99,7 +104,7 @@ class DataManagerEngine:
             test_only: test at once and do not train.
             resume: "auto" goes on from the newest checkpoint in ``save_dir``, if there is one; a path names it.
             scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
-                in torchreid.
+                in torchreid; save_features keeps the features of the last test in the folder, for a report.
 
         Returns:
             The ranking of every target at the end.
@@ -111,7 +116,9 @@ class DataManagerEngine:
         setup_logging()
         options = _scoring(scoring)
         if test_only:
-            return self.test(save_dir, options)
+            self.test(save_dir, options)
+            self._store(Path(save_dir), options)
+            return self.rankings
         if options.visrank:
             raise ConfigError("visrank draws the ranks of a finished model: set test_only=True as well")
         if max_epoch <= start_epoch:
@@ -129,6 +136,7 @@ class DataManagerEngine:
             metric="rank1",
         )
         self._train(settings, Path(save_dir), (start_epoch, max_epoch), print_freq, options, resume)
+        self._store(Path(save_dir), options)
         return self.rankings
 
     def _train(
@@ -177,6 +185,7 @@ class DataManagerEngine:
         features = [extract_features(self.model, loaders[part]) for part in ("query", "gallery")]
         if options.normalize_feature:
             features = [part.normalised() for part in features]
+        self._features[name] = features[0], features[1]
         # what torchreid calls "euclidean" is squared
         distance = "squared_euclidean" if options.dist_metric == "euclidean" else options.dist_metric
         refiners: list[Any] = [KReciprocal(metric=distance)] if options.rerank else []
@@ -203,6 +212,25 @@ class DataManagerEngine:
         ranks = "  ".join(f"Rank-{k} {ranking.rank(k):.1%}" for k in options.ranks)
         message = "mAP %.1f%%  %s\n  %s"
         get_logger("engine").info(message, 100 * ranking.mean_average_precision, ranks, ranking.protocol_line)
+
+    def _store(self, folder: Path, options: Scoring) -> None:
+        """Leave the last ranking of every target in the run folder."""
+        if process_rank() != 0:
+            return
+        for name, ranking in self.rankings.items():
+            query, gallery = self._features[name]
+            loaders = self.datamanager.test_loader[name]
+            sides = [LoaderInfo.of(loaders[part]).tracklets for part in ("query", "gallery")]
+            save_evaluation(
+                folder,
+                ranking,
+                query=query,
+                gallery=gallery,
+                name=re.sub(r"[^\w.+-]", "_", name),
+                tracklets=None if sides[0] is None or sides[1] is None else (sides[0], sides[1]),
+                features=options.save_features,
+                notes={"model": type(self.model).__qualname__, "device": str(self.device)},
+            )
 
     def _draw(self, name: str, loaders: Any, folder: Path, options: Scoring) -> None:
         query, gallery = loaders["query"].dataset, loaders["gallery"].dataset

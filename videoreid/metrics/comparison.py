@@ -1,0 +1,132 @@
+"""Several rankings of one dataset: whether they may be compared, and their table with intervals and marks."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+import numpy as np
+
+from videoreid.errors import ProtocolError
+from videoreid.metrics.significance import bootstrap_intervals, holm, paired_test
+from videoreid.ranking import SCORES, EvaluationProtocol, Ranking
+from videoreid.utils.tables import Table
+
+__all__ = ["check_comparable", "compare_table", "unlike_lines"]
+
+_MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+_TESTED = ("mAP", "mINP", "rank1")
+_UNNAMED = "unnamed dataset"
+
+
+def unlike_lines(first: Ranking, second: Ranking) -> list[str]:
+    """Return what makes two rankings incomparable, one line each; empty where they may be compared.
+
+    Distance, refiners and how features were made are choices of a method, and may differ. Rules, dataset, queries and
+    gallery may not. A ranking whose dataset has no name is compared by its people and cameras.
+
+    Args:
+        first: one ranking.
+        second: the other.
+    """
+    lines = []
+    names = [ranking.protocol_line.split(" | ")[0] for ranking in (first, second)]
+    if _UNNAMED not in names and names[0] != names[1]:
+        lines.append(f"dataset {names[0]!r} and {names[1]!r}")
+    for field in fields(EvaluationProtocol):
+        values = [getattr(ranking.protocol, field.name) for ranking in (first, second)]
+        if values[0] != values[1] and field.name != "note":
+            lines.append(f"protocol {field.name} {values[0]!r} and {values[1]!r}")
+    counts = [len(ranking.average_precision) for ranking in (first, second)]
+    if counts[0] != counts[1]:
+        lines.append(f"queries {counts[0]:,} and {counts[1]:,}")
+    elif not np.array_equal(first.match_offsets, second.match_offsets):
+        matches = [np.diff(ranking.match_offsets) for ranking in (first, second)]
+        same = matches[0].shape == matches[1].shape
+        place = f", first at query {int(np.flatnonzero(matches[0] != matches[1])[0])}" if same else ""
+        lines.append(f"true matches of the queries: {matches[0].sum():,} and {matches[1].sum():,}{place}")
+    lines += _unlike_galleries(first, second)
+    return lines
+
+
+def _unlike_galleries(first: Ranking, second: Ranking) -> list[str]:
+    if first.gallery is None or second.gallery is None:
+        return []
+    if len(first.gallery) != len(second.gallery):
+        return [f"gallery {len(first.gallery):,} and {len(second.gallery):,} rows"]
+    for name in ("pids", "camids"):
+        ids = getattr(first.gallery, name), getattr(second.gallery, name)
+        if not np.array_equal(*ids):
+            row = int(np.flatnonzero(ids[0] != ids[1])[0])
+            return [f"gallery {name}, first in row {row}: {ids[0][row]} and {ids[1][row]}"]
+    return []
+
+
+def check_comparable(rankings: Mapping[str, Ranking]) -> None:
+    """Refuse rankings of unlike rules, datasets, queries or galleries.
+
+    Args:
+        rankings: by name; each is held against the first.
+
+    Raises:
+        ProtocolError: names each line that differs; or there is no ranking.
+    """
+    if not rankings:
+        raise ProtocolError("no ranking to compare: give one or more")
+    base, *others = rankings
+    for name in others:
+        lines = unlike_lines(rankings[base], rankings[name])
+        if lines:
+            raise ProtocolError(
+                f"{base!r} and {name!r} cannot be compared: {'; '.join(lines)}. Score both alike"
+            )
+
+
+def compare_table(rankings: Mapping[str, Ranking], *, level: float = 0.95, seed: int = 0) -> Table:
+    """Return the scores of several rankings in percent, with intervals, and marks against the first.
+
+    mAP, mINP and Rank-1 carry their bootstrap interval over the queries. A star says that the paired test against the
+    first row rejects equality, after Holm's correction for the number of rows tested.
+
+    Args:
+        rankings: by the name of their row; the first is the baseline.
+        level: of the intervals.
+        seed: of the draws.
+
+    Returns:
+        A table that prints as Markdown and has ``latex()`` and ``csv()``; its notes are the protocol lines and the
+        meaning of the marks.
+
+    Raises:
+        ProtocolError: the rankings are not comparable; the message names each line that differs.
+    """
+    check_comparable(rankings)
+    marks = _marks(rankings, seed)
+    rows = []
+    for name, ranking in rankings.items():
+        single = ranking.protocol.gallery_shot == "single"
+        intervals = {} if single else bootstrap_intervals(ranking, level=level, seed=seed)
+        cells = list(ranking.to_table(name, intervals).rows[0])
+        for column, key in enumerate(SCORES.values(), start=1):
+            cells[column] += marks.get((name, key), "")
+        rows.append(cells)
+    notes = [f"{name}: {ranking.protocol_line}" for name, ranking in rankings.items()]
+    base, *others = rankings
+    notes.append(f"In brackets: {100 * level:g} % bootstrap intervals over the queries.")
+    if others:
+        notes.append(
+            f"Paired sign-flip test against {base}, Holm-corrected for {len(others)}: * p < 0.05, ** p < 0.01, "
+            "*** p < 0.001."
+        )
+    return Table(["", *SCORES], rows, notes)
+
+
+def _marks(rankings: Mapping[str, Ranking], seed: int) -> dict[tuple[str, str], str]:
+    base, *others = rankings
+    single = rankings[base].protocol.gallery_shot == "single"
+    marks = {}
+    for metric in _TESTED:
+        if single and metric == "rank1":
+            continue
+        tests = [paired_test(rankings[base], rankings[name], metric=metric, seed=seed) for name in others]
+        for name, p_value in zip(others, holm([test.p_value for test in tests]), strict=True):
+            marks[name, metric] = next((mark for bound, mark in _MARKS if p_value < bound), "")
+    return marks
