@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 _COMMANDS: tuple[str, ...] = (
-    *("associate", "data", "demo", "eval", "export", "extract", "find", "index"),
+    *("analyse", "associate", "data", "demo", "eval", "export", "extract", "find", "index"),
     *("models", "parse", "rank", "recipes", "st", "track", "train"),
 )
 

@@ -68,7 +68,7 @@ def film(
     Args:
         population: the world.
         sighting: one of it.
-        degradation: what is done to every frame; None does what the knobs of the world say, which is nothing by default.
+        degradation: what is done to every frame; None does what the knobs of the world say, by default nothing.
     """
     draws = Draws(population.options.seed, _STREAM, sighting.number)
     camera = population.cameras[sighting.visit.camera]
