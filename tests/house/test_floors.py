@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "inference": FLOOR_1 | {"metrics", "models"},
     "engine": FLOOR_1 | {"data", "inference", "losses", "metrics", "models", "optim", "retrieval"},
     "indexing": FLOOR_1 | {"data", "models", "footage", "retrieval"},
-    "analysis": FLOOR_1 | {"metrics", "retrieval"},
+    "analysis": FLOOR_1 | {"metrics", "retrieval", "parsing", "visual"},
     "export": FLOOR_1 | {"models"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
     "recipes": FLOOR_1 | {"data", "models", "losses", "optim", "metrics", "engine", "retrieval"},

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _COMMANDS: tuple[str, ...] = (
+    "analyse",
     "associate",
     "calibrate",
     "data",

@@ -1,7 +1,7 @@
 """Shapes to pixels: polygons in fixed point, cloth by table, so that label maps are the same everywhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -28,11 +28,13 @@ class Canvas:
         rgb: ``CANVAS + (3,)`` uint8.
         labels: ``CANVAS`` uint8, LIP classes.
         figure: ``CANVAS`` uint8, 255 where the person of interest, with bags, is seen.
+        strangers: ``CANVAS`` uint8, 255 where anybody else is seen.
     """
 
     rgb: np.ndarray
     labels: np.ndarray
     figure: np.ndarray
+    strangers: np.ndarray = field(default_factory=lambda: np.zeros(CANVAS, dtype=np.uint8))
 
 
 class Drawing:
@@ -77,7 +79,9 @@ class Drawing:
             labels, figure = cv2.LUT(part, self._labels), np.full_like(part, 255)
         else:
             labels = figure = np.zeros_like(part)
-        for target, source in ((canvas.rgb, rgb), (canvas.labels, labels), (canvas.figure, figure)):
+        strangers = np.full_like(part, 0 if of_interest else 255)
+        layers = (canvas.rgb, canvas.labels, canvas.figure, canvas.strangers)
+        for target, source in zip(layers, (rgb, labels, figure, strangers), strict=True):
             target[box] = cv2.copyTo(source, inside, target[box])
 
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoreid.synthetic_world.accessories import bags, head
-from videoreid.synthetic_world.camera import shrink_labels
+from videoreid.synthetic_world.camera import Camera, shrink_labels
+from videoreid.synthetic_world.degradations import (
+    CLOTHES,
+    Degradation,
+    FrameTruth,
+    hide_part,
+    rescale,
+    sample_degradation,
+)
 from videoreid.synthetic_world.drawing import CANVAS, Canvas, Drawing
 from videoreid.synthetic_world.draws import Draws
 from videoreid.synthetic_world.gait import walk
@@ -19,7 +27,8 @@ from videoreid.synthetic_world.wardrobe import Figure, clothes
 
 __all__ = ["Frame", "film"]
 
-_STREAM = 20
+_STREAM, _SECOND_STREAM = 20, 21
+_CLOTHES = np.isin(np.arange(256), CLOTHES)
 _BODY = 222.0  # pixels of the canvas for a person of ordinary height
 _METRE = _BODY / 1.72
 _FEET = (CANVAS[1] / 2, 245.0)
@@ -33,11 +42,13 @@ class Frame:
         rgb: ``(H, W, 3)`` uint8.
         labels: ``(H, W)`` uint8, LIP classes of the person of interest.
         number: frame number on the common clock.
+        truth: what is known of it because it was drawn.
     """
 
     rgb: np.ndarray
     labels: np.ndarray
     number: int
+    truth: FrameTruth
 
 
 @dataclass(frozen=True)
@@ -49,48 +60,97 @@ class _Path:
     phase: np.ndarray
 
 
-def film(population: Population, sighting: Sighting) -> Iterator[Frame]:
-    """Draw the frames of a sighting, in time order."""
+def film(
+    population: Population, sighting: Sighting, degradation: Degradation | None = None
+) -> Iterator[Frame]:
+    """Draw the frames of a sighting, in time order.
+
+    Args:
+        population: the world.
+        sighting: one of it.
+        degradation: what is done to every frame; None does what the knobs of the world say, by default nothing.
+    """
     draws = Draws(population.options.seed, _STREAM, sighting.number)
     camera = population.cameras[sighting.visit.camera]
     scene = population.scenes[sighting.visit.camera]
     person = population.people[sighting.person]
+    if degradation is None:
+        degradation = sample_degradation(
+            population.options.seed, sighting.number, population.options.degradations
+        )
     path = _walk_past(draws, population, sighting, person)
     corners, feet = _follow(draws, path, junk=sighting.pid < 0)
     scale = _BODY * person.body.height * _tremble(draws, sighting.count, 0.03, 1.0)
     walker = _dress(person, path, View(path.yaw, camera.pitch, feet, scale), camera.light)
-    other, in_front = _other_walker(draws, population, sighting, feet)
+    others = [
+        other
+        for other in (
+            _other_walker(draws, population, sighting, feet),
+            _second_walker(population, sighting, feet, degradation.second_walker),
+        )
+        if other is not None
+    ]
     hidden = draws.chance(0.30)
     light = _sample_light(draws)
     height = round(camera.height * draws.uniform(0.85, 1.15))
-    size = (height, height * CANVAS[1] // CANVAS[0])
+    shot = _Shot(camera, sighting, degradation, light, (height, height * CANVAS[1] // CANVAS[0]))
     for index in range(sighting.count):
         left, top = int(corners[index, 0]), int(corners[index, 1])
         canvas = scene.crop(left, top)
         cast_shadow(canvas, (feet[index, 0], feet[index, 1] - 2.0), 34.0)
-        if other is not None and not in_front:
-            other.draw(canvas, index, of_interest=False)
+        _draw(canvas, [other for other, in_front in others if not in_front], index)
         walker.draw(canvas, index)
-        if other is not None and in_front:
-            other.draw(canvas, index, of_interest=False)
+        whole = int(np.count_nonzero(canvas.figure))
+        darkness = _clothing_darkness(canvas)
+        _draw(canvas, [other for other, in_front in others if in_front], index)
         if hidden:
             scene.hide(canvas, left, round(float(feet[index, 1])) + 6)
-        yield _record(canvas, population, sighting, index, size, light)
+        hide_part(canvas, degradation, sighting.number)
+        yield shot.record(canvas, index, whole, darkness)
 
 
-def _record(
-    canvas: Canvas,
-    population: Population,
-    sighting: Sighting,
-    index: int,
-    size: tuple[int, int],
-    light: np.ndarray,
-) -> Frame:
-    camera = population.cameras[sighting.visit.camera]
-    # any rule does that shows another piece of the noise in every frame
-    corner = (sighting.number * 31 + index * 17, sighting.number * 13 + index * 7)
-    rgb = camera.expose(canvas.rgb, size, light, corner)
-    return Frame(rgb, shrink_labels(canvas.labels, size), sighting.start + index * FRAME_STEP)
+@dataclass(frozen=True, eq=False)
+class _Shot:
+    """What the frames of a sighting have in common: the camera, the light of the moment, their size."""
+
+    camera: Camera
+    sighting: Sighting
+    degradation: Degradation
+    light: np.ndarray
+    size: tuple[int, int]
+
+    def record(self, canvas: Canvas, index: int, whole: int, darkness: float) -> Frame:
+        """Return what the camera makes of a canvas on which the walker, nothing before them, had ``whole`` pixels."""
+        number, size = self.sighting.number, self.size
+        # any rule does that shows another piece of the noise in every frame
+        corner = (number * 31 + index * 17, number * 13 + index * 7)
+        light = self.light * self.degradation.exposure
+        native = tuple(max(2, round(side / self.degradation.shrink)) for side in size)
+        rgb = self.camera.expose(canvas.rgb, (native[0], native[1]), light, corner)
+        if native != size:
+            rgb = rescale(rgb, size, number)
+        own, strangers = (int(np.count_nonzero(mask)) for mask in (canvas.figure, canvas.strangers))
+        truth = FrameTruth(
+            occluded=1.0 - own / max(1, whole),
+            second_person=strangers / max(1, whole),
+            native_height=native[0],
+            exposure=float(light.mean()) * self.camera.exposure,
+            clothing_darkness=darkness,
+        )
+        return Frame(rgb, shrink_labels(canvas.labels, size), self.sighting.start + index * FRAME_STEP, truth)
+
+
+def _draw(canvas: Canvas, others: list[Drawing], index: int) -> None:
+    for other in others:
+        other.draw(canvas, index, of_interest=False)
+
+
+def _clothing_darkness(canvas: Canvas) -> float:
+    """Return 1 - mean luminance of what is worn; NaN where the box shows nothing of it."""
+    worn = canvas.rgb[_CLOTHES[canvas.labels]]
+    if not len(worn):
+        return float("nan")
+    return 1.0 - float((worn @ np.array([0.299, 0.587, 0.114])).mean()) / 255.0
 
 
 def _walk_past(draws: Draws, population: Population, sighting: Sighting, person: Person) -> _Path:
@@ -159,18 +219,43 @@ def _sample_light(draws: Draws) -> np.ndarray:
 
 def _other_walker(
     draws: Draws, population: Population, sighting: Sighting, feet: np.ndarray
-) -> tuple[Drawing | None, bool]:
+) -> tuple[Drawing, bool] | None:
     """Return someone else who walks through the box, and whether in front; None most of the time."""
     present, in_front = draws.chance(0.28), draws.chance(0.3)
     if not present:
-        return None, False
-    person, camera = sample_person(draws), population.cameras[sighting.visit.camera]
+        return None
+    person = sample_person(draws)
     steps = np.arange(sighting.count) - draws.uniform(0.0, sighting.count)
     drift = draws.uniform(6.0, 26.0) * draws.pick((-1.0, 1.0))
     aside = draws.uniform(26.0, 48.0) * draws.pick((-1.0, 1.0))
-    spot = feet + np.stack([aside + drift * steps, np.full(len(steps), 9.0 if in_front else -13.0)], axis=1)
-    yaw = np.full(len(steps), draws.uniform(0.0, 2.0 * np.pi))
-    phase = draws.uniform(0.0, 2.0 * np.pi) + 1.1 * np.arange(sighting.count)
-    scale = np.full(len(steps), _BODY * person.body.height * (1.04 if in_front else 0.93))
+    drawing = _stranger(draws, population, sighting, person, (feet, aside + drift * steps, in_front))
+    return drawing, in_front
+
+
+def _second_walker(
+    population: Population, sighting: Sighting, feet: np.ndarray, nearness: float
+) -> tuple[Drawing, bool] | None:
+    """Return someone who keeps step with the walker, behind them; a walker not asked for changes no other draw."""
+    if nearness <= 0.0:
+        return None
+    draws = Draws(population.options.seed, _SECOND_STREAM, sighting.number)
+    person = sample_person(draws)
+    aside = np.full(sighting.count, (64.0 - 40.0 * nearness) * draws.pick((-1.0, 1.0)))
+    return _stranger(draws, population, sighting, person, (feet, aside, False)), False
+
+
+def _stranger(
+    draws: Draws,
+    population: Population,
+    sighting: Sighting,
+    person: Person,
+    place: tuple[np.ndarray, np.ndarray, bool],
+) -> Drawing:
+    camera, (feet, aside, in_front) = population.cameras[sighting.visit.camera], place
+    count = sighting.count
+    spot = feet + np.stack([aside, np.full(count, 9.0 if in_front else -13.0)], axis=1)
+    yaw = np.full(count, draws.uniform(0.0, 2.0 * np.pi))
+    phase = draws.uniform(0.0, 2.0 * np.pi) + 1.1 * np.arange(count)
+    scale = np.full(count, _BODY * person.body.height * (1.04 if in_front else 0.93))
     path = _Path(spot, yaw, phase)
-    return _dress(person, path, View(yaw, camera.pitch, spot, scale), camera.light), in_front
+    return _dress(person, path, View(yaw, camera.pitch, spot, scale), camera.light)

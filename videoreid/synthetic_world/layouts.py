@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from videoreid.errors import DatasetError
+from videoreid.synthetic_world.degradations import FrameTruth
 from videoreid.synthetic_world.footage import Frame, film
 from videoreid.synthetic_world.population import Population, Sighting
 
@@ -24,6 +26,7 @@ def lay_out_mars(population: Population, folder: Path) -> None:
     clock = ["split,row,start,end"]
     queries = []
     jobs = []
+    rows = []
     for sighting, number in _in_file_order(population):
         split = "train" if sighting.split == "train" else "test"
         start = len(names[split]) + 1
@@ -31,12 +34,13 @@ def lay_out_mars(population: Population, folder: Path) -> None:
         own = [f"{person}C{camera}T{number:04d}F{frame:03d}.jpg" for frame in range(1, sighting.count + 1)]
         names[split] += own
         tables[split].append((start, len(names[split]), sighting.pid, camera))
-        clock.append(f"{split},{len(tables[split]) - 1},{sighting.start},{sighting.end}")
+        rows.append(f"{split},{len(tables[split]) - 1}")
+        clock.append(f"{rows[-1]},{sighting.start},{sighting.end}")
         if sighting.split == "query":
             queries.append(len(tables["test"]))
         (folder / f"bbox_{split}" / person).mkdir(parents=True, exist_ok=True)
         jobs.append((sighting, [folder / f"bbox_{split}" / person / name for name in own]))
-    write_all(lambda job: _write_tracklet(population, *job), jobs)
+    truths = write_all(lambda job: _write_tracklet(population, *job), jobs)
     info = folder / "info"
     info.mkdir(parents=True, exist_ok=True)
     for split, listed in names.items():
@@ -47,6 +51,16 @@ def lay_out_mars(population: Population, folder: Path) -> None:
         info / "query_IDX.mat", {"query_IDX": np.array([queries], dtype=_small(len(tables["test"])))}
     )
     (info / "tracks_time.csv").write_text("".join(f"{line}\n" for line in clock), newline="\n")
+    if any(population.options.degradations.values()):
+        lines = [f"split,row,{','.join(field.name for field in fields(FrameTruth))}"]
+        lines += [f"{row},{_mean_truth(truth)}" for row, truth in zip(rows, truths, strict=True)]
+        (info / "tracks_truth.csv").write_text("".join(f"{line}\n" for line in lines), newline="\n")
+
+
+def _mean_truth(truths: list[FrameTruth]) -> str:
+    """Return the means over the frames of a tracklet, as cells of a table."""
+    values = np.array([astuple(truth) for truth in truths], dtype=np.float64)
+    return ",".join(f"{value:.4f}" for value in values.mean(axis=0))
 
 
 def _small(largest: int) -> type[np.generic]:
@@ -139,9 +153,12 @@ def _spread(frames: list[Frame], count: int) -> list[Frame]:
     return [frames[(2 * place + 1) * len(frames) // (2 * count)] for place in range(count)]
 
 
-def _write_tracklet(population: Population, sighting: Sighting, paths: list[Path]) -> None:
+def _write_tracklet(population: Population, sighting: Sighting, paths: list[Path]) -> list[FrameTruth]:
+    truths = []
     for path, frame in zip(paths, film(population, sighting), strict=True):
         write_jpeg(path, frame.rgb, population, sighting)
+        truths.append(frame.truth)
+    return truths
 
 
 def write_jpeg(path: Path, rgb: np.ndarray, population: Population, sighting: Sighting) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from videoreid.errors import ConfigError
 from videoreid.synthetic_world.camera import Camera, sample_camera
+from videoreid.synthetic_world.degradations import DEGRADATIONS
 from videoreid.synthetic_world.draws import Draws
 from videoreid.synthetic_world.network import FRAME_RATE, Network, Visit, sample_network, sample_route
 from videoreid.synthetic_world.people import Person, look_alike, sample_person
@@ -32,6 +33,10 @@ class WorldOptions:
         frames: typical frames per tracklet.
         train_share: share of the identities that is for training.
         difficulty: factor on how much cameras disagree; 1 is the calibrated world.
+        occluders: share of the tracklets of which an obstacle hides a quarter or more, 0..1; 0 adds none.
+        second_walkers: share of the tracklets beside whose person somebody keeps step.
+        low_resolution: share of the tracklets that were stored at 2 to 4.5 times their native size.
+        low_light: share of the tracklets with a third of the light or less.
 
     Raises:
         ConfigError: a value out of range.
@@ -43,6 +48,10 @@ class WorldOptions:
     frames: int = 10
     train_share: float = 0.6
     difficulty: float = 1.0
+    occluders: float = 0.0
+    second_walkers: float = 0.0
+    low_resolution: float = 0.0
+    low_light: float = 0.0
 
     def __post_init__(self) -> None:
         if self.identities < 2 or self.identities > 9999:
@@ -59,6 +68,14 @@ class WorldOptions:
             raise ConfigError(f"train_share must lie between 0 and 1, got {self.train_share}")
         if not 0.0 <= self.difficulty <= 1.5:
             raise ConfigError(f"difficulty must be 0 to 1.5, got {self.difficulty}")
+        for name, share in self.degradations.items():
+            if not 0.0 <= share <= 1.0:
+                raise ConfigError(f"{name} must be a share of the tracklets, 0 to 1, got {share}")
+
+    @property
+    def degradations(self) -> dict[str, float]:
+        """Shares of the tracklets that each named trouble touches."""
+        return {name: getattr(self, name) for name in DEGRADATIONS}
 
     @property
     def num_train(self) -> int:

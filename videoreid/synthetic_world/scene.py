@@ -72,6 +72,7 @@ class Scene:
             canvas.rgb[box] = item.colour
             canvas.labels[box] = 0
             canvas.figure[box] = 0
+            canvas.strangers[box] = 0
             edge = tuple(value * 3 // 4 for value in item.colour)
             canvas.rgb[top:bottom, max(start, stop - 3) : stop] = edge
             canvas.rgb[top : top + 3, start:stop] = edge

@@ -65,7 +65,9 @@ def write_mars(root: str | Path, *, identities: int = 250, seed: int = 0, **opti
         identities: people, training and test together, 2 to 9999.
         seed: names the world; the same seed gives the same world on every machine.
         **options: ``cameras`` (2 to 6), ``frames`` (typical number per tracklet), ``train_share`` (of the
-            identities) and ``difficulty`` (how much cameras disagree; 1 is the calibrated world).
+            identities), ``difficulty`` (how much cameras disagree; 1 is the calibrated world), and the shares of the
+            tracklets that a trouble touches (``occluders``, ``second_walkers``, ``low_resolution``, ``low_light``; 0
+            each); ``info/tracks_truth.csv`` then says how much of it each tracklet got.
 
     Returns:
         The folder.
@@ -269,7 +271,11 @@ def _check_images(images: int) -> None:
 
 
 def _card(options: "WorldOptions") -> dict[str, Any]:
-    return {"version": _VERSION, **{name: getattr(options, name) for name in options.__dataclass_fields__}}
+    given = {name: getattr(options, name) for name in options.__dataclass_fields__}
+    quiet = [
+        name for name in options.degradations if not given[name]
+    ]  # as worlds were before there were knobs
+    return {"version": _VERSION, **{name: value for name, value in given.items() if name not in quiet}}
 
 
 def _folder_name(options: "WorldOptions") -> str:
@@ -277,7 +283,7 @@ def _folder_name(options: "WorldOptions") -> str:
 
     name = f"synthetic-i{options.identities}-s{options.seed}"
     default = WorldOptions()
-    for field in ("cameras", "frames", "train_share", "difficulty"):
+    for field in ("cameras", "frames", "train_share", "difficulty", *default.degradations):
         value = getattr(options, field)
         if value != getattr(default, field):
             name += f"-{field}{value}"

@@ -1,0 +1,175 @@
+"""``videoreid analyse``: why queries fail, from stored features and the frames of their dataset."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from videoreid.cli._dataset_options import add_option_argument, parse_options
+from videoreid.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from videoreid.analysis import ErrorAnalysis
+    from videoreid.retrieval import FeatureFile
+    from videoreid.types import Ranking, Splits
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "say why queries fail: occlusion, company, resolution, light, clothes, and what each costs"
+
+_OUTPUTS = ("queries.csv", "analysis.html", "analysis.json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "features", type=Path, help="feature file of videoreid extract, or a folder that holds one"
+    )
+    source = parser.add_argument_group("the frames (a dataset, or a video with its tracks)")
+    source.add_argument("--dataset", help="name of the dataset (default: the feature file's own)")
+    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
+    add_option_argument(source)
+    parser.add_argument("--protocol", help="how to score (default: the file's own, else cross_camera)")
+    parser.add_argument("--distance", default="cosine", choices=("cosine", "euclidean", "squared_euclidean"))
+    parser.add_argument(
+        "--labels", type=Path, metavar="FOLDER", help="part labels of the dataset, of videoreid parse"
+    )
+    parser.add_argument("--frames", type=int, default=6, help="frames of a tracklet to look at (default 6)")
+    parser.add_argument("--bins", type=int, default=4, help="groups of each proxy (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals (default 0)")
+    parser.add_argument(
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="CAUSE=VALUE",
+        help="from where on a cause touches a tracklet, such as 'low resolution=48'; may be repeated",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for analysis.json, queries.csv and analysis.html (default: the line only)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, measure, print the causes with the protocol line, write the requested files; return 0."""
+    from videoreid.analysis import AnalysisSettings, ParsedFolderLabels, analyse_errors
+    from videoreid.data import FrameReader
+    from videoreid.retrieval import read_features
+    from videoreid.utils import setup_logging
+
+    setup_logging()
+    settings = AnalysisSettings(
+        frames=args.frames, bins=args.bins, seed=args.seed, thresholds=_thresholds(args.threshold)
+    )
+    stored = read_features(_feature_file(args.features))
+    splits = _splits(args, stored)
+    ranking, matches = _rank(args, stored, splits)
+    labels = None if args.labels is None else ParsedFolderLabels(args.labels)
+    analysis = analyse_errors(
+        ranking,
+        splits.query,
+        splits.gallery,
+        read_frames=FrameReader().read,
+        best_matches=matches,
+        labels=labels,
+        settings=settings,
+    )
+    _print(analysis)
+    if args.output is not None:
+        _write(analysis, args.output)
+    return 0
+
+
+def _feature_file(path: Path) -> Path:
+    """Return the feature file that is meant: the path, or the one file in a folder."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.h5")) or sorted(path.glob("*/*.h5"))
+    if len(found) != 1:
+        names = ", ".join(str(file.relative_to(path)) for file in found[:5])
+        raise ConfigError(
+            f"{path} holds {len(found)} feature files{': ' + names if names else ''}; expected one *.h5: write it with "
+            "videoreid extract, or name the file"
+        )
+    return found[0]
+
+
+def _splits(args: argparse.Namespace, stored: "FeatureFile") -> "Splits":
+    """Return the dataset that the features are of, checked row by row."""
+    import numpy as np
+
+    from videoreid.data.datasets import build_dataset
+
+    name = args.dataset or stored.dataset.partition("/")[0]
+    if not name:
+        raise ConfigError("the feature file does not name its dataset: give --dataset and --root")
+    splits = build_dataset(name, root=args.root, **parse_options(args.option))
+    for side in ("query", "gallery"):
+        tracklets, features = getattr(splits, side), getattr(stored, side)
+        pids = np.array([tracklet.pid for tracklet in tracklets])
+        if len(pids) != len(features) or (pids != features.pids).any():
+            raise ConfigError(
+                f"the features are not of this dataset: {len(features)} {side} rows for {len(pids)} tracklets of "
+                f"{splits.name}, or other people; give the --dataset, --root and --option that were extracted"
+            )
+    return splits
+
+
+def _rank(args: argparse.Namespace, stored: "FeatureFile", splits: "Splits") -> "tuple[Ranking, np.ndarray]":
+    from videoreid.analysis import best_true_matches
+    from videoreid.metrics import evaluate_features
+
+    protocol = args.protocol or stored.protocol or splits.protocol
+    details = {**({"model": stored.model} if stored.model else {}), **stored.details}
+    ranking = evaluate_features(
+        stored.query,
+        stored.gallery,
+        protocol=protocol,
+        distance=args.distance,
+        dataset=stored.dataset or splits.name,
+        details=details,
+        top_k=5,
+    )
+    matches = best_true_matches(stored.query, stored.gallery, protocol=protocol, distance=args.distance)
+    return ranking, matches
+
+
+def _thresholds(pairs: list[str]) -> Mapping[str, float]:
+    found = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise ConfigError(
+                f"--threshold {pair!r} is not CAUSE=NUMBER, such as 'low resolution=48'"
+            ) from None
+    return found
+
+
+def _print(analysis: "ErrorAnalysis") -> None:
+    figures = analysis.to_dict()
+    print(f"mAP {figures['mAP']:.3f}  Rank-1 {figures['rank1']:.3f}")
+    print(analysis.ranking.protocol_line)
+    print(analysis.summary())
+    if analysis.missing_frames or analysis.unknown_matches:
+        print(
+            f"{analysis.missing_frames} frames could not be read; the best match of {analysis.unknown_matches} queries "
+            "is not known"
+        )
+    for reason in analysis.regressions.reasons.values():
+        print(f"no regression: {reason}")
+
+
+def _write(analysis: "ErrorAnalysis", output: Path) -> None:
+    from videoreid.data import FrameReader
+    from videoreid.utils.staging import staged_outputs
+
+    with staged_outputs(output, _OUTPUTS) as place:
+        (place / "analysis.json").write_text(analysis.to_json(), encoding="utf-8")
+        analysis.write_csv(place / "queries.csv")
+        analysis.write_page(place / "analysis.html", read_frames=FrameReader().read)
+    print(f"wrote analysis.json, queries.csv and analysis.html to {output}")
