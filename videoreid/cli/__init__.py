@@ -19,7 +19,7 @@ __all__ = [
 
 _COMMANDS: tuple[str, ...] = (
     *("associate", "data", "demo", "eval", "export", "extract", "find", "index"),
-    *("models", "parse", "rank", "recipes", "st", "track", "train"),
+    *("models", "parse", "rank", "recipes", "show", "st", "track", "train"),
 )
 
 
