@@ -9,7 +9,7 @@ import numpy as np
 from videoreid.errors import ProtocolError
 from videoreid.utils.tables import Table
 
-__all__ = ["EvaluationProtocol", "RankedGallery", "Ranking"]
+__all__ = ["EvaluationProtocol", "RankedGallery", "Ranking", "SamePersonRows"]
 
 
 class _Identified(Protocol):
@@ -157,6 +157,29 @@ class RankedGallery:
 
 
 @dataclass(frozen=True, eq=False)
+class SamePersonRows:
+    """Every gallery row of a query's own person, however far down: true matches, and the junk among them.
+
+    Args:
+        rows: ``(P,)`` int64 gallery rows, query by query, the nearest first.
+        distances: ``(P,)`` float32.
+        is_match: ``(P,)`` bool; the others are junk, the query itself where it is in the gallery among them.
+        offsets: ``(Q + 1,)`` int64; query ``q`` owns ``offsets[q]`` up to ``offsets[q + 1]``.
+    """
+
+    rows: np.ndarray
+    distances: np.ndarray
+    is_match: np.ndarray
+    offsets: np.ndarray
+
+    def of(self, query: int, *, matches: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return gallery rows and distances of a query's true matches, or of its junk, the nearest first."""
+        mine = slice(int(self.offsets[query]), int(self.offsets[query + 1]))
+        wanted = self.is_match[mine] == matches
+        return self.rows[mine][wanted], self.distances[mine][wanted]
+
+
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """The scored answer to every query, from which tables, pictures and error analysis are all read.
 
@@ -175,6 +198,8 @@ class Ranking:
             only in a ranking made by hand.
         match_offsets: ``(Q + 1,)`` int64; query ``q`` owns ``match_ranks[match_offsets[q]:match_offsets[q + 1]]``.
         gallery: what was searched; None only in a ranking made by hand.
+        same_person: where the query's own person stands, missed matches and junk included; None in a ranking made
+            by hand.
     """
 
     average_precision: np.ndarray
@@ -189,6 +214,7 @@ class Ranking:
     match_ranks: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     match_offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     gallery: RankedGallery | None = None
+    same_person: SamePersonRows | None = None
 
     def origin(self) -> tuple[np.ndarray, np.ndarray]:
         """Return whether each of ``top_indices`` is a query, and its row among the queries or in the published gallery.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from videoreid.errors import DatasetError, ProtocolError
-from videoreid.ranking import EvaluationProtocol, RankedGallery, Ranking
+from videoreid.ranking import EvaluationProtocol, RankedGallery, Ranking, SamePersonRows
 from videoreid.utils.arrays import as_ids, as_tensor, as_times
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "RankedGallery",
     "Ranking",
     "ReIDOutput",
+    "SamePersonRows",
     "Splits",
     "Tracklet",
 ]

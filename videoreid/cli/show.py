@@ -8,7 +8,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "pictures: augmented batches, tracklets of a dataset, the frames that a sampling rule chooses"
 
 # the module of a verb is _show_<verb>.py
-_VERBS: tuple[str, ...] = ("activation",)
+_VERBS: tuple[str, ...] = (
+    "activation",
+    "batch",
+    "dataset",
+    "sampling",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,24 +1,31 @@
-"""The ranking as one HTML file, with playable tracklets."""
+"""The explorer of some queries as one HTML file, to be sent by mail."""
 
 import base64
-import html
 import os
-import re
-from collections.abc import Iterable, Sequence
-from importlib import resources
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videoreid.errors import ConfigError
 from videoreid.types import Ranking, Tracklet
 from videoreid.utils import atomic_write_text
-from videoreid.visual.ranking import StripStyle, searched_tracklets
-from videoreid.visual.strips import FrameReading, pick_frames, tracklet_strip
+from videoreid.visual.arrangement import StripStyle
+from videoreid.visual.explorer import (
+    SCRIPTS,
+    ExplorerOptions,
+    asset,
+    page_of,
+    page_parts,
+    strips_of,
+    taken,
+)
+from videoreid.visual.explorer_data import tables_of
+from videoreid.visual.selection import order_queries
+from videoreid.visual.strips import FrameReading, PatientReader
 
 __all__ = ["write_ranking_html"]
 
-_CAPTION_EXTRA = 6
+_MOST = 200
 
 
 def write_ranking_html(
@@ -32,7 +39,7 @@ def write_ranking_html(
     top_k: int = 10,
     style: StripStyle | None = None,
 ) -> None:
-    """Write a page with a row per query that can be sorted by best and worst and filtered by hit, miss and person.
+    """Write one file with everything in it; for thousands of queries write a folder with `write_explorer`.
 
     Every tracklet is stored once, as a JPEG strip inside the file, however often it is an answer.
 
@@ -41,8 +48,8 @@ def write_ranking_html(
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
         path: the page to write; an existing one is replaced.
-        read_frames: reads frame keys into RGB images.
-        rows: queries to show; the first 200 by default, since a page of thousands is slow to open.
+        read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched and counted.
+        rows: queries to show; by default all, or of many the 200 with the lowest average precision of all.
         top_k: answers per query.
         style: frames per strip and their size.
 
@@ -51,94 +58,22 @@ def write_ranking_html(
         ProtocolError: ranking and tracklets do not belong together.
     """
     style = style or StripStyle(frames=8, size=(128, 64))
-    searched = searched_tracklets(ranking, query, gallery)
-    chosen = [int(row) for row in (range(min(200, len(query))) if rows is None else rows)]
-    if not chosen:
-        raise ConfigError("no query to show: the query list, or the rows asked for, are empty")
-    shown = sorted({int(index) for row in chosen for index in ranking.top_indices[row, :top_k] if index >= 0})
-    styles = [_sprite(f"q{row}", query[row], read_frames, style) for row in chosen]
-    styles += [_sprite(f"g{index}", searched[index], read_frames, style) for index in shown]
-    height, width = style.size
-    values = {
-        "TITLE": f"Ranking of {len(chosen)} queries",
-        "WIDTH": str(width),
-        "HEIGHT": str(height),
-        "CAPTION": str(width + _CAPTION_EXTRA),
-        "SCORES": _scores(ranking),
-        "PROTOCOL": html.escape(ranking.protocol_line),
-        "STYLES": "\n".join(styles),
-        "ROWS": "\n".join(_row(ranking, row, query, searched, top_k, style) for row in chosen),
-    }
-    page = resources.files("videoreid.visual").joinpath("ranking_page.html").read_text("utf-8")
-    # one pass over the page, so that a value can never be taken for a placeholder
-    atomic_write_text(path, re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], page))
-
-
-def _scores(ranking: Ranking) -> str:
-    summary = ranking.summary()
-    figures = [("mAP", "mAP"), ("Rank-1", "rank1"), ("Rank-5", "rank5"), ("mINP", "mINP")]
-    shown = [f"<span>{name} <b>{summary[key]:.3f}</b></span>" for name, key in figures]
-    counts = f"{summary['queries_scored']} scored, {summary['queries_skipped']} without a match"
-    return "".join([*shown, f"<span>{counts}</span>"])
-
-
-def _sprite(name: str, tracklet: Tracklet, read_frames: FrameReading, style: StripStyle) -> str:
-    import cv2
-
-    strip = tracklet_strip(tracklet, read_frames, count=_frame_count(tracklet, style), size=style.size, gap=0)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(strip, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
-    if not done:
-        raise ConfigError(f"the strip of tracklet {name} cannot be written as JPEG")
-    encoded = base64.b64encode(data.tobytes()).decode("ascii")
-    return f".s-{name} {{ background-image: url(data:image/jpeg;base64,{encoded}); }}"
-
-
-def _frame_count(tracklet: Tracklet, style: StripStyle) -> int:
-    return len(pick_frames(tracklet, style.frames))
-
-
-def _row(
-    ranking: Ranking,
-    row: int,
-    query: Sequence[Tracklet],
-    gallery: Sequence[Tracklet],
-    top_k: int,
-    style: StripStyle,
-) -> str:
-    asked = query[row]
-    precision = float(ranking.average_precision[row])
-    scored = not np.isnan(precision)
-    answers = list(_answers(ranking, row, gallery, top_k, style))
-    first = "hit" if ranking.top_matches[row, :1].any() else "miss"
-    caption = f"<b>query {row}</b><br>id {asked.pid}, cam {asked.camid}<br>" + (
-        f"AP {precision:.3f}, first hit at {ranking.first_match[row]}"
-        if scored
-        else "not scored: no true match"
-    )
-    return (
-        f'<section class="row" data-row="{row}" data-pid="{asked.pid}" data-first="{first}" '
-        f'data-ap="{f"{precision:.6f}" if scored else ""}">'
-        + _figure("asked", f"q{row}", _frame_count(asked, style), caption)
-        + f'<div class="answers">{"".join(answers) or "<p class=empty>no answer</p>"}</div></section>'
-    )
-
-
-def _answers(
-    ranking: Ranking, row: int, gallery: Sequence[Tracklet], top_k: int, style: StripStyle
-) -> Iterable[str]:
-    for rank, index in enumerate(ranking.top_indices[row, :top_k].tolist()):
-        if index < 0:
-            return
-        found, hit = gallery[index], bool(ranking.top_matches[row, rank])
-        caption = (
-            f"<b>{rank + 1}</b> id {found.pid}, cam {found.camid}<br>"
-            f"distance {ranking.top_distances[row, rank]:.3f}"
-        )
-        yield _figure("hit" if hit else "miss", f"g{index}", _frame_count(found, style), caption)
-
-
-def _figure(kind: str, name: str, frames: int, caption: str) -> str:
-    return (
-        f'<figure class="{kind}"><div class="frame s-{name}" data-frames="{frames}"></div>'
-        f'<div class="bar"></div><figcaption>{caption}</figcaption></figure>'
-    )
+    options = ExplorerOptions(frames=style.frames, size=style.size, top_k=top_k, progress=False)
+    if rows is None:
+        rows = range(len(query)) if len(query) <= _MOST else order_queries(ranking, "worst")[:_MOST]
+    chosen = [int(row) for row in rows]
+    tables, reader = tables_of({"ranking": ranking}, query, gallery, top_k), PatientReader(read_frames)
+    frames: dict[int, int] = {}
+    pictures: dict[int, str] = {}
+    for number, count, jpeg in strips_of(tables, tables.shown(chosen), reader, options):
+        frames[number] = count
+        pictures[number] = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    parts = page_parts(tables, chosen, frames, options, flags={})
+    parts.index.update(missing=reader.report(), search=None)
+    first, *others = SCRIPTS
+    blocks = [taken(name, value) for name, value in parts.blocks.items()]
+    data = [taken("index", parts.index), taken("strips", pictures), *blocks]
+    code = [asset(first), *data, *map(asset, others)]
+    scripts = "\n".join(f"<script>\n{text}</script>" for text in code)
+    page = page_of(parts.index["title"], f"<style>\n{asset('explorer.css')}</style>", scripts)
+    atomic_write_text(path, page)

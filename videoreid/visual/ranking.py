@@ -1,8 +1,7 @@
-"""The ranking as one picture: a row per query, the query's strip first, then the strips of its answers."""
+"""The ranking as pictures: one sheet of many queries, or a file for each."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,107 +9,121 @@ from numpy.typing import NDArray
 
 from videoreid.errors import ConfigError
 from videoreid.types import Ranking, Tracklet
-from videoreid.utils import atomic_write_bytes
-from videoreid.visual.strips import FrameReading, tracklet_strip
+from videoreid.visual.arrangement import StripStyle
+from videoreid.visual.layouts import Scene, get_layout
+from videoreid.visual.sheet import check_picture_name, write_sheet
+from videoreid.visual.strips import FrameReading, PatientReader
 
-__all__ = ["StripStyle", "draw_ranking", "order_queries"]
+__all__ = ["draw_queries", "draw_ranking"]
 
-GREEN, RED, GREY, BLACK = (40, 150, 60), (205, 45, 45), (150, 150, 150), (20, 20, 20)
-_LABEL_HEIGHT, _BORDER, _GAP, _MARGIN = 18, 3, 10, 14
-
-
-@dataclass(frozen=True)
-class StripStyle:
-    """How a strip looks.
-
-    Args:
-        frames: frames per strip.
-        size: (height, width) of a frame in pixels.
-    """
-
-    frames: int = 4
-    size: tuple[int, int] = (96, 48)
+Rows = Sequence[int] | NDArray[np.int64]
 
 
-def order_queries(ranking: Ranking, order: str = "given") -> NDArray[np.int64]:
-    """Return query rows in the order asked for; queries that were not scored come last.
-
-    Args:
-        ranking: the scored answers.
-        order: "given", "worst" (lowest average precision first) or "best".
-
-    Raises:
-        ConfigError: another order.
-    """
-    precision = np.nan_to_num(ranking.average_precision, nan=np.inf)
-    if order == "given":
-        return np.arange(len(precision))
-    if order == "worst":
-        return np.argsort(precision, kind="stable")
-    if order == "best":
-        return np.argsort(np.where(np.isinf(precision), np.inf, -precision), kind="stable")
-    raise ConfigError(f"unknown order {order!r}; choose 'given', 'worst' or 'best'")
-
-
-def draw_ranking(
+def draw_ranking(  # noqa: PLR0913 - the eight of a scene, and the layout
     ranking: Ranking,
     query: Sequence[Tracklet],
     gallery: Sequence[Tracklet],
     path: str | os.PathLike[str],
     *,
     read_frames: FrameReading,
-    rows: Sequence[int] | NDArray[np.int64] | None = None,
+    rows: Rows | None = None,
     top_k: int = 5,
     style: StripStyle | None = None,
+    layout: str = "strips",
 ) -> None:
-    """Write the ranking as a PNG: green frames a hit, red a miss; camera and distance are printed under each strip.
+    """Draw queries and their answers on one sheet: a tick and a solid frame for a hit, a cross and dashes for a miss.
 
     Args:
         ranking: the scored answers.
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
-        path: the picture to write; an existing one is replaced.
-        read_frames: reads frame keys into RGB images.
-        rows: queries to draw, in this order; the first 20 by default.
-        top_k: answers per query.
-        style: size of the strips.
+        path: the picture, .png, .jpg, .pdf or .svg; an existing one is replaced.
+        read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched, with a warning.
+        rows: queries to draw, in this order (see `select_queries`); the first 20 by default.
+        top_k: answers per query; more than the gallery holds gives all.
+        style: size and resolution; None is that of the layout.
+        layout: "strips" (a strip of frames for each tracklet), "vpreid_result" (VPReID's figure, a grid of frames for
+            each tracklet), or "vpreid_gt" (its figure of the ground truth: all true matches with their ranks).
 
     Raises:
         ConfigError: there is nothing to draw, or the ending of ``path`` is not that of a picture.
         ProtocolError: ranking and tracklets do not belong together.
+        UnknownNameError: no such layout.
+        StorageError: the file cannot be written.
     """
-    import cv2
-
-    style = style or StripStyle()
-    searched = searched_tracklets(ranking, query, gallery)
-    chosen = np.arange(min(20, len(query))) if rows is None else np.asarray(rows, dtype=np.int64)
-    if chosen.size == 0:
-        raise ConfigError("no query to draw: the query list, or the rows asked for, are empty")
-    lines = [_query_row(ranking, int(row), query, searched, read_frames, top_k, style) for row in chosen]
-    footer = np.full((2 * _LABEL_HEIGHT, lines[0].shape[1], 3), 255, np.uint8)
-    summary = ranking.summary()
-    _write(
-        footer,
-        f"mAP {summary['mAP']:.3f}   Rank-1 {summary['rank1']:.3f}   green hit, red miss",
-        (_MARGIN, 14),
-    )
-    _write(footer, ranking.protocol_line, (_MARGIN, 30), colour=GREY, scale=0.33)
-    picture = np.vstack([*lines, footer])
-    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ConfigError(f"cannot write {path}: choose a name that ends in .png or .jpg")
-    done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise ConfigError(
-            f"cannot write {path}: a picture of {picture.shape[1]} x {picture.shape[0]} is too large, draw fewer rows"
-        )
-    # not by cv2.imwrite: it does not say that a disk is full, and crashes on a path that is not UTF-8
-    atomic_write_bytes(path, data.tobytes())
+    check_picture_name(path)
+    arrangement = get_layout(layout)
+    scene = _scene(ranking, query, gallery, read_frames, top_k, style or arrangement.style)
+    chosen = _chosen(query, range(min(20, len(query))) if rows is None else rows)
+    lines = [arrangement.cells(scene, row) for row in chosen]
+    scene.reader.report()
+    footer = _footer(ranking) if arrangement.footer else ()
+    write_sheet(lines, path, dpi=scene.style.dpi, look=arrangement.look, footer=footer)
 
 
-def searched_tracklets(
-    ranking: Ranking, query: Sequence[Tracklet], gallery: Sequence[Tracklet]
-) -> tuple[Tracklet, ...]:
-    """Return the tracklets that the rows of the ranking are.
+def draw_queries(  # noqa: PLR0913 - as draw_ranking
+    ranking: Ranking,
+    query: Sequence[Tracklet],
+    gallery: Sequence[Tracklet],
+    folder: str | os.PathLike[str],
+    *,
+    read_frames: FrameReading,
+    rows: Rows | None = None,
+    top_k: int = 10,
+    style: StripStyle | None = None,
+    layout: str = "strips",
+    ending: str = ".png",
+) -> list[Path]:
+    """Draw one picture a query, named by row, person and camera, as `draw_ranking` draws it.
+
+    Args:
+        ranking: the scored answers.
+        query: Q tracklets, in the order of the ranking.
+        gallery: the gallery as the dataset publishes it.
+        folder: made where it is missing; pictures of the same names are replaced.
+        read_frames: reads frame keys into RGB images.
+        rows: queries to draw; all by default.
+        top_k: answers per query.
+        style: size and resolution; None is that of the layout.
+        layout: see `draw_ranking`.
+        ending: of the names: .png, .jpg, .pdf or .svg.
+
+    Returns:
+        The pictures, ``<row>_pid<pid>_cam<camid>.png``, in the order of ``rows``.
+
+    Raises:
+        ConfigError: there is nothing to draw, or ``ending`` is not that of a picture.
+        ProtocolError: ranking and tracklets do not belong together.
+        UnknownNameError: no such layout.
+        StorageError: a file cannot be written.
+    """
+    from tqdm import tqdm
+
+    arrangement = get_layout(layout)
+    check_picture_name(f"a{ending}")
+    scene = _scene(ranking, query, gallery, read_frames, top_k, style or arrangement.style)
+    footer = _footer(ranking) if arrangement.footer else ()
+    paths = []
+    # a bar on a terminal only
+    for row in tqdm(_chosen(query, range(len(query)) if rows is None else rows), unit="query", disable=None):
+        asked = query[row]
+        path = Path(folder) / f"{row:04d}_pid{asked.pid}_cam{asked.camid}{arrangement.suffix}{ending}"
+        line = arrangement.cells(scene, row)
+        write_sheet([line], path, dpi=scene.style.dpi, look=arrangement.look, footer=footer)
+        paths.append(path)
+    scene.reader.report()
+    return paths
+
+
+def _scene(
+    ranking: Ranking,
+    query: Sequence[Tracklet],
+    gallery: Sequence[Tracklet],
+    read_frames: FrameReading,
+    top_k: int,
+    style: StripStyle,
+) -> Scene:
+    """Join a ranking with its tracklets.
 
     Raises:
         ConfigError: the ranking kept no answers.
@@ -118,60 +131,22 @@ def searched_tracklets(
     """
     if ranking.top_indices.shape[1] == 0:
         raise ConfigError("the ranking kept no answers to draw: evaluate with top_k of 1 or more")
-    return ranking.searched(query, gallery)
+    searched = ranking.searched(query, gallery)
+    return Scene(ranking, query, searched, PatientReader(read_frames), style, top_k)
 
 
-def _query_row(
-    ranking: Ranking,
-    row: int,
-    query: Sequence[Tracklet],
-    gallery: Sequence[Tracklet],
-    read_frames: FrameReading,
-    top_k: int,
-    style: StripStyle,
-) -> NDArray[np.uint8]:
-    asked = query[row]
-    precision = ranking.average_precision[row]
-    label = f"query {row}  id {asked.pid}  cam {asked.camid}  AP " + (
-        "-" if np.isnan(precision) else f"{precision:.2f}"
-    )
-    cells = [_cell(asked, read_frames, style, label, BLACK)]
-    for rank in range(top_k):
-        index = int(ranking.top_indices[row, rank]) if rank < ranking.top_indices.shape[1] else -1
-        if index < 0:  # a short list: keep the columns aligned
-            cells.append(np.full_like(cells[0], 255))
-            continue
-        found, hit = gallery[index], bool(ranking.top_matches[row, rank])
-        label = f"{rank + 1}  id {found.pid}  cam {found.camid}  d {ranking.top_distances[row, rank]:.3f}"
-        cells.append(_cell(found, read_frames, style, label, GREEN if hit else RED))
-    white = np.full((cells[0].shape[0], _GAP, 3), 255, np.uint8)
-    spaced = [part for cell in cells for part in (cell, white)][:-1]
-    line = np.hstack([white, *spaced[:1], white, *spaced[1:], white])
-    return np.pad(line, ((_MARGIN // 2, _MARGIN // 2), (0, 0), (0, 0)), constant_values=255)
+def _chosen(query: Sequence[Tracklet], rows: Rows | range) -> list[int]:
+    chosen = [int(row) for row in rows]
+    if not chosen:
+        raise ConfigError("no query to draw: the query list, or the rows asked for, are empty")
+    wrong = [row for row in chosen if not 0 <= row < len(query)]
+    if wrong:
+        raise ConfigError(f"no query {wrong[0]}: there are {len(query)}, counted from 0")
+    return chosen
 
 
-def _cell(
-    tracklet: Tracklet, read_frames: FrameReading, style: StripStyle, label: str, colour: tuple[int, int, int]
-) -> NDArray[np.uint8]:
-    strip = tracklet_strip(tracklet, read_frames, count=style.frames, size=style.size)
-    framed = np.empty((strip.shape[0] + 2 * _BORDER, strip.shape[1] + 2 * _BORDER, 3), np.uint8)
-    framed[:] = colour
-    framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = strip
-    cell = np.full((framed.shape[0] + _LABEL_HEIGHT, framed.shape[1], 3), 255, np.uint8)
-    cell[: framed.shape[0]] = framed
-    _write(cell, label, (1, framed.shape[0] + 13), colour=colour, scale=0.36)
-    return cell
-
-
-def _write(
-    image: NDArray[np.uint8],
-    text: str,
-    origin: tuple[int, int],
-    *,
-    colour: tuple[int, int, int] = BLACK,
-    scale: float = 0.4,
-) -> None:
-    import cv2
-
-    plain = text.encode("ascii", "replace").decode()  # OpenCV's fonts hold ASCII only
-    cv2.putText(image, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+def _footer(ranking: Ranking) -> tuple[str, str]:
+    summary = ranking.summary()
+    scores = f"mAP {summary['mAP']:.3f}   Rank-1 {summary['rank1']:.3f}"
+    signs = "\u2713 true match   \u2717 somebody else   \u2013 grey: left out by the protocol"
+    return f"{scores}   {signs}", ranking.protocol_line

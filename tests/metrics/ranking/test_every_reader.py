@@ -220,3 +220,29 @@ def test_a_matrix_whose_queries_may_be_first_or_last_needs_the_whole_gallery(wor
     assert len(ranking.searched(world.query, [*world.query, *world.query])) == len(twice)
     with pytest.raises(ProtocolError, match="a gallery of 24 tracklets, but the given gallery holds 12"):
         ranking.searched(world.query, world.query)
+
+
+def test_rows_of_the_same_person(world: World, ranking: Ranking) -> None:
+    """Against sorting: every true match is named with its rank, however far down, and the junk beside it."""
+    same = ranking.same_person
+    assert same is not None
+    searched = ranking.searched(world.query, world.gallery)
+    whole = evaluate_features(
+        *dressed(world, ranking.protocol.name), protocol=ranking.protocol, top_k=len(searched)
+    )
+    for number, asked in enumerate(world.query):
+        rows, distances = same.of(number, matches=True)
+        answers = whole.top_indices[number][whole.top_matches[number]]
+        assert rows.tolist() == answers.tolist()
+        np.testing.assert_allclose(
+            distances, whole.top_distances[number][whole.top_matches[number]], atol=1e-6
+        )
+        ranks = ranking.match_ranks[ranking.match_offsets[number] : ranking.match_offsets[number + 1]]
+        assert [int(whole.top_indices[number][rank - 1]) for rank in ranks] == rows.tolist()
+        junk, _ = same.of(number, matches=False)
+        expected = {
+            row
+            for row, item in enumerate(searched)
+            if item.pid == asked.pid and row not in whole.top_indices[number]
+        }
+        assert set(junk.tolist()) == expected

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from videoreid.distances import DistanceSource
 from videoreid.metrics.ranking.pairs import SamePersonPairs
+from videoreid.types import SamePersonRows
 
-__all__ = ["BLOCK_ELEMENTS", "ranks_of_matches"]
+__all__ = ["BLOCK_ELEMENTS", "ranked_matches", "ranks_of_matches"]
 
 BLOCK_ELEMENTS = 4 << 20  # 16 MiB of float32 distances at a time
 
@@ -43,7 +44,18 @@ def ranks_of_matches(
     watch: Callable[[slice, slice, Tensor], None] | None = None,
     block_elements: int = BLOCK_ELEMENTS,
 ) -> np.ndarray:
-    """Return the 1-based rank of every true match, junk taken out, ties in gallery order.
+    """Return the ranks of `ranked_matches` alone."""
+    return ranked_matches(source, pairs, watch=watch, block_elements=block_elements)[0]
+
+
+def ranked_matches(
+    source: DistanceSource,
+    pairs: SamePersonPairs,
+    *,
+    watch: Callable[[slice, slice, Tensor], None] | None = None,
+    block_elements: int = BLOCK_ELEMENTS,
+) -> tuple[np.ndarray, SamePersonRows]:
+    """Return the 1-based rank of every true match, junk taken out, ties in gallery order; and which rows they are.
 
     The rank of a match is one more than the number of kept gallery rows before it, and a count needs
     no order: each block of distances is compared with the few distances of the true matches and discarded.
@@ -55,7 +67,8 @@ def ranks_of_matches(
         block_elements: distances held at a time; the ranks do not depend on it.
 
     Returns:
-        Ranks ``(number of matches,)`` int64, query by query, ascending in each.
+        Ranks ``(number of matches,)`` int64, query by query, ascending in each; and all rows of the query's person in
+        the same order.
     """
     offsets = pairs.offsets
     keys = np.empty(len(pairs.queries))
@@ -83,7 +96,9 @@ def ranks_of_matches(
     is_junk = ~(pairs.is_match | np.isin(pairs.rows, pairs.excluded))
     running = np.concatenate([[0], np.cumsum(is_junk[order])])
     junk_before = running[1:] - running[np.repeat(offsets[:-1], np.diff(offsets))]
-    return (before[order] - junk_before + 1)[pairs.is_match[order]]
+    is_match = pairs.is_match[order]
+    same = SamePersonRows(pairs.rows[order], keys[order].astype(np.float32), is_match, offsets)
+    return (before[order] - junk_before + 1)[is_match], same
 
 
 def _open_work(

@@ -12,7 +12,7 @@ from videoreid.distances.sources import check_finite
 from videoreid.errors import ProtocolError
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
 from videoreid.metrics.ranking.camera_penalty import SameCameraPenalty
-from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.counting import ranked_matches
 from videoreid.metrics.ranking.pairs import SamePersonPairs, check_ids, same_person_pairs
 from videoreid.metrics.ranking.protocols import get_protocol, protocol_line
 from videoreid.metrics.ranking.single_shot import single_shot_cmc
@@ -167,7 +167,7 @@ def _score(
     if rules.gallery_shot == "single" and source.row_step:  # every draw looks at all distances
         source = MatrixSource(source.dense())
     top = TopRows(source, pairs, top_k)
-    ranks = ranks_of_matches(source, pairs, watch=top.see if top_k else None)
+    ranks, same_person = ranked_matches(source, pairs, watch=top.see if top_k else None)
     precision = average_precision(ranks, offsets, rules.average_precision)
     penalty = inverse_negative_penalty(ranks, offsets)
     if rules.gallery_shot == "single":
@@ -184,7 +184,7 @@ def _score(
     counts = (source.shape[1] - len(pairs.excluded), pairs.num_queries - len(unmatched), len(unmatched))
     line = protocol_line(rules, counts=counts, **line_parts)
     shown = top.indices, top.distances, is_match
-    return Ranking(precision, penalty, first, cmc, *shown, rules, line, ranks, offsets, gallery)
+    return Ranking(precision, penalty, first, cmc, *shown, rules, line, ranks, offsets, gallery, same_person)
 
 
 def _unmatched_queries(pairs: SamePersonPairs, rules: EvaluationProtocol) -> np.ndarray:
