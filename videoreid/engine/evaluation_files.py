@@ -17,7 +17,7 @@ from videoreid.engine.run_record import note_evaluation
 from videoreid.engine.tracklet_lists import TrackletList, read_tracklets, write_tracklets
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.retrieval import FeatureFile, read_features, write_features
-from videoreid.types import EvaluationProtocol, Features, RankedGallery, Ranking, Tracklet
+from videoreid.types import EvaluationProtocol, Features, RankedGallery, Ranking, SamePersonRows, Tracklet
 from videoreid.utils.staging import staged_outputs
 
 __all__ = ["EVALUATIONS", "StoredEvaluation", "read_evaluation", "save_evaluation"]
@@ -28,6 +28,7 @@ _ARRAYS = (
     *("average_precision", "inverse_negative_penalty", "first_match", "cmc", "top_indices", "top_distances"),
     *("top_matches", "match_ranks", "match_offsets"),
 )
+_SAME_PERSON = ("rows", "distances", "is_match", "offsets")
 _NAME = re.compile(r"[\w.+-][\w.,+ -]*")
 
 
@@ -178,6 +179,8 @@ def _write_ranking(path: Path, ranking: Ranking, query: Features, lengths: Seque
     arrays = {name: getattr(ranking, name) for name in _ARRAYS}
     if gallery is not None:
         arrays |= {"gallery_pids": gallery.pids, "gallery_camids": gallery.camids}
+    if ranking.same_person is not None:
+        arrays |= {f"same_person_{name}": getattr(ranking.same_person, name) for name in _SAME_PERSON}
     arrays |= {"query_pids": query.pids, "query_camids": query.camids, "query_lengths": np.asarray(lengths)}
     np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
 
@@ -189,10 +192,12 @@ def _ranking(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Rank
     if "gallery_pids" in arrays:
         count = len(arrays["query_pids"])
         gallery = RankedGallery(arrays["gallery_pids"], arrays["gallery_camids"], about["query_start"], count)
-    values = {name: arrays[name] for name in _ARRAYS}
-    return Ranking(
-        **values, protocol=EvaluationProtocol(**rules), protocol_line=about["protocol_line"], gallery=gallery
-    )
+    same = None
+    if "same_person_rows" in arrays:
+        same = SamePersonRows(*(arrays[f"same_person_{name}"] for name in _SAME_PERSON))
+    values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+    values |= {"protocol": EvaluationProtocol(**rules), "protocol_line": about["protocol_line"]}
+    return Ranking(**values, gallery=gallery, same_person=same)
 
 
 def _refuse_newer(path: Path, number: int) -> None:
