@@ -18,8 +18,8 @@ __all__ = [
 ]
 
 _COMMANDS: tuple[str, ...] = (
-    *("associate", "data", "demo", "eval", "export", "extract", "find", "index"),
-    *("models", "parse", "rank", "recipes", "st", "track", "train"),
+    *("associate", "compare", "data", "demo", "eval", "export", "extract", "find", "index"),
+    *("models", "parse", "rank", "recipes", "report", "st", "track", "train"),
 )
 
 
