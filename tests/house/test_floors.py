@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "analysis": FLOOR_1 | {"metrics", "retrieval", "parsing", "visual"},
     "export": FLOOR_1 | {"models"},
     "tuning": FLOOR_1 | {"data", "metrics", "engine"},
+    "reporting": FLOOR_1 | {"data", "engine", "metrics", "retrieval", "visual"},
     "recipes": FLOOR_1 | {"data", "models", "losses", "optim", "metrics", "engine", "retrieval"},
 }
 ROOF = {"cli", "torchreid", "__main__", "__init__"}

@@ -29,7 +29,7 @@ _ARRAYS = (
     *("top_matches", "match_ranks", "match_offsets"),
 )
 _SAME_PERSON = ("rows", "distances", "is_match", "offsets")
-_NAME = re.compile(r"[\w.+-][\w.,+ -]*")
+_NAME = re.compile(r"\w[\w.,+ -]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,9 @@ def save_evaluation(
         StorageError: the disk is full, or the folder cannot be written to.
     """
     if _NAME.fullmatch(name) is None:
-        raise ConfigError(f"{name!r} is no name of an evaluation: letters, digits, '_', '-', '+', '.' are")
+        raise ConfigError(
+            f"{name!r} is no name of an evaluation: a letter or digit first, then also '.', ',', '+', '-', ' '"
+        )
     folder, notes = Path(folder), dict(notes or {})
     place = folder / EVALUATIONS / name
     listed = None if tracklets is None else _listed(tracklets)

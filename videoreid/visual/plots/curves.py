@@ -56,6 +56,8 @@ def plot_training(history: Sequence[Mapping[str, float]], path: str | os.PathLik
                           **look_of(number))  # fmt: skip
             titles = {"loss": "mean loss", "rate": "learning rate", "score": "validation (%)"}
             axes.set(xlabel="epoch", title=titles[panel])
+            if panel == "rate" and all(value > 0 for _, value in series["rate", "lr"]):
+                axes.set_yscale("log")
             axes.locator_params(axis="x", integer=True)
             if panel != "rate":
                 axes.legend()
@@ -147,7 +149,7 @@ def plot_precision_recall(rankings: Mapping[str, Ranking], path: str | os.PathLi
             axes.plot(100 * recall, 100 * precision, label=label(text), **look_of(number))
         axes.set(xlabel="recall (%)", ylabel="interpolated precision (%)", xlim=(0, 100), ylim=(0, 102))
         axes.set_title("Precision over recall")
-        axes.legend(loc="lower left")
+        axes.legend(loc="upper right")
 
     numbers = {
         name: [row[place] for row in rows] for place, name in enumerate(("run", "recall", "precision"))
@@ -156,5 +158,10 @@ def plot_precision_recall(rankings: Mapping[str, Ranking], path: str | os.PathLi
 
 
 def _lines(rankings: Mapping[str, Ranking]) -> str:
-    """Return the protocol lines, one where all agree."""
-    return "; ".join(dict.fromkeys(ranking.protocol_line for ranking in rankings.values()))
+    """Return what the protocol lines have in common, and behind each name what is its own."""
+    parts = {name: ranking.protocol_line.split(" | ") for name, ranking in rankings.items()}
+    common = [part for part in next(iter(parts.values())) if all(part in own for own in parts.values())]
+    own = {name: [part for part in mine if part not in common] for name, mine in parts.items()}
+    return "; ".join(
+        [" | ".join(common), *(f"{name}: {' | '.join(mine)}" for name, mine in own.items() if mine)]
+    )

@@ -29,7 +29,7 @@ _SETTINGS: dict[Any, Any] = {
     "font.size": 9.0, "axes.titlesize": 9.5, "axes.labelsize": 9.0, "legend.fontsize": 8.0, "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0, "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6, "axes.spines.top": False,
     "axes.spines.right": False, "lines.linewidth": 1.5, "legend.frameon": False, "savefig.dpi": 200,
-    "figure.facecolor": "white", "svg.hashsalt": "videoreid", "axes.axisbelow": True,
+    "figure.facecolor": "white", "svg.hashsalt": "videoreid", "axes.axisbelow": True, "hatch.linewidth": 0.4,
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def write_plot(
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         if note:
-            figure.supxlabel(fill(label(note), int(26 * size[0])), fontsize=5.5, color="0.35")
+            figure.supxlabel(fill(label(note), int(20 * size[0])), fontsize=5.5, color="0.35")
         for file, metadata in ((files.png, {"Software": None}), (files.svg, {"Date": None, "Creator": None})):
             with atomic_path(file) as target:
                 figure.savefig(target, metadata=metadata)

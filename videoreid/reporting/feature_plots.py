@@ -1,0 +1,141 @@
+"""What a report draws of stored features: distances, error rates, calibration, cameras, people, transitions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from videoreid.engine import StoredEvaluation
+from videoreid.errors import ConfigError, DatasetError, MissingExtraError, ProtocolError
+from videoreid.metrics import (
+    PairDistances,
+    SpatialTemporalModel,
+    camera_pair_rank1,
+    fit_logistic,
+    pair_distances,
+)
+from videoreid.reporting.page import figure
+from videoreid.retrieval import FeatureFile
+from videoreid.types import Features
+from videoreid.utils import generator_from
+from videoreid.visual import (
+    PlotFiles,
+    plot_camera_pairs,
+    plot_distances,
+    plot_embedding,
+    plot_reliability,
+    plot_roc,
+    plot_transitions,
+)
+
+__all__ = ["plots_of_features"]
+
+_PAIRS = 5_000_000  # of different persons that a histogram is made of
+
+
+def plots_of_features(stored: StoredEvaluation, folder: Path, missing: list[str]) -> list[str]:
+    """Return the plots that need features, as pieces of a page.
+
+    Args:
+        stored: the evaluation.
+        folder: to write the plots into.
+        missing: takes the reason of each plot that cannot be made.
+    """
+    try:
+        file = stored.features()
+    except (DatasetError, ProtocolError) as error:
+        missing.append(f"distances, ROC, cameras and people: {error}")
+        return []
+    if file is None:
+        missing.append(
+            "distances, ROC, cameras and people: the features were not kept; evaluate again with save_features=True, "
+            "or --save-features on the command line"
+        )
+        return []
+    pieces = []
+    for name, caption, draw in _PLOTS:
+        try:
+            pieces.append(figure(draw(stored, file, folder / name), caption))
+        except (ConfigError, ProtocolError, MissingExtraError) as error:
+            missing.append(f"{name.replace('_', ' ')}: {error}")
+    return pieces
+
+
+def _distance(stored: StoredEvaluation) -> str:
+    """Return the distance of the protocol line; a refiner came behind it."""
+    words = [part.removeprefix("distance ") for part in stored.ranking.protocol_line.split(" | ")
+             if part.startswith("distance ")]  # fmt: skip
+    return words[0] if words and words[0] in ("cosine", "euclidean", "squared_euclidean") else "cosine"
+
+
+def _pairs(stored: StoredEvaluation, query: Features, gallery: Features) -> PairDistances:
+    share = min(1.0, _PAIRS / max(len(query) * len(gallery), 1))
+    return pair_distances(
+        query, gallery, protocol=stored.ranking.protocol, distance=_distance(stored), impostor_share=share
+    )
+
+
+def _draw_distances(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    return plot_distances(_pairs(stored, file.query, file.gallery), path, note=stored.ranking.protocol_line)
+
+
+def _draw_roc(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    pairs = _pairs(stored, file.query, file.gallery)
+    return plot_roc({stored.name: pairs}, path, note=stored.ranking.protocol_line)
+
+
+def _draw_reliability(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    """Fit on one half of the people, look at the other; as many pairs of different persons as of one."""
+    people = np.unique(file.query.pids)
+    half = generator_from(0).permutation(people)[: len(people) // 2]
+    halves = [
+        _balanced(_pairs(stored, file.query.select(mine), file.gallery.select(theirs)))
+        for mine, theirs in (
+            (np.isin(file.query.pids, half), np.isin(file.gallery.pids, half)),
+            (~np.isin(file.query.pids, half), ~np.isin(file.gallery.pids, half)),
+        )
+    ]
+    calibration, test = fit_logistic(halves[0]), halves[1]
+    told = np.concatenate([calibration(test.genuine), calibration(test.impostor)])
+    same = np.arange(len(told)) < len(test.genuine)
+    note = "logistic, fitted on one half of the people and drawn for the other, pairs balanced | "
+    return plot_reliability(told, same, path, note=note + stored.ranking.protocol_line)
+
+
+def _balanced(pairs: PairDistances) -> PairDistances:
+    count = min(len(pairs.genuine), len(pairs.impostor))
+    generator = generator_from(1)
+    return PairDistances(
+        generator.choice(pairs.genuine, count, replace=False),
+        generator.choice(pairs.impostor, count, replace=False),
+    )
+
+
+def _draw_cameras(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    rates = camera_pair_rank1(
+        file.query, file.gallery, protocol=stored.ranking.protocol, distance=_distance(stored)
+    )
+    return plot_camera_pairs(rates, path, note=stored.ranking.protocol_line)
+
+
+def _draw_people(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    searched = file.query.concat(file.gallery)
+    return plot_embedding(searched, path, note=stored.ranking.protocol_line)
+
+
+def _draw_transitions(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
+    train = file.train
+    if train is None or np.isnan(train.times).any():
+        raise ConfigError("the feature file has no training rows with times")
+    model = SpatialTemporalModel.fit(pids=train.pids, camids=train.camids, times=train.times)
+    return plot_transitions(model, path)
+
+
+_PLOTS: tuple[tuple[str, str, Callable[[StoredEvaluation, FeatureFile, Path], PlotFiles]], ...] = (
+    ("distances", "Distances of pairs of one and of different persons", _draw_distances),
+    ("roc", "ROC of pairs", _draw_roc),
+    ("reliability", "Probabilities from distances: told and true", _draw_reliability),
+    ("camera_pairs", "Rank-1 from camera to camera, by distance alone", _draw_cameras),
+    ("people", "Ten people among the features", _draw_people),
+    ("transitions", "Times between cameras in training", _draw_transitions),
+)
