@@ -1,12 +1,13 @@
 """Rules of evaluation, and the scored ranking of every query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from videoreid.errors import ProtocolError
+from videoreid.utils.printing import count_of, html_table
 
 __all__ = ["EvaluationProtocol", "RankedGallery", "Ranking"]
 
@@ -69,6 +70,17 @@ class EvaluationProtocol:
                 "query would find itself first; use junk='same_camera', or leave the queries out"
             )
 
+    def __repr__(self) -> str:
+        return f"EvaluationProtocol({', '.join(f'{name}={value!r}' for name, value in self._told())})"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Protocol {self.name}", self._told()[1:])
+
+    def _told(self) -> list[tuple[str, object]]:
+        """Return the name, and what differs from the usual rules."""
+        values = [(rule.name, getattr(self, rule.name), rule.default) for rule in fields(self)]
+        return [(name, value) for name, value, usual in values if name == "name" or value != usual]
+
 
 @dataclass(frozen=True, eq=False)
 class RankedGallery:
@@ -90,6 +102,10 @@ class RankedGallery:
 
     def __len__(self) -> int:
         return len(self.pids)
+
+    def __repr__(self) -> str:
+        queries = "" if self.query_start is None else f", {self.num_queries} of them queries"
+        return f"RankedGallery({count_of(len(self), 'row')}{queries})"
 
     def origin(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return whether each row is a query, and its number among the queries or in the published gallery.
@@ -210,6 +226,27 @@ class Ranking:
             )
         return tuple(gallery)
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in self._scores())
+        scored = int(self.scored.sum())
+        skipped = len(self.scored) - scored
+        queries = f"{count_of(scored, 'query', 'queries')} scored, {skipped:,} skipped"
+        return f"Ranking({scores}; {queries})\n  {self.protocol_line}"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{value:.3f}") for name, value in self._scores()]
+        scored = int(self.scored.sum())
+        counts = [("queries scored", f"{scored:,}"), ("queries skipped", f"{len(self.scored) - scored:,}")]
+        return html_table(self.protocol_line, rows + counts)
+
+    def _scores(self) -> list[tuple[str, float]]:
+        known = self.scored.any()
+        means = [
+            ("mAP", self.mean_average_precision if known else np.nan),
+            ("mINP", self.mean_inverse_negative_penalty if known else np.nan),
+        ]
+        return means + [(f"Rank-{k}", self.rank(k) if len(self.cmc) else np.nan) for k in (1, 5, 10, 20)]
+
     @property
     def scored(self) -> np.ndarray:
         """``(Q,)`` bool: which queries count."""
@@ -219,6 +256,16 @@ class Ranking:
     def mean_average_precision(self) -> float:
         """MAP over the scored queries, 0..1."""
         return float(np.nanmean(self.average_precision))
+
+    @property
+    def mAP(self) -> float:  # noqa: N802 - as the field writes it
+        """`mean_average_precision`."""
+        return self.mean_average_precision
+
+    @property
+    def mINP(self) -> float:  # noqa: N802 - as the field writes it
+        """`mean_inverse_negative_penalty`."""
+        return self.mean_inverse_negative_penalty
 
     @property
     def mean_inverse_negative_penalty(self) -> float:

@@ -17,6 +17,7 @@ from videoreid.errors import ConfigError, DatasetError, ProtocolError
 from videoreid.types import Features
 from videoreid.utils import atomic_path
 from videoreid.utils.arrays import as_ids, as_tensor
+from videoreid.utils.printing import count_of, html_table
 from videoreid.utils.zips import read_npz
 
 __all__ = ["GalleryIndex", "SearchResult"]
@@ -86,6 +87,13 @@ class GalleryIndex:
 
     def __len__(self) -> int:
         return len(self._rows.keys)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({count_of(len(self), 'tracklet')}, width {self.width}, {self.distance} distance)"
+
+    def _repr_html_(self) -> str:
+        rows = [("tracklets", f"{len(self):,}"), ("width", self.width), ("distance", self.distance)]
+        return html_table(type(self).__name__, rows)
 
     @property
     def features(self) -> Features:
