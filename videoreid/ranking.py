@@ -1,25 +1,17 @@
 """Rules of evaluation, and the scored ranking of every query."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Literal, Protocol
 
 import numpy as np
 
 from videoreid.errors import ProtocolError
+from videoreid.ranked_gallery import Item, RankedGallery, SamePersonRows
+from videoreid.utils.printing import count_of, html_table
 from videoreid.utils.tables import Table
 
 __all__ = ["EvaluationProtocol", "RankedGallery", "Ranking", "SamePersonRows"]
-
-
-class _Identified(Protocol):
-    """Whatever shows one person in one camera, as a tracklet does."""
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def camid(self) -> int: ...
 
 
 class Bounds(Protocol):
@@ -31,8 +23,6 @@ class Bounds(Protocol):
     @property
     def high(self) -> float: ...
 
-
-Item = TypeVar("Item", bound=_Identified)
 
 SCORES = {
     "mAP": "mAP", "mINP": "mINP", "Rank-1": "rank1", "Rank-5": "rank5", "Rank-10": "rank10", "Rank-20": "rank20",
@@ -85,98 +75,16 @@ class EvaluationProtocol:
                 "query would find itself first; use junk='same_camera', or leave the queries out"
             )
 
+    def __repr__(self) -> str:
+        return f"EvaluationProtocol({', '.join(f'{name}={value!r}' for name, value in self._told())})"
 
-@dataclass(frozen=True, eq=False)
-class RankedGallery:
-    """Which tracklets the gallery rows of a ranking are.
+    def _repr_html_(self) -> str:
+        return html_table(f"Protocol {self.name}", self._told()[1:])
 
-    A protocol may put the queries into the gallery, so its rows are not always those of the published gallery.
-
-    Args:
-        pids: ``(G,)`` int64 person of every row.
-        camids: ``(G,)`` int64 camera of every row.
-        query_start: first of the Q rows in a line that are the queries; None where none were put there.
-        num_queries: Q.
-    """
-
-    pids: np.ndarray
-    camids: np.ndarray
-    query_start: int | None = None
-    num_queries: int = 0
-
-    def __len__(self) -> int:
-        return len(self.pids)
-
-    def origin(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return whether each row is a query, and its number among the queries or in the published gallery.
-
-        Args:
-            rows: int64 of any shape; -1 stays -1.
-
-        Returns:
-            bool and int64, each of the same shape.
-        """
-        rows = np.asarray(rows)
-        if self.query_start is None:
-            return np.zeros(rows.shape, dtype=bool), rows
-        is_query = (rows >= self.query_start) & (rows < self.query_start + self.num_queries)
-        skipped = np.where(rows > self.query_start, self.num_queries, 0)
-        return is_query, rows - np.where(is_query, self.query_start, skipped)
-
-    def join(self, query: Sequence[Item], gallery: Sequence[Item]) -> tuple[Item, ...]:
-        """Return the G items that the rows count in, checked by their ids.
-
-        Args:
-            query: Q tracklets.
-            gallery: the gallery as published, or all G rows if the queries are in it already.
-
-        Raises:
-            ProtocolError: the gallery has another size, or another person or camera in some row.
-        """
-        items, start = tuple(gallery), self.query_start
-        if start is not None and len(gallery) == len(self) - len(query):
-            items = (*gallery[:start], *query, *gallery[start:])
-        if len(items) != len(self):
-            expected = f"{len(self)} tracklets"
-            if start is not None:
-                expected += f", {self.num_queries} of them the queries"
-            raise ProtocolError(
-                f"the ranking searched a gallery of {expected}, but the given gallery holds {len(gallery)}; "
-                "give the gallery that was ranked, as the dataset publishes it"
-            )
-        for name, expected_ids in (("pid", self.pids), ("camid", self.camids)):
-            given = np.fromiter((getattr(item, name) for item in items), np.int64, len(items))
-            wrong = np.flatnonzero(given != expected_ids)
-            if len(wrong):
-                row = wrong[0]
-                raise ProtocolError(
-                    f"this is not the gallery that was ranked: {len(wrong)} rows have another {name}, the first is "
-                    f"row {row} with {name} {given[row]} instead of {expected_ids[row]}"
-                )
-        return items
-
-
-@dataclass(frozen=True, eq=False)
-class SamePersonRows:
-    """Every gallery row of a query's own person, however far down: true matches, and the junk among them.
-
-    Args:
-        rows: ``(P,)`` int64 gallery rows, query by query, the nearest first.
-        distances: ``(P,)`` float32.
-        is_match: ``(P,)`` bool; the others are junk, the query itself where it is in the gallery among them.
-        offsets: ``(Q + 1,)`` int64; query ``q`` owns ``offsets[q]`` up to ``offsets[q + 1]``.
-    """
-
-    rows: np.ndarray
-    distances: np.ndarray
-    is_match: np.ndarray
-    offsets: np.ndarray
-
-    def of(self, query: int, *, matches: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return gallery rows and distances of a query's true matches, or of its junk, the nearest first."""
-        mine = slice(int(self.offsets[query]), int(self.offsets[query + 1]))
-        wanted = self.is_match[mine] == matches
-        return self.rows[mine][wanted], self.distances[mine][wanted]
+    def _told(self) -> list[tuple[str, object]]:
+        """Return the name, and what differs from the usual rules."""
+        values = [(rule.name, getattr(self, rule.name), rule.default) for rule in fields(self)]
+        return [(name, value) for name, value, usual in values if name == "name" or value != usual]
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,6 +160,27 @@ class Ranking:
             )
         return tuple(gallery)
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in self._scores())
+        scored = int(self.scored.sum())
+        skipped = len(self.scored) - scored
+        queries = f"{count_of(scored, 'query', 'queries')} scored, {skipped:,} skipped"
+        return f"Ranking({scores}; {queries})\n  {self.protocol_line}"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{value:.3f}") for name, value in self._scores()]
+        scored = int(self.scored.sum())
+        counts = [("queries scored", f"{scored:,}"), ("queries skipped", f"{len(self.scored) - scored:,}")]
+        return html_table(self.protocol_line, rows + counts)
+
+    def _scores(self) -> list[tuple[str, float]]:
+        known = self.scored.any()
+        means = [
+            ("mAP", self.mean_average_precision if known else np.nan),
+            ("mINP", self.mean_inverse_negative_penalty if known else np.nan),
+        ]
+        return means + [(f"Rank-{k}", self.rank(k) if len(self.cmc) else np.nan) for k in (1, 5, 10, 20)]
+
     @property
     def scored(self) -> np.ndarray:
         """``(Q,)`` bool: which queries count."""
@@ -261,6 +190,16 @@ class Ranking:
     def mean_average_precision(self) -> float:
         """MAP over the scored queries, 0..1."""
         return float(np.nanmean(self.average_precision))
+
+    @property
+    def mAP(self) -> float:  # noqa: N802 - as the field writes it
+        """`mean_average_precision`."""
+        return self.mean_average_precision
+
+    @property
+    def mINP(self) -> float:  # noqa: N802 - as the field writes it
+        """`mean_inverse_negative_penalty`."""
+        return self.mean_inverse_negative_penalty
 
     @property
     def mean_inverse_negative_penalty(self) -> float:

@@ -16,6 +16,7 @@ from torch import Tensor
 from videoreid.errors import DatasetError, ProtocolError
 from videoreid.ranking import EvaluationProtocol, RankedGallery, Ranking, SamePersonRows
 from videoreid.utils.arrays import as_ids, as_tensor, as_times
+from videoreid.utils.printing import count_of, html_table
 
 __all__ = [
     "Clip",
@@ -62,6 +63,10 @@ class Tracklet:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def __repr__(self) -> str:
+        frames = count_of(len(self), "frame")
+        return f"Tracklet(pid {self.pid}, camera {self.camid}, {frames} from {str(self.frames[0])[-80:]!r})"
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -95,6 +100,25 @@ class Splits:
         """Number of cameras seen in training."""
         return len({tracklet.camid for tracklet in self.train})
 
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {self._count(name)}" for name in ("train", "query", "gallery"))
+        return f"Splits({self.name!r}, protocol {self.protocol!r}: {parts})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name in ("train", "query", "gallery"):
+            part = getattr(self, name)
+            pids, cameras = ({getattr(item, key) for item in part} for key in ("pid", "camid"))
+            numbers = (len(part), len(pids), len(cameras), sum(map(len, part)))
+            rows.append((name, *(f"{number:,}" for number in numbers)))
+        title = f"{self.name}, protocol {self.protocol}, licence: {self.licence}"
+        return html_table(title, rows, head=("", "tracklets", "people", "cameras", "frames"))
+
+    def _count(self, name: str) -> str:
+        part = getattr(self, name)
+        people = count_of(len({tracklet.pid for tracklet in part}), "person", "people")
+        return f"{count_of(len(part), 'tracklet')} of {people}"
+
     def with_protocol(self, protocol: str) -> "Splits":
         """Return the same dataset, scored by another protocol."""
         return replace(self, protocol=protocol)
@@ -120,6 +144,9 @@ class Clip(NamedTuple):
     time: Tensor
     index: Tensor  # type: ignore[assignment]  # a field named as tuple's method, which no one calls on a clip
 
+    def __repr__(self) -> str:
+        return f"Clip({_shapes(self._asdict())})"
+
 
 class ReIDOutput(NamedTuple):
     """What a model in train mode returns.
@@ -135,6 +162,25 @@ class ReIDOutput(NamedTuple):
     logits: tuple[Tensor, ...]
     features: tuple[Tensor, ...]
     extras: Mapping[str, Tensor] = {}
+
+    def __repr__(self) -> str:
+        return f"ReIDOutput({_shapes(self._asdict())})"
+
+
+def _shapes(values: Mapping[str, Any]) -> str:
+    """Return what tensors look like from outside, by name."""
+    return ", ".join(f"{name} {_shape(value)}" for name, value in values.items())
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, Tensor):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"{tuple(value.shape)} {dtype}" if value.ndim else str(value.item())
+    if isinstance(value, Mapping):
+        return "{" + _shapes(value) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_shape(item) for item in value) + "]"
+    return type(value).__name__
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +231,27 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    def __repr__(self) -> str:
+        dtype = str(self.embeddings.dtype).removeprefix("torch.")
+        return f"Features({self._size()} {dtype}: {', '.join(self._known())})"
+
+    def _repr_html_(self) -> str:
+        rows = [text.split(" ", 1)[::-1] for text in self._known()[:2]]
+        known = [(name, f"{int(share):,}") for name, share in self._shares()]
+        return html_table(f"Features, {self._size()}", [*rows, *known])
+
+    def _size(self) -> str:
+        return f"{len(self):,} x {self.embeddings.shape[1]}"
+
+    def _known(self) -> list[str]:
+        people = count_of(len(np.unique(self.pids)), "person", "people")
+        cameras = count_of(len(np.unique(self.camids)), "camera")
+        return [people, cameras, *(f"{name} {int(count):,}" for name, count in self._shares() if count)]
+
+    def _shares(self) -> list[tuple[str, float]]:
+        times, clothes = np.isfinite(self.times).sum(), (self.clothes >= 0).sum()
+        return [("with times", times), ("with clothes", clothes)]
 
     @classmethod
     def of(cls, embeddings: Tensor, tracklets: Sequence[Tracklet]) -> "Features":

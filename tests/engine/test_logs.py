@@ -1,11 +1,7 @@
 import csv
 import logging
-import sys
 
-import pytest
-
-from videoreid.engine import CSVLogger, Event, TensorBoardLogger, console_logger
-from videoreid.errors import MissingExtraError
+from videoreid.engine import CSVLogger, Event, console_logger
 
 EVENTS = [
     Event("step", 0, 1, {"loss": 2.0, "lr": 0.1}),
@@ -42,21 +38,3 @@ def test_console_lines_every_n_steps_with_the_time_left(caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(":")[0] for line in lines] == ["step", "epoch", "validation"]
     assert "step 2 loss 1.5 lr 0.1 eta 00:00" in lines[0]
-
-
-def test_tensorboard_is_an_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingExtraError, match=r"videoreid\[log\]"):
-        TensorBoardLogger(tmp_path)
-
-
-def test_tensorboard_gets_every_number(tmp_path):
-    pytest.importorskip("tensorboard", reason="the extra [log] is not installed")
-    logger = TensorBoardLogger(tmp_path)
-    for event in EVENTS:
-        logger(event)
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    read = EventAccumulator(str(tmp_path)).Reload()
-    assert set(read.Tags()["scalars"]) == {"step/loss", "step/lr", "epoch/loss", "validation/mAP"}
-    assert [point.value for point in read.Scalars("step/loss")] == [2.0, 1.5]

@@ -8,12 +8,13 @@ from videoreid.engine.extraction_sources import VideoTracks
 from videoreid.engine.fitting import FitPlan, fit
 from videoreid.engine.freezing import open_all_layers, open_specified_layers
 from videoreid.engine.learner import Learner
-from videoreid.engine.logs import CSVLogger, TensorBoardLogger, console_logger
+from videoreid.engine.logs import CSVLogger, console_logger
 from videoreid.engine.memories import build_clip_memory, projected_features, rebuild_before_epochs
 from videoreid.engine.progress import Event
 from videoreid.engine.prompts import PromptEngine, prompt_loader
 from videoreid.engine.run_reading import RunFolder
 from videoreid.engine.settings import TrainSettings
+from videoreid.engine.trackers import MLflowLogger, TensorBoardLogger, WandbLogger, log_pictures
 from videoreid.engine.training import step, train_one_epoch
 from videoreid.inference import (
     FeatureExtractor,
@@ -33,12 +34,14 @@ __all__ = [
     "FitPlan",
     "Learner",
     "LoaderInfo",
+    "MLflowLogger",
     "PromptEngine",
     "RunFolder",
     "StoredEvaluation",
     "TensorBoardLogger",
     "TrainSettings",
     "VideoTracks",
+    "WandbLogger",
     "build_clip_memory",
     "check_matches",
     "console_logger",
@@ -49,6 +52,7 @@ __all__ = [
     "find_checkpoint",
     "fit",
     "load_checkpoint",
+    "log_pictures",
     "open_all_layers",
     "open_specified_layers",
     "projected_features",

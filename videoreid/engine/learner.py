@@ -19,7 +19,9 @@ from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
 from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, ReIDOutput
+from videoreid.utils.printing import count_of, html_table
 from videoreid.utils.processes import process_count
+from videoreid.utils.wrappers import unwrap_model
 
 __all__ = ["Learner"]
 
@@ -73,6 +75,29 @@ class Learner:
         if self.settings.ema_decay is not None:
             average = get_ema_multi_avg_fn(self.settings.ema_decay)
             self.ema = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name} {value}' for name, value in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        return html_table(type(self).__name__, self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
+        state, model = self.progress, unwrap_model(self.model)
+        name = getattr(model, "build_arguments", {}).get("name") or type(model).__name__
+        rates = ", ".join(
+            f"{type(one).__name__} lr {one.param_groups[-1]['lr']:.3g}" for one in self.optimizers
+        )
+        best = [] if state.best is None else [("best", f"{state.best:.4g}")]
+        done = f"{count_of(state.epoch, 'epoch')}, {count_of(state.step, 'update')}"
+        return [
+            ("model", str(name)),
+            ("criterion", type(self.criterion).__name__),
+            ("optimizer", rates),
+            ("device", str(self.device)),
+            ("done", done),
+            *best,
+        ]
 
     @property
     def scored_model(self) -> nn.Module:

@@ -1,15 +1,13 @@
-"""Callbacks that write down what an engine tells: to the console, to a CSV file, to TensorBoard."""
+"""Callbacks that write down what an engine tells: to the console and to a CSV file."""
 
 import csv
 import time
 from pathlib import Path
-from typing import Any
 
 from videoreid.engine.progress import Callback, Event
-from videoreid.errors import MissingExtraError
 from videoreid.utils import get_logger
 
-__all__ = ["CSVLogger", "TensorBoardLogger", "console_logger"]
+__all__ = ["CSVLogger", "console_logger"]
 
 
 def console_logger(every: int = 10, *, total_steps: int | None = None) -> Callback:
@@ -74,28 +72,3 @@ class CSVLogger:
                 writer.writerow(["kind", "epoch", "step", "name", "value"])
             for name, value in event.values.items():
                 writer.writerow([event.kind, event.epoch, event.step, name, repr(float(value))])
-
-
-class TensorBoardLogger:
-    """Write scalars ``kind/name`` for TensorBoard.
-
-    Args:
-        folder: of the event files.
-
-    Raises:
-        MissingExtraError: TensorBoard is not installed.
-    """
-
-    def __init__(self, folder: str | Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingExtraError("tensorboard", "log", "TensorBoardLogger") from error
-        self.writer: Any = SummaryWriter(str(folder))
-
-    def __call__(self, event: Event) -> None:
-        """Write one event."""
-        for name, value in event.values.items():
-            self.writer.add_scalar(f"{event.kind}/{name}", value, event.step)
-        if event.kind != "step":
-            self.writer.flush()

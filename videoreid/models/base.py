@@ -13,6 +13,7 @@ from videoreid.models.freezing import freeze_layers, frozen_layers, unfreeze_lay
 from videoreid.models.input_settings import METADATA_KEY, InputSettings
 from videoreid.models.weights import ClipRule
 from videoreid.types import ReIDOutput
+from videoreid.utils.printing import html_table
 
 __all__ = ["ReIDModel"]
 
@@ -136,6 +137,26 @@ class ReIDModel(nn.Module):
         Parameters that a network keeps fixed by design (the bias of a BN neck) stay fixed.
         """
         unfreeze_layers(self, stages)
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {value}" for name, value in self._facts())
+        return f"{self._title()}({facts})\n  stages {', '.join(self.stages) or '-'}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), [*self._facts(), ("stages", ", ".join(self.stages))])
+
+    def _title(self) -> str:
+        name = str(self.build_arguments.get("name", "")) if "build_arguments" in self.__dict__ else ""
+        return f"{type(self).__name__} {name}".strip()
+
+    def _facts(self) -> list[tuple[str, str]]:
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return [
+            ("parameters", f"{count:,}"),
+            ("embedding", str(getattr(self, "embedding_dim", "-"))),
+            ("clips of", f"{self.frames or 'any number of'} frames"),
+            ("input", f"{self.input_size[0]} x {self.input_size[1]}"),
+        ]
 
     def train(self, mode: bool = True) -> "ReIDModel":  # noqa: FBT001, FBT002 - as in torch
         """Switch the mode of all but the frozen sub-modules, which stay in eval mode."""

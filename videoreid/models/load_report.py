@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from videoreid.utils.printing import html_table
+
 __all__ = ["LoadReport", "compare", "is_counter", "shortened"]
 
 
@@ -26,6 +28,15 @@ class LoadReport:
     unexpected: tuple[str, ...] = ()
     mismatched: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"LoadReport({self})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, len(getattr(self, name))) for name in ("loaded", "missing", "unexpected", "optional")]
+        named = [(*row, shortened(getattr(self, row[0])) if row[0] != "loaded" else "") for row in rows]
+        other = [("of another shape", len(self.mismatched), shortened(list(self.mismatched)))]
+        return html_table("Entries of the checkpoint and of the network", named + other)
 
     def __str__(self) -> str:
         parts = [f"loaded {len(self.loaded)} entries"]

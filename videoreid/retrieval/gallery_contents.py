@@ -10,6 +10,7 @@ from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
 from videoreid.retrieval.gallery_records import GalleryTracklet, Match, Recording
 from videoreid.types import Features
+from videoreid.utils.printing import html_table
 
 __all__ = ["GalleryContents", "match_of"]
 
@@ -31,6 +32,10 @@ class GalleryContents:
     def __repr__(self) -> str:
         held = f"{len(self)} tracklets of {len(self.recordings)} recordings"
         return f"{type(self).__name__}({str(self._folder.path)!r}: {held}, model {self.fingerprint})"
+
+    def _repr_html_(self) -> str:
+        rows = [("tracklets", f"{len(self):,}"), ("recordings", f"{len(self.recordings):,}")]
+        return html_table(f"{type(self).__name__} {self._folder.path}", [*rows, ("model", self.fingerprint)])
 
     @property
     def recordings(self) -> tuple[Recording, ...]:

@@ -18,28 +18,13 @@ from videoreid.retrieval.index_faiss import Approximate
 from videoreid.retrieval.index_files import read_index_file, table_of
 from videoreid.retrieval.index_folder import FolderRows
 from videoreid.retrieval.index_rows import DTYPES, MemoryRows, empty_table
-from videoreid.retrieval.index_search import allowed_rows, search_exact
+from videoreid.retrieval.index_search import SearchResult, allowed_rows, search_exact
 from videoreid.retrieval.index_stored import StoredIndex
 from videoreid.types import Features
 from videoreid.utils.arrays import as_ids, as_tensor
+from videoreid.utils.printing import count_of, html_table
 
 __all__ = ["GalleryIndex", "SearchResult"]
-
-
-class SearchResult(NamedTuple):
-    """The nearest gallery tracklets of Q queries, nearest first.
-
-    Args:
-        keys: ``(Q, k)`` int64, what `GalleryIndex.add` returned; -1 where the gallery is smaller than ``k``.
-        distances: ``(Q, k)`` float32; NaN likewise.
-        pids: ``(Q, k)`` int64; -1 likewise.
-        camids: ``(Q, k)`` int64; -1 likewise.
-    """
-
-    keys: np.ndarray
-    distances: np.ndarray
-    pids: np.ndarray
-    camids: np.ndarray
 
 
 class GalleryIndex(StoredIndex):
@@ -93,6 +78,17 @@ class GalleryIndex(StoredIndex):
 
         A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
         the files until `compact`.
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({count_of(len(self), 'tracklet')}, width {self.width}, {self.distance} distance)"
+
+    def _repr_html_(self) -> str:
+        rows = [("tracklets", f"{len(self):,}"), ("width", self.width), ("distance", self.distance)]
+        return html_table(type(self).__name__, rows)
+
+    @property
+    def features(self) -> Features:
+        """The tracklets in the order of addition; cosine embeddings are of unit length."""
+        return self._rows.features
 
         Args:
             folder: of the index.

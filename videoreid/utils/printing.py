@@ -1,0 +1,28 @@
+"""How records and engines print: a line or two as text, a small table in a notebook."""
+
+import html
+from collections.abc import Sequence
+
+__all__ = ["count_of", "html_table"]
+
+
+def count_of(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun ("1 person", "1,261 people")."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def html_table(title: str, rows: Sequence[Sequence[object]], *, head: Sequence[object] = ()) -> str:
+    """Return a table for notebooks; every value is escaped.
+
+    Args:
+        title: its caption.
+        rows: cells; the first of a row names it.
+        head: names of the columns.
+    """
+
+    def cells(row: Sequence[object], tag: str) -> str:
+        return "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
+
+    top = f"<thead><tr>{cells(head, 'th')}</tr></thead>" if head else ""
+    body = "".join(f"<tr>{cells(row[:1], 'th')}{cells(row[1:], 'td')}</tr>" for row in rows)
+    return f"<table><caption>{html.escape(title)}</caption>{top}<tbody>{body}</tbody></table>"
