@@ -3,9 +3,9 @@
     python benchmarks/association.py --work FOLDER     # three worlds; embeddings are kept in FOLDER
     python benchmarks/association.py --work FOLDER --size 128 64 --seeds 0
 
-Per world: osnet_x0_25 is trained from scratch, as in ``videoreid demo`` but in 300 steps, on 100 people. 50 others choose every
-threshold (one third of them with a single tracklet, as passers-by have). The 100 test people and 50 passers-by are put
-together; a passer-by is a person of one tracklet.
+Per world: osnet_x0_25 is trained from scratch, as in ``videoreid demo`` but in 300 steps, on 100 people. 50 others
+choose every threshold (one third of them with a single tracklet, as passers-by have). The 100 test people and 50
+passers-by are put together; a passer-by is a person of one tracklet.
 """
 
 import argparse
