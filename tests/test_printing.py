@@ -115,13 +115,14 @@ def test_what_they_say() -> None:
         "EvaluationProtocol(name='xmars', queries_in_gallery=True, note="
     )
     assert repr(LoadReport(("a", "b"), missing=("c",))) == "LoadReport(loaded 2 entries; missing 1: c)"
-    assert repr(GalleryIndex(8)) == "GalleryIndex(0 tracklets, width 8, cosine distance)"
+    assert repr(GalleryIndex(8)) == "GalleryIndex(0 x 8, exact, cosine, float32)"
     assert repr(engine()) == (
         "Engine(model Net, criterion SoftmaxCriterion, optimizer SGD lr 0.05, device cpu, done 0 epochs, 0 updates)"
     )
     model = build_model("osnet_x0_25", temporal="gem")
     assert repr(model) == (
-        f"OSNet osnet_x0_25(parameters {count_parameters(model):,}, embedding 512, clips of any number of frames, input 256 x 128)\n"
+        f"OSNet osnet_x0_25(parameters {count_parameters(model):,}, embedding 512, "
+        "clips of any number of frames, input 256 x 128)\n"
         "  stages conv1, maxpool, conv2, conv3, conv4, conv5, fc"
     )
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from videoreid.errors import ProtocolError
+from videoreid.utils.printing import count_of
 
 __all__ = ["Item", "RankedGallery", "SamePersonRows"]
 

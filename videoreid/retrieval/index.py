@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from videoreid.retrieval.index_search import SearchResult, allowed_rows, search_
 from videoreid.retrieval.index_stored import StoredIndex
 from videoreid.types import Features
 from videoreid.utils.arrays import as_ids, as_tensor
-from videoreid.utils.printing import count_of, html_table
 
 __all__ = ["GalleryIndex", "SearchResult"]
 
@@ -78,17 +77,6 @@ class GalleryIndex(StoredIndex):
 
         A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
         the files until `compact`.
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({count_of(len(self), 'tracklet')}, width {self.width}, {self.distance} distance)"
-
-    def _repr_html_(self) -> str:
-        rows = [("tracklets", f"{len(self):,}"), ("width", self.width), ("distance", self.distance)]
-        return html_table(type(self).__name__, rows)
-
-    @property
-    def features(self) -> Features:
-        """The tracklets in the order of addition; cosine embeddings are of unit length."""
-        return self._rows.features
 
         Args:
             folder: of the index.

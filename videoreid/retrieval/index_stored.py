@@ -17,6 +17,7 @@ from videoreid.retrieval.index_rows import MemoryRows
 from videoreid.retrieval.index_upkeep import compact_folder, verify_folder
 from videoreid.types import Features
 from videoreid.utils import get_logger
+from videoreid.utils.printing import html_table
 
 __all__ = ["StoredIndex"]
 
@@ -47,6 +48,12 @@ class StoredIndex:
             known = "unknown" if self.recall is None else f"{self.recall:.4f}"
             built = f", {self.built:,} rows built, recall@10 {known}"
         return f"GalleryIndex({len(self):,} x {self.width}, {self.kind}, {self.distance}, {self.dtype}{built}{folder})"
+
+    def _repr_html_(self) -> str:
+        rows = [("tracklets", f"{len(self):,}"), ("width", self.width), ("kind", self.kind)]
+        return html_table(
+            "GalleryIndex", [*rows, ("distance", self.distance), ("stored as", str(self.dtype))]
+        )
 
     @property
     def features(self) -> Features:
