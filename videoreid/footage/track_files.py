@@ -180,8 +180,8 @@ def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False
         return np.array(numbers, dtype=np.int64)
     if unsigned and high == _UNTRACKED:
         raise TrackFileError(
-            f"{source}, row {numbers.index(high)}: {name} {high} is -1 without a sign, by which trackers mark boxes that "
-            "belong to no track; leave them out"
+            f"{source}, row {numbers.index(high)}: {name} {high} is -1 without a sign, with which trackers mark "
+            "boxes of no track; leave them out"
         )
     if unsigned and low >= 0 and high < 2 * _INT64:
         return np.array(numbers, dtype=np.uint64)
