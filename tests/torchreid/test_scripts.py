@@ -99,7 +99,9 @@ def test_image_script(engine, datasets, tmp_path, monkeypatch):
     result = run(IMAGE_SCRIPT.format(engine=engine, **words), datasets, tmp_path, monkeypatch)
     assert result["engine"].rankings["market1501"].mean_average_precision > 0
     assert (tmp_path / "log" / "net" / "best.pt").exists()
-    assert (tmp_path / "log" / "net" / "visrank_market1501.png").stat().st_size > 1000
+    pictures = list((tmp_path / "log" / "net" / "visrank_market1501").glob("*_pid*_cam*.png"))
+    assert pictures
+    assert all(path.stat().st_size > 1000 for path in pictures)
 
 
 @pytest.mark.parametrize(

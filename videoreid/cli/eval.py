@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
+from videoreid.cli._picture_options import PICTURES, add_picture_arguments, write_pictures
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "score stored features: table, JSON and plots, without a model"
 
 _PAIRS_IN_PLOT = 5_000_000
-_OUTPUTS = ("cmc.png", "precision_recall.png", "distances.png", "metrics.json")
+_OUTPUTS = ("cmc.png", "precision_recall.png", "distances.png", *PICTURES, "metrics.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
     )
+    source = parser.add_argument_group("the dataset of the features, for pictures in the output folder")
+    source.add_argument("--dataset", "--corpus", dest="dataset", help="its name")
+    source.add_argument("--root", type=Path, help="its folder, or the parent of it")
+    add_option_argument(source)
+    source.add_argument("--top", type=int, default=50, help="answers of a query in pictures (default 50)")
+    add_picture_arguments(parser)
 
 
 def _add_refinements(parser: argparse.ArgumentParser) -> None:
@@ -87,15 +95,19 @@ def run(args: argparse.Namespace) -> int:
         for name in list_protocols():
             print(f"{name:20} {get_protocol(name).note}")
         return 0
+    if args.dataset is not None and args.output is None:
+        raise ConfigError("--dataset is for pictures: say by --output where they shall stand")
     stored = read_features(args.features)
     protocol = args.protocol or stored.protocol or "cross_camera"
     rankings = _rank_all(args, stored, protocol)
     report = {"features": str(args.features), "model": stored.model, "results": _report(args, rankings)}
-    if args.compare is not None:
-        report["comparison"] = _compare(args, rankings["appearance"], protocol)
+    other = None if args.compare is None else _other(args, protocol)
+    if other is not None:
+        report["comparison"] = _compare(args, rankings["appearance"], other)
     _print_table(report)
     if args.output is not None:
-        _write(args, report, rankings["appearance"], stored, protocol)
+        second = {str(args.compare.stem): other} if other is not None else dict(list(rankings.items())[1:2])
+        _write(args, report, {"appearance": rankings["appearance"], **second}, stored, protocol)
         _store(args, rankings, stored)
     return 0
 
@@ -126,7 +138,8 @@ def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) ->
             refiners=refiners,
             dataset=stored.dataset,
             details=details,
-            top_k=20 if args.output else 0,  # for the pictures of a report
+            # answers for the explorer, and for the pictures of a report
+            top_k=max(20 if args.output else 0, args.top if args.dataset is not None else 0),
         )
         for name, refiners in _refinements(args).items()
     }
@@ -165,15 +178,16 @@ def _report(args: argparse.Namespace, rankings: dict[str, "Ranking"]) -> dict[st
     return report
 
 
-def _compare(args: argparse.Namespace, ranking: "Ranking", protocol: str) -> dict[str, Any]:
-    from videoreid.metrics import paired_test
+def _other(args: argparse.Namespace, protocol: str) -> "Ranking":
     from videoreid.retrieval import read_features
 
-    other = _rank_all(
-        argparse.Namespace(**{**vars(args), "rerank": False, "spatial_temporal": None}),
-        read_features(args.compare),
-        protocol,
-    )["appearance"]
+    plain = argparse.Namespace(**{**vars(args), "rerank": False, "spatial_temporal": None})
+    return _rank_all(plain, read_features(args.compare), protocol)["appearance"]
+
+
+def _compare(args: argparse.Namespace, ranking: "Ranking", other: "Ranking") -> dict[str, Any]:
+    from videoreid.metrics import paired_test
+
     result: dict[str, Any] = {
         "other": str(args.compare),
         **{f"other_{k}": other.summary()[k] for k in ("mAP", "rank1")},
@@ -230,13 +244,18 @@ def _store(args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "Fe
 
 
 def _write(
-    args: argparse.Namespace, report: dict[str, Any], ranking: "Ranking", stored: "FeatureFile", protocol: str
+    args: argparse.Namespace,
+    report: dict[str, Any],
+    rankings: dict[str, "Ranking"],
+    stored: "FeatureFile",
+    protocol: str,
 ) -> None:
     from videoreid.cli._eval_plots import draw_cmc, draw_distances, draw_precision_recall
     from videoreid.metrics import equal_error_rate, pair_distances, tpr_at_fpr
     from videoreid.utils import atomic_write_text
     from videoreid.utils.staging import staged_outputs
 
+    ranking = rankings["appearance"]
     share = min(1.0, _PAIRS_IN_PLOT / (len(stored.query) * len(stored.gallery)))
     pairs = pair_distances(
         stored.query,
@@ -257,4 +276,22 @@ def _write(
         if len(ranking.match_ranks):
             draw_precision_recall(ranking, place / "precision_recall.png")
         draw_distances(pairs, ranking, place / "distances.png")
+        if args.dataset is not None:
+            _draw(args, rankings, stored, place)
         atomic_write_text(place / "metrics.json", json.dumps(report, indent=2) + "\n")
+
+
+def _draw(
+    args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "FeatureFile", place: Path
+) -> None:
+    from videoreid.data.datasets import build_dataset
+
+    splits = build_dataset(args.dataset, root=args.root, **parse_options(args.option))
+    features = stored.query, stored.gallery
+    ranking = rankings["appearance"]
+    gallery = ranking.gallery
+    joined = gallery is not None and gallery.query_start is None and len(gallery) > len(splits.gallery)
+    if joined:  # expanded queries search a gallery that holds them as they were
+        splits = replace(splits, gallery=(*splits.gallery, *splits.query))
+        features = stored.query, stored.gallery.concat(stored.query)
+    write_pictures(args, rankings, splits, place, features=features, top_k=args.top)

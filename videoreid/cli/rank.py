@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
+from videoreid.cli._picture_options import PICTURES, add_picture_arguments, write_pictures
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 _CROPS = "tracklets"
-_OUTPUTS = (_CROPS, "ranking.csv", "ranking.png", "ranking.html", "metrics.json")
+_OUTPUTS = (_CROPS, "ranking.csv", "ranking.html", *PICTURES, "metrics.json")  # the page of version 0.1 goes
 
 HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
@@ -49,8 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top", type=int, default=10, help="answers per query in the table and the page")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder for metrics.json, ranking.csv|png|html"
+        "--output",
+        type=Path,
+        required=True,
+        help="folder for metrics.json, ranking.csv, pictures and explorer",
     )
+    add_picture_arguments(parser)
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
         ranking = _score(query, gallery, splits, args, weights)
         _write(ranking, splits, place, args, weights)
+        write_pictures(args, {"ranking": ranking}, splits, place, features=(query, gallery), top_k=args.top)
         frames = tuple(_moved(part, place, args.output) for part in (splits.query, splits.gallery))
     save_evaluation(
         args.output,
@@ -107,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         "\n" + "  ".join(f"{key} {summary[key]:.3f}" for key in ("mAP", "mINP", "rank1", "rank5", "rank10"))
     )
     print(ranking.protocol_line)
-    print(f"wrote metrics.json, ranking.csv, ranking.png and ranking.html to {args.output}")
+    print(f"wrote metrics.json, ranking.csv and pictures to {args.output}; open explorer/index.html there")
     return 0
 
 
@@ -206,19 +212,10 @@ def _write(
     args: argparse.Namespace,
     weights: "Mapping[str, str]",
 ) -> None:
-    from videoreid.data import FrameReader
-    from videoreid.visual import draw_ranking, order_queries, write_ranking_html
-
     metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
     (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         csv.writer(file).writerows(_csv_rows(ranking, splits, place, args.output))
-    read = FrameReader().read
-    worst = order_queries(ranking, "worst")[:20]
-    draw_ranking(ranking, splits.query, splits.gallery, place / "ranking.png", read_frames=read, rows=worst)
-    write_ranking_html(
-        ranking, splits.query, splits.gallery, place / "ranking.html", read_frames=read, top_k=args.top
-    )
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, str]:

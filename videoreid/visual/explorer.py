@@ -219,7 +219,9 @@ def _title(shown: int, queries: int) -> str:
 
 def page_of(title: str, head: str, scripts: str) -> str:
     """Return the HTML page around a style and scripts."""
-    values = {"TITLE": html.escape(title), "HEAD": head, "SCRIPTS": scripts}
+    # a name on disk need not be UTF-8, a page must be
+    escaped = html.escape(title).encode("ascii", "xmlcharrefreplace").decode("ascii")
+    values = {"TITLE": escaped, "HEAD": head, "SCRIPTS": scripts}
     # one pass over the page, so that a value can never be taken for a placeholder
     return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], asset("index.html"))
 

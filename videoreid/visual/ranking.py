@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,8 @@ def _scene(
     if ranking.top_indices.shape[1] == 0:
         raise ConfigError("the ranking kept no answers to draw: evaluate with top_k of 1 or more")
     searched = ranking.searched(query, gallery)
+    longest = max((len(item) for item in (*query, *searched)), default=1)
+    style = replace(style, frames=min(style.frames, longest))  # an image dataset has no strips
     return Scene(ranking, query, searched, PatientReader(read_frames), style, top_k)
 
 

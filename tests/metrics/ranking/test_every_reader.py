@@ -1,6 +1,7 @@
 """Every protocol x everything that turns gallery rows into tracklets: all must name the tracklet that was ranked."""
 
 import csv
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from videoreid.errors import ProtocolError
 from videoreid.metrics import evaluate_distances, evaluate_features, get_protocol, list_protocols
 from videoreid.retrieval import GalleryIndex
 from videoreid.types import Features, Ranking, Splits, Tracklet
-from videoreid.visual import draw_ranking, write_ranking_html
+from videoreid.visual import ExplorerOptions, StripStyle, draw_ranking, write_explorer
 
 TOP = 6
 
@@ -112,8 +113,9 @@ def test_searched_tracklets(world: World, ranking: Ranking) -> None:
 
 
 def test_pictures(world: World, ranking: Ranking, tmp_path: Path) -> None:
-    reader = Reader()
-    draw_ranking(ranking, world.query, world.gallery, tmp_path / "a.png", read_frames=reader.read, top_k=TOP)
+    reader, style = Reader(), StripStyle(dpi=50, junk=False)
+    parts = ranking, world.query, world.gallery
+    draw_ranking(*parts, tmp_path / "a.png", read_frames=reader.read, top_k=TOP, style=style)
     expected = truth(world, ranking.protocol.name)
     drawn = [
         key for asked, line in zip(world.query, expected, strict=True) for key in (asked.frames[0], *line)
@@ -121,18 +123,32 @@ def test_pictures(world: World, ranking: Ranking, tmp_path: Path) -> None:
     assert reader.asked == drawn
 
 
-def test_pages(world: World, ranking: Ranking, tmp_path: Path) -> None:
-    reader, path = Reader(), tmp_path / "a.html"
-    write_ranking_html(ranking, world.query, world.gallery, path, read_frames=reader.read, top_k=TOP)
-    people = {t.frames[0]: (t.pid, t.camid) for t in (*world.query, *world.gallery)}
-    expected = truth(world, ranking.protocol.name)
-    assert set(reader.asked) == {t.frames[0] for t in world.query} | {
-        key for line in expected for key in line
-    }
-    text = path.read_text("utf-8")
-    captions = re.findall(r"<b>(\d+)</b> id (-?\d+), cam (-?\d+)<br>", text)
-    shown = [(rank + 1, *people[key]) for line in expected for rank, key in enumerate(line)]
-    assert [tuple(int(part) for part in caption) for caption in captions] == shown
+def test_junk_is_drawn_where_it_would_have_stood(world: World, ranking: Ranking, tmp_path: Path) -> None:
+    reader, style = Reader(), StripStyle(dpi=50)
+    parts = ranking, world.query, world.gallery
+    draw_ranking(*parts, tmp_path / "a.png", read_frames=reader.read, rows=[0], top_k=TOP, style=style)
+    query, searched = world.query[0], ranking.searched(world.query, world.gallery)
+    answers = [searched[row] for row in ranking.top_indices[0]]
+    extra = [key for key in reader.asked[1:] if key not in {item.frames[0] for item in answers}]
+    people = {item.frames[0]: (item.pid, item.camid) for item in searched}
+    assert all(people[key] == (query.pid, query.camid) for key in extra)
+    assert query.frames[0] not in extra, "the query itself is no junk worth a picture"
+    assert [key for key in reader.asked[1:] if key not in extra] == [item.frames[0] for item in answers]
+
+
+def test_explorers(world: World, ranking: Ranking, tmp_path: Path) -> None:
+    parts, options = (ranking, world.query, world.gallery), ExplorerOptions(top_k=TOP, progress=False)
+    write_explorer(*parts, tmp_path, read_frames=Reader().read, options=options)
+    block = (tmp_path / "data" / "run0-0.js").read_text("ascii")
+    rows = json.loads(re.fullmatch(r'explorer\.take\("run0-0",(.*)\);\n', block)[1])
+    items = [*world.query, *world.gallery]
+    shown = [[items[number].frames[0] for number in answers["id"]] for answers, _, _ in rows]
+    assert shown == truth(world, ranking.protocol.name)
+    for number, (answers, truths, _) in enumerate(rows):
+        hits = sum(answers["hit"]) + len(truths["id"])
+        assert hits == np.diff(ranking.match_offsets)[number], (
+            "every true match is in the list or among the missed"
+        )
 
 
 def test_command(world: World, ranking: Ranking, tmp_path: Path, monkeypatch, capsys) -> None:

@@ -241,7 +241,9 @@ def test_visrank_draws_the_tracklets_that_were_ranked(world, tmp_path, protocol)
     subject.datamanager.test_splits = {"tiny": SimpleNamespace(protocol=protocol)}
     ranking = subject.run(tmp_path, test_only=True, visrank=True, visrank_topk=4)["tiny"]
     assert ranking.protocol.name == protocol
-    assert (tmp_path / "visrank_tiny.png").stat().st_size > 1000
+    drawn = sorted(path.name for path in (tmp_path / "visrank_tiny").iterdir())
+    names = [f"{n:04d}_pid{t.pid}_cam{t.camid}.png" for n, t in enumerate(parts["query"].tracklets)]
+    assert drawn == names
     searched = [*parts["gallery"].tracklets]
     searched += parts["query"].tracklets if ranking.protocol.queries_in_gallery else []
     expected = []

@@ -24,7 +24,7 @@ from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.types import Features, Ranking
 from videoreid.utils import get_logger, setup_logging
 from videoreid.utils.processes import process_rank
-from videoreid.visual import draw_ranking
+from videoreid.visual import StripStyle, draw_queries
 
 __all__ = ["DataManagerEngine", "Scoring"]
 
@@ -234,14 +234,14 @@ class DataManagerEngine:
 
     def _draw(self, name: str, loaders: Any, folder: Path, options: Scoring) -> None:
         query, gallery = loaders["query"].dataset, loaders["gallery"].dataset
-        folder.mkdir(parents=True, exist_ok=True)
-        draw_ranking(
+        draw_queries(
             self.rankings[name],
             query.tracklets,
             gallery.tracklets,
-            folder / f"visrank_{name}.png",
+            folder / f"visrank_{name}",
             read_frames=query.reader.read,
             top_k=options.visrank_topk,
+            style=StripStyle(junk=False),  # torchreid leaves it out
         )
 
 

@@ -11,7 +11,7 @@ from videoreid.data.frames import FrameReader
 from videoreid.errors import ConfigError
 from videoreid.metrics import evaluate_distances
 from videoreid.types import Tracklet
-from videoreid.visual import StripStyle, draw_ranking
+from videoreid.visual import StripStyle, draw_queries
 
 __all__ = ["visualize_ranked_results"]
 
@@ -25,9 +25,10 @@ def visualize_ranked_results(
     save_dir: str | Path = "",
     topk: int = 10,
 ) -> list[Path]:
-    """Draw each query with its best answers into a picture of its own; hits are green, misses red.
+    """Draw each query with its best answers into a picture of its own.
 
-    Rows of the same person in the same camera are left out, as torchreid does.
+    Hits are ticked and green, misses crossed and dashed. Rows of the same person in the same
+    camera are left out, as torchreid does.
 
     Args:
         distmat: ``(Q, G)`` distances.
@@ -53,17 +54,10 @@ def visualize_ranked_results(
         for name in ("pid", "camid")
     )
     ranking = evaluate_distances(distmat, *pids, *camids, protocol="cross_camera", top_k=topk)
-    folder = Path(save_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    style = StripStyle(1 if data_type == "image" else 4, (height, width))
-    reader, paths = FrameReader(), []
-    for row, item in enumerate(query):
-        path = folder / f"{row:04d}_pid{item.pid}_cam{item.camid}.png"
-        draw_ranking(
-            ranking, query, gallery, path, read_frames=reader.read, rows=[row], top_k=topk, style=style
-        )
-        paths.append(path)
-    return paths
+    style = StripStyle(1 if data_type == "image" else 4, (height, width), dpi=100, junk=False)
+    return draw_queries(
+        ranking, query, gallery, save_dir, read_frames=FrameReader().read, top_k=topk, style=style
+    )
 
 
 def _tracklet(entry: Any) -> Tracklet:

@@ -25,7 +25,7 @@ explorer.list = (() => {
     const shot = cell.firstChild;
     shot.setAttribute("aria-label", "query " + number + ", " + shot.getAttribute("aria-label").replace("query, ", "") +
       ", " + lines.join("; ") + (causes.length ? ", " + causes.join(", ") : ""));
-    cell.className = "asked";
+    cell.className = "query";
     return cell;
   }
   /* Answers in ranked order, junk between them by its distance, then the true matches that the list missed. */

@@ -61,8 +61,8 @@ explorer.pictures = (() => {
   function cell(about) {
     const n = about.number, film = make("span", { className: "film", "data-number": String(n) });
     const rank = about.rank ? "rank " + about.rank + ": " : "";
-    const far = about.distance === undefined ? "" : ", distance " + number(about.distance, 3);
-    const time = when(n), label = words[about.kind] + ", " + rank + who(n) + far + (time ? ", " + time : "") +
+    const away = about.distance === undefined ? "" : ", distance " + number(about.distance, 3);
+    const time = when(n), label = words[about.kind] + ", " + rank + who(n) + away + (time ? ", " + time : "") +
       ", " + table.frames[n] + " frames";
     const mark = signs[about.kind] + (about.rank ? " " + about.rank : "");
     const shot = make("button", { type: "button", className: "shot " + about.kind, tabIndex: -1, "aria-label": label,
@@ -71,8 +71,9 @@ explorer.pictures = (() => {
       make("span", { className: "bar" }));
     shot.about = about;
     seen.observe(film);
-    const lines = [make("b", {}, "id " + table.pid[n]), "cam " + table.camid[n] + (about.distance === undefined ? "" :
-      "  d " + number(about.distance, 3)), time].filter(Boolean).map(text => make("div", {}, text));
+    const far = about.distance === undefined ? null : make("div", {}, "d " + number(about.distance, 3));
+    const name = make("div", {}, make("b", {}, "id " + table.pid[n]), " cam " + table.camid[n]);
+    const lines = [name, far, time ? make("div", {}, time) : null].filter(Boolean);
     const caption = make("div", { className: "caption", "aria-hidden": "true" }, ...lines);
     return make("div", { className: "cell", role: "gridcell" }, shot, caption);
   }

@@ -73,7 +73,7 @@
     try {
       const shown = await search.nearest(n, index.top);
       const query = pictures.cell({ number: n, kind: "asked" });
-      query.className = "asked";
+      query.className = "query";
       const lanes = make("div", { className: "lanes", role: "presentation" }, list.strip("", shown, []));
       const row = list.frame(query, lanes, "search with " + pictures.who(n));
       panel.replaceChildren(row, close, "Searched here, with embeddings in 8 bits: near ties may stand otherwise.");
