@@ -18,6 +18,8 @@ __all__ = ["FrameReading", "TrackletAttributes", "tracklet_attributes"]
 FrameReading = Callable[[Sequence[str]], Sequence[np.ndarray]]
 """Reads frame keys into RGB images ``(H, W, 3)`` uint8: ``FrameReader().read`` of `videoreid.data`, or your own."""
 
+_LEAST_RESPONSE = 0.1  # of a phase correlation, below which noise alone gives the shift
+
 
 @dataclass(frozen=True, eq=False)
 class TrackletAttributes:
@@ -118,5 +120,6 @@ def _jitter(images: Sequence[np.ndarray]) -> float:
         return float("nan")
     levels = luminance(shrink(images, (96, 48)))
     window = np.outer(np.hanning(96), np.hanning(48)).astype(np.float32)
-    shifts = [cv2.phaseCorrelate(one, two, window)[0] for one, two in itertools.pairwise(levels)]
-    return float(np.median([np.hypot(across, down) for across, down in shifts])) / 96.0
+    found = [cv2.phaseCorrelate(one, two, window) for one, two in itertools.pairwise(levels)]
+    shifts = [np.hypot(*shift) for shift, response in found if response > _LEAST_RESPONSE]
+    return float(np.median(shifts)) / 96.0 if shifts else float("nan")
