@@ -19,7 +19,6 @@ from videoreid.retrieval.index import GalleryIndex
 from videoreid.types import Features
 from videoreid.utils import get_logger
 from videoreid.utils.arrays import as_tensor
-from videoreid.utils.printing import html_table
 
 __all__ = ["Gallery"]
 
@@ -94,14 +93,6 @@ class Gallery(GalleryContents):
             f"Gallery({str(self.path)!r}: {len(self)} tracklets of {len(self.recordings)} recordings, "
             f"model {self.fingerprint})"
         )
-
-    def _repr_html_(self) -> str:
-        rows = [
-            ("tracklets", f"{len(self):,}"),
-            ("recordings", f"{len(self.recordings):,}"),
-            ("model", self.fingerprint),
-        ]
-        return html_table(f"Gallery {self.path}", [*rows, *self.details.items()])
 
     def add(self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray) -> bool:
         """Add a recording, on disk when this returns.

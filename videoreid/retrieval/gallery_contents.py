@@ -9,8 +9,11 @@ from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
 from videoreid.retrieval.gallery_records import Match, Recording
 from videoreid.types import Features
+from videoreid.utils.printing import html_table
 
 __all__ = ["GalleryContents", "match_of"]
+
+_SHOWN = 20
 
 
 class GalleryContents:
@@ -25,6 +28,13 @@ class GalleryContents:
 
     def __len__(self) -> int:
         return sum(len(part.tracklets) for part in self._folder.parts)
+
+    def _repr_html_(self) -> str:
+        shown = [
+            (part.recording.name, part.recording.camera, len(part.tracklets)) for part in self._folder.parts
+        ]
+        rest = [(f"{len(shown) - _SHOWN} more recordings", "", "")] if len(shown) > _SHOWN else []
+        return html_table(repr(self), [*shown[:_SHOWN], *rest], head=("recording", "camera", "tracklets"))
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
