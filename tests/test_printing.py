@@ -46,9 +46,9 @@ def engine() -> Engine:
 
 
 def gallery(folder: str) -> Gallery:
-    made = Gallery.open(folder, fingerprint="net:1", details={"model": NASTY}, create=True)
+    made = Gallery.open(folder, fingerprint="net:1", create=True)
     made.add(
-        Recording("gate", digest="a1", camera="gate"), [GalleryTracklet(1, 0.0, 2.0)], np.array([[1.0, 0.0]])
+        Recording("gate", digest="a1", camera=NASTY), [GalleryTracklet(1, 0.0, 2.0)], np.array([[1.0, 0.0]])
     )
     return made
 
@@ -121,8 +121,8 @@ def test_what_they_say() -> None:
     )
     model = build_model("osnet_x0_25", temporal="gem")
     assert repr(model) == (
-        f"OSNet osnet_x0_25(parameters {count_parameters(model):,}, embedding 512, "
-        "clips of any number of frames, input 256 x 128)\n"
+        f"OSNet osnet_x0_25(parameters {count_parameters(model):,}, embedding 512, clips of any number of frames, "
+        "input 256 x 128)\n"
         "  stages conv1, maxpool, conv2, conv3, conv4, conv5, fc"
     )
 

@@ -87,7 +87,8 @@ def test_a_card_without_knobs_is_that_of_older_worlds(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"occluder": 1.0}, {"second_walker": -0.1}, {"side": "above"}, {"shrink": 0.5}, {"exposure": 0.0}]
+    "values",
+    [{"occluder": 1.0}, {"second_walker": -0.1}, {"side": "above"}, {"shrink": 0.5}, {"exposure": 0.0}],
 )
 def test_values_out_of_range_are_refused(values) -> None:
     with pytest.raises(ConfigError):

@@ -184,13 +184,14 @@ class WandbLogger(_Closing):
 
 
 class MLflowLogger(_Closing):
-    """Hand scalars ``kind/name`` and pictures to MLflow; into a folder unless the caller names a server.
+    """Hand scalars ``kind/name`` and pictures to MLflow; they stay in a folder unless the caller names a server.
 
     The environment variable ``MLFLOW_TRACKING_URI`` is not asked, and MLflow's reports of its use are switched off. The
     run starts with the first event, so that only the process that is told of events has one.
 
     Args:
-        folder: where runs are stored when there is no server.
+        folder: where runs are stored when there is no server: ``mlflow.db`` and ``artifacts``. Look at them with
+            ``mlflow ui --backend-store-uri sqlite:///FOLDER/mlflow.db``.
         experiment: name of the experiment; made where it is absent.
         name: of the run.
         tracking_uri: a server or data base ("http://localhost:5000", "sqlite:///mlflow.db"): what is logged goes there.
@@ -217,8 +218,8 @@ class MLflowLogger(_Closing):
         except ImportError as error:
             raise MissingExtraError("mlflow", "mlflow", "MLflowLogger") from error
         self._folder = Path(folder).absolute()
-        self._uri = tracking_uri or self._folder.as_uri()
-        self._local = tracking_uri is None
+        self._uri = tracking_uri or f"sqlite:///{(self._folder / 'mlflow.db').as_posix()}"
+        self._artifacts = None if tracking_uri else (self._folder / "artifacts").as_uri()
         self._client_class: Any = MlflowClient
         self._experiment, self._name, self._config = experiment, name, dict(config or {})
         self._client: Any = None
@@ -228,16 +229,19 @@ class MLflowLogger(_Closing):
     def client(self) -> Any:
         """The client of mlflow, its run started."""
         if self._client is None:
-            if self._local:
+            if self._artifacts:
                 self._folder.mkdir(parents=True, exist_ok=True)
             self._client = self._client_class(tracking_uri=self._uri)
             if self.run_id is None:
                 known = self._client.get_experiment_by_name(self._experiment)
-                number = known.experiment_id if known else self._client.create_experiment(self._experiment)
+                number = known.experiment_id if known else self._new_experiment()
                 self.run_id = self._client.create_run(number, run_name=self._name).info.run_id
                 for key, value in self._config.items():
                     self._client.log_param(self.run_id, key, value)
         return self._client
+
+    def _new_experiment(self) -> Any:
+        return self._client.create_experiment(self._experiment, artifact_location=self._artifacts)
 
     def __call__(self, event: Event) -> None:
         """Hand over one event."""

@@ -14,6 +14,8 @@ from videoreid.utils.printing import html_table
 
 __all__ = ["GalleryContents", "match_of"]
 
+_SHOWN = 20
+
 
 class GalleryContents:
     """The part of a `Gallery` that only looks.
@@ -34,8 +36,11 @@ class GalleryContents:
         return f"{type(self).__name__}({str(self._folder.path)!r}: {held}, model {self.fingerprint})"
 
     def _repr_html_(self) -> str:
-        rows = [("tracklets", f"{len(self):,}"), ("recordings", f"{len(self.recordings):,}")]
-        return html_table(f"{type(self).__name__} {self._folder.path}", [*rows, ("model", self.fingerprint)])
+        shown = [
+            (part.recording.name, part.recording.camera, len(part.tracklets)) for part in self._folder.parts
+        ]
+        rest = [(f"{len(shown) - _SHOWN} more recordings", "", "")] if len(shown) > _SHOWN else []
+        return html_table(repr(self), [*shown[:_SHOWN], *rest], head=("recording", "camera", "tracklets"))
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
