@@ -104,7 +104,7 @@ def save_evaluation(
     """
     if _NAME.fullmatch(name) is None:
         raise ConfigError(
-            f"{name!r} is no name of an evaluation: a letter or digit first, then also '.', ',', '+', '-', ' '"
+            f"{name!r} is no name of an evaluation: letters, digits and '_' first, then also . , + -"
         )
     folder, notes = Path(folder), dict(notes or {})
     place = folder / EVALUATIONS / name

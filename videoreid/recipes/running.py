@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from videoreid.engine import CSVLogger, check_matches, extract_features, save_evaluation
+from videoreid.engine import CSVLogger, Engine, check_matches, extract_features, save_evaluation
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.recipes.building import (
     build_engine,
@@ -87,9 +87,7 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
     refuse_other_recipe(options.output_dir, recipe, splits.name)
     check_matches(splits.query, splits.gallery, protocol=splits.protocol)
     seed_everything(recipe.seed)
-    classes = splits.num_train_pids
-    model = build_network(recipe, classes, weights=options.weights)
-    engine = build_engine(recipe, model, classes, precision=options.precision, device=options.device)
+    engine = _new_engine(recipe, splits.num_train_pids, options)
     scored: dict[int, dict[str, Ranking]] = {}
     features: list[Features] = []
 
@@ -123,9 +121,13 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
     if engine.progress.step not in scored:
         validate()
-    rankings = scored[engine.progress.step]
-    _store(rankings, features, splits, recipe, options)
-    return rankings
+    _store(scored[engine.progress.step], features, splits, recipe, options)
+    return scored[engine.progress.step]
+
+
+def _new_engine(recipe: Recipe, classes: int, options: RunOptions) -> Engine:
+    model = build_network(recipe, classes, weights=options.weights)
+    return build_engine(recipe, model, classes, precision=options.precision, device=options.device)
 
 
 def _store(

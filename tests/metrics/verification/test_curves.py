@@ -105,3 +105,22 @@ def test_bad_input():
     features = Features(torch.eye(2), np.arange(2), np.zeros(2, int))
     with pytest.raises(ConfigError, match="impostor_share"):
         pair_distances(features, features, impostor_share=0)
+
+
+def test_pairs_under_a_protocol_that_compares_clothes():
+    rng = np.random.default_rng(0)
+    query = Features(
+        rng.normal(size=(4, 3)).astype(np.float32), [1, 1, 2, 2], [0, 0, 0, 0], clothes=[1, 2, 1, 2]
+    )
+    gallery = Features(
+        rng.normal(size=(4, 3)).astype(np.float32), [1, 1, 2, 2], [1, 1, 1, 1], clothes=[1, 2, 1, 1]
+    )
+    pairs = pair_distances(query, gallery, protocol="clothes_change", distance="euclidean")
+    expected = [
+        float((query.embeddings[q] - gallery.embeddings[g]).norm())
+        for q in range(4)
+        for g in range(4)
+        if query.pids[q] == gallery.pids[g] and query.clothes[q] != gallery.clothes[g]
+    ]
+    assert sorted(pairs.genuine.tolist()) == pytest.approx(sorted(expected), rel=1e-5)
+    assert len(pairs.impostor) == 8

@@ -13,6 +13,7 @@ from videoreid.utils import generator_from
 from videoreid.visual.plots.style import COLOURS, MARKERS, PlotFiles, label, write_plot
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["plot_embedding"]
@@ -65,18 +66,7 @@ def plot_embedding(
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         axes.grid(visible=False)
-        for number, pid in enumerate(chosen):
-            mine = part.pids == pid
-            axes.scatter(
-                places[mine, 0],
-                places[mine, 1],
-                s=26,
-                alpha=0.8,
-                color=COLOURS[number % 7],
-                marker=MARKERS[(number + number // 7) % 7],
-                linewidths=0,
-                label=label(f"{pid}"),
-            )
+        _scatter(axes, places, part.pids, chosen)
         if len(rows) <= 150:
             for (x, y), camera in zip(places, part.camids, strict=True):
                 axes.annotate(
@@ -89,6 +79,21 @@ def plot_embedding(
             axes.legend(title="pid", loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     return write_plot(draw, numbers, path, size=(5.0, 4.0), note=note)
+
+
+def _scatter(axes: "Axes", places: np.ndarray, pids: np.ndarray, people: Sequence[int]) -> None:
+    for number, pid in enumerate(people):
+        mine = pids == pid
+        axes.scatter(
+            places[mine, 0],
+            places[mine, 1],
+            s=26,
+            alpha=0.8,
+            color=COLOURS[number % 7],
+            marker=MARKERS[(number + number // 7) % 7],
+            linewidths=0,
+            label=label(f"{pid}"),
+        )
 
 
 def _most_seen(pids: np.ndarray, seed: int, count: int = 10) -> list[int]:

@@ -89,24 +89,13 @@ def plot_length(
     if not known.any():
         raise ConfigError("no length of a scored query is known")
     frames, scores = lengths[known], ranking.average_precision[known]
-    edges = np.unique(np.quantile(frames, np.linspace(0, 1, bins + 1), method="nearest"))
-    place = np.clip(np.searchsorted(edges, frames, side="right") - 1, 0, max(len(edges) - 2, 0))
-    groups = [np.flatnonzero(place == number) for number in np.unique(place)]
-    bounds = [bootstrap_means(scores[rows, None], seed=seed) for rows in groups]
-    numbers = {
-        "shortest": np.array([frames[rows].min() for rows in groups]),
-        "longest": np.array([frames[rows].max() for rows in groups]),
-        "queries": np.array([len(rows) for rows in groups]),
-        "mAP": np.array([scores[rows].mean() for rows in groups]),
-        "low": np.array([low[0] for low, _ in bounds]),
-        "high": np.array([high[0] for _, high in bounds]),
-    }
+    numbers = _by_length(frames, scores, bins, seed)
     varied = len(np.unique(frames)) > 1 and len(np.unique(scores)) > 1
     trend = f"Spearman {spearmanr(frames, scores).statistic:+.2f}" if varied else "no trend to measure"
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
-        middle = np.arange(len(groups))
+        middle = np.arange(len(numbers["mAP"]))
         axes.bar(middle, 100 * numbers["mAP"], 0.7, color=COLOURS[5])
         spans = np.abs(np.stack([numbers["low"], numbers["high"]]) - numbers["mAP"])
         axes.errorbar(middle, 100 * numbers["mAP"], 100 * spans, fmt="none", color="black", capsize=3)
@@ -121,3 +110,19 @@ def plot_length(
         axes.set_title(f"Length against AP: {trend}")
 
     return write_plot(draw, numbers, path, note=ranking.protocol_line)
+
+
+def _by_length(frames: np.ndarray, scores: np.ndarray, bins: int, seed: int) -> dict[str, np.ndarray]:
+    """Return mAP with its bounds in bins of about equally many queries."""
+    edges = np.unique(np.quantile(frames, np.linspace(0, 1, bins + 1), method="nearest"))
+    place = np.clip(np.searchsorted(edges, frames, side="right") - 1, 0, max(len(edges) - 2, 0))
+    groups = [np.flatnonzero(place == number) for number in np.unique(place)]
+    bounds = [bootstrap_means(scores[rows, None], seed=seed) for rows in groups]
+    return {
+        "shortest": np.array([frames[rows].min() for rows in groups]),
+        "longest": np.array([frames[rows].max() for rows in groups]),
+        "queries": np.array([len(rows) for rows in groups]),
+        "mAP": np.array([scores[rows].mean() for rows in groups]),
+        "low": np.array([low[0] for low, _ in bounds]),
+        "high": np.array([high[0] for _, high in bounds]),
+    }

@@ -83,7 +83,7 @@ def write_plot(
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         if note:
-            figure.supxlabel(fill(label(note), int(20 * size[0])), fontsize=5.5, color="0.35")
+            figure.supxlabel(fill(label(note), int(22 * size[0])), fontsize=5.5, color="0.35")
         for file, metadata in ((files.png, {"Software": None}), (files.svg, {"Date": None, "Creator": None})):
             with atomic_path(file) as target:
                 figure.savefig(target, metadata=metadata)
