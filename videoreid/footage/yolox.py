@@ -170,7 +170,9 @@ def _onnxruntime(path: Path) -> Any:
     wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     try:
         options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads have work to do
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # other threads have work to do
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # its exceptions have no common base
         raise WeightsError(f"{path} is no ONNX file that ONNX Runtime reads: {error}") from error
