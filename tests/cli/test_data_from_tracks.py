@@ -49,7 +49,7 @@ def test_a_list_and_known_people(scene: Path) -> None:
     ("arguments", "message"),
     [
         ([], "nothing to import"),
-        (["--source", "v.avi", "t.txt", "one", "0"], "camera 'one' must be a whole number"),
+        (["--source", "v.avi", "t.txt", "1st", "0"], "camera '1st' must be a name or a whole number"),
         (["--list", "none.csv"], "no file none.csv"),
         (["--list", "who.csv"], "lacks the columns tracks, camera"),
         (["--list", "list.csv", "--identities", "bad.csv"], "line 2: people are numbered from 1"),
@@ -91,3 +91,18 @@ def test_a_box_outside_is_an_error_on_request(scene: Path, capsys: pytest.Captur
     assert main(["data", "from-tracks", str(scene / "out"), *arguments, "--strict"]) == 2
     assert "line 25: track 9 at frame 2 lies outside the 48x40 frame" in capsys.readouterr().err
     assert main(["data", "from-tracks", str(scene / "other"), *arguments]) == 0
+
+
+def test_names_of_cameras_and_persons_are_kept_in_a_table(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, tracks = str(scene / "v.avi"), str(scene / "t.txt")
+    sources = ["--source", video, tracks, "front door", "0", "--source", video, tracks, "hall", "60"]
+    (scene / "who.csv").write_text("video,track,person\nv.avi,1,Ann\nv.avi,2,Bob\n")
+    command = ["data", "from-tracks", str(scene / "named"), *sources, "--identities", str(scene / "who.csv")]
+    assert main(command) == 0
+    assert "of folders and a table (frames.csv)" in capsys.readouterr().out
+    text = (scene / "named" / "frames.csv").read_text()
+    assert "front door,Ann" in text and "hall,Bob" in text
+    splits = build_dataset("folder", root=scene / "named")
+    assert {t.camid for t in splits.gallery} == {0, 1}

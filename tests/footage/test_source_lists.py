@@ -31,7 +31,7 @@ def test_a_list_of_recordings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", [("x",), ("-1",), ("0", "1,5"), ("0", "nan"), ("0", "0", "0"), ("0", "0", "inf")]
+    "texts", [("?",), ("1x",), ("-1",), ("0", "1,5"), ("0", "nan"), ("0", "0", "0"), ("0", "0", "inf")]
 )
 def test_numbers_of_a_source_are_checked(texts: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="here: camera"):

@@ -13,7 +13,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 _MOST_LISTED = 20
 
-HELP = "cut the tracks of videos into a dataset in the layout of MARS; run again after an interruption, it goes on"
+HELP = "cut the tracks of videos into a dataset; run again after an interruption, it goes on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("VIDEO", "TRACKS", "CAMERA", "SECONDS"),
-        help="a video, its track file in MOT format, its camera (0 to 5), and the seconds on the common clock at its "
-        "first frame; may be repeated",
+        help="a video, its track file in MOT format, its camera (a number from 0, or a name), and the seconds on the "
+        "common clock at its first frame; may be repeated. Up to six cameras with numbers give the layout of MARS, "
+        "more cameras and names folders and a table",
     )
     parser.add_argument(
         "--list",
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--identities",
         type=Path,
         metavar="CSV",
-        help="who is who, where it is known: columns video, track, person (1 or more), where a video is named by "
-        "its path, or by as much of its end as is unique; tracks that are not listed become distractors",
+        help="who is who, where it is known: columns video, track, person (1 or more, or names), where a video is "
+        "named by its path, or by as much of its end as is unique; tracks that are not listed become distractors",
     )
     _add_cutting(parser)
 
@@ -85,6 +86,7 @@ def _add_cutting(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Cut, write, say what was written; return 0."""
     from videoreid.data.datasets import build_dataset
+    from videoreid.footage.filmed import fits_mars
     from videoreid.footage.importing import CutRules, import_footage
     from videoreid.utils import setup_logging
 
@@ -101,23 +103,32 @@ def run(args: argparse.Namespace) -> int:
         progress=True,
         strict=args.strict,
     )
-    splits = build_dataset("mars", root=args.output)
+    layout = "mars" if fits_mars(footage) else "folder"
+    splits = build_dataset(layout, root=args.output)
     for part in ("train", "query", "gallery"):
         tracklets = getattr(splits, part)
         print(f"{part:8}{len({t.pid for t in tracklets}):6} people{len(tracklets):7} tracklets", end="")
         print(f"{sum(map(len, tracklets)):9} frames")
-    print(f"wrote a dataset in the layout of MARS: {args.output}")
+    named = "in the layout of MARS" if layout == "mars" else "of folders and a table (frames.csv)"
+    print(f"wrote a dataset {named}: {args.output}")
     return 0
 
 
 def _footage(args: argparse.Namespace) -> "list[Footage]":
     from videoreid.footage.crops import read_tracks
     from videoreid.footage.importing import Footage
-    from videoreid.footage.source_lists import parse_source, read_identities, read_sources
+    from videoreid.footage.source_lists import (
+        number_cameras,
+        parse_source,
+        read_identities,
+        read_person_names,
+        read_sources,
+    )
 
     sources = [parse_source(f"--source {source[0]}", *source) for source in args.source]
     if args.list is not None:
         sources += read_sources(args.list)
+    sources = number_cameras(sources)
     if not sources:
         raise ConfigError("nothing to import: give --source VIDEO TRACKS CAMERA SECONDS, or --list CSV")
     boxes = [
@@ -125,13 +136,14 @@ def _footage(args: argparse.Namespace) -> "list[Footage]":
         for source in sources
     ]
     people: list[dict[int, int] | None] = [None] * len(sources)
+    names: dict[int, str] = {}
     if args.identities is not None:
         tracks = [set(box.track_ids.tolist()) for box in boxes]
         found, unmatched = read_identities(args.identities, [source.video for source in sources], tracks)
-        people = [*found]
+        people, names = [*found], read_person_names(args.identities)
         _report(unmatched, ignore=args.ignore_unmatched)
     return [
-        Footage(source.video, box, source.camera, source.offset, source.rate, identities=known)
+        Footage(source.video, box, source.camera, source.offset, source.rate, known, source.name, names)
         for source, box, known in zip(sources, boxes, people, strict=True)
     ]
 

@@ -15,7 +15,8 @@ __all__ = ["STAGING", "alone_in", "begin_move", "clear_up", "is_whole"]
 
 STAGING = ".staging"
 _PLAN = ".import-plan"  # there from the first crop that is moved until everything is cleared up
-_PARTS = ("bbox_train", "bbox_test")
+_PARTS = ("bbox_train", "bbox_test", "crops")
+_MARKS = ("info", "frames.csv")  # written last: a dataset in the layout of MARS, or of folders, is whole
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def is_whole(output: Path, plan: str) -> bool:
     """
     saved = output / _PLAN
     found = saved.read_text(encoding="utf-8", errors="replace") if saved.is_file() else None
-    if (output / "info").exists():
+    if any((output / mark).exists() for mark in _MARKS):
         if found != plan:
             raise ConfigError(f"{output} holds a dataset already: choose another folder")
         get_logger("data").info("%s was whole already: its leftovers are removed", output)
@@ -57,8 +58,8 @@ def is_whole(output: Path, plan: str) -> bool:
     rest = [name for name in _PARTS if os.path.lexists(output / name)]
     if found is None and rest:
         raise ConfigError(
-            f"{output} holds {' and '.join(rest)} but no info, the rest of an import: delete {output}, or choose "
-            "another folder"
+            f"{output} holds {' and '.join(rest)} but no {' or '.join(_MARKS)}, the rest of an import: delete "
+            f"{output}, or choose another folder"
         )
     return False
 

@@ -1,10 +1,9 @@
-"""Several videos and their tracks into one dataset in the layout of MARS."""
+"""Several videos and their tracks into one dataset, in the layout of MARS or, beyond it, of folders."""
 
 import hashlib
-import math
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +13,10 @@ import numpy as np
 from videoreid.data.image_sequences import image_sequence, is_image_sequence
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.footage.crops import ImageFormat, timed_crops, write_crop
+from videoreid.footage.filmed import Footage, camera_names, fits_mars
+from videoreid.footage.folder_layout import move_to_folders
 from videoreid.footage.import_state import STAGING, alone_in, begin_move, clear_up, is_whole
-from videoreid.footage.mars_layout import Piece, move_crops, share_out
+from videoreid.footage.mars_layout import Piece, divide_people, move_crops, share_out
 from videoreid.footage.track_cutting import appearance_jumps, cut_at_gaps, describe_crop
 from videoreid.footage.track_files import Tracks
 from videoreid.utils import atomic_path, get_logger
@@ -23,47 +24,6 @@ from videoreid.utils import atomic_path, get_logger
 __all__ = ["CutRules", "Footage", "import_footage"]
 
 _DONE = "descriptors.npz"
-
-
-@dataclass(frozen=True, eq=False)
-class Footage:
-    """One video, the tracks in it, and where and when it was taken.
-
-    Args:
-        video: any file that OpenCV decodes.
-        tracks: boxes on its frames.
-        camid: camera number, 0-based; several videos may share one.
-        clock_offset: seconds on the common clock at the video's first frame.
-        frames_per_second: None takes the time stamps of the video, frame by frame.
-        identities: person of each track, 1 or more, where it is known; tracks that are not named become
-            distractors (person 0). None makes every track a person of its own.
-
-    Raises:
-        ConfigError: the clock or the rate is no number, a person is below 1, or a track that is named does not exist.
-    """
-
-    video: str | os.PathLike[str]
-    tracks: Tracks
-    camid: int = 0
-    clock_offset: float = 0.0
-    frames_per_second: float | None = None
-    identities: Mapping[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        rate = self.frames_per_second
-        if not math.isfinite(self.clock_offset) or (rate is not None and not 0.0 < rate < math.inf):
-            raise ConfigError(
-                f"{self.video}: clock_offset {self.clock_offset} must be finite and frames_per_second {rate} above 0"
-            )
-        named = self.identities or {}
-        if any(person < 1 for person in named.values()):
-            raise ConfigError(f"{self.video}: people are numbered from 1, got {min(named.values())}")
-        unknown = sorted(set(named) - set(self.tracks.track_ids.tolist()))
-        if unknown:
-            raise ConfigError(
-                f"{self.video}: identities name {len(unknown)} tracks that {self.tracks.source} does not hold, the "
-                f"first is {unknown[0]}"
-            )
 
 
 @dataclass(frozen=True)
@@ -95,10 +55,13 @@ def import_footage(
     progress: bool = False,
     strict: bool = False,
 ) -> Path:
-    """Cut the tracks of several videos into a dataset that `build_dataset("mars", root=output_dir)` reads.
+    """Cut the tracks of several videos into a dataset that `build_dataset` reads.
 
-    Each video is decoded once, with one frame in memory. An interrupted import goes on with the first video that is
-    not finished. Times, in seconds on the common clock, are written beside the tables (``info/tracks_time.csv``).
+    Up to six cameras that have numbers, and persons that have none but numbers, give the layout of MARS
+    (``build_dataset("mars", root=output_dir)``), with times in ``info/tracks_time.csv``. More cameras, and names, give
+    folders and a table ``frames.csv`` that keeps the names (``build_dataset("folder", root=output_dir)``). Times
+    are in seconds on the common clock. Each video is decoded once, with one frame in memory. An interrupted import goes
+    on with the first video that is not finished.
 
     Args:
         footage: the videos.
@@ -115,7 +78,7 @@ def import_footage(
         ``output_dir``.
 
     Raises:
-        ConfigError: nothing to import, a camera the layout cannot name, or the folder holds a dataset already, or
+        ConfigError: nothing to import, a camera below 0 or with two names, or the folder holds a dataset already, or
             part of another import, or another process is importing into it.
         TrackFileError: a box past the end of its video, or, if strict, outside its frame.
         DatasetError: too few tracklets to make a training and a test part, or, if strict, a short one.
@@ -134,9 +97,15 @@ def import_footage(
             cut, people, short = _cut(item, folder, staged, rules, people, image_format)
             _report_short(item, short, len(cut), rules, strict=strict)
             pieces += cut
-        parts = share_out(pieces, train_share=train_share, seed=seed)
+        divide = share_out if fits_mars(footage) else divide_people
+        parts = divide(pieces, train_share=train_share, seed=seed)
         begin_move(output, plan)
-        move_crops(parts, output)
+        if fits_mars(footage):
+            move_crops(parts, output)
+        else:
+            move_to_folders(
+                parts, output, camera_names(footage), {k: v for f in footage for k, v in f.names.items()}
+            )
         clear_up(output)
     return output
 
@@ -147,8 +116,12 @@ def _check(footage: Sequence[Footage], train_share: float) -> None:
     if not 0.0 < train_share < 1.0:
         raise ConfigError(f"train_share must lie between 0 and 1, got {train_share}")
     for item in footage:
-        if not 0 <= item.camid <= 5:
-            raise ConfigError(f"camera {item.camid} of {item.video}: the layout of MARS names cameras 0 to 5")
+        if item.camid < 0:
+            raise ConfigError(f"camera {item.camid} of {item.video}: cameras are numbered from 0")
+    for camid, name in {(item.camid, item.camera) for item in footage}:
+        known = camera_names(footage).get(camid, name)
+        if known != name:
+            raise ConfigError(f"camera {camid} is called {known!r} and {name!r}: give it one name")
 
 
 def _plan(footage: Sequence[Footage], rules: CutRules, settings: tuple[object, ...]) -> str:
@@ -156,7 +129,9 @@ def _plan(footage: Sequence[Footage], rules: CutRules, settings: tuple[object, .
     digest = hashlib.sha256(repr((rules, settings)).encode())
     for item in footage:
         known = None if item.identities is None else sorted(item.identities.items())
-        told = item.camid, item.clock_offset, item.frames_per_second, known
+        told: tuple[object, ...] = (item.camid, item.clock_offset, item.frames_per_second, known)
+        if item.camera or item.names:
+            told += item.camera, sorted(item.names.items())
         digest.update(f"{_fingerprint(item, '')} {told!r}".encode())
     return digest.hexdigest()
 

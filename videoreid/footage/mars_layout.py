@@ -12,7 +12,7 @@ import numpy as np
 from videoreid.errors import DatasetError
 from videoreid.utils import atomic_path, atomic_write_text, generator_from, get_logger
 
-__all__ = ["Piece", "move_crops", "share_out", "write_layout"]
+__all__ = ["Piece", "divide_people", "move_crops", "queries_of", "share_out", "write_layout"]
 
 _MOST_FRAMES = 999  # the F number has three digits
 _MOST = 9999  # the person and the T number have four
@@ -25,7 +25,7 @@ class Piece:
     Args:
         frames: image files, in time order.
         pid: person, 1 or more; 0 is a distractor.
-        camid: camera, 0 to 5.
+        camid: camera, 0 to 5 in the layout of MARS.
         time: seconds of the first frame.
         end_time: seconds of the last.
     """
@@ -55,20 +55,31 @@ def share_out(pieces: Sequence[Piece], *, train_share: float, seed: int) -> dict
         DatasetError: too few people or tracklets, or more than the names of MARS can number.
     """
     pieces = [part for piece in pieces for part in _shorten(piece)]
-    people = sorted({piece.pid for piece in pieces} - {0})
-    if len(people) < 2:
+    parts = divide_people(pieces, train_share=train_share, seed=seed)
+    highest = max(piece.pid for piece in pieces)
+    if highest > _MOST:
         raise DatasetError(
-            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; do the "
-            "identities name them, or are min_length and the gaps too strict?"
-        )
-    if people[-1] > _MOST:
-        raise DatasetError(
-            f"{people[-1]} people: the layout of MARS numbers at most {_MOST}; import fewer videos"
+            f"{highest} people: the layout of MARS numbers at most {_MOST}; import fewer videos"
         )
     (pid, camid), most = Counter((piece.pid, piece.camid) for piece in pieces).most_common(1)[0]
     if most > _MOST:
         raise DatasetError(
             f"person {pid} has more than {_MOST} tracklets in camera {camid}; allow longer gaps"
+        )
+    return parts
+
+
+def divide_people(pieces: Sequence[Piece], *, train_share: float, seed: int) -> dict[str, list[Piece]]:
+    """Split people at random between the parts "train" and "test".
+
+    Raises:
+        DatasetError: fewer than two people.
+    """
+    people = sorted({piece.pid for piece in pieces} - {0})
+    if len(people) < 2:
+        raise DatasetError(
+            f"{len(people)} people with tracklets: a dataset with a training and a test part needs two or more; do the "
+            "identities name them, or are min_length and the gaps too strict?"
         )
     count = min(max(round(train_share * len(people)), 1), len(people) - 1)
     chosen = set(generator_from(seed).permutation(people)[:count].tolist())
@@ -154,13 +165,13 @@ def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list
         writer.writerows([part, row, piece.time, piece.end_time] for row, piece in enumerate(pieces))
     atomic_write_text(unfinished / "tracks_time.csv", times.getvalue())
     with atomic_path(unfinished / "query_IDX.mat") as path:
-        asked = np.array([_queries(parts["test"])]) + 1
+        asked = np.array([queries_of(parts["test"])]) + 1
         rows = asked.astype(np.uint16 if asked.max(initial=0) < 1 << 16 else np.int32)
         scipy.io.savemat(path, {"query_IDX": rows})
     unfinished.replace(info)
 
 
-def _queries(pieces: Sequence[Piece]) -> list[int]:
+def queries_of(pieces: Sequence[Piece]) -> list[int]:
     """Return the rows to ask for: a person's first tracklet in each camera, if the person has others."""
     by_person: dict[int, list[int]] = defaultdict(list)
     for row, piece in enumerate(pieces):

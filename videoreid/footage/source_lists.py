@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -10,9 +11,11 @@ from typing import NamedTuple
 from videoreid.data.text_rows import Row, read_rows
 from videoreid.errors import ConfigError
 
-__all__ = ["Source", "parse_source", "read_identities", "read_sources"]
+__all__ = ["Source", "number_cameras", "parse_source", "read_identities", "read_person_names", "read_sources"]
 
 _MOST_NAMED = 10
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_COLUMNS = ("video", "track", "person")
 _REMARKS = ("camera", "first_frame", "last_frame", "start", "end")  # for people, not for us
 
 
@@ -22,9 +25,10 @@ class Source(NamedTuple):
     Args:
         video: the recording.
         tracks: its track file.
-        camera: camera number, 0-based.
+        camera: camera number, 0-based; -1 for one that has a name and no number yet, see `number_cameras`.
         offset: seconds on the common clock at the first frame.
         rate: frames per second; None takes the time stamps of the video.
+        name: of the camera; empty where it has a number.
     """
 
     video: str
@@ -32,6 +36,23 @@ class Source(NamedTuple):
     camera: int
     offset: float = 0.0
     rate: float | None = None
+    name: str = ""
+
+
+def number_cameras(sources: Sequence[Source]) -> list[Source]:
+    """Give cameras that have names their numbers, from 0 in the order in which they come.
+
+    Raises:
+        ConfigError: some cameras have names and others numbers.
+    """
+    names = {source.name: None for source in sources if source.name}
+    if names and not all(source.name for source in sources):
+        number = next(source.camera for source in sources if not source.name)
+        raise ConfigError(
+            f"camera {number} has a number and camera {next(iter(names))!r} a name: give all of them names, or numbers"
+        )
+    places = {name: place for place, name in enumerate(names)}
+    return [source._replace(camera=places[source.name]) if source.name else source for source in sources]
 
 
 def parse_source(
@@ -39,20 +60,25 @@ def parse_source(
 ) -> Source:
     """Make a source of the texts of a command or a table.
 
+    A camera whose text begins with a letter is one with a name.
+
     Raises:
-        ConfigError: the camera is no whole number of 0 or more, the offset no number, the rate none above 0.
+        ConfigError: the camera is no name and no whole number of 0 or more, the offset no number, the rate none
+            above 0.
     """
+    name = camera if camera[:1].isalpha() else ""
     try:
-        source = Source(video, tracks, int(camera), float(offset or 0.0), float(rate) if rate else None)
+        number = 0 if name else int(camera)
+        source = Source(video, tracks, number, float(offset or 0.0), float(rate) if rate else None, name)
     except ValueError:
         source = Source(video, tracks, -1)
     positive = source.rate is None or 0 < source.rate < math.inf
     if source.camera < 0 or not math.isfinite(source.offset) or not positive:
         raise ConfigError(
-            f"{where}: camera {camera!r} must be a whole number of 0 or more, offset {offset!r} a number and fps "
-            f"{rate!r} one above 0; decimals are written with a point"
+            f"{where}: camera {camera!r} must be a name or a whole number of 0 or more, offset {offset!r} a number and "
+            f"fps {rate!r} one above 0; decimals are written with a point"
         )
-    return source
+    return source._replace(camera=-1) if name else source
 
 
 def read_sources(path: str | os.PathLike[str]) -> list[Source]:
@@ -85,6 +111,8 @@ def read_identities(
 ) -> tuple[list[dict[int, int]], list[str]]:
     """Read who is who: a CSV with the columns video, track and person.
 
+    Persons are whole numbers from 1, or, as soon as one of them is not, names, which are numbered from 1 in the order
+    of the alphabet (`read_person_names` says which is which).
     A video is named by its path, from the folder of the table or from the current one; as much of the end of the path
     as no other video shares will do.
 
@@ -103,8 +131,10 @@ def read_identities(
     """
     people: list[dict[int, int]] = [{} for _ in videos]
     unmatched: list[str] = []
-    for row in read_rows(path, ("video", "track", "person"), ConfigError, optional=_REMARKS):
-        track, person = _track_and_person(row)
+    rows = read_rows(path, _COLUMNS, ConfigError, optional=_REMARKS)
+    numbers = {name: number for number, name in _names_of(rows).items()}
+    for row in rows:
+        track, person = _track_and_person(row, numbers)
         name = row.fields["video"]
         places = _find(name, Path(path).parent, videos, row.where)
         holding = [place for place in places if track in tracks[place]]
@@ -123,9 +153,26 @@ def read_identities(
     return people, unmatched
 
 
-def _track_and_person(row: Row) -> tuple[int, int]:
+def read_person_names(path: str | os.PathLike[str]) -> dict[int, str]:
+    """Return the name of each person of a table of `read_identities`; nothing where they are numbers.
+
+    Raises:
+        ConfigError: a malformed row; the message has its line.
+    """
+    return _names_of(read_rows(path, _COLUMNS, ConfigError, optional=_REMARKS))
+
+
+def _names_of(rows: Sequence[Row]) -> dict[int, str]:
+    texts = {row.fields["person"] for row in rows}
+    if all(_WHOLE.fullmatch(text) for text in texts):
+        return {}
+    return dict(enumerate(sorted(texts), start=1))
+
+
+def _track_and_person(row: Row, numbers: dict[str, int]) -> tuple[int, int]:
     try:
-        track, person = int(row.fields["track"]), int(row.fields["person"])
+        track = int(row.fields["track"])
+        person = numbers[row.fields["person"]] if numbers else int(row.fields["person"])
     except ValueError:
         raise ConfigError(f"{row.where}: track and person must be whole numbers") from None
     if person < 1:
