@@ -8,6 +8,7 @@ __all__ = [
     "FrameError",
     "MissingExtraError",
     "ProtocolError",
+    "ServerError",
     "StorageError",
     "TrackFileError",
     "TrainingError",
@@ -48,6 +49,10 @@ class TrackFileError(DatasetError):
 
 class ProtocolError(VideoReIDError, ValueError):
     """Evaluation inputs do not fit the protocol: unequal lengths, NaN, nothing to score."""
+
+
+class ServerError(VideoReIDError, ConnectionError):
+    """A search server does not answer, or refuses what was asked; the message names its address."""
 
 
 class StorageError(VideoReIDError, OSError):

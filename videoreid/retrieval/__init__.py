@@ -4,7 +4,11 @@ from videoreid.retrieval.features import FeatureFile, read_features, write_featu
 from videoreid.retrieval.gallery import Gallery
 from videoreid.retrieval.gallery_calibration import GalleryCalibration
 from videoreid.retrieval.gallery_records import Answer, GalleryTracklet, Match, Recording
-from videoreid.retrieval.index import GalleryIndex, SearchResult
+from videoreid.retrieval.index import GalleryIndex
+from videoreid.retrieval.index_inputs import SearchResult
+from videoreid.retrieval.milvus_index import MilvusIndex, copy_index
+from videoreid.retrieval.milvus_schema import tracklet_keys
+from videoreid.retrieval.milvus_server import MilvusServer
 
 __all__ = [
     "Answer",
@@ -14,8 +18,12 @@ __all__ = [
     "GalleryIndex",
     "GalleryTracklet",
     "Match",
+    "MilvusIndex",
+    "MilvusServer",
     "Recording",
     "SearchResult",
+    "copy_index",
     "read_features",
+    "tracklet_keys",
     "write_features",
 ]

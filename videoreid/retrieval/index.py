@@ -1,29 +1,25 @@
-"""Nearest-neighbour search in a gallery that can grow and shrink: exact or by FAISS, in memory or in a folder."""
+"""A gallery that grows and shrinks, searched exactly or by FAISS, in memory or in a folder."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from videoreid.distances import row_norms
-from videoreid.distances.rounding import LONGEST
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.retrieval.index_description import IndexDescription
 from videoreid.retrieval.index_faiss import Approximate
 from videoreid.retrieval.index_files import read_index_file, table_of
-from videoreid.retrieval.index_folder import FolderRows
+from videoreid.retrieval.index_inputs import SearchResult, own_keys, prepared_embeddings
 from videoreid.retrieval.index_rows import DTYPES, MemoryRows, empty_table
-from videoreid.retrieval.index_search import SearchResult, allowed_rows, search_exact
+from videoreid.retrieval.index_search import allowed_rows, search_exact
 from videoreid.retrieval.index_stored import StoredIndex
 from videoreid.types import Features
-from videoreid.utils.arrays import as_ids, as_tensor
+from videoreid.utils.arrays import as_ids
 
-__all__ = ["GalleryIndex", "SearchResult"]
+__all__ = ["GalleryIndex"]
 
 
 class GalleryIndex(StoredIndex):
@@ -69,46 +65,6 @@ class GalleryIndex(StoredIndex):
         if kind != "exact":
             self._structure = Approximate(description)
 
-    @classmethod
-    def open(
-        cls, folder: str | os.PathLike[str], *, mode: str = "read", width: int | None = None, **words: Any
-    ) -> "GalleryIndex":
-        """Open an index in a folder, mapped into memory, so that this costs the same for any size.
-
-        A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
-        the files until `compact`.
-
-        Args:
-            folder: of the index.
-            mode: "read", or "write": one process at a time, until it closes the index or dies.
-            width: D; makes an empty index where there is none, in mode "write".
-            words: ``kind``, ``distance``, ``dtype``, ``options`` of a new index; one that is there must be of these.
-
-        Raises:
-            DatasetError: there is no index, or it is damaged.
-            StorageError: another process writes to it.
-            ConfigError: it is of another width, kind, distance or type than asked for.
-        """
-        if mode not in ("read", "write"):
-            raise ConfigError(f"mode is {mode!r}, not 'read' or 'write'")
-        new = None if width is None else IndexDescription(width, **words)
-        writing = mode == "write"
-        store = FolderRows(Path(folder), writing=writing, new=new if writing else None)
-        try:
-            asked = dict(words) if width is None else {**words, "width": width}
-            for name, value in asked.items():
-                if getattr(store.description, name, None) != value:
-                    raise ConfigError(
-                        f"{folder} has {name} {getattr(store.description, name, None)!r}, not {value!r}"
-                    )
-            index = cls.__new__(cls)
-            StoredIndex.__init__(index, store, store.description)
-            index._take_structure()
-        except BaseException:
-            store.close()
-            raise
-        return index
-
     def add(self, gallery: Features, *, keys: np.ndarray | Sequence[int] | None = None) -> np.ndarray:
         """Add tracklets and return their keys ``(N,)`` int64. Costs what is added, whatever is there.
 
@@ -125,7 +81,7 @@ class GalleryIndex(StoredIndex):
             given = (
                 np.arange(rows.next_key, rows.next_key + len(table))
                 if keys is None
-                else _own_keys(keys, table)
+                else own_keys(keys, len(table))
             )
             if keys is not None and (rows.places(given) >= 0).any():
                 taken = given[rows.places(given) >= 0]
@@ -142,7 +98,7 @@ class GalleryIndex(StoredIndex):
             ProtocolError: as in `add`, or a key is not in the index, or comes twice.
         """
         vectors, table = self._prepared_rows(gallery)
-        own = _own_keys(keys, table)
+        own = own_keys(keys, len(table))
         with self._store.changing:
             self._commit(vectors, table, own, self._places(own, "nothing was updated"))
 
@@ -202,7 +158,7 @@ class GalleryIndex(StoredIndex):
             raise ConfigError(f"k is {k}; ask for one neighbour or more")
         if any(time is not None and np.isnan(time) for time in (since, until)):
             raise ConfigError("a time to search from or to is NaN; leave it out to search at all times")
-        asked = self._prepared(query)
+        asked = prepared_embeddings(query, self.width, self.distance)
         others = None if not_in_camera is None else as_ids("not_in_camera", not_in_camera)
         if others is not None and others.shape != (len(asked),):
             raise ProtocolError(f"{len(asked)} queries but cameras of shape {others.shape}")
@@ -234,7 +190,7 @@ class GalleryIndex(StoredIndex):
         return index
 
     def _prepared_rows(self, gallery: Features) -> tuple[Tensor, np.ndarray]:
-        stored = self._prepared(gallery.embeddings).to(DTYPES[self.dtype])
+        stored = prepared_embeddings(gallery.embeddings, self.width, self.distance).to(DTYPES[self.dtype])
         if not torch.isfinite(stored).all():
             raise ProtocolError("embeddings are beyond the range of float16; store them as float32")
         return stored, table_of(gallery, np.zeros(len(gallery), np.int64), row_norms(stored))
@@ -250,28 +206,3 @@ class GalleryIndex(StoredIndex):
         if (places < 0).any():
             raise ProtocolError(f"keys {keys[places < 0][:5].tolist()} are not in the index; {outcome}")
         return places
-
-    def _prepared(self, values: Tensor | np.ndarray) -> Tensor:
-        embeddings = as_tensor("embeddings", values)
-        if embeddings.ndim != 2 or embeddings.shape[1] != self.width:
-            raise ProtocolError(f"expected embeddings (N, {self.width}), got {tuple(embeddings.shape)}")
-        embeddings = embeddings.detach().to("cpu", torch.float32)
-        bad = (~(torch.linalg.vector_norm(embeddings, dim=1) <= LONGEST)).nonzero().flatten().tolist()
-        if bad:
-            raise ProtocolError(
-                f"embeddings of {len(bad)} rows are NaN, infinite, or longer than {LONGEST:g}, beyond which squares "
-                f"leave the range of float32; the first at {bad[:5]}"
-            )
-        return F.normalize(embeddings, dim=1) if self.distance == "cosine" else embeddings
-
-
-def _own_keys(keys: np.ndarray | Sequence[int], table: np.ndarray) -> np.ndarray:
-    """Return keys that were given for some rows."""
-    own = as_ids("keys", keys)
-    if own.shape != (len(table),) or len(np.unique(own)) < len(own) or own.min(initial=0) < 0:
-        raise ProtocolError(
-            f"{len(table)} tracklets need as many keys, 0 or more, each once; got {own.shape}"
-        )
-    if own.max(initial=0) >= np.iinfo(np.int64).max:
-        raise ProtocolError(f"key {int(own.max())} leaves none for the next tracklet")
-    return own

@@ -23,6 +23,7 @@ __all__ = ["Approximate"]
 _TRAINING = 64  # rows a list, for k-means
 _ASKED, _K = 200, 10  # of the recall
 _FEW = 2000  # rows that are searched exactly, and the least that a structure is made for
+_LEAST_PROPOSALS = 64
 _TAIL = struct.Struct("<8sd")
 _MAGIC = b"vrrecall"
 
@@ -76,20 +77,23 @@ class Approximate:
 
         Where a filter lets few rows through, or the structure finds fewer than ``k``, search is exact.
         """
-        metric, limits = self.description.distance, {"allowed": allowed, "not_in_camera": not_in_camera}
+        metric = self.description.distance
+        limits: Any = {"allowed": allowed, "not_in_camera": not_in_camera}
         count = rows.count if allowed is None else int(allowed.sum())
         if count <= max(_FEW, len(rows) // 50):
             return search_exact(rows, asked, k, metric, **limits)
-        candidates = np.full((len(asked), k * self._options.get("rerank", 2)), -1, np.int64)
+        proposals = max(k * self._options.get("rerank", 2), _LEAST_PROPOSALS)
+        candidates = np.full((len(asked), proposals), -1, np.int64)
         with self._lock:
             built = min(self.built, len(rows))
             for lines, mask in _by_camera(rows, allowed, not_in_camera, len(asked), built < self.built):
-                candidates[lines] = self._propose(asked[lines], candidates.shape[1], mask)
+                found = self._propose(asked[lines], proposals, mask)
+                candidates[lines, : found.shape[1]] = found
         best = settle(rows, asked, candidates, k, metric)
         if built < len(rows):
-            tail = search_exact(rows, asked, k, metric, first=built, **limits)  # type: ignore[arg-type]
-            found = tail.rows >= 0
-            best.take(np.nonzero(found)[0], tail.rows[found], tail.distances[found])
+            tail = search_exact(rows, asked, k, metric, first=built, **limits)
+            there = tail.rows >= 0
+            best.take(np.nonzero(there)[0], tail.rows[there], tail.distances[there])
         short = np.flatnonzero((best.rows < 0).any(axis=1))
         if len(short):
             cameras = None if not_in_camera is None else not_in_camera[short]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,28 +10,12 @@ from torch import Tensor
 from videoreid.distances import FeatureSource
 from videoreid.retrieval.index_rows import Rows
 
-__all__ = ["Best", "SearchResult", "allowed_rows", "search_exact", "settle"]
+__all__ = ["Best", "allowed_rows", "search_exact", "settle"]
 
 _BLOCK_ELEMENTS = 8 << 20  # of a block of distances
 _MOST_QUERIES = 1024  # of a block
 _LEAST_ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-class SearchResult(NamedTuple):
-    """The nearest gallery tracklets of Q queries, nearest first.
-
-    Args:
-        keys: ``(Q, k)`` int64, what `GalleryIndex.add` returned; -1 where the gallery is smaller than ``k``.
-        distances: ``(Q, k)`` float32; NaN likewise.
-        pids: ``(Q, k)`` int64; -1 likewise.
-        camids: ``(Q, k)`` int64; -1 likewise.
-    """
-
-    keys: np.ndarray
-    distances: np.ndarray
-    pids: np.ndarray
-    camids: np.ndarray
 
 
 @dataclass

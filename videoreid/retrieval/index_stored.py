@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,51 @@ class StoredIndex:
         self._structure: Approximate | None = None
         self.width, self.kind = description.width, description.kind
         self.distance, self.dtype = description.distance, description.dtype
+
+    @classmethod
+    def open(
+        cls: type[_Index],
+        folder: str | os.PathLike[str],
+        *,
+        mode: str = "read",
+        width: int | None = None,
+        **words: Any,
+    ) -> _Index:
+        """Open an index in a folder, mapped into memory, so that this costs the same for any size.
+
+        A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
+        the files until `compact`.
+
+        Args:
+            folder: of the index.
+            mode: "read", or "write": one process at a time, until it closes the index or dies.
+            width: D; makes an empty index where there is none, in mode "write".
+            words: ``kind``, ``distance``, ``dtype``, ``options`` of a new index; one that is there must be of these.
+
+        Raises:
+            DatasetError: there is no index, or it is damaged.
+            StorageError: another process writes to it.
+            ConfigError: it is of another width, kind, distance or type than asked for.
+        """
+        if mode not in ("read", "write"):
+            raise ConfigError(f"mode is {mode!r}, not 'read' or 'write'")
+        new = None if width is None else IndexDescription(width, **words)
+        writing = mode == "write"
+        store = FolderRows(Path(folder), writing=writing, new=new if writing else None)
+        try:
+            asked = dict(words) if width is None else {**words, "width": width}
+            for name, value in asked.items():
+                if getattr(store.description, name, None) != value:
+                    raise ConfigError(
+                        f"{folder} has {name} {getattr(store.description, name, None)!r}, not {value!r}"
+                    )
+            index = cls.__new__(cls)
+            StoredIndex.__init__(index, store, store.description)
+            index._take_structure()
+        except BaseException:
+            store.close()
+            raise
+        return index
 
     def __len__(self) -> int:
         return self._store.rows.count
