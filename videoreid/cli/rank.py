@@ -14,11 +14,12 @@ from videoreid.errors import ConfigError
 if TYPE_CHECKING:
     from videoreid.models import ReIDModel
     from videoreid.types import Features, Ranking, Splits, Tracklet
+    from videoreid.visual.strips import FrameReading
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-_CROPS = "tracklets"
-_OUTPUTS = (_CROPS, "ranking.csv", "ranking.png", "ranking.html", "metrics.json")
+# crops that an older version wrote are removed: they show people
+_OUTPUTS = ("tracklets", "ranking.csv", "ranking.png", "ranking.html", "metrics.json")
 
 HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
@@ -55,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--protocol", help="how to score (default: the dataset's own)")
     model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
+    model.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
+    model.add_argument("--workers", type=int, default=0, help="reading processes (default 0)")
     model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--top", type=int, default=10, help="answers per query in the table and the page")
     parser.add_argument(
@@ -69,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging()
     dataset = _dataset(args)
-    model, weights = _build(args)  # before a video is cut, which takes long
+    model, weights = _build(args)  # before a video is read, which takes long
     with staged_outputs(args.output, _OUTPUTS) as place:
-        splits = dataset or _cut(args, place)
-        query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
+        splits = dataset or _tracks_of_video(args)
+        query, gallery = _embed_splits(model, splits, args)
         ranking = _score(query, gallery, splits, args, weights)
         _write(ranking, splits, place, args, weights)
     summary = ranking.summary()
@@ -101,10 +104,10 @@ def _dataset(args: argparse.Namespace) -> "Splits | None":
     return None
 
 
-def _cut(args: argparse.Namespace, place: Path) -> "Splits":
-    from videoreid.footage import crop_tracklets, read_tracks, split_tracks
+def _tracks_of_video(args: argparse.Namespace) -> "Splits":
+    from videoreid.footage import read_tracks, split_tracks, video_tracklets
 
-    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), place / _CROPS)
+    tracklets = video_tracklets(args.video, read_tracks(args.tracks))
     return split_tracks(tracklets, args.split_tracks)
 
 
@@ -121,6 +124,15 @@ def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
     return model, {"weights": source, "weights_sha256": sha256_of(file)}
 
 
+def _embed_splits(model: "ReIDModel", splits: "Splits", args: argparse.Namespace) -> "Sequence[Features]":
+    parts = (splits.query, splits.gallery)
+    if args.video is not None and _clip_length(model, args) == 1:
+        from videoreid.cli._rank_video import embed_in_order
+
+        return embed_in_order(lambda frames: _embed(model, frames, args), parts)
+    return [_embed(model, part, args) for part in parts]
+
+
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":
     from videoreid.data import build_transform, eval_loader
     from videoreid.engine import extract_features
@@ -131,8 +143,9 @@ def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.N
         num_frames=_clip_length(model, args),
         sampling="all_continuous",
         transform=build_transform(size=tuple(args.size) if args.size else model.input_size, train=False),
+        workers=args.workers,
     )
-    return extract_features(model, loader, device=args.device)
+    return extract_features(model, loader, device=args.device, precision=args.precision)
 
 
 def _clip_length(model: "ReIDModel", args: argparse.Namespace) -> int:
@@ -179,8 +192,12 @@ def _write(
     metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
     (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        csv.writer(file).writerows(_csv_rows(ranking, splits, place, args.output))
-    read = FrameReader().read
+        csv.writer(file).writerows(_csv_rows(ranking, splits))
+    read: FrameReading = FrameReader().read
+    if args.video is not None:
+        from videoreid.cli._rank_video import frames_for_pictures
+
+        read = frames_for_pictures((*splits.query, *splits.gallery))
     worst = order_queries(ranking, "worst")[:20]
     draw_ranking(ranking, splits.query, splits.gallery, place / "ranking.png", read_frames=read, rows=worst)
     write_ranking_html(
@@ -194,7 +211,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, str]:
     return {"dataset": args.dataset, "root": str(args.root)}
 
 
-def _csv_rows(ranking: "Ranking", splits: "Splits", place: Path, output: Path) -> list[list[object]]:
+def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
     """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
     header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
     rows: list[list[object]] = [[*header.split()]]
@@ -207,9 +224,7 @@ def _csv_rows(ranking: "Ranking", splits: "Splits", place: Path, output: Path) -
                 origin = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
                 distance = f"{ranking.top_distances[row, rank]:.6f}"
                 match = int(ranking.top_matches[row, rank])
-                # crops of a video lie in the folder that becomes the output
-                first = found.frames[0].replace(str(place), str(output), 1)
-                answer = found.pid, found.camid, distance, match, first
+                answer = found.pid, found.camid, distance, match, found.frames[0]
                 rows.append([row, asked.pid, asked.camid, rank + 1, *origin, *answer])
     return rows
 
