@@ -16,7 +16,10 @@ import torch
 
 from tests.data.datasets.dataset_imitations import IMITATIONS
 from videoreid.cli import main
+from videoreid.data import FrameReader, build_transform, eval_loader
+from videoreid.engine import extract_features
 from videoreid.errors import ConfigError
+from videoreid.footage import crop_tracklets, read_tracks, split_tracks
 from videoreid.metrics import get_protocol
 from videoreid.models import build_model
 
@@ -171,26 +174,43 @@ def test_the_outputs_say_what_they_are_of_and_old_crops_go(scene: list[str], tmp
     }
     assert f"sha256 {digest[:12]}" in metrics["protocol"]
     assert json.dumps(metrics["protocol"]) in (output / "explorer" / "data" / "index.js").read_text("ascii")
-    assert sorted(path.name for path in (output / "tracklets").iterdir()) == ["0001", "0002"]
     with (output / "ranking.csv").open() as file:
-        assert all(Path(row["first_frame"]).is_file() for row in csv.DictReader(file))
+        first = [row["first_frame"] for row in csv.DictReader(file)]
+    assert {key.rpartition("::")[0] for key in first} == {str(tmp_path / "v.avi")}
+    assert {image.shape for image in FrameReader().read(first)} == {(20, 10, 3)}
     names = {path.name for path in output.iterdir()}
-    outputs = {
-        "metrics.json",
-        "ranking.csv",
-        "explorer",
-        "ranking.png",
-        "tracklets",
-        "run.json",
-        "evaluations",
-    }
-    assert names == {*outputs, "notes.txt"}
+    outputs = {"metrics.json", "ranking.csv", "explorer", "ranking.png", "run.json", "evaluations"}
+    assert names == {*outputs, "notes.txt"}, "no crop is written"
 
 
-def test_weights_are_checked_before_the_video_is_cut(
+@pytest.mark.parametrize("frames", ["1", "3"])
+def test_a_video_is_ranked_as_its_crops_are(frames: str, scene: list[str], tmp_path: Path) -> None:
+    """Frames that are read from the video give what crops on disk give, one by one and as clips."""
+    tracklets = crop_tracklets(tmp_path / "v.avi", read_tracks(tmp_path / "t.txt"), tmp_path / "crops")
+    splits = split_tracks(tracklets, 0.5)
+    transform = build_transform(size=(64, 32), train=False)
+    model = build_model("osnet_x0_25", pretrained=tmp_path / "w.pth")
+    query, gallery = (
+        extract_features(
+            model,
+            eval_loader(
+                part, num_frames=int(frames), sampling="all_continuous", transform=transform, batch_size=5
+            ),
+        ).normalised()
+        for part in (splits.query, splits.gallery)
+    )
+    expected = 1 - query.embeddings @ gallery.embeddings.T
+    assert main([*scene, "--split-tracks", "0.5", "--frames", frames]) == 0
+    with (tmp_path / "out/ranking.csv").open() as file:
+        for row in csv.DictReader(file):
+            distance = expected[int(row["query"]), int(row["row"])].item()
+            assert float(row["distance"]) == pytest.approx(distance, abs=1e-5)
+
+
+def test_weights_are_checked_before_the_video_is_read(
     scene: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("videoreid.footage.crop_tracklets", lambda *_: pytest.fail("cut before the check"))
+    monkeypatch.setattr("videoreid.footage.video_tracklets", lambda *_: pytest.fail("read before the check"))
     (tmp_path / "w.pth").write_bytes(b"no weights")
     assert main(scene) == 2
     assert "w.pth" in capsys.readouterr().err
@@ -224,7 +244,7 @@ def test_the_output_may_have_a_name_that_is_not_utf8(scene: list[str], tmp_path:
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     scene[-1] = odd
     assert main(scene) == 0
-    assert len(list(Path(odd).iterdir())) == 7
+    assert len(list(Path(odd).iterdir())) == 6
 
 
 def test_sources_whose_names_are_not_utf8_end_in_one_line(

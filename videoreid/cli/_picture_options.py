@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from videoreid.types import Features, Ranking, Splits
+    from videoreid.visual.strips import FrameReading
 
 __all__ = ["PICTURES", "add_picture_arguments", "write_pictures"]
 
@@ -51,6 +52,7 @@ def write_pictures(
     *,
     features: "tuple[Features, Features] | None",
     top_k: int,
+    read: "FrameReading | None" = None,
 ) -> None:
     """Draw the queries that the options ask for, of the first ranking, and write the explorer of all.
 
@@ -61,11 +63,12 @@ def write_pictures(
         place: folder that gets ``ranking.<format>`` or ``ranking/``, and ``explorer/``.
         features: of query and gallery, for searching in the page.
         top_k: answers of a query.
+        read: turns frame keys into pictures; by default a `FrameReader`.
     """
     from videoreid.data import FrameReader
     from videoreid.visual import ExplorerOptions, write_explorer
 
-    read = FrameReader().read
+    read = read or FrameReader().read
     _draw(args, next(iter(rankings.values())), splits, place, read, top_k)
     options = ExplorerOptions(title=f"{splits.name}: {len(splits.query):,} queries", top_k=top_k)
     write_explorer(

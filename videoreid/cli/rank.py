@@ -5,7 +5,6 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-_CROPS = "tracklets"
-_OUTPUTS = (_CROPS, "ranking.csv", "ranking.html", *PICTURES, "metrics.json")  # the page of version 0.1 goes
+# crops and the page that older versions wrote are removed: they show people
+_OUTPUTS = ("tracklets", "ranking.csv", "ranking.html", *PICTURES, "metrics.json")
 
 HELP = "rank the tracklets of a video or a dataset, and draw the answer"
 
@@ -44,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--protocol", help="how to score (default: the dataset's own)")
     model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
     model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
+    model.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
+    model.add_argument("--workers", type=int, default=0, help="reading processes (default 0)")
     model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument(
         "--save-features", action="store_true", help="keep the features, for a report with distances"
@@ -83,26 +84,30 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rank, score, draw; return 0."""
+    from videoreid.cli._rank_video import frames_for_pictures
     from videoreid.engine import save_evaluation
     from videoreid.utils import setup_logging
     from videoreid.utils.staging import staged_outputs
 
     setup_logging()
     dataset = _dataset(args)
-    model, weights = _build(args)  # before a video is cut, which takes long
+    model, weights = _build(args)  # before a video is read, which takes long
     with staged_outputs(args.output, _OUTPUTS) as place:
-        splits = dataset or _cut(args, place)
-        query, gallery = (_embed(model, part, args) for part in (splits.query, splits.gallery))
+        splits = dataset or _tracks_of_video(args)
+        query, gallery = _embed_splits(model, splits, args)
         ranking = _score(query, gallery, splits, args, weights)
         _write(ranking, splits, place, args, weights)
-        write_pictures(args, {"ranking": ranking}, splits, place, features=(query, gallery), top_k=args.top)
-        frames = tuple(_moved(part, place, args.output) for part in (splits.query, splits.gallery))
+        read = None if args.video is None else frames_for_pictures((*splits.query, *splits.gallery))
+        embedded = (query, gallery)
+        write_pictures(
+            args, {"ranking": ranking}, splits, place, features=embedded, top_k=args.top, read=read
+        )
     save_evaluation(
         args.output,
         ranking,
         query=query,
         gallery=gallery,
-        tracklets=(frames[0], frames[1]),
+        tracklets=(splits.query, splits.gallery),
         features=args.save_features,
         notes={"model": args.model, **weights, **_provenance(args), "command": sys.argv},
     )
@@ -115,14 +120,6 @@ def run(args: argparse.Namespace) -> int:
     print(ranking.protocol_line)
     print(f"wrote metrics.json, ranking.csv and pictures to {args.output}; open explorer/index.html there")
     return 0
-
-
-def _moved(tracklets: Sequence["Tracklet"], place: Path, output: Path) -> list["Tracklet"]:
-    """Return the tracklets with their crops where they are found once the output has its name."""
-    return [
-        replace(tracklet, frames=[frame.replace(str(place), str(output), 1) for frame in tracklet.frames])
-        for tracklet in tracklets
-    ]
 
 
 def _dataset(args: argparse.Namespace) -> "Splits | None":
@@ -140,10 +137,10 @@ def _dataset(args: argparse.Namespace) -> "Splits | None":
     return None
 
 
-def _cut(args: argparse.Namespace, place: Path) -> "Splits":
-    from videoreid.footage import crop_tracklets, read_tracks, split_tracks
+def _tracks_of_video(args: argparse.Namespace) -> "Splits":
+    from videoreid.footage import read_tracks, split_tracks, video_tracklets
 
-    tracklets = crop_tracklets(args.video, read_tracks(args.tracks), place / _CROPS, strict=args.strict)
+    tracklets = video_tracklets(args.video, read_tracks(args.tracks), strict=args.strict)
     return split_tracks(tracklets, args.split_tracks, strict=args.strict)
 
 
@@ -160,6 +157,15 @@ def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
     return model, {"weights": source, "weights_sha256": sha256_of(file)}
 
 
+def _embed_splits(model: "ReIDModel", splits: "Splits", args: argparse.Namespace) -> "Sequence[Features]":
+    parts = (splits.query, splits.gallery)
+    if args.video is not None and _clip_length(model, args) == 1:
+        from videoreid.cli._rank_video import embed_in_order
+
+        return embed_in_order(lambda frames: _embed(model, frames, args), parts)
+    return [_embed(model, part, args) for part in parts]
+
+
 def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.Namespace) -> "Features":
     from videoreid.data import build_transform, eval_loader
     from videoreid.engine import extract_features
@@ -170,8 +176,9 @@ def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.N
         num_frames=_clip_length(model, args),
         sampling="all_continuous",
         transform=build_transform(size=tuple(args.size) if args.size else model.input_size, train=False),
+        workers=args.workers,
     )
-    return extract_features(model, loader, device=args.device)
+    return extract_features(model, loader, device=args.device, precision=args.precision)
 
 
 def _clip_length(model: "ReIDModel", args: argparse.Namespace) -> int:
@@ -215,7 +222,7 @@ def _write(
     metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
     (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        csv.writer(file).writerows(_csv_rows(ranking, splits, place, args.output))
+        csv.writer(file).writerows(_csv_rows(ranking, splits))
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, str]:
@@ -224,7 +231,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, str]:
     return {"dataset": args.dataset, "root": str(args.root)}
 
 
-def _csv_rows(ranking: "Ranking", splits: "Splits", place: Path, output: Path) -> list[list[object]]:
+def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
     """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
     header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
     rows: list[list[object]] = [[*header.split()]]
@@ -237,9 +244,7 @@ def _csv_rows(ranking: "Ranking", splits: "Splits", place: Path, output: Path) -
                 origin = "query" if is_query[row, rank] else "gallery", int(numbers[row, rank])
                 distance = f"{ranking.top_distances[row, rank]:.6f}"
                 match = int(ranking.top_matches[row, rank])
-                # crops of a video lie in the folder that becomes the output
-                first = found.frames[0].replace(str(place), str(output), 1)
-                answer = found.pid, found.camid, distance, match, first
+                answer = found.pid, found.camid, distance, match, found.frames[0]
                 rows.append([row, asked.pid, asked.camid, rank + 1, *origin, *answer])
     return rows
 

@@ -1,6 +1,6 @@
 """Footage: recordings, what was found in them, and the tracklets that come of it."""
 
-from videoreid.footage.crops import crop_tracklets, iterate_crops, split_tracks
+from videoreid.footage.crops import crop_tracklets, iterate_crops, split_tracks, video_tracklets
 from videoreid.footage.detection import DetectedFrame, Detector, detect
 from videoreid.footage.detection_files import DetectionFile, read_detections
 from videoreid.footage.importing import CutRules, Footage, import_footage
@@ -47,5 +47,6 @@ __all__ = [
     "track",
     "tracks_from_arrays",
     "tracks_from_detections",
+    "video_tracklets",
     "write_tracks",
 ]

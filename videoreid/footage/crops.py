@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from videoreid.data.keys import Box
-from videoreid.data.video import iterate_frames, packets_left
+from videoreid.data.keys import Box, video_key
+from videoreid.data.video import VideoFrame, iterate_frames, packets_left
 from videoreid.errors import ConfigError, DatasetError, FrameError, TrackFileError
 from videoreid.footage.track_files import Tracks, read_tracks
 from videoreid.types import Splits, Tracklet
@@ -25,6 +25,7 @@ __all__ = [
     "round_box",
     "split_tracks",
     "timed_crops",
+    "video_tracklets",
     "write_crop",
 ]
 
@@ -63,12 +64,7 @@ def crop_tracklets(
             its line. Or a track id is 2^63 or more.
         FrameError: the video is missing or cannot be decoded.
     """
-    largest = max(tracks.track_ids.tolist(), default=0)
-    if largest > np.iinfo(np.int64).max:
-        raise TrackFileError(
-            f"{tracks.source}: track {largest} cannot be a pid, which has 64 bits with a sign: renumber the tracks "
-            "(Tracks(frames, ids, boxes)) before they are cut out"
-        )
+    _check_pids(tracks)
     keys: dict[int, list[str]] = defaultdict(list)
     times: dict[int, list[int]] = defaultdict(list)
     for row, crop in iterate_crops(video, tracks, strict=strict):
@@ -81,6 +77,46 @@ def crop_tracklets(
         Tracklet(tuple(keys[track]), pid=track, camid=camid, time=times[track][0], end_time=times[track][-1])
         for track in sorted(keys)
     ]
+
+
+def video_tracklets(
+    video: str | os.PathLike[str], tracks: Tracks, *, camid: int = 0, strict: bool = False
+) -> list[Tracklet]:
+    """Return every track as a tracklet whose frames are keys into the video; nothing is written.
+
+    The video is decoded once, to know which boxes are there; frames are read again by their keys.
+
+    Args:
+        video: any file that OpenCV decodes.
+        tracks: boxes on this video's frames.
+        camid: camera number of the tracklets, 0-based.
+        strict: see `iterate_crops`.
+
+    Returns:
+        As `crop_tracklets`; a key looks like ``video.avi::frame=12&box=left,top,right,bottom``.
+
+    Raises:
+        TrackFileError: see `crop_tracklets`.
+        FrameError: the video is missing or cannot be decoded.
+    """
+    _check_pids(tracks)
+    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for row, box, frame in _located(video, tracks, strict=strict):
+        found[int(tracks.track_ids[row])].append((frame.number, video_key(video, frame.number, box)))
+    return [
+        Tracklet(tuple(key for _, key in seen), pid=track, camid=camid, time=seen[0][0], end_time=seen[-1][0])
+        for track, seen in sorted(found.items())
+    ]
+
+
+def _check_pids(tracks: Tracks) -> None:
+    """Refuse track ids that cannot be pids."""
+    largest = max(tracks.track_ids.tolist(), default=0)
+    if largest > np.iinfo(np.int64).max:
+        raise TrackFileError(
+            f"{tracks.source}: track {largest} cannot be a pid, which has 64 bits with a sign: renumber the tracks "
+            "(Tracks(frames, ids, boxes)) before they are cut out"
+        )
 
 
 def iterate_crops(
@@ -107,6 +143,14 @@ def timed_crops(
     video: str | os.PathLike[str], tracks: Tracks, *, strict: bool = False
 ) -> Iterator[tuple[int, np.ndarray, float]]:
     """Yield ``(row, crop, seconds since the first frame)`` as `iterate_crops` does."""
+    for row, box, frame in _located(video, tracks, strict=strict):
+        yield row, frame.image[box.top : box.bottom, box.left : box.right], frame.seconds
+
+
+def _located(
+    video: str | os.PathLike[str], tracks: Tracks, *, strict: bool
+) -> Iterator[tuple[int, Box, VideoFrame]]:
+    """Yield ``(row, box within the frame, frame)`` in the order of the video."""
     order = np.argsort(tracks.frames, kind="stable")
     done, last = 0, -1
     outside: list[int] = []
@@ -130,7 +174,7 @@ def timed_crops(
                     raise
                 outside.append(row)
                 continue
-            yield row, frame.image[box.top : box.bottom, box.left : box.right], frame.seconds
+            yield row, box, frame
         if done == len(order):
             break
     if done < len(order):
