@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from videoreid.cli import main
+from videoreid.errors import ConfigError
 from videoreid.metrics import SpatialTemporalModel
 from videoreid.recipes import fit_transitions, sightings_of
 from videoreid.retrieval import read_features, write_features
@@ -100,3 +101,20 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )
     assert "pass num_bins=4 or more" in capsys.readouterr().err
     assert not Path(output).exists()
+
+
+def test_options_reach_the_loader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def build(name: str, root: Path, **options: object) -> None:
+        asked.update(options, name=name)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("videoreid.data.datasets.build_dataset", build)
+    rest = ["--output", str(tmp_path / "st.npz"), "--option", "split_id=3"]
+    assert main(["st", "fit", "--dataset", "prid2011", "--root", ".", *rest]) == 2
+    assert asked == {"name": "prid2011", "split_id": 3}
+    assert main(["st", "fit", str(tmp_path / "f.h5"), *rest]) == 2
+    assert "--option belongs to --dataset" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from videoreid.cli._dataset_options import add_option_argument, parse_options
+
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "fit the spatial-temporal model of a camera network (videoreid eval scores with it)"
@@ -15,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("features", type=Path, nargs="?", help="feature file that holds the training sightings")
     fit.add_argument("--dataset", help="read the training set itself instead")
     fit.add_argument("--root", type=Path, help="folder of that dataset")
+    add_option_argument(fit)
     fit.add_argument("--output", type=Path, required=True, metavar="MODEL", help="file to write, *.npz")
     fit.add_argument(
         "--bins", type=int, help="of the histogram (default: 3000 on dukemtmcreid, 5000 elsewhere)"
@@ -38,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.features is None) == (args.dataset is None):
         raise ConfigError("give either a feature file, or --dataset and --root")
+    if args.option and args.dataset is None:
+        raise ConfigError("--option belongs to --dataset; a feature file has none")
     if args.dataset is not None:
-        splits = build_dataset(args.dataset, args.root)
+        splits = build_dataset(args.dataset, args.root, **parse_options(args.option))
         train, name = sightings_of(splits.train), args.dataset
     else:
         stored = read_features(args.features)
