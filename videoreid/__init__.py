@@ -23,7 +23,7 @@ if (
     from videoreid.retrieval import GalleryIndex
     from videoreid.types import Clip, Features, Ranking, Splits, Tracklet
     from videoreid.utils import seed_everything
-    from videoreid.visual import draw_ranking, write_ranking_html
+    from videoreid.visual import draw_ranking, write_explorer, write_ranking_html
 
 _ROOMS = (
     "analysis",
@@ -80,6 +80,7 @@ _NAMES = {
     "read_tracks": "footage",
     "seed_everything": "utils",
     "train_loader": "data",
+    "write_explorer": "visual",
     "write_ranking_html": "visual",
 }
 """Every name of the front door and the room it comes from."""
@@ -116,6 +117,7 @@ __all__ = [
     "read_tracks",
     "seed_everything",
     "train_loader",
+    "write_explorer",
     "write_ranking_html",
 ]
 

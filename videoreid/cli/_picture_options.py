@@ -1,6 +1,7 @@
 """Options of pictures of a ranking, and the pictures; shared by the verbs that rank."""
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,11 @@ def write_pictures(
 
     read = read or FrameReader().read
     _draw(args, next(iter(rankings.values())), splits, place, read, top_k)
-    options = ExplorerOptions(title=f"{splits.name}: {len(splits.query):,} queries", top_k=top_k)
+    options = ExplorerOptions(
+        title=f"{splits.name}: {len(splits.query):,} queries",
+        top_k=top_k,
+        threads=min(4, os.cpu_count() or 1),
+    )
     write_explorer(
         rankings,
         splits.query,

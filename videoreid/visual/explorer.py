@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -56,6 +57,8 @@ class ExplorerOptions:
         top_k: answers of a query.
         distance: by which the page searches when a gallery tracklet is made the query; needs ``features``.
         progress: show a bar while strips are written.
+        threads: that read and write strips; with more than one, ``read_frames`` must be safe in threads, as
+            `videoreid.data.FrameReader` is.
     """
 
     title: str = ""
@@ -65,12 +68,13 @@ class ExplorerOptions:
     top_k: int = 50
     distance: str = "cosine"
     progress: bool = True
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.frames, *self.size, self.top_k) < 1 or not 1 <= self.quality <= 100:
+        if min(self.frames, *self.size, self.top_k, self.threads) < 1 or not 1 <= self.quality <= 100:
             raise ConfigError(
-                f"frames, size and top_k must be 1 or more and quality 1 to 100, got {self.frames}, {self.size}, "
-                f"{self.top_k} and {self.quality}"
+                f"frames, size, top_k and threads must be 1 or more and quality 1 to 100, got {self.frames}, {self.size}, "
+                f"{self.top_k}, {self.threads} and {self.quality}"
             )
 
 
@@ -164,11 +168,18 @@ def strips_of(
     """Yield number, frame count and JPEG of the strip of each tracklet."""
     from tqdm import tqdm
 
-    for number in tqdm(list(shown), desc="strips", unit="tracklet", disable=not options.progress):
+    def strip(number: int) -> tuple[int, int, bytes]:
         tracklet = tables.tracklets[number]
         count = len(pick_frames(tracklet, options.frames))
-        strip = tracklet_strip(tracklet, reader.read, count=count, size=options.size, gap=0)
-        yield number, count, jpeg_of(strip, options.quality)
+        image = tracklet_strip(tracklet, reader.read, count=count, size=options.size, gap=0)
+        return number, count, jpeg_of(image, options.quality)
+
+    numbers = list(shown)
+    with ThreadPoolExecutor(options.threads) as pool:
+        made = pool.map(strip, numbers) if options.threads > 1 else map(strip, numbers)
+        yield from tqdm(
+            made, total=len(numbers), desc="strips", unit="tracklet", disable=not options.progress
+        )
 
 
 def page_parts(

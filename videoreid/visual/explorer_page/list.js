@@ -38,16 +38,23 @@ explorer.list = (() => {
                                                    kind: "missed" }));
     return strip(name, shown, missed);
   }
+  /* What is in view comes at once; the rest when there is time, when the lane is scrolled, or when a key goes there. */
   function strip(name, shown, missed) {
     const box = make("div", { className: "lane", role: "presentation" });
     if (name) box.append(make("div", { className: "name", "aria-hidden": "true" }, name));
     if (!shown.length) box.append(make("p", { className: "nothing" }, "no answer"));
-    shown.forEach(about => box.append(pictures.cell(about)));
+    const parts = shown.map(about => () => pictures.cell(about));
     if (missed.length) {
-      box.append(make("div", { className: "divider" }, missed.length + " missed true " +
-        (missed.length > 1 ? "matches" : "match") + " beyond rank " + shown.filter(about => about.rank).length));
-      missed.forEach(about => box.append(pictures.cell(about)));
+      const text = missed.length + " missed true " + (missed.length > 1 ? "matches" : "match") + " beyond rank " +
+        shown.filter(about => about.rank).length;
+      parts.push(() => make("div", { className: "divider" }, text), ...missed.map(about => () => pictures.cell(about)));
     }
+    const add = count => box.append(...parts.splice(0, count).map(part => part()));
+    add(Math.ceil(main.clientWidth / 70));
+    box.fill = () => add(parts.length);
+    box.addEventListener("scroll", box.fill, { once: true, passive: true });
+    const idle = window.requestIdleCallback || (later => setTimeout(later, 200));
+    if (parts.length) idle(() => { if (box.isConnected) box.fill(); });
     return box;
   }
   function frame(query, lanes, label) {
@@ -105,6 +112,9 @@ explorer.list = (() => {
     draw();
     const row = live.get(at);
     await row.ready;
+    if (column + 1 >= row.querySelectorAll(".shot").length) {
+      row.querySelectorAll(".lane").forEach(lane => lane.fill && lane.fill());
+    }
     const shots = [...row.querySelectorAll(".shot")];
     active = { row: at, column: Math.max(0, Math.min(column, shots.length - 1)) };
     reach();

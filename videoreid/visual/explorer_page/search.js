@@ -7,10 +7,9 @@ explorer.search = (() => {
   async function open() {
     if (codes) return;
     const parts = await Promise.all([...Array(about.chunks).keys()].map(n => load("features-" + n)));
-    const bytes = parts.map(text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0)));
-    const all = new Int8Array(bytes.reduce((sum, part) => sum + part.length, 0));
+    const texts = parts.map(atob), all = new Int8Array(texts.reduce((sum, text) => sum + text.length, 0));
     let at = 0;
-    for (const part of bytes) { all.set(new Int8Array(part.buffer), at); at += part.length; }
+    for (const text of texts) for (let k = 0; k < text.length; k++) all[at++] = text.charCodeAt(k);
     codes = all;
     norms = Float64Array.from(about.scale, (scale, row) => scale * scale * dot(row, row));
   }

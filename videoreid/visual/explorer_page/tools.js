@@ -38,7 +38,7 @@
   const words = places.map(place => {
     const row = index.rows[place], causes = flags.filter(name => index.flags[name][place]);
     return ["query " + row, "id " + table.pid[row], "cam " + table.camid[row], table.name[row], ...causes]
-      .join(" ").toLowerCase();
+      .join(" ; ").toLowerCase();
   });
   /* No score, or no hit: behind all others in every order. */
   const last = value => value === null ? Infinity : value;
@@ -66,7 +66,7 @@
   function arrange() {
     const run = runs[Number(id("run").value)] || runs[0], show = shows[id("show").value], key = keys[id("sort").value];
     const camera = id("camera").value, flag = id("flag").value, person = id("person").value.trim();
-    const wanted = id("text").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = id("text").value.toLowerCase().split(",").map(text => text.trim()).filter(Boolean);
     const kept = places.filter(place => show(run, place) &&
       (camera === "" || String(table.camid[index.rows[place]]) === camera) &&
       (flag === "" || index.flags[flags[Number(flag)]][place]) &&
