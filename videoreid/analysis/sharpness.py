@@ -14,7 +14,7 @@ _LEAST_EDGES = 12
 # Edge width by factor of up-scaling: discs and polygons on a chart (dead leaves) behind a lens of 0.35 pixels, stored
 # by bilinear and bicubic interpolation; see benchmarks/attribute_validation.py.
 _FACTORS = np.array([1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0])
-_WIDTHS = np.array([0.72, 0.85, 0.98, 1.11, 1.24, 1.37, 1.50, 1.76, 2.02])
+_WIDTHS = np.array([0.69, 0.92, 1.08, 1.19, 1.36, 1.45, 1.64, 1.80, 1.94])
 
 
 def effective_height(image: np.ndarray) -> float:
@@ -59,19 +59,20 @@ def edge_widths(image: np.ndarray) -> tuple[float, float]:
     peak[:_BORDER] = peak[-_BORDER:] = False
     peak[:, :_BORDER] = peak[:, -_BORDER:] = False
     peak &= size > 1.0
-    if peak.sum() < _LEAST_EDGES:
-        return float("nan"), float("nan")
-    peak &= size >= np.quantile(size[peak], _STRONGEST)
     ratio = size / np.maximum(np.hypot(*after), 1e-6)
     width = _REBLUR / np.sqrt(np.maximum(ratio**2 - 1.0, 1e-2))
-    upright = peak & (np.abs(before[0]) >= np.abs(before[1]))
-    return _median(width[upright]), _median(width[peak & ~upright])
+    upright = np.abs(before[0]) >= np.abs(before[1])
+    return _typical(width, size, peak & upright), _typical(width, size, peak & ~upright)
+
+
+def _typical(width: np.ndarray, size: np.ndarray, peak: np.ndarray) -> float:
+    """Return the median width of the strongest edges of one direction; motion makes those of the other weak."""
+    if peak.sum() < _LEAST_EDGES:
+        return float("nan")
+    strong = peak & (size >= np.quantile(size[peak], _STRONGEST))
+    return float(np.median(width[strong]))
 
 
 def _slopes(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     across = cv2.Sobel(level, cv2.CV_32F, 1, 0, ksize=3)
     return across, cv2.Sobel(level, cv2.CV_32F, 0, 1, ksize=3)
-
-
-def _median(values: np.ndarray) -> float:
-    return float(np.median(values)) if len(values) >= 3 else float("nan")
