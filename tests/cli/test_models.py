@@ -3,6 +3,7 @@
 import pytest
 
 from videoreid.cli import main
+from videoreid.models import build_model, count_parameters, flops_per_clip
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,3 +51,16 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_names(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_show_lists_the_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["models", "show", "osnet_x0_25", "--frames", "2", "--size", "128", "64", "--depth", "2"]) == 0
+    )
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rows = {line[0]: line for line in lines if line}
+    assert rows["conv1"][1:8] == ["ConvNorm", "2", "x", "16", "x", "64", "x"]
+    model = build_model("osnet_x0_25")
+    assert rows["whole"][1] == f"{count_parameters(model):,}"
+    flops = flops_per_clip(model, frames=2, input_size=(128, 64))
+    assert rows["whole"][2] == f"{flops / 1e6:,.1f}"

@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("pattern", nargs="?", default="*", help="shell pattern of names (osnet*)")
     showing = commands.add_parser("show", help="everything about one network")
     showing.add_argument("name", help="name of the network (timm:NAME works too)")
+    showing.add_argument(
+        "--depth", type=int, default=1, help="levels of layers inside layers to show (default 1)"
+    )
     for command in (listing, showing):
         command.add_argument(
             "--frames", type=int, help="clip length for the cost (default: the network's, or 4)"
@@ -61,13 +64,14 @@ def _list(args: argparse.Namespace) -> Iterable[str]:
 
 
 def _show(args: argparse.Namespace) -> Iterable[str]:
-    from videoreid.models import count_parameters, list_results, list_weights
+    from videoreid.models import count_parameters, list_results, list_weights, summarise
 
     model = _shadow(args.name)
     frames, height, width = _clip(model, args)
+    layers = summarise(model, frames=frames, input_size=(height, width), depth=args.depth)
     yield f"{args.name}: {(type(model).__doc__ or '').strip().splitlines()[0]}"
     yield f"  parameters      {count_parameters(model):,} (with one identity)"
-    yield f"  arithmetic      {_gflops(model, args):.2f} GFLOP per clip of {frames} x {height} x {width}"
+    yield f"  arithmetic      {layers.flops / 1e9:.2f} GFLOP per clip of {frames} x {height} x {width}"
     yield f"  embedding       {model.embedding_dim}"
     yield f"  input size      {model.input_size[0]} x {model.input_size[1]}"
     yield f"  clip length     {model.frames or 'any'}"
@@ -82,6 +86,8 @@ def _show(args: argparse.Namespace) -> Iterable[str]:
             f"  reported on {result.dataset}: Rank-1 {result.rank1} %, mAP {result.mAP} % ({result.protocol}, "
             f"{result.distance}; {result.remark})\n      source: {result.source}"
         )
+    yield ""
+    yield str(layers)
 
 
 def _row(row: "PublishedWeights") -> Iterable[str]:

@@ -45,6 +45,7 @@ from videoreid.models.frame_network import FrameNetwork, FrameOptions
 from videoreid.models.loading import LoadReport, load_weights
 from videoreid.models.reported import PublishedResult, list_results
 from videoreid.models.saving import from_pretrained, save_pretrained
+from videoreid.models.summary import ModelSummary, summarise
 from videoreid.models.weights import list_weights
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "FrameOptions",
     "LoadReport",
     "MODELS",
+    "ModelSummary",
     "PublishedResult",
     "ReIDModel",
     "build_backbone",
@@ -65,5 +67,6 @@ __all__ = [
     "list_weights",
     "load_weights",
     "save_pretrained",
+    "summarise",
     "weights_digest",
 ]

@@ -168,9 +168,10 @@ def _bar(weights: NDArray[np.float32], index: int, width: int) -> NDArray[np.uin
     """Draw the weight of a frame, with a grey line where it would be if all frames counted the same."""
     bar = _white(_BAR + _LABEL, width)
     top = max(float(weights.max()), 1e-12)
-    filled = round(_BAR * float(weights[index]) / top)
+    most = _BAR - 2  # white between the bar and the frame
+    filled = round(most * float(weights[index]) / top)
     bar[_BAR - filled : _BAR, 2 : width - 2] = _BAR_INK
-    bar[_BAR - min(round(_BAR / (len(weights) * top)), _BAR)] = 170
+    bar[_BAR - min(round(most / (len(weights) * top)), most)] = 170
     _write(bar, f"{weights[index]:.2f}", (1, _BAR + 12))
     return bar
 
