@@ -36,10 +36,11 @@ def test_differences_and_changes_are_those_of_each_query(runs, tmp_path):
     assert sorted(comparison.changed("better")[0].tolist()) == won
     assert sorted(comparison.changed("better")[1].tolist()) == lost
     assert len(won) > len(lost)
-    test = comparison.tests["better", "mAP"]
+    found = comparison.tests["better", "mAP"]
+    test = found.test
     assert test.difference.value == pytest.approx(np.nanmean(comparison.differences("better")))
     assert test == paired_test(first.ranking, second.ranking)
-    assert comparison.p_values["better", "mAP"] == test.p_value, "one run more needs no correction"
+    assert found.p_value == test.p_value, "one run more needs no correction"
     page = write_comparison(comparison, tmp_path / "out")
     with (page.parent / "queries.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -59,8 +60,8 @@ def test_three_runs_are_corrected(runs, make_run):
     runs.append(make_run("same", noise=1.2, frames=False, seed=5))
     comparison = compare_runs(runs)
     for metric in ("mAP", "rank1"):
-        plain = sorted((comparison.tests[name, metric].p_value, name) for name in ("better", "same"))
-        assert comparison.p_values[plain[0][1], metric] == pytest.approx(min(1, 2 * plain[0][0]))
+        plain = sorted((comparison.tests[name, metric].test.p_value, name) for name in ("better", "same"))
+        assert comparison.tests[plain[0][1], metric].p_value == pytest.approx(min(1, 2 * plain[0][0]))
 
 
 def test_unlike_runs_are_refused_by_line(runs, make_run, sides):
@@ -99,15 +100,15 @@ def test_names_tell_runs_apart(make_run, runs):
 
 def test_the_command(runs, tmp_path, capsys):
     arguments = ["compare", *map(str, runs)]
-    assert main(arguments) == 0
+    assert main([*arguments, "--output", str(tmp_path / "page")]) == 0
     out = capsys.readouterr().out
     assert out.startswith("|        |")
-    assert "better minus plain: mAP +" in out or "better minus plain: mAP " in out
+    test = compare_runs(runs).tests["better", "mAP"].test
+    assert f"better minus plain: mAP {test.difference}, p = {test.p_value:.4f}" in out
+    assert out.endswith(f"wrote {tmp_path / 'page' / 'index.html'}\n")
     assert main([*arguments, "--format", "csv"]) == 0
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert [row[0] for row in rows] == ["", "plain", "better"]
-    assert main([*arguments, "--output", str(tmp_path / "page")]) == 0
-    assert capsys.readouterr().out.endswith(f"wrote {tmp_path / 'page' / 'index.html'}\n")
     assert main(["compare", str(runs[0])]) == 2
     assert "give two or more, the baseline first" in capsys.readouterr().err
 

@@ -8,9 +8,10 @@ import re
 import pytest
 
 from videoreid.cli import main
-from videoreid.engine import RunFolder
+from videoreid.engine import RunFolder, save_evaluation
 from videoreid.engine.run_record import complete_record
 from videoreid.errors import DatasetError, StorageError
+from videoreid.metrics import evaluate_features
 from videoreid.reporting import write_report
 
 SCRIPT = '<script>alert("x")</script>'
@@ -18,7 +19,7 @@ SCRIPT = '<script>alert("x")</script>'
 
 def text_of(page) -> str:
     content = page.read_text("utf-8")
-    return html.unescape(re.sub(r"<[^>]*>", " ", content.split("</style>")[1]))
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", content.split("</style>")[1])).split())
 
 
 def content(folder) -> dict[str, bytes]:
@@ -37,8 +38,8 @@ def test_a_whole_run(make_run):
     stored = RunFolder.open(folder).evaluation()
     assert stored.ranking.protocol_line in text
     assert f"{100 * stored.ranking.mean_average_precision:.1f} [" in text
-    for expected in ("1 min 15 s", "1 epochs, 4 updates", "git revision", "seed 3".replace(" ", "  ")):
-        assert expected in re.sub(r" {2,}", "  ", text)
+    for expected in ("1 min 15 s", "1 epochs, 4 updates", "git revision", "seed 3"):
+        assert expected in text
     assert {path.name for path in (page.parent / "plots").iterdir()} >= {
         f"{name}.{ending}"
         for name in (
@@ -64,9 +65,11 @@ def test_a_whole_run(make_run):
     assert (page.parent / "explorer/index.html").is_file()
 
 
-def test_made_again_it_is_the_same(make_run):
-    folder = make_run()
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_made_again_it_is_the_same(make_run, whole):
+    folder = make_run(features=whole, frames=whole)
     first = content(write_report(folder).parent)
+    assert len(first) > 9
     assert content(write_report(folder).parent) == first
 
 
@@ -77,7 +80,7 @@ def test_what_is_not_there_is_said(make_run, tmp_path):
     assert "training curves: the folder holds no finished epoch" in text
     assert "explorer: the frames of the tracklets are not known" in text
     assert "length: no length of a scored query is known" in text
-    gone = make_run("gone")
+    gone = make_run("gone")  # with features and frames, which are lost later
     (gone / "frames/frame.png").unlink()
     (gone / "evaluations/test/features.h5").write_bytes(b"cut")
     text = text_of(write_report(gone, tmp_path / "elsewhere"))
@@ -96,18 +99,12 @@ def test_an_error_analysis_is_linked(make_run):
     assert 'href="../analysis.html"' in write_report(folder).read_text("utf-8")
 
 
-def test_evaluations_of_other_rules_keep_their_lines(make_run):
-    folder = make_run(name="run")
-    make_run(protocol="any_camera")  # into the same folder, under the same name: replaced
+def test_evaluations_of_other_rules_keep_their_lines(make_run, sides):
+    folder = make_run(frames=False, features=False)
+    make_run(protocol="any_camera", frames=False, features=False)  # of the same name: replaced
     assert RunFolder.open(folder).evaluation().ranking.protocol.name == "any_camera"
-    from videoreid.engine import save_evaluation
-
-    stored = RunFolder.open(folder).evaluation()
-    sides = stored.features()
-    from videoreid.metrics import evaluate_features
-
-    other = evaluate_features(sides.query, sides.gallery, protocol="cross_camera", dataset="twelve")
-    save_evaluation(folder, other, query=sides.query, gallery=sides.gallery, name="strict")
+    other = evaluate_features(*sides, protocol="cross_camera", dataset="twelve")
+    save_evaluation(folder, other, query=sides[0], gallery=sides[1], name="strict")
     text = text_of(write_report(folder, explorer=False))
     assert "curves of strict: another protocol than test" in text
     assert f"strict: {other.protocol_line}" in text

@@ -1,16 +1,16 @@
 """Several rankings of one dataset: whether they may be compared, and their table with intervals and marks."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from videoreid.errors import ProtocolError
-from videoreid.metrics.significance import bootstrap_intervals, holm, paired_test
+from videoreid.metrics.significance import PairedTest, bootstrap_intervals, holm, paired_test
 from videoreid.ranking import SCORES, EvaluationProtocol, Ranking
 from videoreid.utils.tables import Table
 
-__all__ = ["check_comparable", "compare_table", "unlike_lines"]
+__all__ = ["CorrectedTest", "check_comparable", "compare_table", "paired_tests", "unlike_lines"]
 
 _MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 _TESTED = ("mAP", "mINP", "rank1")
@@ -80,7 +80,47 @@ def check_comparable(rankings: Mapping[str, Ranking]) -> None:
             )
 
 
-def compare_table(rankings: Mapping[str, Ranking], *, level: float = 0.95, seed: int = 0) -> Table:
+@dataclass(frozen=True)
+class CorrectedTest:
+    """A paired test against the baseline, one of several.
+
+    Args:
+        test: on its own.
+        p_value: after Holm's correction for the number of rankings that were tested.
+    """
+
+    test: PairedTest
+    p_value: float
+
+    @property
+    def mark(self) -> str:
+        """Stars of a table: * p < 0.05, ** p < 0.01, *** p < 0.001."""
+        return next((mark for bound, mark in _MARKS if self.p_value < bound), "")
+
+
+Tests = Mapping[tuple[str, str], CorrectedTest]
+
+
+def paired_tests(rankings: Mapping[str, Ranking], *, seed: int = 0) -> dict[tuple[str, str], CorrectedTest]:
+    """Return the paired test of every ranking against the first, by name and metric ("mAP", "mINP", "rank1").
+
+    Args:
+        rankings: by name; the first is the baseline.
+        seed: of the draws.
+    """
+    base, *others = rankings
+    single = rankings[base].protocol.gallery_shot == "single"  # Rank-1 is then no figure of a query
+    found = {}
+    for metric in _TESTED[:2] if single else _TESTED:
+        tests = [paired_test(rankings[base], rankings[name], metric=metric, seed=seed) for name in others]
+        for name, test, p_value in zip(others, tests, holm([test.p_value for test in tests]), strict=True):
+            found[name, metric] = CorrectedTest(test, p_value)
+    return found
+
+
+def compare_table(
+    rankings: Mapping[str, Ranking], *, level: float = 0.95, seed: int = 0, tests: Tests | None = None
+) -> Table:
     """Return the scores of several rankings in percent, with intervals, and marks against the first.
 
     mAP, mINP and Rank-1 carry their bootstrap interval over the queries. A star says that the paired test against the
@@ -90,6 +130,7 @@ def compare_table(rankings: Mapping[str, Ranking], *, level: float = 0.95, seed:
         rankings: by the name of their row; the first is the baseline.
         level: of the intervals.
         seed: of the draws.
+        tests: of these rankings, where they were made already, see `paired_tests`.
 
     Returns:
         A table that prints as Markdown and has ``latex()`` and ``csv()``; its notes are the protocol lines and the
@@ -99,14 +140,14 @@ def compare_table(rankings: Mapping[str, Ranking], *, level: float = 0.95, seed:
         ProtocolError: the rankings are not comparable; the message names each line that differs.
     """
     check_comparable(rankings)
-    marks = _marks(rankings, seed)
+    tests = paired_tests(rankings, seed=seed) if tests is None else tests
     rows = []
     for name, ranking in rankings.items():
         single = ranking.protocol.gallery_shot == "single"
         intervals = {} if single else bootstrap_intervals(ranking, level=level, seed=seed)
         cells = list(ranking.to_table(name, intervals).rows[0])
         for column, key in enumerate(SCORES.values(), start=1):
-            cells[column] += marks.get((name, key), "")
+            cells[column] += tests[name, key].mark if (name, key) in tests else ""
         rows.append(cells)
     notes = [f"{name}: {ranking.protocol_line}" for name, ranking in rankings.items()]
     base, *others = rankings
@@ -117,16 +158,3 @@ def compare_table(rankings: Mapping[str, Ranking], *, level: float = 0.95, seed:
             "*** p < 0.001."
         )
     return Table(["", *SCORES], rows, notes)
-
-
-def _marks(rankings: Mapping[str, Ranking], seed: int) -> dict[tuple[str, str], str]:
-    base, *others = rankings
-    single = rankings[base].protocol.gallery_shot == "single"
-    marks = {}
-    for metric in _TESTED:
-        if single and metric == "rank1":
-            continue
-        tests = [paired_test(rankings[base], rankings[name], metric=metric, seed=seed) for name in others]
-        for name, p_value in zip(others, holm([test.p_value for test in tests]), strict=True):
-            marks[name, metric] = next((mark for bound, mark in _MARKS if p_value < bound), "")
-    return marks

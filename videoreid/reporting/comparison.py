@@ -11,8 +11,8 @@ import numpy as np
 
 from videoreid.engine import RunFolder, StoredEvaluation
 from videoreid.errors import ConfigError, ProtocolError
-from videoreid.metrics import check_comparable, compare_table, paired_test
-from videoreid.metrics.significance import PairedTest, holm
+from videoreid.metrics import check_comparable, compare_table
+from videoreid.metrics.comparison import CorrectedTest, paired_tests
 from videoreid.reporting.page import Section, figure, figures, link, page, paragraph, rows_table, table
 from videoreid.reporting.report import write_table
 from videoreid.utils.staging import staged_outputs
@@ -21,7 +21,6 @@ from videoreid.visual import plot_cmc
 
 __all__ = ["Comparison", "compare_runs", "write_comparison"]
 
-_METRICS = ("mAP", "mINP", "rank1")
 _OUTPUTS = ("plots", "tables", "queries.csv", "index.html")
 _SHOWN = 50  # changed queries on the page; the CSV has all
 
@@ -33,14 +32,12 @@ class Comparison:
     Args:
         evaluations: by the name of the run.
         table: scores with intervals and marks.
-        tests: by name of the run and metric; second minus baseline.
-        p_values: the same, corrected for the number of runs (Holm).
+        tests: by name of the run and metric; the run minus the baseline.
     """
 
     evaluations: Mapping[str, StoredEvaluation]
     table: Table
-    tests: Mapping[tuple[str, str], PairedTest]
-    p_values: Mapping[tuple[str, str], float]
+    tests: Mapping[tuple[str, str], CorrectedTest]
 
     @property
     def baseline(self) -> str:
@@ -87,18 +84,8 @@ def compare_runs(
     base, *others = stored
     for name in others:
         _refuse_other_queries(base, stored[base], name, stored[name])
-    single = stored[base].ranking.protocol.gallery_shot == "single"
-    metrics = [metric for metric in _METRICS if not (single and metric == "rank1")]
-    tests = {
-        (name, metric): paired_test(rankings[base], rankings[name], metric=metric, seed=seed)
-        for metric in metrics
-        for name in others
-    }
-    p_values: dict[tuple[str, str], float] = {}
-    for metric in metrics:
-        adjusted = holm([tests[name, metric].p_value for name in others])
-        p_values |= {(name, metric): value for name, value in zip(others, adjusted, strict=True)}
-    return Comparison(stored, compare_table(rankings, seed=seed), tests, p_values)
+    tests = paired_tests(rankings, seed=seed)
+    return Comparison(stored, compare_table(rankings, seed=seed, tests=tests), tests)
 
 
 def write_comparison(comparison: Comparison, output: str | os.PathLike[str]) -> Path:
@@ -139,14 +126,8 @@ def write_comparison(comparison: Comparison, output: str | os.PathLike[str]) -> 
 def tests_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
     """Return run, metric, difference with its interval, p and corrected p, for a table."""
     return [
-        (
-            name,
-            metric,
-            str(test.difference),
-            f"{test.p_value:.4f}",
-            f"{comparison.p_values[name, metric]:.4f}",
-        )
-        for (name, metric), test in comparison.tests.items()
+        (name, metric, str(found.test.difference), f"{found.test.p_value:.4f}", f"{found.p_value:.4f}")
+        for (name, metric), found in comparison.tests.items()
     ]
 
 

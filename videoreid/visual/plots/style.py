@@ -84,6 +84,8 @@ def write_plot(
         draw(figure)
         if note:
             figure.supxlabel(fill(label(note), int(22 * size[0])), fontsize=5.5, color="0.35")
+        figure.draw_without_rendering()  # so that the layout is found once, not for each file
+        figure.set_layout_engine("none")
         for file, metadata in ((files.png, {"Software": None}), (files.svg, {"Date": None, "Creator": None})):
             with atomic_path(file) as target:
                 figure.savefig(target, metadata=metadata)
