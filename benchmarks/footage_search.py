@@ -1,8 +1,14 @@
-"""Search from the raw video: the first half of a recording is indexed, the people of the second half are looked for.
+"""Search from the raw video alone: earlier footage is indexed, people of later footage are looked for.
 
-Detections, tracks and embeddings come from the video alone; a track file only says who is who. Tracks of ours get the
-identity of the given track with which most of their boxes overlap by one half or more. Beside them stand the figures
-that the given tracks themselves yield.
+Detections, tracks and embeddings come from the video; a track file only says who is who: a track of ours is the person
+of the given track with which most of its boxes overlap by one half or more. Beside them stand the figures that the
+given tracks themselves yield. Footage is divided in two ways:
+
+- "recording": the first half of the recording is indexed, people of the second half are asked for; the tracker begins
+  anew there. People that the track file has in both halves are few where it breaks tracks up.
+- "people": of every person of the track file the earlier half of the boxes is indexed, the later half asks.
+
+Each question is asked twice: by the whole tracklet, and by its middle box alone.
 
 Example:
     python benchmarks/footage_search.py --video video.avi --tracks tracks.txt --detector yolox_nano.onnx \
@@ -12,15 +18,16 @@ Example:
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
-from videoreid.data.video import frame_rate, iterate_frames
+from videoreid.data.video import iterate_frames
 from videoreid.engine import FeatureExtractor
-from videoreid.footage import Tracks, detect, match_tracks, read_tracks, track
+from videoreid.errors import ProtocolError
+from videoreid.footage import DetectedFrame, Tracks, detect, match_tracks, read_tracks, track
 from videoreid.indexing import IndexRules, crop_of_box, index_recording, model_fingerprint
 from videoreid.metrics import evaluate_features
 from videoreid.retrieval import Gallery
@@ -28,26 +35,7 @@ from videoreid.types import Features
 from videoreid.utils import atomic_write_text
 
 NOBODY = 100_000  # tracks that follow nobody of the track file are people of their own
-
-
-def halve(video: str, folder: Path) -> tuple[list[Path], int]:
-    """Write both halves of a video without loss; return them and the first frame of the second."""
-    count = sum(1 for _ in iterate_frames(video))
-    middle, paths, writer = (count + 1) // 2, [folder / "first.avi", folder / "second.avi"], None
-    for frame in iterate_frames(video):
-        if frame.number in (0, middle):
-            size = frame.image.shape[1::-1]
-            path = str(paths[frame.number > 0])
-            writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"FFV1"), frame_rate(video), size)
-        writer.write(np.ascontiguousarray(frame.image[..., ::-1]))
-    writer.release()
-    return paths, middle
-
-
-def within(tracks: Tracks, first: int, last: int) -> Tracks:
-    """Return the part of tracks in frames ``first .. last - 1``, counted from ``first``."""
-    part = tracks.select((tracks.frames >= first) & (tracks.frames < last))
-    return Tracks(part.frames - first, part.track_ids, part.boxes, part.confidences, source=tracks.source)
+Side = tuple[list[int], torch.Tensor]  # persons and embeddings
 
 
 def long_enough(tracks: Tracks, length: int) -> Tracks:
@@ -56,52 +44,74 @@ def long_enough(tracks: Tracks, length: int) -> Tracks:
     return tracks.select(counts[places] >= length)
 
 
-def indexed(
-    video: Path, tracks: Tracks, extractor: FeatureExtractor, rules: IndexRules
-) -> tuple[list[int], torch.Tensor]:
-    """Return the tracks of a recording, as a gallery holds them, and their embeddings ``(N, D)``."""
+def indexed(video: str, tracks: Tracks, people: Mapping[int, int], extractor: FeatureExtractor) -> Side:
+    """Return the persons of the tracks that a gallery holds, and the tracks' embeddings ``(N, D)``."""
     with tempfile.TemporaryDirectory() as folder:
         gallery = Gallery.open(folder, fingerprint=model_fingerprint(extractor.model), create=True)
-        index_recording(gallery, video, extractor, tracks=tracks, rules=rules)
+        index_recording(gallery, video, extractor, tracks=tracks)
         keys = [int(key.rpartition(":")[2]) for key in gallery.keys]
-        return keys, torch.stack([torch.as_tensor(gallery.embedding(key)) for key in gallery.keys])
+        table = torch.stack([torch.as_tensor(gallery.embedding(key)) for key in gallery.keys])
+    return [people.get(key, NOBODY + key) for key in keys], table
 
 
-def one_box_each(video: Path, tracks: Tracks, keys: list[int], extractor: FeatureExtractor) -> torch.Tensor:
-    """Return the embeddings of the middle box of each track, the question of somebody who draws one box."""
-    rows = [np.flatnonzero(tracks.track_ids == key) for key in keys]
-    asked = {key: own[len(own) // 2] for key, own in zip(keys, rows, strict=True)}
-    images = {
-        frame.number: frame.image
-        for frame in iterate_frames(video)
-        if frame.number in {int(tracks.frames[row]) for row in asked.values()}
-    }
-    crops = [crop_of_box(images[int(tracks.frames[row])], tracks.boxes[row]) for row in asked.values()]
-    return extractor(crops).cpu()
+def by_one_box(video: str, tracks: Tracks, people: Mapping[int, int], extractor: FeatureExtractor) -> Side:
+    """Return the same for the middle box of each track, the question of somebody who draws one box."""
+    keys = sorted(set(tracks.track_ids.tolist()))
+    middle = [own[len(own) // 2] for own in (np.flatnonzero(tracks.track_ids == key) for key in keys)]
+    wanted = {int(tracks.frames[row]) for row in middle}
+    images = {frame.number: frame.image for frame in iterate_frames(video) if frame.number in wanted}
+    crops = [crop_of_box(images[int(tracks.frames[row])], tracks.boxes[row]) for row in middle]
+    return [people.get(key, NOBODY + key) for key in keys], extractor(crops).cpu()
 
 
-def scores(
-    query: tuple[list[int], torch.Tensor], gallery: tuple[list[int], torch.Tensor], known: set[int]
-) -> dict:
-    """Rank; people who are known to be in the first half and were not followed there count as missed."""
-    asked = [place for place, person in enumerate(query[0]) if person in known]
-    features = [
+def scores(query: Side, gallery: Side, known: set[int]) -> dict:
+    """Rank; people who are known to be in the first part and were not followed there count as missed."""
+    asked = sum(person in known for person in query[0])
+    matched = sum(person in gallery[0] for person in query[0])
+    found = {"questions": asked, "of_people_followed_before": matched, "gallery": len(gallery[0])}
+    sides = [
         Features(table.float(), np.array(people), np.full(len(people), camera))
         for camera, (people, table) in enumerate([gallery, query])
     ]
-    ranking = evaluate_features(features[1], features[0], protocol="cross_camera", dataset="halves")
-    summary, found = ranking.summary(), len(set(gallery[0]) & set(query[0]))
-    matched = sum(person in set(gallery[0]) for person in query[0])
+    try:
+        ranking = evaluate_features(sides[1], sides[0], protocol="cross_camera", dataset="one recording")
+    except ProtocolError:  # nobody of them was followed before
+        return {**found, "rank1": 0.0, "mAP": 0.0}
+    summary, share = ranking.summary(), matched / asked
+    found |= {key: round(float(summary[key]) * share, 4) for key in ("rank1", "rank5", "mAP")}
+    return {**found, "protocol": ranking.protocol_line}
+
+
+def ask(
+    arguments: argparse.Namespace,
+    tracks: Tracks,
+    truth: Tracks,
+    cuts: Mapping[int, float],
+    extractor: FeatureExtractor,
+) -> dict:
+    """Divide tracks at the frame that ``cuts`` has for their person (-1: for nobody's), index, ask."""
+    length = IndexRules().min_length
+    people = match_tracks(tracks, truth)
+    before = np.array([cuts.get(people.get(name, -1), cuts[-1]) for name in tracks.track_ids.tolist()])
+    earlier = long_enough(tracks.select(tracks.frames < before), length)
+    later = long_enough(tracks.select(tracks.frames >= before), length)
+    true_cuts = np.array([cuts.get(name, cuts[-1]) for name in truth.track_ids.tolist()])
+    known = set(long_enough(truth.select(truth.frames < true_cuts), length).track_ids.tolist())
+    gallery = indexed(arguments.video, earlier, people, extractor)
     return {
-        "queries": len(asked),
-        "queries_followed_in_both": matched,
-        "people_in_both": found,
-        "gallery": len(gallery[0]),
-        "rank1": round(float(summary["rank1"]) * matched / len(asked), 4),
-        "rank5": round(float(summary["rank5"]) * matched / len(asked), 4),
-        "mAP": round(float(summary["mAP"]) * matched / len(asked), 4),
-        "protocol": ranking.protocol_line,
+        "by_tracklet": scores(indexed(arguments.video, later, people, extractor), gallery, known),
+        "by_one_box": scores(by_one_box(arguments.video, later, people, extractor), gallery, known),
     }
+
+
+def restarted(frames: list[DetectedFrame], middle: float) -> Tracks:
+    """Track both halves of a recording on their own."""
+    first, second = (track([f for f in frames if (f.number < middle) == early]) for early in (True, False))
+    return Tracks(
+        np.concatenate([first.frames, second.frames]),
+        np.concatenate([first.track_ids, second.track_ids + 10_000]),
+        np.concatenate([first.boxes, second.boxes]),
+    )
 
 
 def main() -> None:
@@ -114,32 +124,27 @@ def main() -> None:
     parser.add_argument("--detector", default="yolox_nano")
     parser.add_argument("--model", required=True)
     parser.add_argument("--weights", required=True)
-    parser.add_argument("--every", type=int, default=1, help="look at every n-th frame only")
     parser.add_argument("--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()
     extractor = FeatureExtractor(arguments.model, arguments.weights)
-    rules, truth = IndexRules(every=arguments.every), read_tracks(arguments.tracks)
-    results: dict[str, dict] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        halves, middle = halve(arguments.video, Path(folder))
-        given = [within(truth, 0, middle), within(truth, middle, int(truth.frames.max()) + 1)]
-        given = [long_enough(part, rules.min_length) for part in given]
-        known = set(given[0].track_ids.tolist())
-        for name in ("given", "raw"):
-            sides, boxes = [], None
-            for video, own in zip(halves, given, strict=True):
-                tracks, people = own, {key: key for key in own.track_ids.tolist()}
-                if name == "raw":
-                    found = detect(video, arguments.detector, min_score=rules.min_score, every=rules.every)
-                    tracks = long_enough(track(found, rules.tracker), rules.min_length)
-                    people = match_tracks(tracks, own)
-                keys, table = indexed(video, tracks, extractor, rules)
-                persons = [people.get(key, NOBODY + key) for key in keys]
-                sides.append((persons, table))
-                boxes = (persons, one_box_each(video, tracks, keys, extractor))
-            results[f"{name}, by tracklet"] = scores(sides[1], sides[0], known)
-            results[f"{name}, by one box"] = scores(boxes, sides[0], known)
-    text = json.dumps({"every": rules.every, "model": arguments.model, "results": results}, indent=2)
+    truth = read_tracks(arguments.tracks)
+    blank = np.zeros((1, 1, 3), np.uint8)
+    found = detect(arguments.video, arguments.detector, min_score=IndexRules().min_score)
+    frames = [frame._replace(image=blank) for frame in found]
+    middle = (frames[-1].number + 1) / 2
+    of_people = {
+        name: float(np.median(truth.frames[truth.track_ids == name]))
+        for name in set(truth.track_ids.tolist())
+    }
+    ways = {
+        "recording": (restarted(frames, middle), {-1: middle}),
+        "people": (track(frames), {**of_people, -1: middle}),
+    }
+    results = {}
+    for way, (raw, cuts) in ways.items():
+        for name, tracks in (("given", truth), ("raw", raw)):
+            results[f"{way}, {name} tracks"] = ask(arguments, tracks, truth, cuts, extractor)
+    text = json.dumps({"model": arguments.model, "results": results}, indent=2)
     print(text)
     if arguments.output is not None:
         atomic_write_text(arguments.output, text + "\n")

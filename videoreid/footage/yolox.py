@@ -14,9 +14,10 @@ from videoreid.utils import fetch
 __all__ = ["PUBLISHED", "Yolox"]
 
 _RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-# the checksum of nano was seen; those of the others are recorded when they are first fetched
+_NANO = "e8af074932d4ed7e232278e3055cefcdea3edf178874a3694ae292649fb464dd"
+# of the others no file was seen: their checksums are recorded when they are first fetched
 PUBLISHED: dict[str, tuple[str, str | None]] = {
-    "yolox_nano": (f"{_RELEASE}/yolox_nano.onnx", "e8af0749"),
+    "yolox_nano": (f"{_RELEASE}/yolox_nano.onnx", _NANO),
     "yolox_tiny": (f"{_RELEASE}/yolox_tiny.onnx", None),
     "yolox_s": (f"{_RELEASE}/yolox_s.onnx", None),
 }
