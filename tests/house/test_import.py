@@ -14,6 +14,8 @@ LAZY = [
     "optuna",
     "faiss",
     "timm",
+    "pymilvus",
+    "fastapi",
 ]
 
 

@@ -65,6 +65,11 @@ def test_saved_index_answers_the_same(tmp_path):
     index.save(tmp_path / "gallery.npz")
     loaded = GalleryIndex.load(tmp_path / "gallery.npz")
     query = features_of(5, seed=2).embeddings
+    with np.load(tmp_path / "gallery.npz") as data:
+        older = {name: data[name] for name in data.files if name not in ("clothes", "kind", "options")}
+    np.savez(tmp_path / "older.npz", **{**older, "version": 1})  # as the first version wrote it
+    first = GalleryIndex.load(tmp_path / "older.npz")
+    assert first.keys.tolist() == loaded.keys.tolist() and first.kind == "exact"
     for before, after in zip(index.search(query), loaded.search(query), strict=True):
         np.testing.assert_array_equal(before, after)
     assert loaded.add(features_of(1)).tolist() == [20]
@@ -190,6 +195,9 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
         with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):
             GalleryIndex.load(path)
     data = dict(np.load(good))
+    np.savez(path, **{**data, "options": np.array([["M", print]], object)})
+    with pytest.raises(DatasetError, match="gallery index"):  # an object would be unpickled
+        GalleryIndex.load(path)
     for change in (
         {"keys": data["keys"][:-1]},
         {"keys": np.zeros(20, int)},
@@ -200,6 +208,10 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
         {"embeddings": 2 * data["embeddings"]},
         {"distance": "manhattan"},
         {"pids": data["pids"].astype(float)},
+        {"kind": "pickle"},
+        {"options": np.array([["M", "99999999"]])},
+        {"options": np.array(["M", "3", "x"])},
+        {"clothes": np.zeros(3, int)},
     ):
         np.savez(path, **{**data, **change})
         with pytest.raises(DatasetError, match=r"(cannot be read as a|is no) gallery index"):

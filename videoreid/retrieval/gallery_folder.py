@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -71,15 +72,18 @@ class GalleryFolder:
         """
         name, _, track = key.rpartition(":")
         for part in self.parts:
-            for row, tracklet in enumerate(part.tracklets):
-                if part.recording.name == name and str(tracklet.track) == track:
-                    return part, row
+            if part.recording.name == name:
+                for row, tracklet in enumerate(part.tracklets):
+                    if str(tracklet.track) == track:
+                        return part, row
         raise ConfigError(f"no tracklet {key!r} in the gallery {self.path}: a key looks like recording:track")
 
     def thumbnails(self, key: str) -> tuple[bytes, ...]:
         """Return the pictures of a tracklet."""
         part, row = self.find(key)
-        return read_thumbnails(self._file(part.recording)).tracklets[row].thumbnails
+        path = self._file(part.recording)
+        status = path.stat()
+        return _whole(path, (status.st_mtime_ns, status.st_ino)).tracklets[row].thumbnails
 
     def write(
         self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray
@@ -106,8 +110,15 @@ class GalleryFolder:
         return len(kept) - len(rows)
 
     def _forget_pages(self) -> None:
+        _whole.cache_clear()
         for name in _PAGES:
             erase(self.path / name)
 
     def _file(self, recording: Recording) -> Path:
         return self.path / f"{recording.digest[:32]}.npz"
+
+
+@lru_cache(16)
+def _whole(path: Path, mark: tuple[int, int]) -> StoredRecording:
+    """Return a recording with its thumbnails, as the file of this mark holds it."""
+    return read_thumbnails(path)

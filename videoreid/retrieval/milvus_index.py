@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -89,7 +90,7 @@ class MilvusIndex(MilvusTracklets):
         step = max(1, min(MOST_ROWS, _BATCH_BYTES // (4 * self.width)))
         for start in range(0, len(records), step):
             part = records[start : start + step]
-            self._call("add tracklets", lambda client, part=part: client.upsert(self.collection, part))
+            self._call("add tracklets", _upsert, self.collection, part)
         return own
 
     def update(self, keys: np.ndarray | Sequence[int], gallery: Features) -> None:
@@ -112,7 +113,7 @@ class MilvusIndex(MilvusTracklets):
         self._paths_of(own, "nothing was removed")
         for start in range(0, len(own), MOST_ROWS):
             part = own[start : start + MOST_ROWS].tolist()
-            self._call("remove tracklets", lambda client, part=part: client.delete(self.collection, ids=part))
+            self._call("remove tracklets", _delete, self.collection, part)
 
     def search(
         self,
@@ -207,6 +208,14 @@ def copy_index(source: GalleryIndex | MilvusIndex, target: GalleryIndex | Milvus
     if source.distance != target.distance:
         raise ConfigError(f"one index is of {source.distance} distance, the other of {target.distance}")
     return sum(len(target.add(features, keys=keys)) for keys, features in source.batches())
+
+
+def _upsert(client: Any, collection: str, records: list[dict[str, Any]]) -> None:
+    client.upsert(collection, records)
+
+
+def _delete(client: Any, collection: str, keys: list[int]) -> None:
+    client.delete(collection, ids=keys)
 
 
 def _distance(value: float, distance: str) -> float:

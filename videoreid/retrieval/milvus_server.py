@@ -68,12 +68,15 @@ class MilvusConnection:
         self._client: Any = None
         self._lock = threading.Lock()
 
-    def call(self, what: str, ask: Callable[[Any], _Answer]) -> _Answer:
-        """Return ``ask(client)``. It must do no harm when it is done twice: an answer may be lost after the deed.
+    def call(self, what: str, ask: Callable[..., _Answer], *values: Any) -> _Answer:
+        """Return ``ask(client, *values)``, which must do no harm when it is done twice.
+
+        An answer may be lost after the deed.
 
         Args:
             what: is asked for, for messages.
-            ask: takes a ``pymilvus.MilvusClient``.
+            ask: takes a ``pymilvus.MilvusClient``, and the values.
+            values: for it.
 
         Raises:
             ServerError: the server does not answer after all attempts, or refuses.
@@ -81,7 +84,7 @@ class MilvusConnection:
         pause, last = self.server.pause, ""
         for attempt in range(self.server.attempts):
             try:
-                return ask(self._connected())
+                return ask(self._connected(), *values)
             except MissingExtraError:
                 raise
             except Exception as error:  # of pymilvus and of gRPC, of many classes

@@ -60,9 +60,7 @@ class MilvusTracklets:
         while True:
             # one cursor a batch, so that a connection that breaks loses none
             wanted = f"{expression(self._description)} and key > {last}"
-            records = self._call(
-                "read tracklets", lambda client, wanted=wanted: self._page(client, wanted, size)
-            )
+            records = self._call("read tracklets", self._page, wanted, size)
             if not records:
                 return
             keys, features = features_of_records(records)
@@ -87,12 +85,7 @@ class MilvusTracklets:
         for start in range(0, len(keys), MOST_ROWS):
             part = keys[start : start + MOST_ROWS].tolist()
             wanted = f"{expression(self._description)} and key in {part}"
-            records = self._call(
-                "look keys up",
-                lambda client, wanted=wanted: client.query(
-                    self.collection, filter=wanted, output_fields=["key", "path"]
-                ),
-            )
+            records = self._call("look keys up", self._looked_up, wanted)
             found |= {int(record["key"]): record["path"] for record in records}
         unknown = [key for key in keys.tolist() if key not in found]
         if unknown:
@@ -100,6 +93,9 @@ class MilvusTracklets:
                 f"keys {unknown[:5]} are not in the collection {self.collection!r}; {outcome}"
             )
         return [found[key] for key in keys.tolist()]
+
+    def _looked_up(self, client: Any, wanted: str) -> list[dict[str, Any]]:
+        return list(client.query(self.collection, filter=wanted, output_fields=["key", "path"]))
 
     def _opened(self, asked: MilvusDescription) -> MilvusDescription:
         def open_or_make(client: Any) -> str:
@@ -122,5 +118,5 @@ class MilvusTracklets:
             )
         return found
 
-    def _call(self, what: str, ask: Callable[[Any], Any]) -> Any:
-        return self._connection.call(what, ask)
+    def _call(self, what: str, ask: Callable[..., Any], *values: Any) -> Any:
+        return self._connection.call(what, ask, *values)
