@@ -42,7 +42,7 @@ from videoreid.utils import seed_everything
 RESULTS = Path(__file__).parent / "results"
 LEARNERS, STEPS = 100, 300
 SCORES = ("idf1", "pairwise_f1", "bcubed_f1", "homogeneity", "completeness")
-NEAR, FAR, SHARES = np.linspace(0.0, 0.6, 31), np.linspace(0.0, 1.0, 26), np.linspace(0.3, 0.9, 31)
+NEAR, FAR, SHARES = np.linspace(0.0, 0.6, 61), np.linspace(0.0, 1.0, 51), np.linspace(0.3, 0.9, 61)
 Clustering = Callable[[Features, float], np.ndarray]
 
 
@@ -192,7 +192,7 @@ def plain(model: SpatialTemporalModel, few: int) -> dict[str, tuple[Clustering, 
         "(a) threshold on joint scores": (lambda f, t: components(joint(model, f), t), SHARES),
     }
     for k1, k2 in ((few, 2), (20, 6)):
-        for least in (1, 4):
+        for least in (1, 2, 4):
             name = f"(b) DBSCAN, k-reciprocal {k1}/{k2}, {least} neighbours"
             table[name] = (lambda f, t, a=k1, b=k2, n=least: dbscan(reciprocal(f, a, b), t, n), FAR)
     return table
@@ -223,8 +223,7 @@ def clusterings(learnt: Sequence[Tracklet]) -> dict[str, tuple[Clustering, np.nd
         )
     for k1, k2 in ((few, 2), (20, 6)):
         rerank = KReciprocal(k1, k2)
-        for name in ("no time", "least transit times"):
-            rule = rules[name]
+        for name, rule in rules.items():
             table[f"associate, k-reciprocal {k1}/{k2}, {name}"] = (
                 lambda f, t, r=rule, k=rerank: associate(f, threshold=t, forbidden=r(f), rerank=k),
                 FAR,
