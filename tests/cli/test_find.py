@@ -152,6 +152,8 @@ def test_calibrated_answers(scene: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["find", "ix", "--tracklet", "a:1", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)[0]
     assert first["probability"] > 0.8 and first["verdict"] == "likely"
+    assert main(["index", "info", "ix"]) == 0
+    assert "40 pairs, 20 of them" in capsys.readouterr().out
     assert main(["calibrate", "ix", "--labelled", "ix"]) == 2
     assert "not calibrated on itself" in capsys.readouterr().err
     Path("few.csv").write_text("query,key,same\na:1,b:1,yes\n")

@@ -15,6 +15,7 @@ from videoreid.footage.crops import (
     read_tracks,
     round_box,
     split_tracks,
+    video_tracklets,
     write_crop,
 )
 from videoreid.types import Tracklet
@@ -43,6 +44,23 @@ def test_crops_are_the_rounded_boxes(video: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         FrameReader().read(tracklets[0].frames)[0], frames[3][30:40, 0:7]
     )  # clipped
+
+
+def test_tracklets_may_stay_in_the_video(video: Path, tmp_path: Path) -> None:
+    tracks = tracks_of(
+        (3, 5, 10.4, 4.6, 12.0, 20.0), (4, 5, 10.6, 4.4, 12.0, 20.0), (3, 2, -3.2, 30.0, 10.0, 20.0)
+    )
+    cut, kept = (
+        crop_tracklets(video, tracks, tmp_path / "out", camid=1),
+        video_tracklets(video, tracks, camid=1),
+    )
+    assert [(t.pid, t.camid, t.time, t.end_time) for t in cut] == [
+        (t.pid, t.camid, t.time, t.end_time) for t in kept
+    ]
+    assert kept[1].frames[0] == f"{video}::frame=3&box=10,5,22,25"
+    for one, other in zip(cut, kept, strict=True):
+        for crop, again in zip(FrameReader().read(one.frames), FrameReader().read(other.frames), strict=True):
+            np.testing.assert_array_equal(crop, again)
 
 
 def test_jpeg_only_when_told(video: Path, tmp_path: Path) -> None:

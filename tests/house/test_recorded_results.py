@@ -29,3 +29,13 @@ def test_the_convergence_on_the_page_is_the_recorded_one(name: str, model: str) 
     waits = [f"{100 * run['data_wait']['mean']:.1f}" for run in runs]
     row = f"| {name} | {scores[0]} | {scores[1]} | {waits[0]} and {waits[1]} % |"
     assert row in (ROOT / "docs/training.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_figures_of_association_are_the_recorded_ones() -> None:
+    """Rows have readable names on the page; their figures are those of a recorded row."""
+    recorded = (ROOT / "benchmarks/results/association.md").read_text(encoding="utf-8").splitlines()
+    figures = {tuple(line.split("|")[2:7]) for line in recorded[2:]}
+    page = (ROOT / "docs/association.md").read_text(encoding="utf-8")
+    rows = [line.replace("*", "") for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 8
+    assert [row for row in rows if tuple(row.split("|")[2:7]) not in figures] == []

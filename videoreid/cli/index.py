@@ -138,3 +138,5 @@ def _list(gallery: "Gallery") -> None:
         print(f"  {one.name}: camera {one.camera}, {start}, {counts.get(one.name, 0)} tracklets, {one.path}")
     for name, text in gallery.details.items():
         print(f"  {name}: {text}")
+    calibration = gallery.calibration
+    print(f"  {calibration.basis}" if calibration else "  not calibrated (videoreid calibrate)")
