@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import identity_classifier
+from videoreid.models.layers.grid_means import grid_means
 from videoreid.models.layers.resnet_trunk import ResNetTrunk
 from videoreid.types import ReIDOutput
 
@@ -74,7 +75,7 @@ class PCBSTReID(ReIDModel):
             frames: ``(B, T, 3, H, W)`` or ``(B, 3, H, W)`` float, normalised.
         """
         maps = self.backbone(self._as_clips(frames)).mean(1)
-        return F.adaptive_avg_pool2d(maps, (self.parts, 1)).squeeze(3)
+        return grid_means(maps, (self.parts, 1)).squeeze(3)
 
     def part_logits(self, frames: Tensor) -> Tensor:
         """Return the logits of every stripe's classifier, ``(B, parts, K)``; frames as for `part_features`."""
