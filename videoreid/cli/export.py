@@ -98,4 +98,4 @@ def _examples(source: Path, size: tuple[int, int], frames: int | None) -> "Tenso
         dataset = ClipDataset(
             tracklets[::step][:_EXAMPLES], num_frames=frames or 1, sampling="evenly", transform=transform
         )
-        return torch.cat([dataset[place].frames.flatten(0, -5) for place in range(len(dataset))])
+        return torch.stack([dataset[place].frames for place in range(len(dataset))])
