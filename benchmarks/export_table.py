@@ -1,13 +1,18 @@
 """Which networks can be exported, and how exactly: a table by name and target.
 
-Networks are built small where they have options for it (trunk, input size); what is traced is the same code.
+Networks are built small where they have options for it (trunk, input size); what is traced is the same code. A cell
+says whether clip length T and batch B are free in the file, and the largest relative error of an embedding. A network
+of which a trace keeps the batch is exported for one clip a call, and a session cuts batches.
 
     python benchmarks/export_table.py [NAME ...] [--to onnx torchscript] [--output benchmarks/results/export.md]
 """
 
 import argparse
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -29,26 +34,48 @@ def size_of(model: ReIDModel) -> tuple[int, int]:
 
 
 def measure(name: str, to: str) -> str:
-    """Return one cell: free or fixed clip length and the error, or why there is no file."""
+    """Return one cell: free or fixed clip length and batch and the error, or why there is no file."""
     reasons = []
-    for frames in (None, 8, 4):
+    for frames, batch in ((None, None), (8, None), (4, None), (8, 1), (4, 1)):
         model = build(name).eval()
+        if model.frames and frames not in (None, model.frames):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             try:
                 file = Path(folder) / f"net{SUFFIXES[to]}"
-                error = export_model(model, file, to, size=size_of(model), frames=frames)
+                error = export_model(model, file, to, size=size_of(model), frames=frames, batch=batch)
             except VideoReIDError as refused:
-                reasons.append(str(refused).replace(str(folder), "").replace("|", "/")[:160])
+                reasons.append(
+                    " ".join(str(refused).replace(str(folder), "").replace("|", "/").split())[:160]
+                )
                 continue
         fixed = model.frames or frames
-        return f"yes, {f'T = {fixed} only' if fixed else 'any T'}, {error:.0e}"
+        length = f"T = {fixed}" if fixed else "any T"
+        return f"yes, {length}, {f'B = {batch}' if batch else 'any B'}, {error:.0e}"
     return f"no: {reasons[0]}"
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keep what exporters write past Python, whole graphs, off the terminal."""
+    saved = [os.dup(stream) for stream in (1, 2)]
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        for stream in (1, 2):
+            os.dup2(nowhere.fileno(), stream)
+        try:
+            yield
+        finally:
+            for stream, copied in zip((1, 2), saved, strict=True):
+                os.dup2(copied, stream)
+                os.close(copied)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="networks (default: those of the default test run)")
-    parser.add_argument("--to", nargs="+", default=["onnx", "torchscript"], choices=list(SUFFIXES))
+    parser.add_argument(
+        "--to", nargs="+", default=["onnx", "torchscript", "openvino"], choices=list(SUFFIXES)
+    )
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -59,7 +86,10 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     for name in names:
-        lines.append(f"| `{name}` | " + " | ".join(measure(name, to) for to in args.to) + " |")
+        sys.stdout.flush()
+        with silence():
+            cells = [measure(name, to) for to in args.to]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     if args.output:
         args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")

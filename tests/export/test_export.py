@@ -279,3 +279,86 @@ def test_networks_are_exported_or_refused(name: str, tmp_path: Path) -> None:
     frames = varied_clips(3, length, size, seed=77)
     with torch.no_grad():
         torch.testing.assert_close(session(frames), model(frames), rtol=1e-2, atol=1e-3)
+
+
+class Baked(Small):
+    """A trace keeps the batch it saw."""
+
+    def forward_clips(self, frames: torch.Tensor) -> ReIDOutput:
+        embedding = super().forward_clips(frames).embedding
+        return ReIDOutput(torch.stack([embedding[row] for row in range(len(frames))]), (), ())
+
+
+@pytest.mark.parametrize(("to", "suffix"), TARGETS[:2])
+def test_a_fixed_batch_is_run_in_pieces(to: str, suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="if the batch is, batch=1 does"):
+        export.export_model(Baked(), tmp_path / f"a{suffix}", to)
+    assert list(tmp_path.iterdir()) == []
+    model = Baked().eval()
+    for batch in (1, 4):
+        error = export.export_model(model, tmp_path / f"a{suffix}", to, batch=batch)
+        assert error < 1e-5
+        session = export.load(tmp_path / f"a{suffix}")
+        assert isinstance(session, export.ExportedModel)
+        assert session.metadata.batch == batch
+        for count in (1, 4, 6):
+            with torch.no_grad():
+                torch.testing.assert_close(session(clips(count)), model(clips(count)), rtol=1e-4, atol=1e-5)
+        assert session(clips(1)[:0]).shape == (0, 16)
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        export.export_model(model, tmp_path / f"a{suffix}", to, batch=0)
+
+
+class Wide(Small):
+    """Nearly all of its file is weights."""
+
+    embedding_dim = 2000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(16, 2000)
+
+    def forward_clips(self, frames: torch.Tensor) -> ReIDOutput:
+        return ReIDOutput(self.fc(super().forward_clips(frames).embedding), (), ())
+
+
+@pytest.mark.parametrize(("to", "suffix"), TARGETS)
+def test_half_precision_halves_the_file_and_keeps_the_answer(to: str, suffix: str, tmp_path: Path) -> None:
+    model = Wide().eval()
+    error = export.export_model(model, tmp_path / f"half{suffix}", to, precision="float16")
+    assert 1e-5 < error < 1e-2, "the file computes in half precision, and well enough"
+    session = export.load(tmp_path / f"half{suffix}")
+    assert isinstance(session, export.ExportedModel)
+    assert session.metadata.precision == "float16"
+    with torch.no_grad():
+        cosine = torch.nn.functional.cosine_similarity(session(clips()), model(clips()))
+    assert session(clips()).dtype == torch.float32
+    assert float(cosine.min()) > 0.9999
+    export.export_model(model, tmp_path / f"whole{suffix}", to)
+    ends = ".bin" if to == "openvino" else suffix
+    assert (tmp_path / f"half{ends}").stat().st_size < 0.7 * (tmp_path / f"whole{ends}").stat().st_size
+    assert next(model.parameters()).dtype == torch.float32
+    with pytest.raises(ConfigError, match="int8 is made by quantise_model"):
+        export.export_model(model, tmp_path / f"b{suffix}", to, precision="int8")  # type: ignore[arg-type]
+
+
+def test_int8_answers_nearly_as_float32(tmp_path: Path) -> None:
+    model = Wide().eval()
+    export.export_model(model, tmp_path / "a.onnx")
+    examples = clips(24, 1)
+    cosine = export.quantise_model(tmp_path / "a.onnx", tmp_path / "b.onnx", examples)
+    session, exact = export.load(tmp_path / "b.onnx"), export.load(tmp_path / "a.onnx")
+    assert isinstance(session, export.ExportedModel)
+    assert session.metadata.precision == "int8"
+    assert weights_digest(session) == weights_digest(model)
+    frames = varied_clips(5, 3, SIZE, seed=9)
+    others = torch.nn.functional.cosine_similarity(session(frames), exact(frames))
+    assert 0.95 < cosine < 0.99999
+    assert float(others.min()) > 0.95
+    with pytest.raises(ExportError, match=r"less than 1\.0; no file was written"):
+        export.quantise_model(tmp_path / "a.onnx", tmp_path / "c.onnx", examples, smallest_cosine=1.0)
+    assert not (tmp_path / "c.onnx").exists()
+    with pytest.raises(ConfigError, match="expected uint8 clips"):
+        export.quantise_model(tmp_path / "a.onnx", tmp_path / "c.onnx", examples.float())
+    with pytest.raises(ConfigError, match="the file holds int8"):
+        export.quantise_model(tmp_path / "b.onnx", tmp_path / "c.onnx", examples)

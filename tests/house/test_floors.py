@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "retrieval": FLOOR_1 | {"metrics"},
     "visual": FLOOR_1 | {"inference", "metrics", "models"},
     "inference": FLOOR_1 | {"metrics", "models"},
-    "engine": FLOOR_1 | {"data", "inference", "losses", "metrics", "models", "optim", "retrieval"},
+    "engine": FLOOR_1 | {"data", "footage", "inference", "losses", "metrics", "models", "optim", "retrieval"},
     "indexing": FLOOR_1 | {"data", "models", "footage", "retrieval"},
     "analysis": FLOOR_1 | {"metrics", "retrieval", "parsing", "visual"},
     "export": FLOOR_1 | {"models"},

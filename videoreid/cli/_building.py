@@ -8,9 +8,14 @@ from videoreid.errors import ConfigError
 if TYPE_CHECKING:
     from videoreid.models import ReIDModel
 
-__all__ = ["build_with_weights"]
+__all__ = ["build_with_weights", "is_exported"]
 
 _EXPORTED = (".onnx", ".ts", ".xml")
+
+
+def is_exported(model: str) -> bool:
+    """Tell a file of an exported network from the name of one."""
+    return model.endswith(_EXPORTED)
 
 
 def build_with_weights(model: str, weights: str | None) -> "ReIDModel":
@@ -26,7 +31,7 @@ def build_with_weights(model: str, weights: str | None) -> "ReIDModel":
     from videoreid.export import load
     from videoreid.models import build_model, load_weights
 
-    if model.endswith(_EXPORTED):
+    if is_exported(model):
         if weights:
             raise ConfigError(f"{model} holds its weights: leave --weights out")
         return load(model)

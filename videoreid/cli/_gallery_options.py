@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoreid.cli._building import build_with_weights, is_exported
 from videoreid.cli._tracking_options import add_tracking_arguments, at_least
 from videoreid.errors import ConfigError
 
@@ -143,11 +144,16 @@ def open_gallery(args: argparse.Namespace, *, create: bool) -> Opened:
     there = (folder / "gallery.json").exists()
     kept = Gallery.open(folder).details if there or not create else {}
     name, weights = args.model or kept.get("model", ""), args.weights or kept.get("weights", "")
-    if not name or not weights:
+    exported = is_exported(name)
+    if not name or not (weights or exported):
         raise ConfigError("a new gallery needs --model and --weights")
-    extractor = FeatureExtractor(name, weights, device=args.device)
+    if exported:
+        name = _whole(name)
+        extractor = FeatureExtractor(build_with_weights(name, args.weights), device=args.device)
+    else:
+        extractor = FeatureExtractor(name, weights, device=args.device)
     detector = _whole(args.detector or kept.get("detector") or _DETECTOR)
-    details = {"model": name, "weights": _whole(weights), "detector": detector}
+    details = {"model": name, "weights": "" if exported else _whole(weights), "detector": detector}
     gallery = Gallery.open(
         folder, fingerprint=model_fingerprint(extractor.model), create=create, details=details
     )

@@ -1,9 +1,14 @@
 """``videoreid export``: a network as a file for another runtime."""
 
 import argparse
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from videoreid.cli._building import build_with_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -13,7 +18,10 @@ HELP = "write a network to an ONNX, TorchScript or OpenVINO file, and compare th
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("name", metavar="NAME", help="network (videoreid models list)")
-    parser.add_argument("--weights", required=True, help="checkpoint file, or the name of published weights")
+    parser.add_argument(
+        "--weights",
+        help="checkpoint file, or the name of published weights (default: a network that was not trained)",
+    )
     parser.add_argument("--to", default="onnx", choices=("onnx", "torchscript", "openvino"))
     parser.add_argument(
         "--input",
@@ -25,23 +33,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
     )
     parser.add_argument("--frames", type=int, metavar="T", help="fix the clip length (default: any)")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        metavar="B",
+        help="fix the number of clips of a call; sessions cut batches (default: any)",
+    )
+    parser.add_argument("--precision", default="float32", choices=("float32", "float16", "int8"))
+    parser.add_argument(
+        "--calibration", type=Path, help="example frames for int8: a packed store, or a folder of tracklets"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the file: *.onnx, *.ts or *.xml")
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, compare, tell; return 0."""
-    from videoreid.export import export_model
+    from videoreid.errors import ConfigError
+    from videoreid.export import export_model, quantise_model
+    from videoreid.models import build_model
     from videoreid.utils import setup_logging
 
     setup_logging()
-    model = build_with_weights(args.name, args.weights)
-    error = export_model(
-        model,
-        args.output,
-        args.to,
-        input_type=args.input,
-        size=tuple(args.size) if args.size else None,
-        frames=args.frames,
-    )
+    int8 = args.precision == "int8"
+    if int8 != (args.calibration is not None) or (int8 and args.to != "onnx"):
+        raise ConfigError("--precision int8 goes with --calibration, and with --to onnx alone")
+    model = build_with_weights(args.name, args.weights) if args.weights else build_model(args.name)
+    options: dict[str, Any] = {
+        "input_type": args.input,
+        "size": tuple(args.size) if args.size else None,
+        "frames": args.frames,
+        "batch": args.batch,
+    }
+    if not args.weights:
+        print("no --weights: the file holds a network that was not trained")
+    if int8:
+        with tempfile.TemporaryDirectory() as folder:
+            exact = Path(folder, "float32.onnx")
+            export_model(model, exact, "onnx", **options)
+            clips = _examples(
+                args.calibration, options["size"] or model.input_size, args.frames or model.frames
+            )
+            cosine = quantise_model(exact, args.output, clips)
+        print(f"wrote {args.output} in int8; smallest cosine to float32 on {len(clips)} clips: {cosine:.4f}")
+        return 0
+    error = export_model(model, args.output, args.to, precision=args.precision, **options)
     print(f"wrote {args.output}; it answers as the network does, relative error at most {error:.1g}")
     return 0
+
+
+_EXAMPLES = 64
+
+
+def _examples(source: Path, size: tuple[int, int], frames: int | None) -> "Tensor":
+    """Return up to 64 clips ``(B, T, 3, H, W)`` of tracklets from the first to the last."""
+    import torch
+
+    from videoreid.data import ClipDataset, build_transform
+    from videoreid.engine.extraction_sources import open_source
+
+    with open_source(source, Path("unused")) as splits:
+        tracklets = (*splits.train, *splits.query, *splits.gallery)
+        step = max(len(tracklets) // _EXAMPLES, 1)
+        transform = build_transform(size=size, train=False)
+        dataset = ClipDataset(
+            tracklets[::step][:_EXAMPLES], num_frames=frames or 1, sampling="evenly", transform=transform
+        )
+        return torch.stack([dataset[place].frames for place in range(len(dataset))])

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-features", action="store_true", help="keep the features, for a report with distances"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that read frames (default 2)")
-    parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16 or float16")
+    parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16, float16 or auto")
     parser.add_argument("--device", help="default: the best there is")
 
 

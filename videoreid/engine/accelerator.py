@@ -4,10 +4,13 @@ import os
 from typing import Any
 
 import torch
+from torch import nn
 
 from videoreid.errors import ConfigError
+from videoreid.inference.precision import AutoPrecision, Precision, has_native_bfloat16
+from videoreid.utils import get_logger
 
-__all__ = ["join_processes", "new_accelerator"]
+__all__ = ["join_processes", "new_accelerator", "training_precision"]
 
 _NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -35,6 +38,29 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
     # heads that a criterion does not look at, and layers that are frozen for a while, get no gradient
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=_NAMES[precision], cpu=cpu, kwargs_handlers=[parallel])
+
+
+def training_precision(
+    precision: AutoPrecision, model: nn.Module, device: torch.device | str | None = None
+) -> Precision:
+    """Return the arithmetic that a training run asks for, "auto" resolved.
+
+    Nothing is timed: what a run learns must not depend on how busy the machine was when it began, nor may a resumed run
+    choose otherwise than it did. So "auto" is bfloat16 where the hardware has it, and float32 elsewhere.
+
+    Args:
+        precision: see `TrainSettings`.
+        model: a network of another type than float32 stays as it is.
+        device: None takes the best there is.
+    """
+    if precision != "auto":
+        return precision
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    own = any(p.is_floating_point() and p.dtype != torch.float32 for p in model.parameters())
+    chosen: Precision = "bfloat16" if has_native_bfloat16(device) and not own else "float32"
+    get_logger("engine").info("precision: auto is %s on this device", chosen)
+    return chosen
 
 
 def join_processes(device: str | None = None) -> str | None:

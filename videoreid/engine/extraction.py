@@ -1,6 +1,5 @@
 """Tracklets of any length to a feature file, in constant memory; a killed extraction goes on where it was."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from videoreid._version import __version__
 from videoreid.data.transforms import build_transform
+from videoreid.engine.extraction_identity import describe_run
 from videoreid.engine.extraction_run import Forward, extract_range, mean_embeddings
 from videoreid.engine.extraction_sources import Source, open_source
 from videoreid.engine.part_files import PartFiles
@@ -21,7 +20,6 @@ from videoreid.errors import ConfigError, VideoReIDError
 from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import PRECISIONS
 from videoreid.inference.precision import Arithmetic, AutoPrecision, choose_arithmetic, prepare_copy
-from videoreid.models.digest import weights_digest
 from videoreid.retrieval.features import FeatureFile, read_features, write_features
 from videoreid.types import Features, Splits, Tracklet
 from videoreid.utils import get_logger
@@ -114,7 +112,9 @@ def extract_tracklets(
             raise ConfigError("no tracklet in query and gallery: there is nothing to extract")
         plan = _plan(model, settings)
         parts = PartFiles(output)
-        run = _describe(model, tracklets, plan, settings) | {"split": f"{len(splits.query)} queries"}
+        run = describe_run(model, tracklets, plan, size=settings.size, flip=settings.flip) | {
+            "split": f"{len(splits.query)} queries"
+        }
         arithmetic, finished = _begin(model, tracklets, plan, settings, (parts, output, run))
         if not finished:
             embeddings = _extract(model, tracklets, plan, settings, (parts, arithmetic))
@@ -265,31 +265,6 @@ def _plan(model: nn.Module, settings: ExtractionSettings) -> FramePlan:
     clip = settings.num_frames or getattr(network, "frames", None) or 1
     transform = build_transform(size=size, train=False)
     return FramePlan(clip, settings.sampling, transform, settings.frame_budget, settings.threads)
-
-
-def _describe(
-    model: nn.Module,
-    tracklets: Sequence[Tracklet],
-    plan: FramePlan,
-    settings: ExtractionSettings,
-) -> dict[str, str]:
-    """Return all that the numbers depend on."""
-    network: Any = unwrap_model(model)
-    digest = hashlib.sha256()
-    for tracklet in tracklets:
-        ids = f"{tracklet.pid} {tracklet.camid} {tracklet.time} {tracklet.end_time} {tracklet.clothes}"
-        digest.update("\0".join((ids, *tracklet.frames, "\n")).encode("utf-8", "surrogateescape"))
-    arguments = getattr(network, "build_arguments", {})
-    size = settings.size or network.input_size
-    return {
-        "model": str(arguments.get("name", type(network).__name__)),
-        "weights_sha256": weights_digest(model),
-        "frames": f"{plan.sampling}, T = {plan.num_frames}, mean",
-        "size": f"{size[0]}x{size[1]}",
-        "flip": "yes" if settings.flip else "no",
-        "tracklets_sha256": digest.hexdigest(),
-        "library": __version__,
-    }
 
 
 def _refuse_other(output: Path, known: Mapping[str, str], run: Mapping[str, str]) -> None:

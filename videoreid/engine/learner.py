@@ -1,6 +1,7 @@
 """What is trained: model, criterion, optimisers and schedule, with one step of them and their state."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from videoreid.engine.accelerator import new_accelerator
+from videoreid.engine.accelerator import new_accelerator, training_precision
 from videoreid.engine.gathering import gather_output
 from videoreid.engine.progress import Progress
 from videoreid.engine.settings import TrainSettings
@@ -55,8 +56,10 @@ class Learner:
         settings: TrainSettings | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        self.settings = settings or TrainSettings()
-        self.accelerator = new_accelerator(self.settings.precision, device)
+        settings = settings or TrainSettings()
+        precision = training_precision(settings.precision, model, device)
+        self.settings = replace(settings, precision=precision)
+        self.accelerator = new_accelerator(precision, device)
         self.device: torch.device = self.accelerator.device
         self.model = model.to(self.device)
         self.criterion = criterion.to(self.device)

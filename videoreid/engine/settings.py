@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from videoreid.errors import ConfigError
-from videoreid.inference.extraction import PRECISIONS, Precision
+from videoreid.inference.extraction import PRECISIONS
+from videoreid.inference.precision import AutoPrecision
 
 __all__ = ["TrainSettings"]
 
@@ -14,7 +15,9 @@ class TrainSettings:
     """Options of a training run; every one has a default that fits a single process without frills.
 
     Args:
-        precision: arithmetic of the forward pass; "float16" scales the loss and needs CUDA.
+        precision: arithmetic of the forward pass; "float16" scales the loss and needs CUDA. "auto" is "bfloat16" where
+            the hardware has it (CUDA from Ampere on, processors with AVX512-BF16 or AMX) and "float32" elsewhere; the
+            learner's settings, run record and checkpoints hold what it became.
         accumulation: batches whose gradients are averaged into one update.
         clip_norm: largest norm of the model's gradient; None leaves it alone.
         ema_decay: keep an exponential moving average of the weights, which then is what `evaluate` scores.
@@ -35,7 +38,7 @@ class TrainSettings:
         ConfigError: a value that makes no sense.
     """
 
-    precision: Precision = "float32"
+    precision: AutoPrecision = "float32"
     accumulation: int = 1
     clip_norm: float | None = None
     ema_decay: float | None = None
@@ -52,8 +55,9 @@ class TrainSettings:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ConfigError(f"unknown precision {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        if self.precision not in ("auto", *PRECISIONS):
+            known = ", ".join(("auto", *PRECISIONS))
+            raise ConfigError(f"unknown precision {self.precision!r}; choose one of {known}")
         if self.schedule not in ("epoch", "step"):
             raise ConfigError(f"unknown schedule {self.schedule!r}; choose 'epoch' or 'step'")
         for name in ("accumulation", "validate_every", "validate_from", "patience", "save_every", "keep"):

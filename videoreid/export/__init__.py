@@ -3,6 +3,7 @@
 from videoreid.export.exporting import export_model
 from videoreid.export.loading import load
 from videoreid.export.metadata import ExportMetadata
+from videoreid.export.quantising import quantise_model
 from videoreid.export.session import ExportedModel, ForeignModel
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "ForeignModel",
     "export_model",
     "load",
+    "quantise_model",
 ]

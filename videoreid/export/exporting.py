@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,15 +28,17 @@ __all__ = ["Target", "export_model"]
 
 Target = Literal["onnx", "torchscript", "openvino"]
 InputType = Literal["uint8", "float32"]
+ExportPrecision = Literal["float32", "float16"]
 _OPSET = 20
 
 
 class _WithPixels(nn.Module):
-    """What is traced: pixels 0..255 to the embedding, normalisation inside."""
+    """What is traced: pixels 0..255 to the embedding, normalisation inside, in float32 at both ends."""
 
     def __init__(self, network: ReIDModel) -> None:
         super().__init__()
         self.network = network
+        self.dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
         mean, std = (
             torch.tensor(values, dtype=torch.float64) for values in (network.pixel_mean, network.pixel_std)
         )
@@ -45,7 +47,10 @@ class _WithPixels(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         scale, shift = self.get_buffer("scale"), self.get_buffer("shift")
-        return self.network.forward_clips(frames.float() * scale + shift).embedding
+        normalised = frames.float() * scale + shift
+        if self.dtype == torch.float32:
+            return self.network.forward_clips(normalised).embedding
+        return self.network.forward_clips(normalised.to(self.dtype)).embedding.float()
 
 
 def export_model(
@@ -56,6 +61,8 @@ def export_model(
     input_type: InputType = "uint8",
     size: tuple[int, int] | None = None,
     frames: int | None = None,
+    batch: int | None = None,
+    precision: ExportPrecision = "float32",
 ) -> float:
     """Write a network to a file for another runtime, and compare the two before the file gets its name.
 
@@ -69,6 +76,10 @@ def export_model(
         input_type: "uint8", or "float32" for pixels 0..255 in float.
         size: (height, width); the network's own by default.
         frames: fix the clip length to this T; by default it is free where the network leaves it free.
+        batch: fix the number of clips of a call, for networks of which a trace keeps it; a session of `load` cuts
+            batches into such pieces.
+        precision: "float16" halves the file, keeps input and output as they are, and may differ by 1e-2. See
+            `quantise_model` for int8.
 
     Returns:
         The largest relative error that was seen, over the length of the embedding.
@@ -76,24 +87,29 @@ def export_model(
     Raises:
         ConfigError: the suffix is not the target's, or the network needs camera numbers.
         ExportError: the network cannot be exported, or the file answers otherwise than the network: by more than
-            1e-3, or with another shape. No file is left then.
+            1e-3 (float16: 1e-2), or with another shape. No file is left then.
         MissingExtraError: the runtime is not installed.
     """
     path = Path(path)
     network = _prepared(model, path, to, input_type)
+    if precision not in ("float32", "float16"):
+        raise ConfigError(
+            f"precision is 'float32' or 'float16', not {precision!r}; int8 is made by quantise_model"
+        )
     size = size or network.input_size
     fixed = frames if frames is not None else network.frames
-    if fixed is not None and fixed < 1:
-        raise ConfigError(f"frames must be 1 or more, got {frames}")
-    graph = _WithPixels(network).eval()
-    example = varied_clips(2, fixed or 3, size, seed=0).to(getattr(torch, input_type))
-    record = _describe(model, network, graph, example, fixed)
+    if min(fixed or 1, batch or 1) < 1 or 0 in (frames, batch):
+        raise ConfigError(f"frames and batch must be 1 or more, got {frames} and {batch}")
+    exact = _WithPixels(network).eval()
+    graph = _WithPixels(copy.deepcopy(network).half()).eval() if precision == "float16" else exact
+    example = varied_clips(batch or 2, fixed or 3, size, seed=0).to(getattr(torch, input_type))
+    record = replace(_describe(model, network, exact, example, fixed), batch=batch, precision=precision)
     with atomic_path(path) as temporary:
         weights = temporary.with_suffix(".bin")  # of OpenVINO alone
         try:
             with disk_errors(path):
                 _write(graph, example, temporary, to, record)
-            error = check_parity(graph, temporary, record, origin=str(path))
+            error = check_parity(exact, temporary, record, origin=str(path))
             if weights.exists():
                 weights.replace(path.with_suffix(".bin"))
         finally:
@@ -167,7 +183,7 @@ def _write_onnx(graph: nn.Module, example: Tensor, path: Path, record: ExportMet
         import onnx
     except ImportError as error:
         raise MissingExtraError("onnx", "export", "exporting to ONNX") from error
-    free = {0: "clips"} if record.frames else {0: "clips", 1: "frames"}
+    free = {axis: name for axis, name, size in _axes(record) if size is None}
     torch.onnx.export(
         graph,
         (example,),
@@ -176,11 +192,15 @@ def _write_onnx(graph: nn.Module, example: Tensor, path: Path, record: ExportMet
         opset_version=_OPSET,
         input_names=["frames"],
         output_names=["embedding"],
-        dynamic_axes={"frames": free, "embedding": {0: "clips"}},
+        dynamic_axes={"frames": free, "embedding": {} if record.batch else {0: "clips"}},
     )
     written = onnx.load(str(path))
     onnx.helper.set_model_props(written, {METADATA_KEY: record.to_json()})
     onnx.save(written, str(path))
+
+
+def _axes(record: ExportMetadata) -> tuple[tuple[int, str, int | None], ...]:
+    return (0, "clips", record.batch), (1, "frames", record.frames)
 
 
 def _write_torchscript(graph: nn.Module, example: Tensor, path: Path, record: ExportMetadata) -> None:
@@ -198,6 +218,6 @@ def _write_openvino(graph: nn.Module, example: Tensor, path: Path, record: Expor
         _write_onnx(graph, example, onnx_file, record)
         converted = openvino.convert_model(str(onnx_file))
         converted.set_rt_info(record.to_json(), [METADATA_KEY])
-        openvino.save_model(converted, str(path), compress_to_fp16=False)
+        openvino.save_model(converted, str(path), compress_to_fp16=record.precision == "float16")
     finally:
         onnx_file.unlink(missing_ok=True)

@@ -29,6 +29,8 @@ class ExportMetadata:
         clip_rule: how the authors of the weights cut clips ("frames", "sampling", "test_sampling"); empty if unknown.
         weights_sha256: see `videoreid.models.digest.weights_digest`.
         library: version of this library that wrote the file.
+        batch: number of clips B the file is fixed to; None for any. A session cuts larger batches into pieces.
+        precision: "float32", "float16" or "int8", of the weights.
     """
 
     model: str
@@ -41,6 +43,8 @@ class ExportMetadata:
     clip_rule: dict[str, Any]
     weights_sha256: str
     library: str
+    batch: int | None = None
+    precision: str = "float32"
 
     def to_json(self) -> str:
         """Return the record as text."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from videoreid.errors import ConfigError, MissingExtraError, WeightsError
 from videoreid.export.metadata import METADATA_KEY
 
-__all__ = ["SUFFIXES", "InputPort", "Runtime", "open_runtime"]
+__all__ = ["SUFFIXES", "InputPort", "Runtime", "open_runtime", "run_in_pieces"]
 
 SUFFIXES = {"onnx": ".onnx", "torchscript": ".ts", "openvino": ".xml"}
 _TYPES = {
@@ -37,9 +37,34 @@ class Runtime(Protocol):
 
     metadata: str | None
     input: InputPort
+    name: str  # of the input
 
     def run(self, pixels: Tensor) -> Tensor:
         """Return the first output for the one input."""
+
+
+def run_in_pieces(runtime: Runtime, pixels: Tensor, batch: int | None) -> Tensor:
+    """Run a file that is fixed to a number of rows on any number of them.
+
+    Args:
+        runtime: the loaded file.
+        pixels: ``(N, ...)`` as the file takes them.
+        batch: rows of a call, the last piece is filled up; None runs all at once.
+
+    Raises:
+        WeightsError: the file answers another number of rows, or no float numbers.
+    """
+    if len(pixels) == 0:
+        return torch.empty(0, runtime.run(pixels.new_zeros(batch or 1, *pixels.shape[1:])).shape[1])
+    parts = []
+    for part in pixels.split(batch or len(pixels)):
+        missing = (batch or len(part)) - len(part)
+        padded = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
+        answer = runtime.run(padded)
+        if len(answer) != len(padded) or not answer.is_floating_point():
+            raise WeightsError(f"the network answers {tuple(answer.shape)} to {len(padded)} rows")
+        parts.append(answer[: len(part)])
+    return torch.cat(parts)
 
 
 class _Shared:
@@ -73,14 +98,14 @@ class OnnxRuntime(_Shared):
         except Exception as error:  # onnxruntime raises kinds of its own that share no base
             raise WeightsError(f"{path} cannot be run by onnxruntime: {error}") from error
         port = _only([(one.name, one.shape, one.type) for one in self._session.get_inputs()], path)
-        self._name = port[0]
+        self.name: str = port[0]
         shape = tuple(side if isinstance(side, int) else None for side in port[1])
         self.input = InputPort(shape, _type(port[2], path))
         self.metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
 
     def run(self, pixels: Tensor) -> Tensor:
         """Return the first output."""
-        answer = self._session.run(None, {self._name: pixels.contiguous().cpu().numpy()})[0]
+        answer = self._session.run(None, {self.name: pixels.contiguous().cpu().numpy()})[0]
         return torch.from_numpy(answer)
 
 
@@ -112,6 +137,7 @@ class TorchScriptRuntime(_Shared):
                 "pixel_std (see videoreid.models.running.run_model)"
             )
         self.input = InputPort((None, None, 3, None, None), torch.uint8)
+        self.name = "frames"
 
     def run(self, pixels: Tensor) -> Tensor:
         """Return the output."""
@@ -147,6 +173,7 @@ class OpenVinoRuntime(_Shared):
         sides = port.get_partial_shape()
         shape = tuple(None if side.is_dynamic else side.get_length() for side in sides)
         self.input = InputPort(shape, _type(port.get_element_type().get_type_name(), path))
+        self.name = str(port.get_any_name()) if port.get_names() else ""
         known = model.has_rt_info([METADATA_KEY])
         self.metadata = str(model.get_rt_info([METADATA_KEY]).astype(str)) if known else None
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from videoreid.errors import ConfigError, WeightsError
 from videoreid.export.metadata import ExportMetadata
-from videoreid.export.runtimes import Runtime
+from videoreid.export.runtimes import Runtime, run_in_pieces
 from videoreid.models.base import ReIDModel
 from videoreid.types import ReIDOutput
 
@@ -82,7 +82,7 @@ class ExportedModel(_Session):
                 "this file takes uint8 frames, and float frames are normalised already: give uint8 frames, or export "
                 "with input_type='float32'"
             )
-        return self.runtime.run(clips).float().to(frames.device)
+        return run_in_pieces(self.runtime, clips, self.metadata.batch).float().to(frames.device)
 
     def _pixels(self, frames: Tensor) -> Tensor:
         """Undo the normalisation, which the file does again."""
@@ -146,16 +146,7 @@ class ForeignModel(_Session):
         if self._channels_last:
             images = images.permute(0, 2, 3, 1)
         images = images.to(self.runtime.input.dtype)
-        step = self._batch or len(images)
-        parts = []
-        for part in images.split(step):
-            missing = step - len(part)
-            padded = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
-            answer = self.runtime.run(padded)
-            if len(answer) != step or not answer.is_floating_point():
-                raise WeightsError(f"the network answers {tuple(answer.shape)} to {step} images")
-            parts.append(answer.float().flatten(1)[: len(part)])
-        return torch.cat(parts)
+        return run_in_pieces(self.runtime, images, self._batch).float().flatten(1)
 
 
 def _agreed_size(sides: tuple[int | None, ...], size: tuple[int, int] | None) -> tuple[int, int]:

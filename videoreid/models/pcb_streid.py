@@ -10,6 +10,7 @@ from videoreid.models.backbones import build_backbone
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import MODELS
 from videoreid.models.layers.bn_neck import identity_classifier
+from videoreid.models.layers.grid_means import grid_means
 from videoreid.types import ReIDOutput
 
 __all__ = ["PCBSTReID", "pcb_streid"]
@@ -74,7 +75,7 @@ class PCBSTReID(ReIDModel):
             frames: ``(B, T, 3, H, W)`` or ``(B, 3, H, W)`` float, normalised.
         """
         maps = self.backbone(self._as_clips(frames)).mean(1)
-        return F.adaptive_avg_pool2d(maps, (self.parts, 1)).squeeze(3)
+        return grid_means(maps, (self.parts, 1)).squeeze(3)
 
     def part_logits(self, frames: Tensor) -> Tensor:
         """Return the logits of every stripe's classifier, ``(B, parts, K)``; frames as for `part_features`."""

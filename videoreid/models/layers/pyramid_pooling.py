@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videoreid.models.layers.activated_norm import conv_norm
+from videoreid.models.layers.grid_means import GridMeans
 
 __all__ = ["PyramidPooling", "resize_maps"]
 
@@ -35,7 +36,7 @@ class PyramidPooling(nn.Module):
     def __init__(self, channels: int, out: int, grids: Sequence[int] = (1, 2, 3, 6)) -> None:
         super().__init__()
         self.stages = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(cells), *conv_norm(channels, out)) for cells in grids
+            nn.Sequential(GridMeans((cells, cells)), *conv_norm(channels, out)) for cells in grids
         )
         self.bottleneck = nn.Sequential(*conv_norm(channels + len(grids) * out, out, 3))
 

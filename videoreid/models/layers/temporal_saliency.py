@@ -41,7 +41,8 @@ class SaliencyBoosting(nn.Module):
         areas = avg_pool2d(frames.flatten(0, 1), 2, 1, 1)[..., :-1, :-1].unflatten(0, frames.shape[:2])
         query = normalize(frames.mean((3, 4)), dim=2)  # (B, T, C)
         likeness = torch.einsum("btc,bschw->btshw", query, normalize(areas, dim=2)) * self.temperature
-        itself = torch.eye(num_frames, dtype=torch.bool, device=maps.device)[:, :, None, None]
+        steps = torch.arange(num_frames, device=maps.device)
+        itself = (steps[:, None] == steps)[:, :, None, None]  # onnxruntime has no identity matrix of booleans
         share = likeness.masked_fill(itself, _lowest(likeness)).flatten(2).softmax(2)  # (B, T, Thw)
         read = share @ frames.permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, T, C)
         added = self.norm(self.expand(read.flatten(0, 1)[..., None, None])).unflatten(0, frames.shape[:2])
@@ -95,7 +96,9 @@ class SaliencyErasing(nn.Module):
     def _rows_to_erase(self, scores: Tensor) -> Tensor:
         """Return ``(N, h)``, true in the rows around the one with the highest sum over its neighbourhood."""
         reach = self.rows // 2
-        total = nn.functional.pad(scores.sum(2), (reach, reach)).unfold(1, self.rows, 1).sum(2)
+        padded, height = nn.functional.pad(scores.sum(2), (reach, reach)), scores.shape[1]
+        # not `unfold`, which ONNX has not for a size that is not known
+        total = torch.stack([padded[:, row : row + height] for row in range(self.rows)], 2).sum(2)
         centre = total.argmax(1, keepdim=True)
         return (torch.arange(scores.shape[1], device=scores.device) - centre).abs() <= reach
 

@@ -19,6 +19,7 @@ from videoreid.engine.settings import TrainSettings
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.inference.extraction import extract_features
 from videoreid.inference.loader_contract import LoaderInfo
+from videoreid.inference.precision import AutoPrecision
 from videoreid.inference.scoring import check_matches
 from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.types import Features, Ranking
@@ -88,6 +89,7 @@ class DataManagerEngine:
         test_only: bool = False,  # noqa: FBT001, FBT002
         *,
         resume: Literal["auto"] | Path | None = None,
+        precision: AutoPrecision = "float32",
         **scoring: Any,
     ) -> dict[str, Ranking]:
         """Train, test now and then, and test at the end; without a target to test on, train only.
@@ -103,6 +105,8 @@ class DataManagerEngine:
             eval_freq: epochs between two tests; -1 tests at the end only.
             test_only: test at once and do not train.
             resume: "auto" goes on from the newest checkpoint in ``save_dir``, if there is one; a path names it.
+            precision: see `videoreid.engine.TrainSettings`; "auto" is faster where the hardware has bfloat16. Tests run
+                in float32.
             scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
                 in torchreid; save_features keeps the features of the last test in the folder, for a report.
 
@@ -129,6 +133,7 @@ class DataManagerEngine:
         _check_targets(self.datamanager, options)
         layers = (open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ())
         settings = TrainSettings(
+            precision=precision,
             fixbase_epochs=fixbase_epoch if layers else 0,
             open_layers=layers,
             validate_every=eval_freq if eval_freq > 0 else max_epoch,
