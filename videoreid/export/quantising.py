@@ -82,11 +82,11 @@ def quantise_model(
         written = onnx.load(str(temporary))
         onnx.helper.set_model_props(written, {METADATA_KEY: replace(record, precision="int8").to_json()})
         onnx.save(written, str(temporary))
-        answers = [
+        wanted, got = (
             torch.cat([run_in_pieces(one, part, record.batch).float() for part in pixels.split(_PIECE)])
             for one in (exact, open_runtime(temporary))
-        ]
-        cosine = float(torch.nn.functional.cosine_similarity(*answers).nan_to_num(-1.0).min())
+        )
+        cosine = float(torch.nn.functional.cosine_similarity(wanted, got).nan_to_num(-1.0).min())
         if cosine < smallest_cosine:
             raise ExportError(
                 f"{path}: in int8 the embedding of an example clip has cosine {cosine:.3f} to that in float32, less "
