@@ -2,8 +2,8 @@
 
 Draws a world of a few hundred tracklets, whose pictures stand for those of a large gallery, ranks random embeddings,
 writes the explorer and times in the browser: until the first rows show all answers in view, a jump to other rows,
-another order, a filter, and a search with a gallery tracklet. "open" is over jumps to places that were never shown; "open_cpu"
-is what all processes of the browser computed meanwhile, which a busy machine does not change much.
+another order, a filter, and a search with a gallery tracklet. "open" is over jumps to places that were never shown;
+"open_cpu" is what all processes of the browser computed meanwhile, which a busy machine does not change much.
 
     python benchmarks/explorer.py --queries 2000 --gallery 10000 --top 50 --output benchmarks/results/explorer.json
 """

@@ -73,8 +73,8 @@ class ExplorerOptions:
     def __post_init__(self) -> None:
         if min(self.frames, *self.size, self.top_k, self.threads) < 1 or not 1 <= self.quality <= 100:
             raise ConfigError(
-                f"frames, size, top_k and threads must be 1 or more and quality 1 to 100, got {self.frames}, {self.size}, "
-                f"{self.top_k}, {self.threads} and {self.quality}"
+                f"frames, size, top_k and threads must be 1 or more and quality 1 to 100, got {self.frames}, "
+                f"{self.size}, {self.top_k}, {self.threads} and {self.quality}"
             )
 
 
