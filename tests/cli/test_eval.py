@@ -135,3 +135,34 @@ def test_expansion_leaves_the_queries_in_the_gallery_as_they_were(tmp_path, caps
     wrong = evaluate_features(expanded, gallery, protocol="lsvid")
     assert found["mAP"] == expected.mean_average_precision != wrong.mean_average_precision
     assert "protocol lsvid " in found["protocol"] and "with the queries, not expanded" in found["protocol"]
+
+
+def test_pictures_of_stored_features_and_their_dataset(tmp_path, capsys):
+    from videoreid.data.colour_histogram import histogram_features
+    from videoreid.data.datasets import build_dataset
+
+    splits = build_dataset("synthetic", root=tmp_path / "world", identities=6)
+    query, gallery = (histogram_features(part) for part in (splits.query, splits.gallery))
+    paths = [tmp_path / f"{name}.h5" for name in "ab"]
+    write_features(paths[0], query, gallery, protocol=splits.protocol)
+    noise = np.random.default_rng(0).normal(size=tuple(gallery.embeddings.shape)).astype(np.float32)
+    worse = replace(gallery, embeddings=gallery.embeddings + 0.2 * torch.from_numpy(noise))
+    write_features(paths[1], query, worse, protocol=splits.protocol)
+    output = tmp_path / "out"
+    source = ["--dataset", "synthetic", "--root", str(tmp_path / "world"), "--option", "identities=6"]
+    assert main(["eval", str(paths[0]), *source]) == 2
+    assert "say by --output" in capsys.readouterr().err
+    options = ["--draw", "2", "--top", "4", "--output", str(output)]
+    assert main(["eval", str(paths[0]), *source, *options, "--compare", str(paths[1])]) == 0
+    assert (output / "ranking.png").stat().st_size > 5000
+    index = (output / "explorer" / "data" / "index.js").read_text("ascii")
+    assert '"a (1)"' in index
+    assert '"b (2)"' in index
+    options += ["--per-query", "--format", "svg", "--layout", "vpreid_gt", "--order", "best"]
+    assert main(["eval", str(paths[0]), *source, *options, "--expand", "2"]) == 0
+    assert not (output / "ranking.png").exists(), "pictures of another kind go"
+    names = [path.name for path in (output / "ranking").iterdir()]
+    assert len(names) == 2
+    assert all(name.endswith("_gt.svg") for name in names)
+    assert main(["eval", str(paths[0]), *source, *options, "--people", "99999"]) == 2
+    assert "no query shows person 99999" in capsys.readouterr().err

@@ -106,8 +106,10 @@ def run(args: argparse.Namespace) -> int:
         report["comparison"] = _compare(args, rankings["appearance"], other)
     _print_table(report)
     if args.output is not None:
-        second = {str(args.compare.stem): other} if other is not None else dict(list(rankings.items())[1:2])
-        _write(args, report, {"appearance": rankings["appearance"], **second}, stored, protocol)
+        shown = dict(list(rankings.items())[:2])
+        if other is not None:
+            shown = {f"{args.features.stem} (1)": rankings["appearance"], f"{args.compare.stem} (2)": other}
+        _write(args, report, shown, stored, protocol)
         _store(args, rankings, stored)
     return 0
 
@@ -255,7 +257,7 @@ def _write(
     from videoreid.utils import atomic_write_text
     from videoreid.utils.staging import staged_outputs
 
-    ranking = rankings["appearance"]
+    ranking = next(iter(rankings.values()))
     share = min(1.0, _PAIRS_IN_PLOT / (len(stored.query) * len(stored.gallery)))
     pairs = pair_distances(
         stored.query,
@@ -288,8 +290,7 @@ def _draw(
 
     splits = build_dataset(args.dataset, root=args.root, **parse_options(args.option))
     features = stored.query, stored.gallery
-    ranking = rankings["appearance"]
-    gallery = ranking.gallery
+    gallery = next(iter(rankings.values())).gallery
     joined = gallery is not None and gallery.query_start is None and len(gallery) > len(splits.gallery)
     if joined:  # expanded queries search a gallery that holds them as they were
         splits = replace(splits, gallery=(*splits.gallery, *splits.query))
