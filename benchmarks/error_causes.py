@@ -53,7 +53,7 @@ def features_of(model, splits, size=(128, 64)):
     parts = splits.query, splits.gallery
     return [
         extract_features(
-            model, eval_loader(part, num_frames=4, transform=transform, batch_size=16), progress=False
+            model, eval_loader(part, num_frames=2, transform=transform, batch_size=16), progress=False
         )
         for part in parts
     ]

@@ -121,5 +121,5 @@ def _jitter(images: Sequence[np.ndarray]) -> float:
     levels = luminance(shrink(images, (96, 48)))
     window = np.outer(np.hanning(96), np.hanning(48)).astype(np.float32)
     found = [cv2.phaseCorrelate(one, two, window) for one, two in itertools.pairwise(levels)]
-    shifts = [np.hypot(*shift) for shift, response in found if response > _LEAST_RESPONSE]
+    shifts = [float(np.hypot(s[0], s[1])) for s, response in found if response > _LEAST_RESPONSE]
     return float(np.median(shifts)) / 96.0 if shifts else float("nan")
