@@ -199,9 +199,10 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("error_causes"))
     parser.add_argument("--parts", nargs="+", default=["world", "footage"], choices=["world", "footage"])
     args = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for part in args.parts:
-        results[part] = {"world": world, "footage": footage}[part](args)
+        found = {"world": world, "footage": footage}[part](args)
+        results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+        results[part] = found
         settings = f"--identities {args.identities} --steps {args.steps} " if part == "world" else ""
         results[part]["command"] = (
             f"python benchmarks/error_causes.py {settings}--frames {args.frames} --parts {part}"
