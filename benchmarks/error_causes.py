@@ -1,15 +1,17 @@
 """Does the study's order of causes hold? A small network on the embedded world with known troubles, and on footage.
 
 The world touches a third of its tracklets by each of four troubles, independently; clothes are as people wear them. The
-network is trained on it as `videoreid demo` trains. Causes are measured twice: by the proxies, from pixels, and by the
+network is trained on it as `videoreid demo` trains; "pretrained" takes that of
+../shared/data/weights instead. Causes are measured twice: by the proxies, from pixels, and by the
 truth that the world wrote down. The footage is ../shared/data/pets_s2l1 with the network of ../shared/data/weights, its
 tracks cut in two: there is no truth, and other people's boxes are in most frames.
-Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world footage]
+Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world pretrained footage]
 """
 
 import argparse
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +162,7 @@ def footage(args):
     return {"line": analysis.summary(), "by_proxies": analysis.to_dict()}
 
 
-def world(args):
+def world(args, *, pretrained=False):
     """Return the figures on the world, by proxies and by truth."""
     options = {
         "identities": args.identities,
@@ -171,17 +173,22 @@ def world(args):
     }
     splits = build_dataset("synthetic", args.work, **options)
     kept = args.work / f"network-{args.identities}-{args.steps}.pt"
-    if kept.is_file():
+    if pretrained:
+        model = build_model("osnet_x0_25")
+        load_weights(model, SHARED / "weights/osnet_x0_25_msmt17.pth", partial=True)
+    elif kept.is_file():
         model = build_model("osnet_x0_25", num_classes=splits.num_train_pids)
         model.load_state_dict(torch.load(kept, weights_only=True))
     else:
         model = train(splits, args.steps)
         torch.save(model.state_dict(), kept)
-    details = {"model": f"osnet_x0_25, {args.steps} steps"}
+    details = {"model": "osnet_x0_25", "weights": "msmt17" if pretrained else f"{args.steps} steps"}
     analysis, matches = analyse(
         splits, features_of(model, splits), details, AnalysisSettings(frames=args.frames)
     )
-    analysis.write_page(args.work / "world.html", read_frames=FrameReader().read)
+    analysis.write_page(
+        args.work / ("pretrained.html" if pretrained else "world.html"), read_frames=FrameReader().read
+    )
     root = next(args.work.glob(f"synthetic-i{args.identities}-s0*"))
     return {
         "options": options,
@@ -191,19 +198,22 @@ def world(args):
     }
 
 
+PARTS = {"world": world, "pretrained": partial(world, pretrained=True), "footage": footage}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--identities", type=int, default=100)
     parser.add_argument("--steps", type=int, default=160)
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path("error_causes"))
-    parser.add_argument("--parts", nargs="+", default=["world", "footage"], choices=["world", "footage"])
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
     args = parser.parse_args()
     for part in args.parts:
-        found = {"world": world, "footage": footage}[part](args)
+        found = PARTS[part](args)
         results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
         results[part] = found
-        settings = f"--identities {args.identities} --steps {args.steps} " if part == "world" else ""
+        settings = f"--identities {args.identities} --steps {args.steps} " if part != "footage" else ""
         results[part]["command"] = (
             f"python benchmarks/error_causes.py {settings}--frames {args.frames} --parts {part}"
         )
