@@ -1,11 +1,10 @@
 """Does the study's order of causes hold? A small network on the embedded world with known troubles, and on footage.
 
 The world touches a third of its tracklets by each of four troubles, independently; clothes are as people wear them. The
-network is trained on it as `videoreid demo` trains; "pretrained" takes that of
-../shared/data/weights instead. Causes are measured twice: by the proxies, from pixels, and by the
-truth that the world wrote down. The footage is ../shared/data/pets_s2l1 with the network of ../shared/data/weights, its
-tracks cut in two: there is no truth, and other people's boxes are in most frames.
-Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world pretrained footage]
+network is trained on it as `videoreid demo` trains; "pretrained" takes that of ../shared/data/weights instead. Causes
+are measured twice: by the proxies, from pixels, and by the truth that the world wrote down. The footage is
+../shared/data/pets_s2l1 with the pretrained network, its tracks cut in two: there is no truth.
+Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world footage]
 """
 
 import argparse
@@ -50,12 +49,14 @@ LIMITS = {
 }
 
 
-def features_of(model, splits, size=(128, 64)):
+def features_of(model, splits, size=(128, 64), num_frames=2):
     transform = build_transform("basic", size, train=False)
     parts = splits.query, splits.gallery
     return [
         extract_features(
-            model, eval_loader(part, num_frames=2, transform=transform, batch_size=16), progress=False
+            model,
+            eval_loader(part, num_frames=num_frames, transform=transform, batch_size=16),
+            progress=False,
         )
         for part in parts
     ]
@@ -156,7 +157,7 @@ def footage(args):
     load_weights(model, SHARED / "weights/osnet_x0_25_msmt17.pth", partial=True)
     details = {"model": "osnet_x0_25", "weights": "msmt17"}
     settings = AnalysisSettings(frames=args.frames, min_failures=5)
-    analysis, _ = analyse(splits, features_of(model, splits, (256, 128)), details, settings)
+    analysis, _ = analyse(splits, features_of(model, splits, (256, 128), num_frames=4), details, settings)
     analysis.write_page(args.work / "footage.html", read_frames=FrameReader().read)
     analysis.write_csv(args.work / "footage.csv")
     return {"line": analysis.summary(), "by_proxies": analysis.to_dict()}
