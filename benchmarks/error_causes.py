@@ -1,18 +1,21 @@
 """Does the study's order of causes hold? A small network on the embedded world with known troubles, and on footage.
 
 The world touches a third of its tracklets by each of four troubles, independently; clothes are as people wear them. The
-network is trained on it as `videoreid demo` trains. Causes are measured twice: by the proxies, from pixels, and by the
-truth that the world wrote down. The footage is ../shared/data/pets_s2l1 with the network of ../shared/data/weights, its
-tracks cut in two: there is no truth, and other people's boxes are in most frames.
-Usage: python benchmarks/error_causes.py [--identities 150] [--steps 200] [--work FOLDER] [--skip-footage]
+network is trained on it as `videoreid demo` trains; "pretrained" takes that of ../shared/data/weights instead. Causes
+are measured twice: by the proxies, from pixels, and by the truth that the world wrote down. The footage is
+../shared/data/pets_s2l1 with the pretrained network, its tracks cut in two: there is no truth.
+Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world footage]
 """
 
 import argparse
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import scipy.io
+import torch
 
 from videoreid.analysis import (
     AnalysisSettings,
@@ -46,12 +49,14 @@ LIMITS = {
 }
 
 
-def features_of(model, splits, size=(128, 64)):
+def features_of(model, splits, size=(128, 64), num_frames=2):
     transform = build_transform("basic", size, train=False)
     parts = splits.query, splits.gallery
     return [
         extract_features(
-            model, eval_loader(part, num_frames=4, transform=transform, batch_size=16), progress=False
+            model,
+            eval_loader(part, num_frames=num_frames, transform=transform, batch_size=16),
+            progress=False,
         )
         for part in parts
     ]
@@ -97,8 +102,6 @@ def analyse(splits, features, details, settings):
 def truth_of(root, splits):
     """Return the table of the world's truth for queries and gallery, by the first frame of each tracklet."""
     rows = [row for row in csv.DictReader((root / "info/tracks_truth.csv").open()) if row["split"] == "test"]
-    import scipy.io
-
     table = scipy.io.loadmat(root / "info/tracks_test_info.mat")["track_test_info"]
     names = (root / "info/test_name.txt").read_text().split()
     by_frame = {names[start - 1]: row for (start, *_), row in zip(table, rows, strict=True)}
@@ -145,26 +148,23 @@ def causes_by_truth(analysis, matches, truth):
     return {"causes": rows, "interaction_dark_scene_dark_clothes": last}
 
 
-def footage(settings):
-    data, work = SHARED / "pets_s2l1", Path(settings.pop("work"))
+def footage(args):
+    """Return the figures on the footage: the first two fifths of every track ask for its last two."""
+    data = SHARED / "pets_s2l1"
     tracks = read_tracks(data / "tracks.txt")
-    splits = split_tracks(crop_tracklets(data / "video.avi", tracks, work / "pets"), 0.4)
+    splits = split_tracks(crop_tracklets(data / "video.avi", tracks, args.work / "pets"), 0.4)
     model = build_model("osnet_x0_25")
     load_weights(model, SHARED / "weights/osnet_x0_25_msmt17.pth", partial=True)
     details = {"model": "osnet_x0_25", "weights": "msmt17"}
-    analysis, _ = analyse(
-        splits, features_of(model, splits, (256, 128)), details, AnalysisSettings(**settings)
-    )
-    return analysis
+    settings = AnalysisSettings(frames=args.frames, min_failures=5)
+    analysis, _ = analyse(splits, features_of(model, splits, (256, 128), num_frames=4), details, settings)
+    analysis.write_page(args.work / "footage.html", read_frames=FrameReader().read)
+    analysis.write_csv(args.work / "footage.csv")
+    return {"line": analysis.summary(), "by_proxies": analysis.to_dict()}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--identities", type=int, default=150)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--work", type=Path, default=Path("error_causes"))
-    parser.add_argument("--skip-footage", action="store_true")
-    args = parser.parse_args()
+def world(args, *, pretrained=False):
+    """Return the figures on the world, by proxies and by truth."""
     options = {
         "identities": args.identities,
         "seed": 0,
@@ -174,32 +174,52 @@ def main():
     }
     splits = build_dataset("synthetic", args.work, **options)
     kept = args.work / f"network-{args.identities}-{args.steps}.pt"
-    import torch
-
-    if kept.is_file():
+    if pretrained:
+        model = build_model("osnet_x0_25")
+        load_weights(model, SHARED / "weights/osnet_x0_25_msmt17.pth", partial=True)
+    elif kept.is_file():
         model = build_model("osnet_x0_25", num_classes=splits.num_train_pids)
         model.load_state_dict(torch.load(kept, weights_only=True))
     else:
         model = train(splits, args.steps)
         torch.save(model.state_dict(), kept)
-    features = features_of(model, splits)
-    details = {"model": f"osnet_x0_25, {args.steps} steps"}
-    analysis, matches = analyse(splits, features, details, AnalysisSettings(frames=4))
+    details = {"model": "osnet_x0_25", "weights": "msmt17" if pretrained else f"{args.steps} steps"}
+    analysis, matches = analyse(
+        splits, features_of(model, splits), details, AnalysisSettings(frames=args.frames)
+    )
+    analysis.write_page(
+        args.work / ("pretrained.html" if pretrained else "world.html"), read_frames=FrameReader().read
+    )
     root = next(args.work.glob(f"synthetic-i{args.identities}-s0*"))
-    results = {
-        "command": f"python benchmarks/error_causes.py --identities {args.identities} --steps {args.steps}",
-        "world": {**options, "line": analysis.summary(), "measured": analysis.to_dict()},
-        "world_by_truth": causes_by_truth(analysis, matches, truth_of(root, splits)),
+    return {
+        "options": options,
+        "line": analysis.summary(),
+        "by_proxies": analysis.to_dict(),
+        "by_truth": causes_by_truth(analysis, matches, truth_of(root, splits)),
     }
-    analysis.write_page(args.work / "world.html", read_frames=FrameReader().read)
-    if not args.skip_footage and (SHARED / "pets_s2l1").is_dir():
-        found = footage({"frames": 6, "min_failures": 5, "work": args.work})
-        found.write_page(args.work / "footage.html", read_frames=FrameReader().read)
-        results["footage"] = {"line": found.summary(), "measured": found.to_dict()}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results["world_by_truth"], indent=1))
-    for name in ("world", "footage"):
-        print(name, results.get(name, {}).get("line", "skipped"))
+
+
+PARTS = {"world": world, "pretrained": partial(world, pretrained=True), "footage": footage}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--identities", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=160)
+    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path("error_causes"))
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    args = parser.parse_args()
+    for part in args.parts:
+        found = PARTS[part](args)
+        results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+        results[part] = found
+        settings = f"--identities {args.identities} --steps {args.steps} " if part != "footage" else ""
+        results[part]["command"] = (
+            f"python benchmarks/error_causes.py {settings}--frames {args.frames} --parts {part}"
+        )
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        print(part, results[part]["line"], flush=True)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,16 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from videoreid.analysis import ATTRIBUTES, frame_attributes, motion_blur, tracklet_attributes
+from videoreid.analysis import (
+    ATTRIBUTES,
+    ParsedFolderLabels,
+    frame_attributes,
+    motion_blur,
+    tracklet_attributes,
+)
 from videoreid.analysis.figure_ground import barrier_distance
-from videoreid.errors import ConfigError, FrameError
-from videoreid.parsing import LABEL_TABLES, LabelTable
+from videoreid.errors import ConfigError, DatasetError, FrameError
+from videoreid.parsing import LABEL_TABLES, LabelTable, write_label_map
 from videoreid.synthetic_world.degradations import Degradation
 from videoreid.synthetic_world.footage import film
 from videoreid.synthetic_world.population import WorldOptions, make_population
@@ -229,3 +235,30 @@ def test_a_box_that_jumps_is_told_from_one_that_follows() -> None:
 def test_fewer_than_one_frame_is_refused() -> None:
     with pytest.raises(ConfigError, match="frames must be 1 or more"):
         tracklet_attributes([], read_frames=lambda keys: [], frames=0)
+
+
+def test_parts_are_judged_by_all_tracklets_not_by_their_own(tmp_path) -> None:
+    person = np.zeros((64, 32), np.uint8)
+    person[4:12, 12:20], person[12:32, 9:23], person[32:60, 10:22] = 13, 5, 9
+    half = person.copy()
+    half[32:] = 0
+    (tmp_path / "parsing.json").write_text('{"table": "lip20"}')
+    for row, labels in enumerate([person, person, half]):
+        for place in range(2):
+            write_label_map(tmp_path / "labels" / "query" / f"{row:06d}" / f"{place:04d}.png", labels)
+    image = np.full((64, 32, 3), 150, np.uint8)
+    image[person > 0] = 40
+    tracks = [Tracklet(["a", "b"], row, 0) for row in range(3)]
+    found = tracklet_attributes(
+        tracks,
+        read_frames=lambda keys: [image] * len(keys),
+        labels=(ParsedFolderLabels(tmp_path), [("query", row) for row in range(3)]),
+    ).values["occlusion"]
+    np.testing.assert_allclose(found[:2], 0.0, atol=1e-9)
+    assert found[2] == pytest.approx(1 - 0.5 * (2 / 3 + 28 / 56), abs=1e-6)
+    with pytest.raises(DatasetError, match=r"0000\.png"):
+        tracklet_attributes(
+            tracks[:1],
+            read_frames=lambda keys: [image] * len(keys),
+            labels=(ParsedFolderLabels(tmp_path), [("query", 9)]),
+        )

@@ -125,7 +125,8 @@ def cause_costs(
                 adjusted.get(cause.name),
             )
         )
-    return tuple(sorted(found, key=_dearness, reverse=True))
+    key = "adjusted_points" if adjusted else "rank1_points"
+    return tuple(sorted(found, key=lambda cost: _dearness(getattr(cost, key)), reverse=True))
 
 
 def adjusted_points(
@@ -140,7 +141,7 @@ def adjusted_points(
         fit: of failure on the design.
         design: ``(N, P)`` the columns that were fitted.
         columns: by cause, its column and the threshold in the column's unit; a cause that is beyond it nowhere, or
-            everywhere, costs 0: there is nothing to compare with.
+            everywhere, is left out: there is nothing to compare with.
         seed: of the draws.
         level: of the interval.
     """
@@ -153,8 +154,9 @@ def adjusted_points(
     for name, (column, threshold) in columns.items():
         mended = design.copy()
         beyond = design[:, column] > threshold
-        if beyond.any() and not beyond.all():
-            mended[beyond, column] = np.median(design[~beyond, column])
+        if not beyond.any() or beyond.all():
+            continue
+        mended[beyond, column] = np.median(design[~beyond, column])
         before, after = (_mean_failure(draws, matrix) for matrix in (design, mended))
         points = 100.0 * (before - after)
         low, high = np.quantile(points[1:], [(1 - level) / 2, (1 + level) / 2])
@@ -176,6 +178,5 @@ def _points(values: np.ndarray, mask: np.ndarray, resamples: Resamples) -> Inter
     return resamples.interval(float(values[~mask].mean() - values.mean()), draws)
 
 
-def _dearness(cost: CauseCost) -> float:
-    interval = cost.adjusted_points or cost.rank1_points
+def _dearness(interval: Interval | None) -> float:
     return interval.value if interval is not None else -np.inf

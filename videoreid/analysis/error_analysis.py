@@ -237,15 +237,7 @@ def analyse_errors(
     searched = ranking.searched(query, gallery)
     matches = _checked_matches(ranking, len(searched), best_matches)
     asked, found = _measure(ranking, query, searched, matches, read_frames, labels, settings.frames)
-    causes = find_causes(settings.thresholds)
-    sides = hardness(asked), hardness(found)
     pairs = [None if row < 0 else searched[row] for row in matches]
-    proxies = pair_proxies(*sides, time_gaps(query, pairs))
-    flags = cause_flags(causes, asked.values, found.values)
-    scores = _scores(ranking, query)
-    resamples = Resamples(scores, resamples=settings.resamples, seed=settings.seed, level=settings.level)
-    rules = settings.min_failures, settings.seed, settings.level
-    regressions = regress_failure(scores, proxies, sides, flags, causes, resamples, rules=rules)
     return ErrorAnalysis(
         ranking=ranking,
         query=tuple(query),
@@ -253,16 +245,37 @@ def analyse_errors(
         best_matches=matches,
         query_attributes=asked,
         match_attributes=found,
-        proxies=proxies,
-        flags=flags,
-        bins={name: _bins(values, scores, resamples, settings.bins) for name, values in proxies.items()},
-        camera_pairs=_camera_pairs(query, pairs, scores, resamples),
-        costs=cause_costs(causes, flags, scores, resamples, regressions.points),
-        regressions=regressions,
-        hardest={name: _hardest(ranking, flag, settings.hardest) for name, flag in flags.items()},
         settings=settings,
-        causes=causes,
+        **_explain(ranking, query, pairs, (asked, found), settings),
     )
+
+
+def _explain(
+    ranking: Ranking,
+    query: Sequence[Tracklet],
+    pairs: Sequence[Tracklet | None],
+    measured: tuple[TrackletAttributes, TrackletAttributes],
+    settings: AnalysisSettings,
+) -> dict[str, Any]:
+    """Return what follows from the attributes of queries and matches: the other fields of `ErrorAnalysis`."""
+    causes = find_causes(settings.thresholds)
+    sides = hardness(measured[0]), hardness(measured[1])
+    proxies = pair_proxies(*sides, time_gaps(query, pairs))
+    flags = cause_flags(causes, measured[0].values, measured[1].values)
+    scores = _scores(ranking, query)
+    resamples = Resamples(scores, resamples=settings.resamples, seed=settings.seed, level=settings.level)
+    rules = settings.min_failures, settings.seed, settings.level
+    regressions = regress_failure(scores, proxies, sides, flags, causes, resamples, rules=rules)
+    return {
+        "proxies": proxies,
+        "flags": flags,
+        "bins": {name: _bins(values, scores, resamples, settings.bins) for name, values in proxies.items()},
+        "camera_pairs": _camera_pairs(query, pairs, scores, resamples),
+        "costs": cause_costs(causes, flags, scores, resamples, regressions.points),
+        "regressions": regressions,
+        "hardest": {name: _hardest(ranking, flag, settings.hardest) for name, flag in flags.items()},
+        "causes": causes,
+    }
 
 
 def _checked_matches(ranking: Ranking, size: int, given: np.ndarray | None) -> np.ndarray:

@@ -12,7 +12,15 @@ from videoreid.analysis.images import GRID
 from videoreid.errors import DatasetError
 from videoreid.parsing import LABEL_TABLES, LabelTable, get_table, read_label_map
 
-__all__ = ["ParsedFolderLabels", "PartMaps", "part_occlusion", "part_people", "resize_masks"]
+__all__ = [
+    "ParsedFolderLabels",
+    "PartMaps",
+    "occlusion_of",
+    "part_areas",
+    "part_occlusion",
+    "part_people",
+    "resize_masks",
+]
 
 _ROW_SHARE = 0.15  # of the breadth that a row must show of the person to count as covered
 _LEAST_FIGURE, _LEAST_HEAD = 0.02, 0.005  # of the picture, below which a piece is nobody
@@ -67,20 +75,40 @@ def part_occlusion(maps: PartMaps) -> np.ndarray:
     Returns:
         ``(N,)`` float64 in 0..1; 1 where nobody is seen.
     """
-    shares = np.array(
-        [[np.isin(labels, group).mean() for group in maps.groups] for labels in maps.labels]
-    ).reshape(len(maps.labels), len(maps.groups))
+    return occlusion_of(part_areas(maps))
+
+
+def part_areas(maps: PartMaps) -> np.ndarray:
+    """Return ``(N, P + 1)`` float64: the share of the picture of each group of parts, and of the rows covered."""
+    return np.array(
+        [
+            [*(np.isin(labels, group).mean() for group in maps.groups), _covered(labels)]
+            for labels in maps.labels
+        ]
+    ).reshape(len(maps.labels), len(maps.groups) + 1)
+
+
+def occlusion_of(areas: np.ndarray) -> np.ndarray:
+    """Return the hidden share of N pictures, each part relative to its median in all of them.
+
+    Args:
+        areas: ``(N, P + 1)`` of `part_areas`.
+    """
+    shares, rows = areas[:, :-1], areas[:, -1]
     typical = np.array([np.median(column[column > 0]) if (column > 0).any() else 0.0 for column in shares.T])
     used = typical > 0
     if not used.any():
         return np.ones(len(shares))
     visible = np.minimum(shares[:, used] / typical[used], 1.0).mean(axis=1)
-    rows = np.array(
-        [((labels > 0) & (labels < 255)).mean(axis=1).__ge__(_ROW_SHARE).mean() for labels in maps.labels]
-    )
     top = np.quantile(rows, 0.9)
     covered = np.minimum(rows / top, 1.0) if top > 0 else np.zeros_like(rows)
-    return 1.0 - 0.5 * (visible + covered)
+    return np.asarray(1.0 - 0.5 * (visible + covered))
+
+
+def _covered(labels: np.ndarray) -> float:
+    """Return the share of the rows in which the person takes enough of the breadth."""
+    seen = (labels > 0) & (labels < 255)
+    return float((seen.mean(axis=1) >= _ROW_SHARE).mean())
 
 
 def part_people(maps: PartMaps) -> np.ndarray:

@@ -106,8 +106,9 @@ def cause_line(costs: Sequence[Mapping[str, Any]], failures: int, queries: int) 
         queries: scored ones.
     """
     parts = []
+    adjusted = any(cost["adjusted_rank1_points"] for cost in costs)
+    key = "adjusted_rank1_points" if adjusted else "rank1_points"
     for cost in costs:
-        key = "adjusted_rank1_points" if cost["adjusted_rank1_points"] else "rank1_points"
         coverage = f"touches {100 * cost['touched']['coverage']:.0f} %"
         points = cost[key]
         said = (
@@ -116,7 +117,6 @@ def cause_line(costs: Sequence[Mapping[str, Any]], failures: int, queries: int) 
             else f"{points['value']:+.1f} [{points['low']:.1f}, {points['high']:.1f}]"
         )
         parts.append(f"{cost['cause']} {said} ({coverage})")
-    adjusted = any(cost["adjusted_rank1_points"] for cost in costs)
     kind = "points of Rank-1, the others held" if adjusted else "points of Rank-1, unadjusted"
     return f"causes ({kind}) | {failures} of {queries} queries fail | " + " > ".join(parts)
 

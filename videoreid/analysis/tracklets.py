@@ -9,8 +9,9 @@ import numpy as np
 
 from videoreid.analysis.attributes import ATTRIBUTES, frame_attributes, motion_blur
 from videoreid.analysis.images import luminance, shrink
-from videoreid.analysis.part_labels import ParsedFolderLabels
+from videoreid.analysis.part_labels import ParsedFolderLabels, PartMaps, occlusion_of, part_areas
 from videoreid.errors import ConfigError, DatasetError
+from videoreid.parsing import LabelTable
 from videoreid.types import Tracklet
 
 __all__ = ["FrameReading", "TrackletAttributes", "tracklet_attributes"]
@@ -18,6 +19,7 @@ __all__ = ["FrameReading", "TrackletAttributes", "tracklet_attributes"]
 FrameReading = Callable[[Sequence[str]], Sequence[np.ndarray]]
 """Reads frame keys into RGB images ``(H, W, 3)`` uint8: ``FrameReader().read`` of `videoreid.data`, or your own."""
 
+_BATCH = 128  # frames that are measured together, which is much quicker than one by one
 _LEAST_RESPONSE = 0.1  # of a phase correlation, below which noise alone gives the shift
 
 
@@ -63,28 +65,61 @@ def tracklet_attributes(
     """
     if frames < 1:
         raise ConfigError(f"frames must be 1 or more, got {frames}")
-    names = (*ATTRIBUTES, "occlusion_p80", "people_p80", "length", "jitter", "blur")
-    values = {name: np.full(len(tracklets), np.nan) for name in names}
-    read, missing = np.zeros(len(tracklets), np.int64), np.zeros(len(tracklets), np.int64)
+    count = len(tracklets)
+    jitter, missing = np.full(count, np.nan), np.zeros(count, np.int64)
+    owners: list[int] = []
+    done: list[dict[str, np.ndarray]] = []
+    images: list[np.ndarray] = []
+    maps: list[np.ndarray] = []
     for row, tracklet in enumerate(tracklets):
-        values["length"][row] = len(tracklet)
-        places = _spread(len(tracklet), frames)
-        images, places, missing[row] = _read(tracklet, places, read_frames)
-        read[row] = len(images)
-        if not images:
-            continue
-        maps = table = None
+        found, places, missing[row] = _read(tracklet, _spread(len(tracklet), frames), read_frames)
+        images += found
+        owners += [row] * len(found)
+        jitter[row] = _jitter(found)
         if labels is not None:
-            folder, owners = labels
-            maps, table = folder.read(*owners[row], places), folder.table
-        found = frame_attributes(images, label_maps=maps, table=table)
-        for name, column in found.items():
-            values[name][row] = _quantile(column, 0.5)
-        for name in ("occlusion", "people"):
-            values[f"{name}_p80"][row] = _quantile(found[name], 0.8)
-        values["jitter"][row] = _jitter(images)
-        values["blur"][row] = _quantile(motion_blur(images), 0.5)
-    return TrackletAttributes(values, read, missing)
+            maps += labels[0].read(*labels[1][row], places)
+        if len(images) >= _BATCH:
+            done.append(_measure(images, maps, None if labels is None else labels[0].table))
+            images, maps = [], []
+    table = _joined(done, images, maps, None if labels is None else labels[0].table)
+    read = np.bincount(np.array(owners, dtype=np.int64), minlength=count)
+    starts = np.cumsum(read)[:-1]
+    pieces = {name: np.split(column, starts) if count else [] for name, column in table.items()}
+    values = {name: np.array([_quantile(one, 0.5) for one in pieces[name]]) for name in (*ATTRIBUTES, "blur")}
+    for name in ("occlusion", "people"):
+        values[f"{name}_p80"] = np.array([_quantile(one, 0.8) for one in pieces[name]])
+    values["length"] = np.array([float(len(tracklet)) for tracklet in tracklets])
+    values["jitter"] = jitter
+    return TrackletAttributes(values, read.astype(np.int64), missing)
+
+
+def _measure(
+    images: list[np.ndarray], maps: list[np.ndarray], table: LabelTable | None
+) -> dict[str, np.ndarray]:
+    """Return what each frame shows, and the areas of its parts where there are labels."""
+    found = frame_attributes(images, label_maps=None if table is None else maps, table=table)
+    found["blur"] = motion_blur(images)
+    if table is not None:
+        found["areas"] = part_areas(PartMaps.of(maps, table))
+    return found
+
+
+def _joined(
+    done: list[dict[str, np.ndarray]],
+    images: list[np.ndarray],
+    maps: list[np.ndarray],
+    table: LabelTable | None,
+) -> dict[str, np.ndarray]:
+    """Put batches together; how much of a part is usual is known only now, from all frames."""
+    if images:
+        done = [*done, _measure(images, maps, table)]
+    if not done:
+        return {name: np.empty(0) for name in (*ATTRIBUTES, "blur")}
+    joined = {name: np.concatenate([part[name] for part in done]) for name in done[0]}
+    if "areas" in joined:
+        hidden = occlusion_of(joined.pop("areas"))
+        joined["occlusion"] = np.where(np.isnan(joined["occlusion"]), np.nan, hidden)
+    return joined
 
 
 def _spread(length: int, count: int) -> list[int]:
@@ -121,5 +156,5 @@ def _jitter(images: Sequence[np.ndarray]) -> float:
     levels = luminance(shrink(images, (96, 48)))
     window = np.outer(np.hanning(96), np.hanning(48)).astype(np.float32)
     found = [cv2.phaseCorrelate(one, two, window) for one, two in itertools.pairwise(levels)]
-    shifts = [np.hypot(shift[0], shift[1]) for shift, response in found if response > _LEAST_RESPONSE]
+    shifts = [float(np.hypot(s[0], s[1])) for s, response in found if response > _LEAST_RESPONSE]
     return float(np.median(shifts)) / 96.0 if shifts else float("nan")

@@ -10,6 +10,17 @@ from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
+_TOLD = (
+    "max_steps",
+    "resume",
+    "weights",
+    "workers",
+    "precision",
+    "device",
+    "two_blocks",
+    "root",
+    "save_features",
+)
 HELP = "train a published recipe and score it (videoreid recipes list names them)"
 
 
@@ -65,29 +76,15 @@ def run(args: argparse.Namespace) -> int:
     setup_logging()
     published = get_recipe(args.recipe)
     settings, dataset_options = parse_settings(args.set), _dataset_options(args)
-    if "split_id" in dataset_options:
-        settings["split_id"] = dataset_options.pop(
-            "split_id"
-        )  # a number of the recipe, which the run records
+    if "split_id" in dataset_options:  # a number of the recipe, which the run records
+        settings["split_id"] = dataset_options.pop("split_id")
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):
         known = ", ".join(dict.fromkeys(score.dataset for score in published.results)) or "no dataset"
         print(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})", flush=True)
     splits = open_dataset(recipe, args.dataset, args.root, **dataset_options)
-    options = RunOptions(
-        output_dir=args.output,
-        max_steps=args.max_steps,
-        resume=args.resume,
-        weights=args.weights,
-        workers=args.workers,
-        precision=args.precision,
-        device=args.device,
-        two_blocks=args.two_blocks,
-        validate=not args.no_validation,
-        command=sys.argv,
-        root=args.root,
-        save_features=args.save_features,
-    )
+    told = {name: getattr(args, name) for name in _TOLD}
+    options = RunOptions(output_dir=args.output, validate=not args.no_validation, command=sys.argv, **told)
     rankings = train_recipe(recipe, splits, options)
     for line in published_lines(published, args.dataset, rankings):
         print(line)

@@ -80,27 +80,10 @@ class Learner:
             self.ema = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name} {value}' for name, value in self._facts())})"
+        return f"{type(self).__name__}({', '.join(f'{name} {value}' for name, value in _facts(self))})"
 
     def _repr_html_(self) -> str:
-        return html_table(type(self).__name__, self._facts())
-
-    def _facts(self) -> list[tuple[str, str]]:
-        state, model = self.progress, unwrap_model(self.model)
-        name = getattr(model, "build_arguments", {}).get("name") or type(model).__name__
-        rates = ", ".join(
-            f"{type(one).__name__} lr {one.param_groups[-1]['lr']:.3g}" for one in self.optimizers
-        )
-        best = [] if state.best is None else [("best", f"{state.best:.4g}")]
-        done = f"{count_of(state.epoch, 'epoch')}, {count_of(state.step, 'update')}"
-        return [
-            ("model", str(name)),
-            ("criterion", type(self.criterion).__name__),
-            ("optimizer", rates),
-            ("device", str(self.device)),
-            ("done", done),
-            *best,
-        ]
+        return html_table(type(self).__name__, _facts(self))
 
     @property
     def scored_model(self) -> nn.Module:
@@ -229,6 +212,25 @@ class Learner:
             gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
             for gradient in gradients:
                 gradient.copy_(self.accelerator.reduce(gradient, "mean"))
+
+
+def _facts(learner: Learner) -> list[tuple[str, str]]:
+    """Return what a learner prints of itlearner."""
+    state, model = learner.progress, unwrap_model(learner.model)
+    name = getattr(model, "build_arguments", {}).get("name") or type(model).__name__
+    rates = ", ".join(
+        f"{type(one).__name__} lr {one.param_groups[-1]['lr']:.3g}" for one in learner.optimizers
+    )
+    best = [] if state.best is None else [("best", f"{state.best:.4g}")]
+    done = f"{count_of(state.epoch, 'epoch')}, {count_of(state.step, 'update')}"
+    return [
+        ("model", str(name)),
+        ("criterion", type(learner.criterion).__name__),
+        ("optimizer", rates),
+        ("device", str(learner.device)),
+        ("done", done),
+        *best,
+    ]
 
 
 def _use_float64(criterion: nn.Module, settings: TrainSettings) -> None:
