@@ -18,7 +18,7 @@ from videoreid.visual.activation import maps as room
 
 # one of each way of computing; the others are slow
 QUICK = {
-    *("osnet_x0_25", "gcm", "mra", "psta", "tclnet", "bicnet_tks", "pcb_streid", "clipreid_rn50"),
+    *("osnet_x0_25", "gcm", "psta", "tclnet", "bicnet_tks", "clipreid_rn50"),
     *("transreid_vit_b16", "cavit_vit_b16", "tfclip_vit_b16", "solider_swin_tiny"),
 }
 NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in list_models()]
@@ -138,7 +138,7 @@ def test_every_network_of_the_zoo_is_shown(name: str) -> None:
 
 @pytest.mark.parametrize("head", TEMPORAL.names())
 def test_every_temporal_head_is_shown(head: str) -> None:
-    model = build_model("osnet_x0_25", temporal=head)
+    model = build_model("resnet18", temporal=head)
     frames = clips(1, 3, model)
     found = activation_maps(model, frames, method="grad_cam")
     assert np.abs(found.values).max() > 0
@@ -147,7 +147,7 @@ def test_every_temporal_head_is_shown(head: str) -> None:
 
 def test_the_weights_of_attention_are_those_of_the_head() -> None:
     torch.manual_seed(0)
-    model = build_model("osnet_x0_25", temporal="attention").eval()
+    model = build_model("resnet18", temporal="attention").eval()
     model.temporal.time_conv.weight.data.mul_(20)  # weights that differ
     frames = clips(2, 4, model)
     found = activation_maps(model, frames, method="attention")
@@ -161,7 +161,7 @@ def test_the_weights_of_attention_are_those_of_the_head() -> None:
 
 
 def test_self_attention_that_sees_all_frames_alike_weighs_them_alike() -> None:
-    model = build_model("osnet_x0_25", temporal="self_attention", temporal_options={"layers": 2}).eval()
+    model = build_model("resnet18", temporal="self_attention", temporal_options={"layers": 2}).eval()
     for layer in model.temporal.layers:
         layer.qkv.weight.data.zero_()
         layer.qkv.bias.data.zero_()
@@ -206,7 +206,7 @@ def hooks_of(model: nn.Module) -> int:
 def test_the_network_stays_as_it_was(method: str) -> None:
     model = build("pcb_streid" if method == "parts" else "transreid_vit_b16")
     if method == "attention":
-        model = build_model("osnet_x0_25", temporal="attention")
+        model = build_model("resnet18", temporal="attention")
     model.train()
     model.get_submodule(model.stages[0]).eval()
     modes = [module.training for module in model.modules()]
@@ -239,6 +239,30 @@ def test_a_frozen_network_and_no_grad_still_give_gradients() -> None:
     with torch.inference_mode():
         found = activation_maps(model, two_spots() + 0, method="grad_cam", other=GREEN, layer="trunk")
     assert found.values.max() == pytest.approx(0.5**0.5)
+
+
+def test_wrappers_are_looked_through() -> None:
+    frames, model = two_spots(), Linear()
+    expected = activation_maps(model, frames, method="grad_cam", other=GREEN, layer="trunk").values
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        found = activation_maps(wrapped, frames, method="grad_cam", other=GREEN, layer="trunk")
+        np.testing.assert_array_equal(found.values, expected)
+    with pytest.raises(ConfigError, match="traced or scripted"):
+        activation_maps(torch.jit.trace(model.eval(), frames), frames)
+
+
+def test_the_gradient_mode_of_the_caller_stays() -> None:
+    for mode in (True, False):
+        with torch.set_grad_enabled(mode):
+            activation_maps(Linear(), two_spots(), method="grad_cam", layer="trunk")
+            assert torch.is_grad_enabled() == mode
+
+
+def test_nan_does_not_pass_silently() -> None:
+    frames = two_spots()
+    frames[0, 0, 0, 1, 0] = float("nan")
+    with pytest.raises(ConfigError, match="NaN"):
+        activation_maps(Linear(), frames, layer="trunk")
 
 
 def test_pixels_and_clips_of_a_loader() -> None:

@@ -71,7 +71,7 @@ def run_once(
         ConfigError: the layer did not run or gives no maps, or the network does not return ``(B, D)``.
     """
     outputs: list[Tensor] = []
-    with torch.set_grad_enabled(gradients), _plain_rnn(), ExitStack() as hooks:
+    with torch.no_grad(), _plain_rnn(), ExitStack() as hooks:
         network = unwrap_model(model)
         if layer:
             hooks.enter_context(_kept(named_layer(network, layer), outputs, gradients=gradients))
@@ -108,7 +108,8 @@ def _kept(module: nn.Module, outputs: list[Tensor], *, gradients: bool) -> Itera
         tensor = first_tensor(output)
         if tensor is None:
             return None
-        if gradients and not tensor.requires_grad:  # a frozen trunk
+        if gradients and not tensor.requires_grad:
+            torch.set_grad_enabled(True)  # only what follows is kept for the backward pass
             tensor = tensor.detach().requires_grad_()
         outputs.append(tensor)
         passed = tensor.clone()

@@ -109,21 +109,18 @@ def activation_maps(
     network = unwrap_model(model)
     if isinstance(network, torch.jit.ScriptModule):
         raise ConfigError("a traced or scripted network shows no layers: pass the network it was made from")
-    with (
-        torch.inference_mode(mode=False),
-        torch.no_grad(),
-    ):  # a caller's inference mode would forbid gradients
-        return _shown(model, clip, other, camids, _Request(method, layer, scale or _default_scale(method)))
+    with torch.inference_mode(mode=False), torch.no_grad():  # a caller's inference mode forbids gradients
+        return _shown(network, clip, other, camids, _Request(method, layer, scale or _default_scale(method)))
 
 
 def _shown(
-    model: nn.Module,
+    network: nn.Module,
     clip: Tensor | Clip,
     other: Tensor | Clip | None,
     camids: Tensor | None,
     asked: "_Request",
 ) -> ActivationMaps:
-    copied, method = eval_copy(model), asked.method
+    copied, method = eval_copy(network), asked.method
     frames, cameras = _as_clips(copied, clip, camids)
     compared = None if other is None else _as_clips(copied, other, None)
     if compared is not None and len(compared[0]) not in (1, len(frames)):
@@ -159,13 +156,15 @@ class _Job:
 
     def show(self, frames: Tensor, cameras: Tensor | None, reference: Tensor | None) -> ActivationMaps:
         """Run the network and show."""
-        network = unwrap_model(self.model)
+        network = self.model
         shape: Shape = (frames.shape[0], frames.shape[1], frames.shape[3], frames.shape[4])
         rollout = PatchRollout(network, shape) if self.method == "rollout" else None
         with watch_frame_weights(network, rollout) as weights:
             run = run_once(self.model, frames, cameras, self.layer, gradients=self.method in _ON_GRADIENTS)
         unit = run.unit() if reference is None else reference
         values = self._values(run, unit, shape, rollout)
+        if not bool(values.isfinite().all()):
+            raise ConfigError("the maps hold NaN or infinite values: look at the frames and at the weights")
         frame_weights = _frame_weights(weights, shape[:2])
         if self.method == "attention" and frame_weights is None:
             raise ConfigError(
@@ -184,7 +183,7 @@ class _Job:
         )
 
     def _values(self, run: Run, reference: Tensor, shape: Shape, rollout: PatchRollout | None) -> Tensor:
-        network = unwrap_model(self.model)
+        network = self.model
         if rollout is not None:
             rolled = rollout.values()
             if rolled is None:
@@ -264,16 +263,15 @@ def _as_clips(model: nn.Module, clip: Tensor | Clip, camids: Tensor | None) -> t
         found = tuple(frames.shape) if hasattr(frames, "shape") else type(frames).__name__
         raise ConfigError(f"expected clips (B, T, 3, H, W) or one clip (T, 3, H, W), got {found}")
     frames = frames[None] if frames.ndim == 4 else frames
-    network = unwrap_model(model)
     if frames.shape[2] != 3 or 0 in frames.shape:
         last = " (the channels are last: use .permute(0, 3, 1, 2))" if frames.shape[-1] == 3 else ""
         raise ConfigError(
             f"expected clips (B, T, 3, H, W) or one clip (T, 3, H, W), got {tuple(frames.shape)}{last}"
         )
-    checked: Any = getattr(network, "checked_clips", None)
+    checked: Any = getattr(model, "checked_clips", None)
     if callable(checked):
         checked(frames)
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     cameras = None if camids is None else torch.as_tensor(camids).reshape(-1).to(device)
     if cameras is not None and len(cameras) != len(frames):
         raise ConfigError(f"{len(frames)} clips and {len(cameras)} cameras: give one camera a clip")
