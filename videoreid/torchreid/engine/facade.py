@@ -226,7 +226,7 @@ class DataManagerEngine:
                 ranking,
                 query=query,
                 gallery=gallery,
-                name=re.sub(r"[^\w.+-]", "_", name),
+                name=re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or "target",
                 tracklets=None if sides[0] is None or sides[1] is None else (sides[0], sides[1]),
                 features=options.save_features,
                 notes={"model": type(self.model).__qualname__, "device": str(self.device)},
