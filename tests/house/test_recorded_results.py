@@ -29,3 +29,16 @@ def test_the_convergence_on_the_page_is_the_recorded_one(name: str, model: str) 
     waits = [f"{100 * run['data_wait']['mean']:.1f}" for run in runs]
     row = f"| {name} | {scores[0]} | {scores[1]} | {waits[0]} and {waits[1]} % |"
     assert row in (ROOT / "docs/training.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_time_of_a_report_on_the_page_is_the_recorded_one() -> None:
+    recorded = json.loads((ROOT / "benchmarks/results/report.json").read_text(encoding="utf-8"))
+    assert (recorded["queries"], recorded["gallery"], recorded["width"]) == (1980, 11310, 2048)
+    seconds = max(report["cpu_seconds"] for report in recorded["reports"])
+    page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
+    assert f"take {seconds:.0f} s of processor time" in page
+    folder = (ROOT / "docs/run_folder.md").read_text(encoding="utf-8")
+    assert f"takes {recorded['ranking_bytes'] / 1e6:.1f} MB" in folder
+    assert f"({recorded['features_bytes'] / 1e6:.0f} MB\nat" in folder or (
+        f"({recorded['features_bytes'] / 1e6:.0f} MB at" in folder
+    )
