@@ -41,6 +41,7 @@ _ROOMS = (
     "optim",
     "recipes",
     "registry",
+    "reporting",
     "retrieval",
     "torchreid",
     "tuning",

@@ -200,3 +200,17 @@ def test_bad_names_and_folders(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
         save_evaluation(tmp_path / "file", ranking, query=query, gallery=gallery)
+
+
+def test_a_lost_record_is_written_with_the_name_that_the_checkpoints_have(world, tmp_path):
+    first, _ = train(world, tmp_path, epochs=1)
+    (tmp_path / "run.json").unlink()
+    again, _ = train(world, tmp_path, epochs=2, resume="auto")
+    assert RunFolder.open(tmp_path).record["run"] == again.run_id == first.run_id
+
+    def lose(event):
+        if event.kind == "step":
+            (tmp_path / "run.json").unlink(missing_ok=True)
+
+    third, _ = train(world, tmp_path, epochs=3, resume="auto", callbacks=[lose])
+    assert RunFolder.open(tmp_path).record["run"] == third.run_id == first.run_id

@@ -39,3 +39,16 @@ def test_the_figures_of_association_are_the_recorded_ones() -> None:
     rows = [line.replace("*", "") for line in page.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 8
     assert [row for row in rows if tuple(row.split("|")[2:7]) not in figures] == []
+
+
+def test_the_time_of_a_report_on_the_page_is_the_recorded_one() -> None:
+    recorded = json.loads((ROOT / "benchmarks/results/report.json").read_text(encoding="utf-8"))
+    assert (recorded["queries"], recorded["gallery"], recorded["width"]) == (1980, 11310, 2048)
+    seconds = max(report["cpu_seconds"] for report in recorded["reports"])
+    page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
+    assert f"take {seconds:.0f} s of processor time" in page
+    folder = (ROOT / "docs/run_folder.md").read_text(encoding="utf-8")
+    assert f"takes {recorded['ranking_bytes'] / 1e6:.1f} MB" in folder
+    assert f"({recorded['features_bytes'] / 1e6:.0f} MB\nat" in folder or (
+        f"({recorded['features_bytes'] / 1e6:.0f} MB at" in folder
+    )

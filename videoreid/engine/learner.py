@@ -215,7 +215,7 @@ class Learner:
 
 
 def _facts(learner: Learner) -> list[tuple[str, str]]:
-    """Return what a learner prints of itlearner."""
+    """Return what a learner prints of itself."""
     state, model = learner.progress, unwrap_model(learner.model)
     name = getattr(model, "build_arguments", {}).get("name") or type(model).__name__
     rates = ", ".join(

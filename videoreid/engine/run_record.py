@@ -66,18 +66,19 @@ def add_session(folder: Path, *, step: int, device: torch.device | str) -> None:
     complete_record(folder, {"sessions": [*read_record(folder).get("sessions", []), session]})
 
 
-def note_progress(folder: Path, progress: Mapping[str, Any]) -> None:
+def note_progress(folder: Path, run: str, progress: Mapping[str, Any]) -> None:
     """Note how far training has come, and how long the present session has taken.
 
     Args:
         folder: of the run.
+        run: its name, which the checkpoints have too; written where ``run.json`` was lost.
         progress: epoch, step and history.
     """
     sessions = list(read_record(folder).get("sessions", []))
     if sessions:
         took = datetime.now(timezone.utc) - datetime.fromisoformat(sessions[-1]["begun"])
         sessions[-1] = {**sessions[-1], "seconds": round(took.total_seconds(), 3)}
-    complete_record(folder, {"progress": dict(progress), "sessions": sessions})
+    complete_record(folder, {"run": run, "progress": dict(progress), "sessions": sessions})
 
 
 def note_evaluation(folder: Path, name: str, notes: Mapping[str, Any]) -> None:

@@ -45,7 +45,8 @@ def save_state(learner: Learner, folder: Path | None, place: Position) -> None:
     save_checkpoint(state.to_dict(), checkpoint_path(home, learner.progress.step))
     prune_checkpoints(home, learner.settings.keep)
     progress = learner.progress
-    note_progress(home, {"epoch": progress.epoch, "step": progress.step, "history": progress.rows()})
+    reached = {"epoch": progress.epoch, "step": progress.step, "history": progress.rows()}
+    note_progress(home, record.run, reached)
 
 
 def save_best(learner: Learner, folder: Path | None) -> None:

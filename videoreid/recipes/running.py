@@ -1,7 +1,7 @@
 """Train a recipe on a dataset, score it by its rules, and show the published figures beside."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,9 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
     if engine.progress.step not in scored:
         validate()
-    _store(scored[engine.progress.step], features, splits, recipe, options)
+    _store(
+        scored[engine.progress.step], features, splits, recipe, replace(options, device=str(engine.device))
+    )
     return scored[engine.progress.step]
 
 

@@ -13,7 +13,17 @@ from videoreid.engine import RunFolder, StoredEvaluation
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import check_comparable, compare_table
 from videoreid.metrics.comparison import CorrectedTest, paired_tests
-from videoreid.reporting.page import Section, figure, figures, link, page, paragraph, rows_table, table
+from videoreid.reporting.page import (
+    Section,
+    figure,
+    figures,
+    links,
+    page,
+    paragraph,
+    rows_table,
+    table,
+    table_links,
+)
 from videoreid.reporting.report import write_table
 from videoreid.utils.staging import staged_outputs
 from videoreid.utils.tables import Table
@@ -110,9 +120,8 @@ def write_comparison(comparison: Comparison, output: str | os.PathLike[str]) -> 
         rankings = {name: one.ranking for name, one in comparison.evaluations.items()}
         cmc = plot_cmc(rankings, place / "plots" / "cmc")
         (place / "queries.csv").write_text(_queries_csv(comparison), "utf-8", "backslashreplace")
-        links = [link(f"tables/comparison.{ending}", f"as {ending}") for ending in ("md", "tex", "csv")]
         sections: list[Section] = [
-            ("Scores", [table(comparison.table), *links]),
+            ("Scores", [table(comparison.table), table_links("tables/comparison")]),
             ("Paired differences", [_tests_table(comparison)]),
             ("CMC", [figures([figure(cmc, "CMC of the runs with bootstrap bounds")])]),
         ]
@@ -162,7 +171,7 @@ def _changed(comparison: Comparison, name: str) -> list[str]:
         )
         if lines:
             pieces.append(rows_table(columns, lines))
-    return [*pieces, link("queries.csv", "all queries as CSV")]
+    return [*pieces, links({"queries.csv": "all queries as CSV"})]
 
 
 def _queries_csv(comparison: Comparison) -> str:

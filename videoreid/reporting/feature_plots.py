@@ -76,7 +76,9 @@ def _pairs(stored: StoredEvaluation, query: Features, gallery: Features) -> Pair
 
 
 def _draw_distances(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
-    return plot_distances(_pairs(stored, file.query, file.gallery), path, note=stored.ranking.protocol_line)
+    pairs = _pairs(stored, file.query, file.gallery)
+    bins = int(np.clip(2 * len(pairs.genuine) ** 0.5, 20, 100))  # few pairs make ragged bars
+    return plot_distances(pairs, path, bins=bins, note=stored.ranking.protocol_line)
 
 
 def _draw_roc(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:

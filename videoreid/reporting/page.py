@@ -1,12 +1,15 @@
 """Pages: sections of text, tables and plots in one HTML file that loads nothing from anywhere."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from videoreid.utils.tables import Table
 from videoreid.visual import PlotFiles
 
-__all__ = ["Section", "facts", "figure", "page", "paragraph", "rows_table", "table"]
+__all__ = [
+    "Section", "details", "facts", "figure", "figures", "links", "page", "paragraph", "rows_table", "table",
+    "table_links",
+]  # fmt: skip
 
 Section = tuple[str, Sequence[str]]
 """A heading, and pieces of HTML below it."""
@@ -37,7 +40,7 @@ def page(title: str, sections: Sequence[Section], *, below: str = "") -> str:
         sections: headings, plain text, and HTML made by the functions of this module.
         below: plain text under the title.
     """
-    links = "".join(
+    anchors = "".join(
         f'<a href="#part-{number}">{html.escape(name)}</a>' for number, (name, _) in enumerate(sections)
     )
     parts = [
@@ -50,7 +53,7 @@ def page(title: str, sections: Sequence[Section], *, below: str = "") -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{name}</title><style>{_STYLE}</style></head><body><h1>{name}</h1>",
-            f'<p class="small">{html.escape(below)}</p><nav aria-label="Parts">{links}</nav>',
+            f'<p class="small">{html.escape(below)}</p><nav aria-label="Parts">{anchors}</nav>',
             *parts,
             "</body></html>\n",
         ]
@@ -62,9 +65,16 @@ def paragraph(text: str, *, small: bool = False) -> str:
     return f"<p{' class=small' if small else ''}>{html.escape(text)}</p>"
 
 
-def link(address: str, text: str) -> str:
-    """Return a paragraph that links to a file beside the page."""
-    return f'<p><a href="{html.escape(address)}">{html.escape(text)}</a></p>'
+def links(files: Mapping[str, str]) -> str:
+    """Return a paragraph of links to files beside the page: text by address."""
+    found = [f'<a href="{html.escape(address)}">{html.escape(text)}</a>' for address, text in files.items()]
+    return f"<p>{', '.join(found)}</p>"
+
+
+def table_links(stem: str) -> str:
+    """Return links to the three files of a table."""
+    forms = {"md": "Markdown", "tex": "LaTeX", "csv": "CSV"}
+    return links({f"{stem}.{ending}": f"as {form}" for ending, form in forms.items()})
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

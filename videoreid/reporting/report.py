@@ -12,7 +12,17 @@ from videoreid.metrics import bootstrap_intervals
 from videoreid.metrics.comparison import unlike_lines
 from videoreid.reporting.explorer import write_explorer_of
 from videoreid.reporting.feature_plots import plots_of_features
-from videoreid.reporting.page import Section, figure, figures, link, page, paragraph, rows_table, table
+from videoreid.reporting.page import (
+    Section,
+    figure,
+    figures,
+    links,
+    page,
+    paragraph,
+    rows_table,
+    table,
+    table_links,
+)
 from videoreid.reporting.what_ran import what_ran
 from videoreid.types import Ranking
 from videoreid.utils.staging import staged_outputs
@@ -93,8 +103,7 @@ def _scores(stored: Mapping[str, StoredEvaluation], place: Path) -> list[str]:
     )
     (place / "tables").mkdir()
     write_table(whole, place / "tables" / "scores")
-    links = [link(f"tables/scores.{ending}", f"as {ending}") for ending in ("md", "tex", "csv")]
-    return [table(whole), *links]
+    return [table(whole), table_links("tables/scores")]
 
 
 def scores_table(name: str, ranking: Ranking) -> Table:
@@ -172,15 +181,14 @@ def _pictures(
     pieces = []
     if explorer:
         try:
-            pieces.append(
-                link(write_explorer_of(main, place / "explorer"), "Explore the answers, frame by frame")
-            )
+            address = write_explorer_of(main, place / "explorer")
+            pieces.append(links({address: "Explore the answers, frame by frame"}))
         except (ConfigError, DatasetError, FrameError, OSError) as error:
             missing.append(f"explorer: {error}")
     for name in _ANALYSIS:
         if (run.path / name).is_file():
             address = os.path.relpath(run.path / name, folder).replace(os.sep, "/")
-            pieces.append(link(address, "Error analysis: which causes cost how much"))
+            pieces.append(links({address: "Error analysis: which causes cost how much"}))
             break
     else:
         missing.append("error analysis: the folder holds none")

@@ -181,7 +181,7 @@ class DataManagerEngine:
         self.model.to(self.device)
         for name, loaders in _targets(self.datamanager).items():
             self.rankings[name] = self._rank(name, loaders, options)
-            self._print(self.rankings[name], options)
+            _print_scores(self.rankings[name], options)
             if options.visrank:
                 self._draw(name, loaders, Path(save_dir), options)
         return self.rankings
@@ -213,11 +213,6 @@ class DataManagerEngine:
             numbers |= {f"{name}/{key}": value for key, value in summary.items()}
         return numbers
 
-    def _print(self, ranking: Ranking, options: Scoring) -> None:
-        ranks = "  ".join(f"Rank-{k} {ranking.rank(k):.1%}" for k in options.ranks)
-        message = "mAP %.1f%%  %s\n  %s"
-        get_logger("engine").info(message, 100 * ranking.mean_average_precision, ranks, ranking.protocol_line)
-
     def _store(self, folder: Path, options: Scoring) -> None:
         """Leave the last ranking of every target in the run folder."""
         if process_rank() != 0:
@@ -231,7 +226,7 @@ class DataManagerEngine:
                 ranking,
                 query=query,
                 gallery=gallery,
-                name=re.sub(r"[^\w.+-]", "_", name),
+                name=re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or "target",
                 tracklets=None if sides[0] is None or sides[1] is None else (sides[0], sides[1]),
                 features=options.save_features,
                 notes={"model": type(self.model).__qualname__, "device": str(self.device)},
@@ -248,6 +243,12 @@ class DataManagerEngine:
             top_k=options.visrank_topk,
             style=StripStyle(junk=False),  # torchreid leaves it out
         )
+
+
+def _print_scores(ranking: Ranking, options: Scoring) -> None:
+    ranks = "  ".join(f"Rank-{k} {ranking.rank(k):.1%}" for k in options.ranks)
+    message = "mAP %.1f%%  %s\n  %s"
+    get_logger("engine").info(message, 100 * ranking.mean_average_precision, ranks, ranking.protocol_line)
 
 
 def _targets(datamanager: Any) -> dict[str, Any]:

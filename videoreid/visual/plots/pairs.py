@@ -144,6 +144,8 @@ def plot_reliability(
         axes.set(ylabel="share of one person", ylim=(-0.02, 1.02), xlim=(0, 1))
         axes.set_title(f"Reliability: expected calibration error {100 * error:.1f} %")
         below.bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color=COLOURS[5])
-        below.set(yscale="log", ylabel="pairs", xlabel="told probability of one person")
+        below.set_yscale("log")
+        below.minorticks_off()
+        below.set(ylabel="pairs", xlabel="told probability of one person")
 
     return write_plot(draw, numbers, path, size=(4.2, 4.4), note=note)
