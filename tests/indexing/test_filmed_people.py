@@ -94,6 +94,7 @@ def test_a_tracker_follows_them_by_what_a_detector_sees(footage: Path, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not (SHARED / "yolox_nano.onnx").is_file(), reason="../shared/data/weights is not here")
 def test_a_published_detector_and_model_find_drawn_people(tmp_path: Path, capsys) -> None:
     pytest.importorskip("trackers", reason="the extra [track] is not installed")
@@ -104,7 +105,8 @@ def test_a_published_detector_and_model_find_drawn_people(tmp_path: Path, capsys
     tracks = {}
     for name in CAMERAS:
         truth = read_mot_ground_truth(footage / f"{name}.gt.txt", min_visibility=0.5)
-        frames = list(detect(footage / f"{name}.mp4", SHARED / "yolox_nano.onnx", min_score=rules.min_score))
+        found = detect(footage / f"{name}.mp4", SHARED / "yolox_nano.onnx", min_score=rules.min_score)
+        frames = [frame._replace(image=np.zeros((1, 1, 3), np.uint8)) for frame in found]
         for frame in frames:
             boxes = frame.boxes[frame.scores >= 0.3] @ TO_SIZE
             overlaps = box_overlaps(truth.boxes[truth.frames == frame.number], boxes)
