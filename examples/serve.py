@@ -98,10 +98,11 @@ class Batcher:
             waiting = [await self._queue.get()]
             deadline = asyncio.get_running_loop().time() + self._limits.wait
             while len(waiting) < self._limits.batch:
-                left = deadline - asyncio.get_running_loop().time()
-                try:
-                    waiting.append(await asyncio.wait_for(self._queue.get(), max(left, 0)))
-                except (TimeoutError, asyncio.TimeoutError):
+                if not self._queue.empty():
+                    waiting.append(self._queue.get_nowait())
+                elif asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(0.001)
+                else:
                     break
             try:
                 vectors: Sequence[Any] = await asyncio.to_thread(self._run, [crop for crop, _ in waiting])

@@ -78,7 +78,7 @@ def test_a_reader_keeps_its_snapshot_until_it_refreshes(tmp_path: Path) -> None:
     assert writer.keys[-1] == 8
     with pytest.raises(StorageError, match="open it with mode='write'"):
         reader.add(features_of(1))
-    with pytest.raises(ConfigError, match="only an index in a folder"):
+    with pytest.raises(StorageError, match="open it with mode='write'"):
         reader.compact()
 
 
@@ -301,3 +301,27 @@ def test_merging(tmp_path: Path) -> None:
     assert one.features.clothes.tolist() == [0, 1, 2, 0, 1, 3, 4]
     with pytest.raises(ConfigError, match="cosine"):
         one.merge(GalleryIndex(4, distance="euclidean"))
+
+
+def test_memory_of_removed_rows_is_given_back() -> None:
+    index = GalleryIndex(4, distance="euclidean")
+    kept = index.add(features_of(10))
+    for number in range(4):
+        keys = index.add(features_of(3000, seed=number))
+        index.remove(keys)
+    assert index.keys.tolist() == kept.tolist() and len(index._store.rows) < 6010
+    index.remove(kept[:1])
+    before = index.features
+    index.compact()
+    assert len(index._store.rows) == 9 and index.keys.tolist() == kept[1:].tolist()
+    np.testing.assert_array_equal(index.features.embeddings, before.embeddings)
+    assert index.add(features_of(1)).tolist() == [12_010]
+
+
+@pytest.mark.gpu
+def test_rows_on_a_gpu_are_searched_there() -> None:
+    local, remote = GalleryIndex(4), GalleryIndex(4, device="cuda")
+    for index in (local, remote):
+        index.add(features_of(5000))
+        index.remove(range(10))
+    same(local, remote)

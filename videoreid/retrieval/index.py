@@ -21,6 +21,8 @@ from videoreid.utils.arrays import as_ids
 
 __all__ = ["GalleryIndex"]
 
+_LEFT_ALONE = 4096  # removed rows whose memory is not worth a copy
+
 
 class GalleryIndex(StoredIndex):
     """Nearest neighbours among the tracklets of a gallery, in process, exact or approximate.
@@ -197,9 +199,15 @@ class GalleryIndex(StoredIndex):
 
     def _commit(self, vectors: Tensor, table: np.ndarray, keys: np.ndarray, dead: np.ndarray) -> None:
         table["key"] = keys
-        self._store.commit(
-            vectors, table, dead, max(self._store.rows.next_key, int(keys.max(initial=-1)) + 1)
-        )
+        next_key = max(self._store.rows.next_key, int(keys.max(initial=-1)) + 1)
+        self._store.commit(vectors, table, dead, next_key)
+        rows = self._store.rows
+        if (
+            isinstance(self._store, MemoryRows)
+            and not self.built
+            and len(rows) > 2 * rows.count + _LEFT_ALONE
+        ):
+            self.compact()
 
     def _places(self, keys: np.ndarray, outcome: str) -> np.ndarray:
         places = self._store.rows.places(keys)

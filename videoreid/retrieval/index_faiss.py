@@ -52,11 +52,12 @@ class Approximate:
         with self._lock:
             if self._index is None:
                 self._index = self._trained(rows)
+            have = self._index.ntotal
             for begin, piece in rows.placed():
-                for first in range(max(self.built - begin, 0), len(piece), SEGMENT):
+                for first in range(max(have - begin, 0), len(piece), SEGMENT):
                     part = piece[first : first + SEGMENT].to("cpu", torch.float32)
                     self._index.add(part.numpy())
-                    self.built = begin + first + len(part)
+            self.built = len(rows)  # until now a first search is exact
         seconds = time.perf_counter() - start
         self.recall = self._measured(rows, metric)
         get_logger("index").info(
@@ -85,8 +86,12 @@ class Approximate:
         proposals = max(k * self._options.get("rerank", 2), _LEAST_PROPOSALS)
         candidates = np.full((len(asked), proposals), -1, np.int64)
         with self._lock:
-            built = min(self.built, len(rows))
-            for lines, mask in _by_camera(rows, allowed, not_in_camera, len(asked), built < self.built):
+            built, known = min(self.built, len(rows)), allowed
+            if built < self._index.ntotal:  # it holds rows that this state of the index does not have yet
+                known = (np.ones(len(rows), bool) if allowed is None else allowed) & (
+                    np.arange(len(rows)) < built
+                )
+            for lines, mask in _by_camera(rows, known, not_in_camera, len(asked)):
                 found = self._propose(asked[lines], proposals, mask)
                 candidates[lines, : found.shape[1]] = found
         best = settle(rows, asked, candidates, k, metric)
@@ -199,15 +204,11 @@ class Approximate:
 
 
 def _by_camera(
-    rows: Rows,
-    allowed: np.ndarray | None,
-    not_in_camera: np.ndarray | None,
-    queries: int,
-    newer: bool,  # noqa: FBT001  the structure holds rows that these rows do not have yet
+    rows: Rows, allowed: np.ndarray | None, not_in_camera: np.ndarray | None, queries: int
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Return the queries of each camera, and the rows that may answer them."""
     if not_in_camera is None:
-        return [(np.arange(queries), np.ones(len(rows), bool) if allowed is None and newer else allowed)]
+        return [(np.arange(queries), allowed)]
     base = np.ones(len(rows), bool) if allowed is None else allowed
     cameras = np.unique(not_in_camera)
     return [(np.flatnonzero(not_in_camera == c), base & (rows.table["camid"] != c)) for c in cameras]

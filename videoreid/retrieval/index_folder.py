@@ -94,10 +94,7 @@ class FolderRows:
         Raises:
             StorageError: the index is open for reading only, or the disk is full; nothing is changed then.
         """
-        if not self._handles:
-            raise StorageError(
-                f"the index {self.folder} is open for reading; open it with mode='write' to change it"
-            )
+        self.check_writing()
         old, blocks = self._last, blocks_of(vectors, table, dead)
         crcs = map(zlib.crc32, blocks.values())
         change = Change(old.number + 1, old.rows + len(table), old.dead + len(dead), next_key, *crcs)
@@ -117,6 +114,13 @@ class FolderRows:
             self._alive = self._alive.copy()  # searches that are under way keep the old one
             self._alive[dead] = False
         self.rows = self._state(change, self._alive[: change.rows], self._table(change))
+
+    def check_writing(self) -> None:
+        """Raise StorageError where the index is open for reading, or closed."""
+        if not self._handles:
+            raise StorageError(
+                f"the index {self.folder} is open for reading; open it with mode='write' to change it"
+            )
 
     def close(self) -> None:
         """Give the lock back; what is mapped stays readable."""

@@ -152,6 +152,17 @@ class MemoryRows:
             before.count + len(table) - len(dead),
         )
 
+    def compact(self) -> None:
+        """Give back the memory of rows that were taken out; searches that are under way keep what they have."""
+        before = self.rows
+        self._segments, self._filled = [], 0
+        self._table, self._alive = empty_table(0), np.empty(0, bool)
+        self.rows = Rows((self._piece(0),), self._table, self._alive, before.next_key, 0)
+        for begin, piece in before.placed():
+            keep = np.flatnonzero(before.alive[begin : begin + len(piece)])
+            vectors = piece.index_select(0, torch.from_numpy(keep).to(piece.device))
+            self.commit(vectors, before.table[begin + keep], np.empty(0, np.int64), before.next_key)
+
     def _append(self, vectors: Tensor) -> None:
         while len(vectors):
             capacity = sum(map(len, self._segments))

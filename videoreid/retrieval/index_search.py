@@ -13,6 +13,9 @@ from videoreid.retrieval.index_rows import Rows
 __all__ = ["Best", "allowed_rows", "search_exact", "settle"]
 
 _BLOCK_ELEMENTS = 8 << 20  # of a block of distances
+_CONVERTED_ELEMENTS = (
+    1 << 20
+)  # of rows that become float32 at once; more leave the cache before they are multiplied
 _MOST_QUERIES = 1024  # of a block
 _LEAST_ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)
@@ -140,6 +143,8 @@ def _chunks(
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Yield row numbers ``(n,)`` and float32 embeddings ``(n, D)``, at most ``step`` of them."""
     for begin, piece in rows.placed():
+        if piece.dtype != torch.float32 and piece.device.type == "cpu":
+            step = min(step, max(1, _CONVERTED_ELEMENTS // piece.shape[1]))
         for start in range(max(first - begin, 0), len(piece), step):
             stop = min(start + step, len(piece))
             numbers = np.arange(begin + start, begin + stop)

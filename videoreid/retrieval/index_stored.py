@@ -164,15 +164,19 @@ class StoredIndex:
     def compact(self) -> None:
         """Leave the bytes of removed rows behind; what FAISS built goes too, until `build` is called again.
 
+        In memory this happens by itself where most rows were removed and nothing is built.
+
         Raises:
-            ConfigError: the index is not in a folder that is open for writing.
+            StorageError: the index is in a folder that is open for reading, or the disk is full.
         """
-        if not isinstance(self._store, FolderRows) or not self._store.writing:
-            raise ConfigError("only an index in a folder, opened with mode='write', can be compacted")
         with self._store.changing:
-            compact_folder(self._store)
-            self._description = self._store.description
-            self._take_structure()
+            if isinstance(self._store, FolderRows):
+                compact_folder(self._store)
+                self._description = self._store.description
+                self._take_structure()
+                return
+            self._store.compact()
+            self._structure = None if self.kind == "exact" else Approximate(self._description)
 
     def verify(self) -> None:
         """Compare every byte of the files with its checksum; opening compares those of the journal only.

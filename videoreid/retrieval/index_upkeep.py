@@ -46,8 +46,9 @@ def compact_folder(store: FolderRows) -> None:
     Readers keep what they have mapped until they refresh.
 
     Raises:
-        StorageError: the disk is full; the index stays as it was.
+        StorageError: the index is open for reading, or the disk is full; it stays as it was.
     """
+    store.check_writing()
     rows = store.rows
     description = replace(store.description, generation=store.description.generation % 999_999 + 1)
     with disk_errors(store.folder):

@@ -123,13 +123,7 @@ class DataManagerEngine:
             self.test(save_dir, options)
             self._store(Path(save_dir), options)
             return self.rankings
-        if options.visrank:
-            raise ConfigError("visrank draws the ranks of a finished model: set test_only=True as well")
-        if max_epoch <= start_epoch:
-            raise ConfigError(
-                f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
-                "max_epoch, or test_only=True"
-            )
+        _check_training(options, start_epoch, max_epoch)
         _check_targets(self.datamanager, options)
         layers = (open_layers,) if isinstance(open_layers, str) else tuple(open_layers or ())
         settings = TrainSettings(
@@ -242,6 +236,16 @@ class DataManagerEngine:
             read_frames=query.reader.read,
             top_k=options.visrank_topk,
             style=StripStyle(junk=False),  # torchreid leaves it out
+        )
+
+
+def _check_training(options: Scoring, start_epoch: int, max_epoch: int) -> None:
+    if options.visrank:
+        raise ConfigError("visrank draws the ranks of a finished model: set test_only=True as well")
+    if max_epoch <= start_epoch:
+        raise ConfigError(
+            f"max_epoch is {max_epoch} and start_epoch {start_epoch}: there is no epoch to train; set "
+            "max_epoch, or test_only=True"
         )
 
 
