@@ -187,22 +187,23 @@ def _write(
     weights: "Mapping[str, str]",
 ) -> None:
     from videoreid.data import FrameReader
-    from videoreid.visual import draw_ranking, order_queries, write_ranking_html
+    from videoreid.visual import StripStyle, draw_ranking, order_queries, write_ranking_html
 
     metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
     (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         csv.writer(file).writerows(_csv_rows(ranking, splits))
+    strip, page = StripStyle(), StripStyle(frames=8, size=(128, 64))
     read: FrameReading = FrameReader().read
     if args.video is not None:
         from videoreid.cli._rank_video import frames_for_pictures
 
-        read = frames_for_pictures((*splits.query, *splits.gallery))
+        tracklets = (*splits.query, *splits.gallery)
+        read = frames_for_pictures(tracklets, (strip.frames, page.frames))
     worst = order_queries(ranking, "worst")[:20]
-    draw_ranking(ranking, splits.query, splits.gallery, place / "ranking.png", read_frames=read, rows=worst)
-    write_ranking_html(
-        ranking, splits.query, splits.gallery, place / "ranking.html", read_frames=read, top_k=args.top
-    )
+    parts = (splits.query, splits.gallery)
+    draw_ranking(ranking, *parts, place / "ranking.png", read_frames=read, rows=worst, style=strip)
+    write_ranking_html(ranking, *parts, place / "ranking.html", read_frames=read, top_k=args.top, style=page)
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, str]:
