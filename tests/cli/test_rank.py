@@ -16,12 +16,15 @@ import torch
 
 from tests.data.datasets.dataset_imitations import IMITATIONS
 from videoreid.cli import main
+from videoreid.cli._rank_video import frames_for_pictures
 from videoreid.data import FrameReader, build_transform, eval_loader
+from videoreid.data.keys import parse_key
 from videoreid.engine import extract_features
 from videoreid.errors import ConfigError
-from videoreid.footage import crop_tracklets, read_tracks, split_tracks
+from videoreid.footage import crop_tracklets, read_tracks, split_tracks, video_tracklets
 from videoreid.metrics import get_protocol
 from videoreid.models import build_model
+from videoreid.visual.strips import pick_frames
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 VIDEO, TRACKS = DATA / "pets_s2l1" / "video.avi", DATA / "pets_s2l1" / "tracks.txt"
@@ -218,6 +221,45 @@ def test_weights_are_checked_before_the_video_is_read(
     assert main(scene) == 2
     assert "osnet_x0_26" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_frames_of_pictures_are_read_once_in_the_order_of_the_video(
+    scene: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    read = FrameReader.read
+
+    def counted(self: FrameReader, frames: list[str]) -> list[np.ndarray]:
+        asked.extend(parse_key(key).frame for key in frames)
+        return read(self, frames)
+
+    monkeypatch.setattr(FrameReader, "read", counted)
+    tracklets = video_tracklets(tmp_path / "v.avi", read_tracks(tmp_path / "t.txt"))
+    again = frames_for_pictures(tracklets, (2, 3))
+    assert asked == [0, 0, 2, 2, 5, 5]
+    for tracklet in tracklets:
+        for count in (2, 3):
+            keys = pick_frames(tracklet, count)
+            for one, other in zip(again(keys), read(FrameReader(), keys), strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert len(asked) == 6
+
+
+def test_what_is_drawn_is_what_was_read_for_it(scene: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    drawn: list[int] = []
+
+    def reader(tracklets: object, counts: list[int]) -> object:
+        read.extend(counts)
+        return FrameReader().read
+
+    monkeypatch.setattr("videoreid.cli._rank_video.frames_for_pictures", reader)
+    monkeypatch.setattr("videoreid.visual.draw_ranking", lambda *_, style, **__: drawn.append(style.frames))
+    monkeypatch.setattr(
+        "videoreid.visual.write_explorer", lambda *_, options, **__: drawn.append(options.frames)
+    )
+    assert main(scene) == 0
+    assert sorted(read) == sorted(drawn) == [4, 8]
 
 
 @pytest.mark.parametrize("place", ["draw_ranking", "write_explorer"])

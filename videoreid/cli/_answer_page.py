@@ -35,9 +35,9 @@ def write_answer_page(
             else f"{match.verdict} the same person: {100 * match.probability:.0f} %"
         )
         lines = (
-            f"camera {match.camera}, {match.when}, for {match.end - match.start:.1f} s",
+            f"camera {match.camera}, {match.when}{_lasting(match)}",
             f"distance {match.distance:.3f}",
-            f"{match.key}: {match.recording} from second {match.start:.1f} (frame {match.first_frame})",
+            f"{match.key}: {match.recording}{_from(match)}",
         )
         pictures = gallery.thumbnails(match.key)
         rows.append(AnswerRow(lines, pictures, link_of(match), match.key, match.distance, told))
@@ -61,7 +61,7 @@ def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> No
                 one.camera if clocked else f"{one.camera} ({key.rpartition(':')[0]})",
                 float(features.times[place]),
                 float(features.end_times[place]),
-                f"camera {one.camera}, {one.when}, for {one.end - one.start:.1f} s ({key})",
+                f"camera {one.camera}, {one.when}{_lasting(one)} ({key})",
                 gallery.thumbnails(key),
                 link_of(one),
             )
@@ -80,3 +80,11 @@ def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> No
     if not clocked:
         note += " Recordings have no start times, so each lane counts from the begin of its recording."
     write_people_html(path, rows, axis=axis, note=note)
+
+
+def _lasting(match: "Match") -> str:
+    return "" if math.isnan(match.end - match.start) else f", for {match.end - match.start:.1f} s"
+
+
+def _from(match: "Match") -> str:
+    return "" if math.isnan(match.start) else f" from second {match.start:.1f} (frame {match.first_frame})"

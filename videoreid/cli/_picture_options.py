@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from videoreid.types import Features, Ranking, Splits
     from videoreid.visual.strips import FrameReading
 
-__all__ = ["PICTURES", "add_picture_arguments", "write_pictures"]
+__all__ = ["PICTURES", "add_picture_arguments", "frame_counts", "write_pictures"]
 
 _FORMATS = ("png", "pdf", "svg")
 _MOST = 20
@@ -43,6 +43,14 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--per-query", action="store_true", help="a file a query in ranking/, not one sheet")
     group.add_argument("--format", default="png", choices=_FORMATS, help="of the pictures (default png)")
     group.add_argument("--dpi", type=int, default=200, help="pixels an inch (default 200)")
+
+
+def frame_counts(args: argparse.Namespace) -> tuple[int, int]:
+    """Return how many frames of a tracklet a strip of the sheet and one of the explorer show."""
+    from videoreid.visual import ExplorerOptions
+    from videoreid.visual.layouts import get_layout
+
+    return get_layout(args.layout).style.frames, ExplorerOptions().frames
 
 
 def write_pictures(

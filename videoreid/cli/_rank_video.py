@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 __all__ = ["embed_in_order", "frames_for_pictures"]
 
 _MOST = 2000
-_PICTURES = (4, 6, 8)  # frames of a strip, in pictures and in the explorer
 
 
 def embed_in_order(
@@ -50,11 +49,15 @@ def embed_in_order(
 
 
 def frames_for_pictures(
-    tracklets: "Sequence[Tracklet]",
+    tracklets: "Sequence[Tracklet]", counts: Sequence[int]
 ) -> "Callable[[Sequence[str]], list[np.ndarray]]":
     """Return a reader of frame keys that has read those of strips beforehand, in the order of the video.
 
     Of very many tracklets nothing is kept; their frames are sought one by one.
+
+    Args:
+        tracklets: that may be drawn.
+        counts: frames of a strip, of every kind of strip that will be drawn.
     """
     from videoreid.data import FrameReader
     from videoreid.data.keys import parse_key
@@ -62,7 +65,7 @@ def frames_for_pictures(
 
     reader = FrameReader()
     chosen = tracklets if len(tracklets) <= _MOST else ()
-    keys = {key for tracklet in chosen for count in _PICTURES for key in pick_frames(tracklet, count)}
+    keys = {key for tracklet in chosen for count in counts for key in pick_frames(tracklet, count)}
     kept = {key: reader.read([key])[0].copy() for key in sorted(keys, key=lambda key: parse_key(key).frame)}
 
     def read(frames: Sequence[str]) -> "list[np.ndarray]":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
-from videoreid.cli._picture_options import PICTURES, add_picture_arguments, write_pictures
+from videoreid.cli._picture_options import PICTURES, add_picture_arguments, frame_counts, write_pictures
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
         query, gallery = _embed_splits(model, splits, args)
         ranking = _score(query, gallery, splits, args, weights)
         _write(ranking, splits, place, args, weights)
-        read = None if args.video is None else frames_for_pictures((*splits.query, *splits.gallery))
+        tracklets = (*splits.query, *splits.gallery)
+        read = None if args.video is None else frames_for_pictures(tracklets, frame_counts(args))
         embedded = (query, gallery)
         write_pictures(
             args, {"ranking": ranking}, splits, place, features=embedded, top_k=args.top, read=read

@@ -144,10 +144,12 @@ class Answer(Sequence[Match]):
         if self.matches:
             lines.append(f"{'':>3} {'distance':>8}  {told}{'camera':<12} {'from':<23} {'seconds':>8}  key")
         for rank, match in enumerate(self.matches, start=1):
+            seconds = match.end - match.start
+            lasted = "" if math.isnan(seconds) else f"{seconds:.1f}"
             share = "" if match.probability is None else f"{100 * match.probability:3.0f} % {match.verdict}"
             lines.append(
                 f"{rank:>3} {match.distance:>8.3f}  {f'{share:<15} ' if self.basis else ''}{match.camera:<12} "
-                f"{match.when:<23} {match.end - match.start:>8.1f}  {match.key}"
+                f"{match.when:<23} {lasted:>8}  {match.key}"
             )
         return "\n".join([*lines, self.basis] if self.basis and self.matches else lines)
 
