@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from videoreid.engine import ExtractionSettings, extract_tracklets
     from videoreid.engine.accelerator import join_processes
     from videoreid.utils import setup_logging, sha256_of
+    from videoreid.utils.processes import process_rank
 
     setup_logging()
     device = join_processes(args.device)
@@ -70,10 +71,11 @@ def run(args: argparse.Namespace) -> int:
     stored = extract_tracklets(
         model, source, args.output, settings=settings, model_name=name, details=details
     )
-    print(
-        f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
-        f"{stored.details['precision']}"
-    )
+    if process_rank() == 0:
+        print(
+            f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
+            f"{stored.details['precision']}"
+        )
     return 0
 
 

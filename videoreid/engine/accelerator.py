@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from videoreid.errors import ConfigError
-from videoreid.inference.precision import AutoPrecision, Precision, has_native_bfloat16
+from videoreid.inference.extraction import Precision
+from videoreid.inference.precision import AutoPrecision, has_native_bfloat16
 from videoreid.utils import get_logger
 
 __all__ = ["join_processes", "new_accelerator", "training_precision"]
