@@ -9,11 +9,13 @@ compared, also those of CPU seconds, which other programs on the machine disturb
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from torchvision import transforms
 
 from videoreid.engine import ExtractionSettings, extract_tracklets
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
+from videoreid.inference.extraction import Precision
 from videoreid.models import build_model
 from videoreid.types import Tracklet
 
@@ -66,6 +69,17 @@ def plain(model: nn.Module, tracklets: list[Tracklet], device: str) -> torch.Ten
     return torch.stack([part.mean(0) for part in torch.cat(vectors).split(lengths)])
 
 
+def ours(
+    model: nn.Module, tracklets: list[Tracklet], args: argparse.Namespace, output: Path, precision: Precision
+) -> torch.Tensor:
+    """Return the same means from `extract_tracklets`."""
+    output.unlink(missing_ok=True)
+    settings = ExtractionSettings(
+        precision=precision, frame_budget=args.frame_budget, threads=args.threads, device=args.device
+    )
+    return extract_tracklets(model, tracklets, output, settings=settings).gallery.embeddings
+
+
 def compare(
     name: str, tracklets: list[Tracklet], args: argparse.Namespace, folder: Path
 ) -> dict[str, object]:
@@ -75,23 +89,19 @@ def compare(
     seconds: dict[str, list[float]] = {name: [] for name in ("plain", *args.precisions)}
     cpu: dict[str, list[float]] = {name: [] for name in seconds}
     vectors: dict[str, torch.Tensor] = {}
+    runs: dict[str, Callable[[], torch.Tensor]] = {
+        "plain": lambda: plain(model, tracklets, args.device),
+        **{
+            name: functools.partial(ours, model, tracklets, args, folder / "f.h5", name)
+            for name in args.precisions
+        },
+    }
     for _ in range(args.repeats):
-        start, used = time.perf_counter(), time.process_time()
-        vectors["plain"] = plain(model, tracklets, args.device)
-        seconds["plain"].append(time.perf_counter() - start)
-        cpu["plain"].append(time.process_time() - used)
-        for precision in args.precisions:
-            output = folder / f"{name}-{precision}.h5"
-            output.unlink(missing_ok=True)
-            settings = ExtractionSettings(
-                precision=precision, frame_budget=args.frame_budget, threads=args.threads
-            )
+        for key, run in runs.items():
             start, used = time.perf_counter(), time.process_time()
-            vectors[precision] = extract_tracklets(
-                model, tracklets, output, settings=settings
-            ).gallery.embeddings
-            seconds[precision].append(time.perf_counter() - start)
-            cpu[precision].append(time.process_time() - used)
+            vectors[key] = run()
+            seconds[key].append(time.perf_counter() - start)
+            cpu[key].append(time.process_time() - used)
     work = {key: statistics.median(values) for key, values in cpu.items()}
     rate = {key: frames / statistics.median(values) for key, values in seconds.items()}
     cosine = {

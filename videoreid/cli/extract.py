@@ -73,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
     stored = extract_tracklets(
         model, source, args.output, settings=settings, model_name=name, details=details
     )
-    print(
-        f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
-        f"{stored.details['precision']}"
-    )
-    if isinstance(source, Splits) and process_rank() == 0:  # pages and reports find the frames by it
-        frames = TrackletList.of(source.query, source.gallery)
-        write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
+    if process_rank() == 0:
+        print(
+            f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
+            f"{stored.details['precision']}"
+        )
+        if isinstance(source, Splits):  # pages and reports find the frames by it
+            frames = TrackletList.of(source.query, source.gallery)
+            write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
     return 0
 
 

@@ -1,7 +1,6 @@
 """ONNX files in whole numbers of eight bits: static quantisation by example frames."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from videoreid.errors import ConfigError, ExportError, MissingExtraError
 from videoreid.export.metadata import METADATA_KEY, ExportMetadata
-from videoreid.export.runtimes import open_runtime, run_in_pieces
+from videoreid.export.runtimes import Runtime, open_runtime, run_in_pieces
 from videoreid.utils.files import atomic_path
 
 __all__ = ["quantise_model"]
@@ -62,14 +61,10 @@ def quantise_model(
     exact = open_runtime(source)
     record = ExportMetadata.from_json(exact.metadata or "", str(source))
     pixels = _checked(clips, record)
-    with atomic_path(path) as temporary, tempfile.TemporaryDirectory() as folder:
-        graph = onnx.load(str(source))
-        # its inferences fail on graphs with free sizes, and only some of the fusions of ours need them
-        options = {"ActivationSymmetric": False, "WeightSymmetric": True}
-        plain = Path(folder) / "plain.onnx"
-        onnx.save(graph, str(plain))
+    with atomic_path(path) as temporary:
+        # activations in whole numbers of 0..255 with a zero point, weights about zero, by channel
         quantization.quantize_static(
-            str(plain),
+            str(source),
             str(temporary),
             _reader(quantization.CalibrationDataReader, pixels, exact.name, record.batch or _PIECE),
             quant_format=quantization.QuantFormat.QDQ,
@@ -77,22 +72,26 @@ def quantise_model(
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-            extra_options=options,
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )
         written = onnx.load(str(temporary))
         onnx.helper.set_model_props(written, {METADATA_KEY: replace(record, precision="int8").to_json()})
         onnx.save(written, str(temporary))
-        wanted, got = (
-            torch.cat([run_in_pieces(one, part, record.batch).float() for part in pixels.split(_PIECE)])
-            for one in (exact, open_runtime(temporary))
-        )
-        cosine = float(torch.nn.functional.cosine_similarity(wanted, got).nan_to_num(-1.0).min())
+        cosine = _smallest_cosine(exact, open_runtime(temporary), pixels, record.batch)
         if cosine < smallest_cosine:
             raise ExportError(
                 f"{path}: in int8 the embedding of an example clip has cosine {cosine:.3f} to that in float32, less "
                 f"than {smallest_cosine}; no file was written. Give more and more varied clips, or export float16"
             )
     return cosine
+
+
+def _smallest_cosine(exact: Runtime, other: Runtime, pixels: Tensor, batch: int | None) -> float:
+    first, second = (
+        torch.cat([run_in_pieces(runtime, part, batch).float() for part in pixels.split(_PIECE)])
+        for runtime in (exact, other)
+    )
+    return float(torch.nn.functional.cosine_similarity(first, second).nan_to_num(-1.0).min())
 
 
 def _checked(clips: Tensor, record: ExportMetadata) -> Tensor:

@@ -174,12 +174,13 @@ def _histogram(ranking: Ranking, top_k: int) -> dict[str, Any]:
     wrong = distances[known & ~hits]
     same = ranking.same_person
     true = distances[known & hits] if same is None else same.distances[same.is_match]
-    both = np.concatenate([wrong, true])
+    both = np.concatenate([wrong, true]).astype(np.float64)  # float32 cannot cut a narrow range into bins
     if not len(both):
         return {"low": 0.0, "high": 1.0, "match": [0], "wrong": [0]}
     low, high = float(both.min()), float(both.max())
     high = high if high > low else low + 1.0
-    counts = [np.histogram(part, bins=_BINS, range=(low, high))[0].tolist() for part in (true, wrong)]
+    parts = (part.astype(np.float64) for part in (true, wrong))
+    counts = [np.histogram(part, bins=_BINS, range=(low, high))[0].tolist() for part in parts]
     return {"low": low, "high": high, "match": counts[0], "wrong": counts[1]}
 
 

@@ -13,7 +13,7 @@ def grid_means(maps: Tensor, cells: tuple[int, int]) -> Tensor:
     Cells overlap where their number does not divide a side, as in `torch.nn.functional.adaptive_avg_pool2d`. ONNX has
     no word for that, so a trace gets two products with constant matrices, for the size it is traced at.
     """
-    if not torch.jit.is_tracing():  # type: ignore[attr-defined]  # exported at run time
+    if not torch.jit.is_tracing():  # type: ignore[attr-defined]
         return F.adaptive_avg_pool2d(maps, cells)
     height, width = (int(side) for side in maps.shape[2:])
     rows, columns = (_means(side, count) for side, count in ((height, cells[0]), (width, cells[1])))
