@@ -234,3 +234,14 @@ def test_a_folder_that_cannot_be_written(scene: Scene, tmp_path: Path) -> None:
     assert not (tmp_path / "e" / "index.html").exists()
     with pytest.raises(ConfigError, match="must be 1 or more"):
         ExplorerOptions(frames=0)
+
+
+def test_distances_that_hardly_differ_have_a_histogram(tmp_path: Path) -> None:
+    ranking, query, gallery, _ = ranked(0.1)
+    one, next_one = np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(1.0))
+    distances = np.where(ranking.top_matches, one, next_one)
+    near = replace(ranking, top_distances=distances, same_person=None)
+    write_explorer(near, query, gallery, tmp_path, read_frames=read_frames, options=QUIET)
+    counts = taken(tmp_path / "data" / "index.js")["runs"][0]["histogram"]
+    assert (counts["low"], sum(counts["match"]), counts["match"][0]) == (0.5, 6, 6)
+    assert sum(counts["wrong"]) == counts["wrong"][-1] == 3
