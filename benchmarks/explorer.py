@@ -117,6 +117,19 @@ def cpu_seconds(parent: int) -> float:
     return found / os.sysconf("SC_CLK_TCK")
 
 
+def jump(browser: Any) -> tuple[list[float], list[int], list[float]]:
+    """Jump to nine places; return milliseconds until they show, their pictures, and the seconds computed."""
+    jumps, films, work = [], [], []
+    for place in np.linspace(0.1, 0.95, 9):
+        act = f"const m = document.getElementById('rows'); m.scrollTop = {place} * m.scrollHeight;"
+        before = cpu_seconds(browser.service.process.pid)
+        took, _, pictures = browser.execute_async_script(READY, act)
+        work.append(cpu_seconds(browser.service.process.pid) - before)
+        jumps.append(took)
+        films.append(pictures)
+    return jumps, films, work
+
+
 def measure(page: Path, queries: int) -> dict[str, Any]:
     """Return milliseconds in the browser."""
     browser = open_browser()
@@ -126,15 +139,7 @@ def measure(page: Path, queries: int) -> dict[str, Any]:
         browser.get(page.as_uri())
         browser.execute_async_script(READY, "")
         load = 1000 * (time.perf_counter() - start)
-        places = np.linspace(0.1, 0.95, 9)
-        jumps, films, work = [], [], []
-        for place in places:
-            act = f"const m = document.getElementById('rows'); m.scrollTop = {place} * m.scrollHeight;"
-            before = cpu_seconds(browser.service.process.pid)
-            took, _, pictures = browser.execute_async_script(READY, act)
-            work.append(cpu_seconds(browser.service.process.pid) - before)
-            jumps.append(took)
-            films.append(pictures)
+        jumps, films, work = jump(browser)
         order = browser.execute_async_script(READY, CHOOSE.format("sort", "worst"))[0]
         kept = browser.execute_async_script(READY, CHOOSE.format("text", "cam 3"))[0]
         search = browser.execute_async_script(

@@ -99,8 +99,8 @@ def thinned(readings: list[float]) -> list[float]:
     return [round(readings[place], 1) for place in places.tolist()]
 
 
-def main() -> None:
-    """Measure what the command line names."""
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -112,7 +112,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--long", type=int, default=8000, help="frames of the long recording; 0 for none")
     parser.add_argument("--output", type=Path, help="JSON file for the results")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    arguments = parse()
     extractor = FeatureExtractor(arguments.model, arguments.weights)
     results: dict[str, object] = {
         "cores": len(os.sched_getaffinity(0)),

@@ -122,7 +122,7 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
     raise SystemExit("the service ended before it listened")
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="osnet_x0_25")
     parser.add_argument("--rows", type=int, default=10_000)
@@ -131,7 +131,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=8765)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
     if args.folder:
         serve(args)
         return
