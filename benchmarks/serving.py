@@ -122,23 +122,8 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
     raise SystemExit("the service ended before it listened")
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="osnet_x0_25")
-    parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 32])
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=8765)
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse()
-    if args.folder:
-        serve(args)
-        return
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Measure offline, under load, and offline again."""
     pictures, extractor = crops(256), network(args.model)
     with tempfile.TemporaryDirectory() as name:
         make_gallery(Path(name), args.rows, extractor.model.embedding_dim)
@@ -163,11 +148,32 @@ def main() -> None:
             process.terminate()
         stopped = process.wait(60)
         rates.append(offline_rate(extractor, pictures))
-    results = {
-        "model": args.model, "gallery": args.rows, "threads": torch.get_num_threads(), "cores": os.cpu_count(),
-        "offline_crops_per_second": rates, "runs": runs, "exit_status_after_sigterm": stopped,
+    return {
+        "model": args.model,
+        "gallery": args.rows,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "offline_crops_per_second": rates,
+        "runs": runs,
+        "exit_status_after_sigterm": stopped,
         "load": os.getloadavg()[0],
-    }  # fmt: skip
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="osnet_x0_25")
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=8765)
+    args = parser.parse_args()
+    if args.folder:
+        serve(args)
+        return
+    results = run(args)
     print(json.dumps(results, indent=2))
     if args.output:
         args.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
