@@ -49,11 +49,6 @@ def quantise_model(
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     source, path = Path(source), Path(path)
-    try:
-        import onnx
-        from onnxruntime import quantization
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "export", "quantising an ONNX file") from error
     if source.suffix != ".onnx" or path.suffix != ".onnx":
         raise ConfigError(
             f"only ONNX files are quantised: {source.name!r} to {path.name!r} is not .onnx to .onnx"
@@ -62,21 +57,7 @@ def quantise_model(
     record = ExportMetadata.from_json(exact.metadata or "", str(source))
     pixels = _checked(clips, record)
     with atomic_path(path) as temporary:
-        # activations in whole numbers of 0..255 with a zero point, weights about zero, by channel
-        quantization.quantize_static(
-            str(source),
-            str(temporary),
-            _reader(quantization.CalibrationDataReader, pixels, exact.name, record.batch or _PIECE),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=list(_QUANTISED),
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
-        )
-        written = onnx.load(str(temporary))
-        onnx.helper.set_model_props(written, {METADATA_KEY: replace(record, precision="int8").to_json()})
-        onnx.save(written, str(temporary))
+        _quantise(source, temporary, pixels, exact.name, replace(record, precision="int8"))
         cosine = _smallest_cosine(exact, open_runtime(temporary), pixels, record.batch)
         if cosine < smallest_cosine:
             raise ExportError(
@@ -84,6 +65,29 @@ def quantise_model(
                 f"than {smallest_cosine}; no file was written. Give more and more varied clips, or export float16"
             )
     return cosine
+
+
+def _quantise(source: Path, path: Path, pixels: Tensor, name: str, record: ExportMetadata) -> None:
+    try:
+        import onnx
+        from onnxruntime import quantization
+    except ImportError as error:
+        raise MissingExtraError("onnx", "export", "quantising an ONNX file") from error
+    # activations in whole numbers of 0..255 with a zero point, weights about zero, by channel
+    quantization.quantize_static(
+        str(source),
+        str(path),
+        _reader(quantization.CalibrationDataReader, pixels, name, record.batch or _PIECE),
+        quant_format=quantization.QuantFormat.QDQ,
+        op_types_to_quantize=list(_QUANTISED),
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+    )
+    written = onnx.load(str(path))
+    onnx.helper.set_model_props(written, {METADATA_KEY: record.to_json()})
+    onnx.save(written, str(path))
 
 
 def _smallest_cosine(exact: Runtime, other: Runtime, pixels: Tensor, batch: int | None) -> float:
