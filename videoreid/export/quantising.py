@@ -49,7 +49,6 @@ def quantise_model(
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     source, path = Path(source), Path(path)
-    _needed()
     if source.suffix != ".onnx" or path.suffix != ".onnx":
         raise ConfigError(
             f"only ONNX files are quantised: {source.name!r} to {path.name!r} is not .onnx to .onnx"
@@ -58,7 +57,7 @@ def quantise_model(
     record = ExportMetadata.from_json(exact.metadata or "", str(source))
     pixels = _checked(clips, record)
     with atomic_path(path) as temporary:
-        _write_int8(source, temporary, _reader_of(exact, pixels, record), record)
+        _quantise(source, temporary, pixels, exact.name, replace(record, precision="int8"))
         cosine = _smallest_cosine(exact, open_runtime(temporary), pixels, record.batch)
         if cosine < smallest_cosine:
             raise ExportError(
@@ -68,27 +67,17 @@ def quantise_model(
     return cosine
 
 
-def _needed() -> tuple[Any, Any]:
-    """Return onnx, and the quantisation of onnxruntime."""
+def _quantise(source: Path, path: Path, pixels: Tensor, name: str, record: ExportMetadata) -> None:
     try:
         import onnx
         from onnxruntime import quantization
     except ImportError as error:
-        raise MissingExtraError("onnxruntime", "export", "quantising an ONNX file") from error
-    return onnx, quantization
-
-
-def _reader_of(exact: Runtime, pixels: Tensor, record: ExportMetadata) -> Any:
-    return _reader(_needed()[1].CalibrationDataReader, pixels, exact.name, record.batch or _PIECE)
-
-
-def _write_int8(source: Path, path: Path, reader: Any, record: ExportMetadata) -> None:
-    """Activations in whole numbers of 0..255 with a zero point, weights about zero, by channel."""
-    onnx, quantization = _needed()
+        raise MissingExtraError("onnx", "export", "quantising an ONNX file") from error
+    # activations in whole numbers of 0..255 with a zero point, weights about zero, by channel
     quantization.quantize_static(
         str(source),
         str(path),
-        reader,
+        _reader(quantization.CalibrationDataReader, pixels, name, record.batch or _PIECE),
         quant_format=quantization.QuantFormat.QDQ,
         op_types_to_quantize=list(_QUANTISED),
         per_channel=True,
@@ -97,7 +86,7 @@ def _write_int8(source: Path, path: Path, reader: Any, record: ExportMetadata) -
         extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
     )
     written = onnx.load(str(path))
-    onnx.helper.set_model_props(written, {METADATA_KEY: replace(record, precision="int8").to_json()})
+    onnx.helper.set_model_props(written, {METADATA_KEY: record.to_json()})
     onnx.save(written, str(path))
 
 
