@@ -5,15 +5,15 @@ from pathlib import Path
 from videoreid.data import FrameReader
 from videoreid.engine import StoredEvaluation
 from videoreid.errors import DatasetError
-from videoreid.visual import order_queries, write_ranking_html
+from videoreid.visual import ExplorerOptions, write_explorer
 
 __all__ = ["write_explorer_of"]
 
-_ROWS, _ANSWERS = 100, 10
+_ANSWERS = 20
 
 
 def write_explorer_of(stored: StoredEvaluation, folder: Path) -> str:
-    """Write the page, worst queries first.
+    """Write the explorer of all queries; where features are stored, it searches with them.
 
     Args:
         stored: the evaluation; its frames must be where they were.
@@ -33,15 +33,14 @@ def write_explorer_of(stored: StoredEvaluation, folder: Path) -> str:
         )
     reader = FrameReader()
     reader.read(tracklets.query[0].frames[:1])  # before anything is made of many
-    folder.mkdir()
-    rows = order_queries(stored.ranking, "worst")[:_ROWS]
-    write_ranking_html(
+    features = stored.features()
+    write_explorer(
         stored.ranking,
         tracklets.query,
         tracklets.gallery,
-        folder / "index.html",
+        folder,
         read_frames=reader.read,
-        rows=rows,
-        top_k=_ANSWERS,
+        features=None if features is None else (features.query, features.gallery),
+        options=ExplorerOptions(top_k=_ANSWERS, progress=False),
     )
     return f"{folder.name}/index.html"
