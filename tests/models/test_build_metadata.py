@@ -127,3 +127,11 @@ def test_damaged_checkpoints_end_in_the_librarys_error(tmp_path: Path, legacy: b
         if not legacy and found.keys() == state.keys():
             assert all(torch.equal(found[name], state[name]) for name in state)
     assert model is not None
+
+
+def test_networks_of_timm_are_names_not_addresses() -> None:
+    arguments = parse_build_arguments('{"name": "timm:resnet18", "num_classes": 3}', Path("w"))
+    assert arguments == {"name": "timm:resnet18", "num_classes": 3}
+    for name in ("timm:hf-hub:org/net", "timm:local-dir:/tmp", "https://a/b", "../net"):
+        with pytest.raises(WeightsError):
+            parse_build_arguments(json.dumps({"name": name}), Path("w"))

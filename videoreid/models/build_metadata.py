@@ -60,7 +60,7 @@ def parse_build_arguments(text: str, file: Path) -> dict[str, Any]:
     if not isinstance(arguments, dict) or not isinstance(name, str) or not _NAME.fullmatch(name):
         raise WeightsError(f"{file} does not say how to build its network: its metadata are damaged")
     for key, value in arguments.items():
-        if not _is_option(key) or not _is_plain(value):
+        if key != "name" and (not _is_option(key) or not _is_plain(value)):  # the name is checked above
             raise WeightsError(
                 f"{file} asks to build its network with {key}={str(value)[:80]!r}; a file may name a network and its "
                 "options, no weights, files or addresses: use build_model and load_weights if you trust it"
