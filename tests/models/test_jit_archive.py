@@ -141,3 +141,51 @@ def test_offsets_outside_the_file_are_refused(archive, tmp_path):
     rewrite(path, tmp_path / "evil.pt", buffer.getvalue())
     with pytest.raises(WeightsError, match="damaged TorchScript archive"):
         read_state_dict(tmp_path / "evil.pt")
+
+
+def test_one_number_is_not_made_many(archive, tmp_path):
+    """Strides of 0 would ask for a terabyte."""
+    path, _ = archive
+    buffer = io.BytesIO()
+
+    class Table(pickle.Pickler):
+        def persistent_id(self, value):
+            return value.parts if isinstance(value, Storage) else None
+
+    class Storage:
+        parts = ("storage", torch.HalfStorage, "0", "cpu", 1)
+
+    class Fake:
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (Storage(), 0, (10**12,), (0,), False, {})
+
+    Table(buffer, protocol=2).dump(Fake())
+    rewrite(path, tmp_path / "evil.pt", buffer.getvalue())
+    with pytest.raises(WeightsError, match="damaged TorchScript archive"):
+        read_state_dict(tmp_path / "evil.pt")
+
+
+@pytest.mark.parametrize("part", ["/data.pkl", "/data/0"])
+def test_compressed_tables_and_tensors_are_refused(archive, tmp_path, part):
+    path, _ = archive
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "bomb.pt", "w") as new:
+        for name in old.namelist():
+            how = zipfile.ZIP_DEFLATED if name.endswith(part) else zipfile.ZIP_STORED
+            new.writestr(name, old.read(name), compress_type=how)
+    with pytest.raises(WeightsError, match=r"is compressed, which torch\.jit\.save never does"):
+        read_state_dict(tmp_path / "bomb.pt")
+
+
+@pytest.mark.parametrize("flags", [0x0800, 0xFFFF])
+def test_a_zip_whose_directory_is_damaged_ends_in_the_librarys_error(tmp_path, flags):
+    """Names that are no UTF-8, versions and flags that zipfile does not know: it raises unrelated types for them."""
+    path = tmp_path / "w.pth"
+    torch.save({"a": torch.ones(1)}, path)
+    content = bytearray(path.read_bytes())
+    entry = content.find(b"PK\x01\x02")
+    content[entry + 8 : entry + 10] = flags.to_bytes(2, "little")  # 0x0800: the name is UTF-8
+    content[entry + 46] = 0xFF
+    path.write_bytes(content)
+    assert not is_jit_archive(path)
+    with pytest.raises(WeightsError, match=r"w\.pth is truncated or damaged"):
+        read_state_dict(path)

@@ -1,5 +1,6 @@
 """Read the tensors of a TorchScript archive without running any of the code in it."""
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -45,7 +46,7 @@ def is_jit_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.split("/", 1)[-1] == "constants.pkl" for name in archive.namelist())
-    except zipfile.BadZipFile:
+    except Exception:  # zipfile raises half a dozen unrelated types; the reader of zips says what is damaged
         return False
 
 
@@ -61,6 +62,7 @@ def read_jit_archive(path: Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             table = next(name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
+            _refuse_compressed(archive, table)
             with archive.open(table) as file:
                 root = _AttributeUnpickler(file, archive, table.removesuffix("data.pkl"), path).load()
     except WeightsError:
@@ -117,15 +119,25 @@ class _AttributeUnpickler(pickle.Unpickler):
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype):
             raise pickle.UnpicklingError(f"unknown entry {kind!r}")
-        content = self._archive.read(f"{self._folder}data/{key}")
+        record = f"{self._folder}data/{key}"
+        _refuse_compressed(self._archive, record)
+        content = self._archive.read(record)
         if not content:
             return torch.empty(0, dtype=dtype)
         return torch.frombuffer(bytearray(content), dtype=dtype)[: int(count)]
 
 
+def _refuse_compressed(archive: zipfile.ZipFile, record: str) -> None:
+    """Refuse a compressed table or tensor: `torch.jit.save` compresses code alone, and it could unpack to any size."""
+    if archive.getinfo(record).compress_type != zipfile.ZIP_STORED:
+        raise pickle.UnpicklingError(f"record {record} is compressed, which torch.jit.save never does")
+
+
 def _rebuild_tensor(
     storage: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any
 ) -> Tensor:
+    if math.prod(size) > storage.numel():  # strides of 0 would make any size of one number
+        raise pickle.UnpicklingError(f"a tensor of {tuple(size)} asks for more numbers than are stored")
     return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
 
