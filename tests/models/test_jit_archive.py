@@ -189,3 +189,15 @@ def test_a_zip_whose_directory_is_damaged_ends_in_the_librarys_error(tmp_path, f
     assert not is_jit_archive(path)
     with pytest.raises(WeightsError, match=r"w\.pth is truncated or damaged"):
         read_state_dict(path)
+
+
+def test_a_zip_in_several_parts_ends_in_the_librarys_error(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({"a": torch.ones(1)}, path)
+    content = bytearray(path.read_bytes())
+    end = content.rfind(b"PK\x06\x07")  # where the 64-bit end of the directory is: it counts the disks
+    content[end + 16] = 2
+    path.write_bytes(content)
+    assert not is_jit_archive(path)
+    with pytest.raises(WeightsError, match=r"w\.pth is truncated or damaged"):
+        read_state_dict(path)

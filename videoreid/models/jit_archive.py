@@ -41,9 +41,9 @@ class _Module:
 
 def is_jit_archive(path: Path) -> bool:
     """Return whether a file is an archive of ``torch.jit.save``, as OpenAI publishes CLIP."""
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             return any(name.split("/", 1)[-1] == "constants.pkl" for name in archive.namelist())
     except Exception:  # zipfile raises half a dozen unrelated types; the reader of zips says what is damaged
