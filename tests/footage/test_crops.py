@@ -213,3 +213,17 @@ def test_real_footage_becomes_tracklets(tmp_path: Path) -> None:
     first = cv2.imread(tracklets[0].frames[0])[..., ::-1]
     expected = next(iterate_video(PETS / "video.avi"))[138:193, 158:176]
     np.testing.assert_array_equal(first, expected)
+
+
+def test_a_crop_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(DatasetError, match="No space left on device"):
+        write_crop(tmp_path / "a.png", np.zeros((8, 4, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []

@@ -205,7 +205,9 @@ def _axes(record: ExportMetadata) -> tuple[tuple[int, str, int | None], ...]:
 
 def _write_torchscript(graph: nn.Module, example: Tensor, path: Path, record: ExportMetadata) -> None:
     traced: Any = torch.jit.trace(graph, example, check_trace=False)
-    torch.jit.save(traced, str(path), _extra_files={METADATA_KEY: record.to_json()})
+    buffer = io.BytesIO()  # PyTorch ends the process where it cannot close a file on a full disk
+    torch.jit.save(traced, buffer, _extra_files={METADATA_KEY: record.to_json()})
+    path.write_bytes(buffer.getbuffer())
 
 
 def _write_openvino(graph: nn.Module, example: Tensor, path: Path, record: ExportMetadata) -> None:

@@ -4,6 +4,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -238,12 +239,14 @@ def write_crop(path: Path, image: np.ndarray) -> None:
     ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     if not ok:
         raise DatasetError(f"cannot encode {path}: OpenCV refuses an image of the shape {image.shape}")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
         temporary.write_bytes(encoded.tobytes())  # not by cv2.imwrite: it crashes on a path that is not UTF-8
         temporary.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise DatasetError(f"cannot write {path}: {error.strerror}") from error
 
 

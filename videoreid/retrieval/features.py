@@ -11,7 +11,7 @@ import torch
 from videoreid.errors import DatasetError
 from videoreid.types import Features
 from videoreid.utils import atomic_path
-from videoreid.utils.hdf5 import open_hdf5, read_array, read_attribute
+from videoreid.utils.hdf5 import new_hdf5, open_hdf5, read_array, read_attribute
 from videoreid.utils.sealing import check_seal, seal_file
 
 if TYPE_CHECKING:
@@ -78,9 +78,8 @@ def write_features(
 
 
 def _write(path: Path, sides: Mapping[str, Features], details: Mapping[str, str], **words: str) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    size = sum(features.embeddings.nbytes + 64 * len(features) for features in sides.values())
+    with new_hdf5(path, size) as file:
         file.attrs.update({"format": _FORMAT, "version": _VERSION})
         file.attrs.update(words)
         file.create_group("details").attrs.update({key: str(value) for key, value in details.items()})

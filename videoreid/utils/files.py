@@ -1,5 +1,6 @@
 """Atomic file writing: to a temporary file, then renamed."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,7 +12,14 @@ from pathlib import Path
 
 from videoreid.errors import StorageError, VideoReIDError
 
-__all__ = ["atomic_path", "atomic_write_bytes", "atomic_write_text", "disk_errors", "sha256_of"]
+__all__ = [
+    "atomic_path",
+    "atomic_write_bytes",
+    "atomic_write_text",
+    "disk_errors",
+    "require_room",
+    "sha256_of",
+]
 
 _MARK = ".writing-"
 _ROOM = 1 << 16  # a file system with less room than this is full
@@ -77,7 +85,7 @@ def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         reason = f"{error.strerror}" if error.strerror else " ".join(str(error).split())
         named = f" ({error.filename})" if error.filename and str(error.filename) != str(target) else ""
-        if _is_full(Path(target)):
+        if error.errno == errno.ENOSPC or _is_full(Path(target)):
             reason = f"the disk is full ({reason})"
         raise StorageError(f"cannot write {target}: {reason}{named}") from error
     except Exception as error:
@@ -86,6 +94,21 @@ def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
         raise StorageError(
             f"cannot write {target}: the disk is full ({' '.join(str(error).split())})"
         ) from error
+
+
+def require_room(path: Path, size: int) -> None:
+    """Stop before a file is begun for which there is no room: some writers crash where a disk fills up.
+
+    Args:
+        path: the file.
+        size: bytes that it will have.
+
+    Raises:
+        OSError: the file system has less room than that.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise OSError(errno.ENOSPC, f"No space left: {size:,} bytes are needed, {free:,} are free", str(path))
 
 
 def _is_full(target: Path) -> bool:

@@ -1,5 +1,6 @@
-"""Safe HDF5 reading: no external links, checked sizes, one exception for damage."""
+"""Safe HDF5: no external links, checked sizes, one exception for damage; writing survives a full disk."""
 
+import io
 import math
 import os
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from videoreid.errors import DatasetError, VideoReIDError
+from videoreid.utils.files import require_room
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["open_hdf5", "read_array", "read_attribute"]
+__all__ = ["new_hdf5", "open_hdf5", "read_array", "read_attribute"]
 
+_IN_MEMORY = 256 << 20
+_OVERHEAD = 1 << 20
 # the most that gzip can make of a byte; a dataset that declares more than the file could hold is damaged
 _MOST_PER_BYTE = 1032
 # what h5py raises for damaged files: a dozen types of no common base but Exception; those of the system stay theirs
@@ -30,6 +34,32 @@ _FOREIGN = (
     MemoryError,
     AttributeError,
 )
+
+
+@contextmanager
+def new_hdf5(path: Path, size: int) -> Iterator["h5py.File"]:
+    """Open a new file to write, so that a full disk ends in an error: HDF5 crashes where it cannot close a file.
+
+    Files of up to 256 MiB are made in memory and written at once; for larger ones the room is looked at first.
+
+    Args:
+        path: the file.
+        size: bytes of the arrays that it will hold.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    import h5py
+
+    if size > _IN_MEMORY:
+        require_room(path, size + _OVERHEAD)
+        with h5py.File(path, "w") as file:
+            yield file
+        return
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        yield file
+    path.write_bytes(buffer.getbuffer())
 
 
 @contextmanager

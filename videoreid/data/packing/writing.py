@@ -23,7 +23,7 @@ from videoreid.data.stores.layout import FORMAT, VERSION, hash_entries, journal_
 from videoreid.data.stores.reading import open_store, packed_splits, read_packed
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
-from videoreid.utils.files import disk_errors
+from videoreid.utils.files import disk_errors, require_room
 from videoreid.utils.locks import LockedError, only_one
 from videoreid.utils.sealing import seal_file
 
@@ -209,6 +209,9 @@ def _assemble(path: Path, spool: Spool, entries: list[str], splits: Splits, rows
     order = np.argsort(hashes, kind="stable")
     if (np.diff(hashes[order]) == 0).any():
         raise ConfigError("two entry names have one hash: pack with another root, which changes the names")
+    require_room(
+        path, int(offsets[-1]) + 256 * len(entries) + (1 << 16)
+    )  # HDF5 crashes where a disk fills up
     with h5py.File(path, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
