@@ -54,7 +54,7 @@ class RankedGallery:
         """Return whether each row is a query, and its number among the queries or in the published gallery.
 
         Args:
-            rows: int64 of any shape; -1 stays -1.
+            rows: int64 of any shape ``(...)``; -1 stays -1.
 
         Returns:
             bool and int64, each of the same shape.
@@ -116,7 +116,7 @@ class SamePersonRows:
     offsets: np.ndarray
 
     def of(self, query: int, *, matches: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return gallery rows and distances of a query's true matches, or of its junk, the nearest first."""
+        """Return gallery rows and distances ``(n,)`` of a query's true matches or junk, the nearest first."""
         mine = slice(int(self.offsets[query]), int(self.offsets[query + 1]))
         wanted = self.is_match[mine] == matches
         return self.rows[mine][wanted], self.distances[mine][wanted]

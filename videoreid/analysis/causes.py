@@ -33,7 +33,7 @@ class Cause:
     hardness: str
 
     def touches(self, values: np.ndarray) -> np.ndarray:
-        """Return which values are beyond the threshold; NaN is not."""
+        """Return ``(Q,)`` bool: which values ``(Q,)`` are beyond the threshold; NaN is not."""
         with np.errstate(invalid="ignore"):
             return np.asarray(values > self.threshold if self.above else values < self.threshold)
 
@@ -106,7 +106,7 @@ def cause_costs(
 
     Args:
         causes: which.
-        flags: of `cause_flags`, for all Q queries.
+        flags: of `cause_flags`, ``(Q,)`` bool for all Q queries.
         scores: of the S scored ones.
         resamples: for the intervals.
         adjusted: points by cause of `adjusted_points`; empty without a regression.

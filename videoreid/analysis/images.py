@@ -53,5 +53,5 @@ def shrink(images: Sequence[np.ndarray], size: tuple[int, int] = GRID) -> np.nda
 
 
 def luminance(rgb: np.ndarray) -> np.ndarray:
-    """Return Y of RGB in the last axis, in the units of the input."""
+    """Return Y ``(...)`` float32 of RGB ``(..., 3)``, in the units of the input."""
     return np.asarray(rgb, dtype=np.float32) @ _LUMA

@@ -68,7 +68,7 @@ def write_analysis_page(
         line: the causes in one line.
         path: the page.
         hard: queries to picture, by cause.
-        read_frames: reads frame keys into images; None draws no pictures.
+        read_frames: reads frame keys into RGB images ``(H, W, 3)``; None draws no pictures.
     """
     chart = base64.b64encode(draw_charts(figures)).decode()
     parts = [

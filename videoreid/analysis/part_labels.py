@@ -49,7 +49,7 @@ class PartMaps:
 
     @classmethod
     def of(cls, labels: Sequence[np.ndarray], table: LabelTable) -> "PartMaps":
-        """Read maps by a table; of one that is not built in, every class but the background is a part and clothes."""
+        """Read N maps ``(h, w)``; of a table not built in, every class but background is part and clothes."""
         parts = tuple(range(1, table.num_classes))
         built_in = LABEL_TABLES.get(table.name) is not None and table.name in _GROUPS
         groups = _GROUPS[table.name] if built_in else tuple((part,) for part in parts)
@@ -57,12 +57,12 @@ class PartMaps:
 
     @property
     def background(self) -> list[np.ndarray]:
-        """N bool masks of what is nobody."""
+        """N bool masks ``(h, w)`` of what is nobody."""
         return [labels == 0 for labels in self.labels]
 
     @property
     def clothes(self) -> list[np.ndarray]:
-        """N bool masks of what is worn."""
+        """N bool masks ``(h, w)`` of what is worn."""
         return [np.isin(labels, self.worn) for labels in self.labels]
 
 
@@ -112,7 +112,7 @@ def _covered(labels: np.ndarray) -> float:
 
 
 def part_people(maps: PartMaps) -> np.ndarray:
-    """Return how much of a second person is labelled: their area by the first one's; 0 is alone, NaN is nobody.
+    """Return ``(N,)`` float64: the area of a second person by the first one's; 0 is alone, NaN is nobody.
 
     Figures that touch are one piece, so heads are counted too: the larger of the two ratios is returned. A parser that
     labels the person of interest alone cannot see others.
@@ -164,7 +164,7 @@ class ParsedFolderLabels:
             ) from error
 
     def read(self, side: str, row: int, places: Sequence[int]) -> list[np.ndarray]:
-        """Return the maps of some frames of a tracklet.
+        """Return the maps ``(H, W)`` uint8 of some frames of a tracklet.
 
         Args:
             side: "query" or "gallery".

@@ -46,7 +46,7 @@ class Design:
     left_out: dict[str, str]
 
     def with_product(self, first: str, second: str) -> tuple[tuple[str, ...], np.ndarray]:
-        """Return names and matrix with the product of two columns added."""
+        """Return names and matrix ``(N, P + 1)`` with the product of two columns added."""
         one, two = (self.matrix[:, self.names.index(name)] for name in (first, second))
         return (*self.names, f"{first} x {second}"), np.column_stack([self.matrix, one * two])
 
@@ -71,7 +71,7 @@ def pair_proxies(
 
 
 def time_gaps(query: Sequence[Tracklet], match: Sequence[Tracklet | None]) -> np.ndarray:
-    """Return the time between the two, on the clock of the dataset; 0 where they overlap, NaN where unknown."""
+    """Return ``(Q,)`` times between the two, by the dataset's clock; 0 if they overlap, NaN if unknown."""
     return np.array([np.nan if found is None else _gap(asked, found)
                      for asked, found in zip(query, match, strict=True)], dtype=np.float64)  # fmt: skip
 

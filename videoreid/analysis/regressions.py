@@ -66,7 +66,7 @@ def regress_failure(
 
     Args:
         scores: of the scored queries.
-        proxies: of `pair_proxies`.
+        proxies: of `pair_proxies`, ``(Q,)`` each.
         sides: of `hardness`, of the queries and of their matches.
         flags: of `cause_flags`.
         causes: which.

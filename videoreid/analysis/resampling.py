@@ -75,7 +75,7 @@ class Resamples:
             return np.asarray((self._drawn @ sums) / np.where(total > 0, total, np.nan))
 
     def interval(self, value: float, draws: np.ndarray) -> Interval:
-        """Return a value with the range in which its draws lie."""
+        """Return a value with the range in which its draws ``(R,)`` lie."""
         known = draws[~np.isnan(draws)]
         if not len(known):
             return Interval(value, float("nan"), float("nan"))

@@ -46,7 +46,7 @@ def write_answer_page(
 
 
 def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> None:
-    """Write the page of persons; without a common clock each recording counts from its own begin."""
+    """Write the page of persons, ``names (N,)``; without a common clock each recording has its own begin."""
     from videoreid.visual import SeenTracklet, write_people_html
 
     features = gallery.timed_features

@@ -53,7 +53,7 @@ def frames_for_pictures(
 ) -> "Callable[[Sequence[str]], list[np.ndarray]]":
     """Return a reader of frame keys that has read those of strips beforehand, in the order of the video.
 
-    Of very many tracklets nothing is kept; their frames are sought one by one.
+    Images are ``(H, W, 3)`` uint8. Of very many tracklets nothing is kept; they are sought one by one.
 
     Args:
         tracklets: that may be drawn.

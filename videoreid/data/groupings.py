@@ -38,7 +38,7 @@ def permutation(
 def replacement(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Take every identity once an epoch; K of its tracklets, drawn with replacement. Arguments as `permutation`."""
+    """Take every identity once an epoch; K tracklets with replacement; all else as for `permutation`."""
     members = _members(pids)
     chosen = (members[i] for i in generator.permutation(len(members)))
     return _stack((generator.choice(m, instances, replace=True) for m in chosen), instances)
@@ -50,8 +50,8 @@ def all_groups(
 ) -> np.ndarray:
     """Cut every identity's shuffled tracklets into groups of K and shuffle all groups; a batch may hold one twice.
 
-    An identity with fewer than K is drawn with replacement to exactly K; remainders are dropped. Arguments as
-    `permutation`.
+    An identity with fewer than K is drawn with replacement to exactly K; remainders are dropped.
+    Arguments and result as for `permutation`.
     """
     groups = [group for cut in _cut_identities(pids, instances, generator) for group in cut]
     return _stack((groups[i] for i in generator.permutation(len(groups))), instances)
@@ -63,7 +63,7 @@ def distinct(
 ) -> np.ndarray:
     """Cut as `all_groups`, but give every batch P different identities, while so many have groups left.
 
-    Arguments as `permutation`.
+    Arguments and result as for `permutation`.
     """
     waiting = _cut_identities(pids, instances, generator)
     order: list[np.ndarray] = []
@@ -80,7 +80,7 @@ def camera_balanced(
 ) -> np.ndarray:
     """Take every identity once an epoch; its K tracklets go round its cameras, two cameras at least where it can.
 
-    Arguments as `permutation`.
+    Arguments and result as for `permutation`.
     """
     members = _members(pids)
     chosen = (members[i] for i in generator.permutation(len(members)))

@@ -31,7 +31,7 @@ class AllPairsSource(Protocol):
     """Bound on the difference of a tile's distance and that of `pairs`; 0 where they agree, infinite if unknown."""
 
     def block(self, rows: slice, cols: slice) -> Tensor:
-        """Return the tile of ``rows`` and ``cols``; neither slice crosses from queries into the gallery."""
+        """Return the tile ``(rows, cols)`` of two slices; neither crosses from queries into the gallery."""
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
         """Return ``(M,)`` distances of the pairs ``rows (M,)``, ``cols (M,)``, in any floating type."""
@@ -74,7 +74,7 @@ class FeaturePairs:
         self.rounding = product_rounding(rows) if metric == "cosine" else torch.inf
 
     def block(self, rows: slice, cols: slice) -> Tensor:
-        """Return the tile of ``rows`` and ``cols``."""
+        """Return the tile ``(rows, cols)``."""
         x, y = self._rows[rows], self._rows[cols]
         with full_precision(self.device):
             if self.metric == "cosine":  # the rows are normalised already
@@ -88,7 +88,7 @@ class FeaturePairs:
         return tile
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
-        """Return the distances of the given pairs, float64, gathered in pieces."""
+        """Return the distances ``(M,)`` of the given pairs, float64, gathered in pieces."""
         step = max(1, PAIR_ELEMENTS // self._rows.shape[1])
         parts = [self._pair_piece(rows[a : a + step], cols[a : a + step]) for a in range(0, len(rows), step)]
         return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=self.device)
@@ -138,7 +138,7 @@ class MatrixPairs:
         self._q_g, self._q_q, self._g_g = q_g, q_q, g_g
 
     def block(self, rows: slice, cols: slice) -> Tensor:
-        """Return the tile of ``rows`` and ``cols``, contiguous."""
+        """Return the tile ``(rows, cols)``, contiguous."""
         first = self.num_queries
         shift = slice(rows.start - first, rows.stop - first), slice(cols.start - first, cols.stop - first)
         if rows.start < first:
@@ -148,7 +148,7 @@ class MatrixPairs:
         return tile.to(self.dtype).clamp(min=0).contiguous()
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
-        """Return the distances of the given pairs."""
+        """Return the distances ``(M,)`` of the given pairs."""
         first = self.num_queries
         distances = torch.empty(len(rows), dtype=self.dtype, device=self.device)
         row_query, col_query = rows < first, cols < first

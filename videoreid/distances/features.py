@@ -63,7 +63,7 @@ class FeatureSource:
             self._weights = self._g_norms.square().float()
 
     def block(self, rows: slice, columns: slice) -> Tensor:
-        """Return approximate ``1 - cos``, or squared Euclidean distances."""
+        """Return approximate ``1 - cos``, or squared Euclidean distances, ``(rows, columns)`` float32."""
         query, gallery = self._query[rows].float(), self._gallery[columns].float()
         with full_precision(query.device):
             if self.metric == "cosine":
@@ -73,7 +73,7 @@ class FeatureSource:
             return product.add_(self._q_norms[rows].square().float().unsqueeze(1))
 
     def positions(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return ``1 - cos`` or squared distances, from differences, so that equal rows are at exactly zero."""
+        """Return ``(P,)``, ``1 - cos`` or squared, by differences, so that equal rows are at exactly zero."""
         if len(queries) == 0:
             return np.empty(0)
         device = self._gallery.device
@@ -94,7 +94,7 @@ class FeatureSource:
         return torch.cat(results).cpu().numpy()
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
-        """Return float32 distances."""
+        """Return distances ``(P,)`` float32."""
         values = np.sqrt(positions) if self.metric == "euclidean" else positions
         return values.astype(np.float32)
 
@@ -105,17 +105,17 @@ class FeatureSource:
         return probable_rounding(self._q_norms[rows], largest, width, str(self.metric)).cpu().numpy()
 
     def rows(self, rows: slice) -> Tensor:
-        """Return the distances of some queries by `pairwise_distance`: float32, or float64 for such features."""
+        """Return ``(rows, G)`` by `pairwise_distance`: float32, or float64 for such features."""
         with full_precision(self._query.device):
             return pairwise_distance(self._query[rows], self._gallery, str(self.metric))
 
     def dense(self) -> Tensor:
-        """Return all distances, float32, or float64 for such features."""
+        """Return all distances ``(Q, G)``, float32, or float64 for such features."""
         parts = [self.rows(slice(start, start + ROW_STEP)) for start in range(0, len(self._query), ROW_STEP)]
         return torch.cat(parts) if parts else self._gallery.new_empty(self.shape)
 
     def exact_rows(self, rows: np.ndarray) -> Tensor:
-        """Return keys of whole rows, by a float64 product of centred features."""
+        """Return keys ``(n, G)`` float32 of whole rows, by a float64 product of centred features."""
         picked = torch.from_numpy(rows).to(self._query.device)
         # distances do not depend on the origin, rounding does: near the data the products are small
         centre = self._exact(self._gallery[:256], self._g_norms[:256]).mean(0, keepdim=True)

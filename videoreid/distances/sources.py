@@ -34,7 +34,7 @@ class DistanceSource(Protocol):
         """Return ``(P,)`` float64 positions of pairs, whose queries ascend."""
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
-        """Return the distances of positions."""
+        """Return the distances ``(P,)`` of positions ``(P,)``."""
 
     def tolerance(self, rows: slice) -> np.ndarray:
         """Return ``(rows,)`` bounds of the error of `block`."""
@@ -66,31 +66,31 @@ class MatrixSource:
         self._distances = distances
 
     def block(self, rows: slice, columns: slice) -> Tensor:
-        """Return a view of the matrix."""
+        """Return a view ``(rows, columns)`` of the matrix."""
         return self._distances[rows, columns]
 
     def positions(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the entries as float64."""
+        """Return the entries ``(P,)`` as float64."""
         return _entries(self._distances, queries, rows)
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
-        """Return the entries."""
+        """Return the entries ``(P,)``."""
         return positions
 
     def tolerance(self, rows: slice) -> np.ndarray:
-        """Return zeros."""
+        """Return zeros ``(rows,)``."""
         return np.zeros(len(range(*rows.indices(self.shape[0]))))
 
     def exact_rows(self, rows: np.ndarray) -> Tensor:
-        """Return whole rows of the matrix."""
+        """Return whole rows ``(n, G)`` of the matrix."""
         return self._distances[torch.from_numpy(rows).to(self._distances.device)]
 
     def rows(self, rows: slice) -> Tensor:
-        """Return a view of some rows."""
+        """Return a view ``(rows, G)`` of some rows."""
         return self._distances[rows]
 
     def dense(self) -> Tensor:
-        """Return the matrix."""
+        """Return the matrix ``(Q, G)``."""
         return self._distances
 
 
@@ -116,7 +116,7 @@ class StreamedSource:
         self._last: tuple[int, Tensor] | None = None
 
     def block(self, rows: slice, columns: slice) -> Tensor:
-        """Return the distances of some rows and columns, exactly as computed."""
+        """Return the distances ``(rows, columns)``, exactly as computed."""
         start, stop, _ = rows.indices(self.shape[0])
         parts = []
         while start < stop:
@@ -127,7 +127,7 @@ class StreamedSource:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def positions(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the entries as float64."""
+        """Return the entries ``(P,)`` as float64."""
         result = np.empty(len(queries))
         numbers = queries // self._step
         for number in np.unique(numbers).tolist():
@@ -136,19 +136,19 @@ class StreamedSource:
         return result
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
-        """Return the entries."""
+        """Return the entries ``(P,)``."""
         return positions
 
     def tolerance(self, rows: slice) -> np.ndarray:
-        """Return zeros."""
+        """Return zeros ``(rows,)``."""
         return np.zeros(len(range(*rows.indices(self.shape[0]))))
 
     def exact_rows(self, rows: np.ndarray) -> Tensor:
-        """Return whole rows."""
+        """Return whole rows ``(n, G)``."""
         return torch.cat([self.block(slice(row, row + 1), slice(None)) for row in rows.tolist()])
 
     def rows(self, rows: slice) -> Tensor:
-        """Return the distances of some queries."""
+        """Return the distances ``(rows, G)`` of some queries."""
         return self.block(rows, slice(None))
 
     def dense(self) -> Tensor:

@@ -137,7 +137,7 @@ def undone_on_error(*parts: Any) -> Iterator[None]:
 
 
 def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -> None:
-    """Stop where a loss is NaN or infinite.
+    """Stop where the loss, a scalar, is NaN or infinite.
 
     Raises:
         TrainingError: names the losses, and the batch's pids and first frames where the loader knows them.

@@ -40,7 +40,7 @@ class Runtime(Protocol):
     name: str  # of the input
 
     def run(self, pixels: Tensor) -> Tensor:
-        """Return the first output for the one input."""
+        """Return the first output ``(N, D)`` for the one input ``(N, ...)``."""
 
 
 def run_in_pieces(runtime: Runtime, pixels: Tensor, batch: int | None) -> Tensor:
@@ -104,7 +104,7 @@ class OnnxRuntime(_Shared):
         self.metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
 
     def run(self, pixels: Tensor) -> Tensor:
-        """Return the first output."""
+        """Return the first output ``(N, D)``."""
         answer = self._session.run(None, {self.name: pixels.contiguous().cpu().numpy()})[0]
         return torch.from_numpy(answer)
 
@@ -140,7 +140,7 @@ class TorchScriptRuntime(_Shared):
         self.name = "frames"
 
     def run(self, pixels: Tensor) -> Tensor:
-        """Return the output."""
+        """Return the output ``(N, D)``."""
         with torch.no_grad():
             answer: Tensor = self._module(pixels.cpu())
         return answer
@@ -178,7 +178,7 @@ class OpenVinoRuntime(_Shared):
         self.metadata = str(model.get_rt_info([METADATA_KEY]).astype(str)) if known else None
 
     def run(self, pixels: Tensor) -> Tensor:
-        """Return the first output."""
+        """Return the first output ``(N, D)``."""
         request = self._compiled.create_infer_request()
         answer = request.infer([pixels.contiguous().cpu().numpy()])
         return torch.from_numpy(answer[0].copy())

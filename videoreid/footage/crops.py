@@ -225,7 +225,7 @@ def round_box(tracks: Tracks, row: int, *, width: int, height: int) -> Box:
 
 
 def write_crop(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image, whole or not at all; the suffix says the format.
+    """Write an RGB image ``(H, W, 3)`` uint8, whole or not at all; the suffix says the format.
 
     Raises:
         ConfigError: the suffix is neither png nor jpg.

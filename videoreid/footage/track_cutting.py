@@ -94,7 +94,7 @@ def appearance_jumps(
 
 
 def local_peaks(values: np.ndarray, threshold: float, window: int) -> list[int]:
-    """Return where values are above the threshold and the first largest within ``window`` on either side."""
+    """Return where ``values (N,)`` are above the threshold and the first largest in ``window`` each way."""
     peaks: list[int] = []
     for place in np.flatnonzero(values > threshold).tolist():
         low = max(0, place - window)

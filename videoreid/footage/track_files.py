@@ -98,7 +98,7 @@ class Tracks:
         return f"{self.source}, line {line}" if line else f"{self.source}, row {row}"
 
     def select(self, rows: np.ndarray) -> "Tracks":
-        """Return the given rows (indices or a boolean mask)."""
+        """Return the given rows: indices ``(n,)`` or a boolean mask ``(N,)``."""
         return Tracks(
             self.frames[rows],
             self.track_ids[rows],

@@ -66,7 +66,7 @@ def person_of_picture(
 
 
 def crop_of_box(image: np.ndarray, box: Sequence[float]) -> np.ndarray:
-    """Cut a box (left, top, width, height, in pixels) out of a picture, as far as it lies within.
+    """Cut a box (left, top, width, height, in pixels) out of a picture ``(H, W, 3)``, as far as it is within.
 
     Raises:
         ConfigError: not four numbers, or nothing of the box lies within the picture.

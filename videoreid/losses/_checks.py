@@ -28,7 +28,7 @@ def check_batch(vectors: Tensor, pids: Tensor, name: str) -> None:
 
 
 def check_labels(pids: Tensor, num_classes: int) -> None:
-    """Refuse labels outside ``0 .. num_classes - 1``; on an accelerator the kernel itself refuses them.
+    """Refuse labels ``(B,)`` outside ``0 .. num_classes - 1``; on an accelerator the kernel refuses them.
 
     Raises:
         ConfigError: a label is out of range.
@@ -56,5 +56,5 @@ def positive_and_negative_pairs(pids: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def safe_sqrt(squares: Tensor) -> Tensor:
-    """Return the square root with a floor of 1e-12 under it, where its gradient would otherwise be infinite."""
+    """Return the square root ``(...)`` with a floor of 1e-12 under it: at 0 its gradient is infinite."""
     return squares.clamp_min(1e-12).sqrt()

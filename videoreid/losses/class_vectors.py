@@ -35,7 +35,7 @@ class ClassVectorTerm(nn.Module):
         self.head, self.label_smoothing = head, label_smoothing
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the head."""
+        """Return the scalar loss of the head ``(B, D)``."""
         features = output.features[self.head]
         if features.shape[1] != self.vectors.shape[1]:
             raise ConfigError(
@@ -59,7 +59,7 @@ class ExtraLogitsTerm(nn.Module):
         self.extra, self.label_smoothing, self.hint = extra, label_smoothing, hint
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss; the mean over all frames where the logits are those of frames.
+        """Return the scalar loss; the mean over all frames where the logits are those of frames.
 
         Raises:
             ConfigError: the model does not return these logits.

@@ -158,7 +158,7 @@ class ClusterMemoryTerm(nn.Module):
         self.heads: Reduction | None = heads
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the embedding, or of ``output.features``."""
+        """Return the scalar loss of the embedding ``(B, D)``, or of ``output.features``."""
         if self.heads is None:
             loss: Tensor = self.memory(output.embedding, clip.pid)
             return loss

@@ -39,7 +39,7 @@ class Criterion(nn.Module):
         self.weights = {name: float(weight) for name, (_, weight) in terms.items()}
 
     def forward(self, output: ReIDOutput, clip: Clip) -> dict[str, Tensor]:
-        """Return every term, unweighted, by its name, and their weighted sum as "loss"."""
+        """Return every term, unweighted, by its name, and their weighted sum as "loss": scalars."""
         values = {name: term(output, clip) for name, term in self.terms.items()}
         total = sum(weight * values[name] for name, weight in self.weights.items() if weight)
         if not isinstance(total, Tensor):

@@ -54,7 +54,7 @@ class DivergenceTerm(nn.Module):
     """Divergence of ``extras["strip_attention"]`` (BiCnet-TKS)."""
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the named extra.
+        """Return the scalar loss of the named extra ``(B, T/4, 3, 8)``.
 
         Raises:
             ConfigError: the model does not return it.

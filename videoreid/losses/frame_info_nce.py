@@ -82,7 +82,7 @@ class FrameInfoNCETerm(nn.Module):
         self.extra, self.temperature, self.instances = extra, temperature, instances
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the named extra.
+        """Return the scalar loss of the named extra ``(B, T, D)``.
 
         Raises:
             ConfigError: the model does not return it.

@@ -29,7 +29,7 @@ class LogitTerm(nn.Module):
         self.heads: Reduction = heads
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of ``output.logits``."""
+        """Return the scalar loss of ``output.logits``, ``(B, K)`` each."""
         return over_heads(self.loss, output.logits, clip.pid, self.heads)
 
 
@@ -56,7 +56,7 @@ class FeatureTerm(nn.Module):
         self.which = which
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of ``output.features``, or of the first of them."""
+        """Return the scalar loss of ``output.features``, ``(B, D)`` each, or of the first of them."""
         features = output.features if self.which == "all" else output.features[:1]
         return over_heads(self.loss, features, clip.pid, self.heads)
 
@@ -69,7 +69,7 @@ class FrameAttentionTerm(nn.Module):
     """
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the named extras.
+        """Return the scalar loss of the named extras, ``(B, T)`` each.
 
         Raises:
             ConfigError: one of them is missing.

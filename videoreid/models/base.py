@@ -93,7 +93,7 @@ class ReIDModel(nn.Module):
         """Return the entries of a published checkpoint under our names; those that no part of ours uses are left out.
 
         Args:
-            state: parameter name to tensor, without wrappers ("state_dict", "module.").
+            state: a state dict, parameter name to tensor, without wrappers ("state_dict", "module.").
         """
         translated = {}
         for name, tensor in state.items():

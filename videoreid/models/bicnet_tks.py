@@ -118,7 +118,7 @@ class BiCnet(ReIDModel):
         return detail + [frame for frame in range(frames) if frame % GROUP]
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of a published, a 2-D or one of our checkpoints under our names."""
+        """Return the state dict of a published, a 2-D or one of our checkpoints under our names."""
         return super().translate_state_dict(self.backbone.translate(state))
 
     def _tell(self, stage: int, detail: Tensor, context: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ def tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> s
     """Return one SHA-256 over names, types, shapes and values of tensors, and over what is said of them.
 
     Args:
-        state: tensors by name.
+        state: a state dict, tensors by name.
         metadata: texts by name; an entry "sha256" is left out.
     """
     digest = hashlib.sha256()
@@ -87,7 +87,7 @@ def tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> s
 
 
 def check_tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str], file: Path) -> None:
-    """Compare tensors with the checksum that `save_pretrained` wrote beside them; files without one pass.
+    """Compare a state dict with the checksum that `save_pretrained` wrote beside it; files without one pass.
 
     Raises:
         WeightsError: it differs.

@@ -157,7 +157,7 @@ class CAViT(ReIDModel):
         return ReIDOutput(embedding, logits, features)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of published weights under our names.
+        """Return the state dict of published weights under our names.
 
         A plain ViT fills all three streams: patch kernels and positions are resized bilinearly, as published.
 

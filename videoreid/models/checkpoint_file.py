@@ -113,7 +113,7 @@ def _only_tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the entries under a prefix, without it, and the metadata that belongs to them."""
+    """Return the entries of a state dict under a prefix, without it, and their metadata."""
     inside: OrderedDict[str, Tensor] = OrderedDict(
         (name[len(prefix) :], value) for name, value in state.items() if name.startswith(prefix)
     )

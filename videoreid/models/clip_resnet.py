@@ -76,7 +76,7 @@ class ClipResNet(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,), extras)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of a published, a 2-D or one of our checkpoints under our names."""
+        """Return the state dict of a published, a 2-D or one of our checkpoints under our names."""
         return super().translate_state_dict(self.backbone.translate(state))
 
     def _frame_vectors(self, frames: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ def identity_texts(
 
     Args:
         num_classes: number of training identities K.
-        source: OpenAI's or open_clip's archive that the image encoder was filled from too; None leaves random weights.
+        source: archive or state dict of OpenAI or open_clip, the image encoder's; None leaves random weights.
         projected: width P of the space that images and texts share: 512 for ViT-B/16, 1024 for RN50.
 
     Raises:

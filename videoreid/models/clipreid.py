@@ -86,7 +86,7 @@ class CLIPReID(CameraModel):
         return ReIDOutput(embedding, logits, features)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the image model of published weights under our names, positions on our grid.
+        """Return the state dict of a published image model under our names, positions on our grid.
 
         Raises:
             WeightsError: the image encoder of another architecture, or position embeddings of an unknown grid.

@@ -51,7 +51,7 @@ def is_jit_archive(path: Path) -> bool:
 
 
 def read_jit_archive(path: Path) -> dict[str, Tensor]:
-    """Read the parameters and buffers of a TorchScript archive onto the CPU, in the types they are stored in.
+    """Read the state dict of a TorchScript archive onto the CPU, in the types it is stored in.
 
     `torch.jit.load` would compile and may run the archive's own code; this reads its table of attributes with an
     unpickler that builds tensors, containers and empty stand-ins for modules, and nothing else.

@@ -78,7 +78,7 @@ def refuse_other_network(
     Args:
         network: the network they are meant for.
         report: what fits and what does not.
-        found: entries of the checkpoint under the names of the network.
+        found: state dict of the checkpoint under the names of the network.
         origin: name of the source, for messages.
         partial: only refuse what does not fit at all.
 
@@ -112,7 +112,7 @@ def refuse_other_network(
 
 
 def refuse_broken_numbers(found: Mapping[str, Tensor], names: Iterable[str], origin: str) -> None:
-    """Stop where weights are NaN or infinite.
+    """Stop where weights of a state dict are NaN or infinite.
 
     Raises:
         WeightsError: names them.

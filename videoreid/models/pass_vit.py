@@ -76,7 +76,7 @@ class PASS(CameraModel):
         return ReIDOutput(embedding, logits, (embedding,))
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return published weights under our names: part tokens in one tensor, positions on our grid.
+        """Return a published state dict under our names: part tokens in one tensor, positions on our grid.
 
         Raises:
             WeightsError: position embeddings of an unknown grid.

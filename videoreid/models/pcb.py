@@ -81,7 +81,7 @@ class PCB(FrameNetwork):
         return F.normalize(vectors.unflatten(-1, (2048, self.parts)), dim=-2).flatten(-2)
 
     def split_features(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Return the unit-length parts, side by side, as the one feature of metric losses."""
+        """Return unit-length parts ``(B, 2048 * parts)``, side by side, as the feature of metric losses."""
         return (self.published_vectors(features),)
 
     def classify(self, features: Tensor) -> tuple[Tensor, ...]:

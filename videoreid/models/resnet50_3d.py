@@ -85,7 +85,7 @@ class ResNet3D(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,))
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of a 3-D or a 2-D network under our names, flat kernels inflated."""
+        """Return the state dict of a 3-D or a 2-D network under our names, flat kernels inflated."""
         own = self.state_dict()
         return {
             name: inflate(value, own[name].shape[2])

@@ -112,7 +112,7 @@ class TCLNet(ReIDModel):
         return ReIDOutput(embedding, logits, features)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of a published, a 2-D or one of our checkpoints under our names."""
+        """Return the state dict of a published, a 2-D or one of our checkpoints under our names."""
         own = self.state_dict()
         last = f"backbone.layer4.{len(self.backbone.layer4)}."
         translated = {}

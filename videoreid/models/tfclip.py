@@ -146,7 +146,7 @@ class TFCLIP(CameraModel):
         return self._memory_is_filled
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return published weights under our names, positions on our grid.
+        """Return a published state dict under our names, positions on our grid.
 
         Raises:
             WeightsError: the image encoder of another architecture, or position embeddings of an unknown grid.

@@ -115,7 +115,7 @@ class TrackletViT(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (features,))
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the image tower of a published checkpoint under our names, its positions on our grid."""
+        """Return the image tower of a published state dict under our names, its positions on our grid."""
         for tower in _TOWERS:
             if any(name.startswith(tower) for name in state):
                 state = {name[len(tower) :]: value for name, value in state.items() if name.startswith(tower)}

@@ -121,7 +121,7 @@ class TransReID(CameraModel):
         return ReIDOutput(embedding, logits, features)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of published weights under our names, positions on our grid.
+        """Return the state dict of published weights under our names, positions on our grid.
 
         With JPM, a plain transformer's last block and norm fill both branches.
 

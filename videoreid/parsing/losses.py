@@ -86,7 +86,7 @@ def resize_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def check_labels(logits: Tensor, labels: Tensor) -> None:
-    """Refuse labels that no class of the logits answers to.
+    """Refuse labels ``(B, H, W)`` that no class of the logits ``(B, C, H, W)`` answers to.
 
     Raises:
         ConfigError: a label out of range, or shapes that do not fit.

@@ -72,7 +72,7 @@ class CallableParser:
 
 
 def check_label_map(labels: np.ndarray, image: np.ndarray, table: LabelTable) -> np.ndarray:
-    """Return the label map of a picture as uint8.
+    """Return the label map ``(H, W)`` of a picture ``(H, W, 3)`` as uint8.
 
     Raises:
         ConfigError: another size than the picture's, no integers, or a label that the table does not have.

@@ -75,7 +75,7 @@ class Confusion:
         """Count the pixels of label maps; where either is 255, a pixel is left out.
 
         Args:
-            labels: integers of any shape.
+            labels: integers of any shape ``(...)``.
             predictions: integers of the same shape.
 
         Raises:
@@ -153,7 +153,7 @@ def parsing_scores(
     """Score label maps that are held at once; `Confusion` takes them in parts.
 
     Args:
-        labels: integers of any shape; 255 is left out.
+        labels: integers of any shape ``(...)``; 255 is left out.
         predictions: integers of the same shape.
         num_classes: C.
 

@@ -70,7 +70,7 @@ class ErasingEngine(Engine):
         self.share, self.seed = share, seed
 
     def step(self, clip: Clip) -> dict[str, Tensor]:
-        """Return the losses of one batch, some of its frames erased."""
+        """Return the scalar losses of one batch, some of its frames erased."""
         model: Any = self.model
         normal = normalise_frames(clip.frames, model.pixel_mean, model.pixel_std)
         draws = generator_from(self.seed, self.progress.epoch, self.progress.batch)
@@ -83,7 +83,7 @@ class FrameEngine(Engine):
     """Trains on every frame of a clip as a sample of its own, as torchreid's video engine does."""
 
     def step(self, clip: Clip) -> dict[str, Tensor]:
-        """Return the losses of the ``B * T`` frames of one batch."""
+        """Return the scalar losses of the ``B * T`` frames of one batch."""
         frames = clip.frames.flatten(0, 1)[:, None]
         repeats = clip.frames.shape[1]
         names = ("pid", "camid", "time", "index")

@@ -74,7 +74,7 @@ def read_description(path: Path) -> tuple[str, dict[str, str]]:
 def write_recording(
     path: Path, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray
 ) -> None:
-    """Write a recording; what the file held before is overwritten with zeros, so that nothing of it stays."""
+    """Write a recording, ``embeddings (N, D)``; zeros overwrite what the file held, so that nothing stays."""
     pictures = [picture for tracklet in tracklets for picture in tracklet.thumbnails]
     rows = [{**asdict(tracklet), "thumbnails": len(tracklet.thumbnails)} for tracklet in tracklets]
     table = json.dumps({"recording": _as_json(recording), "tracklets": rows}).encode()

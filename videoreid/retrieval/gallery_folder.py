@@ -88,7 +88,7 @@ class GalleryFolder:
     def write(
         self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray
     ) -> None:
-        """Write a recording, within `changing`."""
+        """Write a recording, ``embeddings (N, D)``, within `changing`."""
         write_recording(self._file(recording), recording, tracklets, embeddings)
 
     def drop(self, part: StoredRecording) -> int:

@@ -94,7 +94,7 @@ class GalleryIndex(StoredIndex):
         return given
 
     def update(self, keys: np.ndarray | Sequence[int], gallery: Features) -> None:
-        """Replace the tracklets of these keys, all or none; they then stand last among ties.
+        """Replace the tracklets of these keys ``(N,)``, all or none; they then stand last among ties.
 
         Raises:
             ProtocolError: as in `add`, or a key is not in the index, or comes twice.
@@ -108,7 +108,7 @@ class GalleryIndex(StoredIndex):
         """Remove the tracklets of these keys.
 
         Args:
-            keys: integers that `add` returned.
+            keys: integers ``(N,)`` that `add` returned.
 
         Raises:
             ProtocolError: a key is not an integer, or not in the index; nothing is removed then.
@@ -120,7 +120,7 @@ class GalleryIndex(StoredIndex):
             self._commit(none, empty_table(0), np.empty(0, np.int64), dead)
 
     def merge(self, other: "GalleryIndex") -> np.ndarray:
-        """Add all tracklets of another index, and return their new keys in the order of its own.
+        """Add all tracklets of another index, and return their new keys ``(N,)`` in the order of its own.
 
         Raises:
             ProtocolError: it is of another width.

@@ -40,7 +40,7 @@ class LoadedIndex(NamedTuple):
 
 
 def table_of(features: Features, keys: np.ndarray, norms: torch.Tensor) -> np.ndarray:
-    """Return the table of some rows."""
+    """Return the table ``(N,)`` of rows of these ``keys (N,)`` and ``norms (N,)``."""
     table = empty_table(len(keys))
     table["key"], table["norm"] = keys, norms.cpu().numpy()
     for column, name in (("pid", "pids"), ("camid", "camids"), ("clothes", "clothes")):

@@ -89,7 +89,7 @@ class FolderRows:
                 self._open_files()
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append rows and take others out; on disk when this returns.
+        """Append rows and take others out, see `RowStore.commit`; on disk when this returns.
 
         Raises:
             StorageError: the index is open for reading only, or the disk is full; nothing is changed then.
@@ -211,7 +211,7 @@ class FolderRows:
 
 
 def blocks_of(vectors: Tensor, table: np.ndarray, dead: np.ndarray) -> dict[str, bytes | memoryview]:
-    """Return what a change appends to each file."""
+    """Return what a change appends to each file, see `RowStore.commit`."""
     numbers = np.ascontiguousarray(vectors.cpu().numpy())
     return {
         "vectors": numbers.reshape(-1).view(np.uint8).data,
@@ -228,7 +228,7 @@ def write_generation(
     Args:
         folder: of the index.
         description: of the new generation.
-        parts: embeddings and their rows of the table.
+        parts: embeddings ``(n, D)`` and their rows of the table ``(n,)``.
         next_key: the first key that was never given out.
     """
     files = {name: (folder / f"{description.generation:06d}.{name}").open("wb") for name in NAMES}

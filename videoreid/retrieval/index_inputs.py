@@ -51,7 +51,7 @@ def prepared_embeddings(values: Tensor | np.ndarray, width: int, distance: str) 
 
 
 def own_keys(keys: np.ndarray | Sequence[int], count: int) -> np.ndarray:
-    """Return keys that were given for some rows, int64.
+    """Return keys that were given for some rows, ``(count,)`` int64.
 
     Raises:
         ProtocolError: they are not as many as the rows, not integers, negative, or come twice.

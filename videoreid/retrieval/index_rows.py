@@ -81,7 +81,7 @@ class Rows:
         return result
 
     def placed(self) -> Iterator[tuple[int, Tensor]]:
-        """Yield pieces and the number of their first row."""
+        """Yield pieces ``(n, D)`` and the number of their first row."""
         begin = 0
         for piece in self.pieces:
             yield begin, piece
@@ -111,7 +111,7 @@ class RowStore(Protocol):
     """Held by the thread that changes the rows."""
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append rows and take others out, in one step that happens as a whole or not at all."""
+        """Append ``vectors (N, D)`` and ``table (N,)``, take out rows ``dead (M,)``, whole or not at all."""
 
 
 class MemoryRows:
@@ -133,7 +133,7 @@ class MemoryRows:
         self.rows = Rows((self._piece(0),), empty_table(0), np.empty(0, bool), 0, 0)
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append rows and take others out."""
+        """Append rows and take others out, see `RowStore.commit`."""
         before = self.rows
         self._append(vectors)
         first, count = len(before), len(before) + len(table)
@@ -191,12 +191,12 @@ class MemoryRows:
 
 
 def empty_table(count: int) -> np.ndarray:
-    """Return a table of ``count`` rows, all zero."""
+    """Return a table ``(count,)`` of `ROW`, all zero."""
     return np.zeros(count, ROW)
 
 
 def grown(array: np.ndarray, count: int) -> np.ndarray:
-    """Return the array, or a copy of twice its size where ``count`` rows have no room."""
+    """Return the array ``(n,)``, or a copy of twice its size where ``count`` rows have no room."""
     if count <= len(array):
         return array
     result = np.zeros(max(count, 2 * len(array)), array.dtype)

@@ -94,7 +94,7 @@ class MilvusIndex(MilvusTracklets):
         return own
 
     def update(self, keys: np.ndarray | Sequence[int], gallery: Features) -> None:
-        """Replace the tracklets of these keys.
+        """Replace the tracklets of these keys ``(N,)``.
 
         Raises:
             ProtocolError: a key is not in the collection; nothing is updated then.
@@ -104,7 +104,7 @@ class MilvusIndex(MilvusTracklets):
         self.add(gallery, keys=own, paths=paths)
 
     def remove(self, keys: np.ndarray | Sequence[int]) -> None:
-        """Remove the tracklets of these keys.
+        """Remove the tracklets of these keys ``(N,)``.
 
         Raises:
             ProtocolError: a key is not in the collection; nothing is removed then.
@@ -170,7 +170,7 @@ class MilvusIndex(MilvusTracklets):
         return result
 
     def merge(self, other: "GalleryIndex | MilvusIndex") -> np.ndarray:
-        """Add all tracklets of another index under their own keys, replacing what had these; return them.
+        """Add all tracklets of another index under its keys, replacing what had these; return them ``(N,)``.
 
         Raises:
             ConfigError: it is of another distance.

@@ -180,7 +180,7 @@ def tracklet_keys(features: Features, paths: Sequence[str], fingerprint: str = "
 def records_of(
     keys: np.ndarray, features: Features, paths: Sequence[str], description: MilvusDescription
 ) -> list[dict[str, Any]]:
-    """Return tracklets as rows of Milvus.
+    """Return N tracklets, of ``keys (N,)``, as rows of Milvus.
 
     Raises:
         ProtocolError: a path is too long.
@@ -203,7 +203,7 @@ def records_of(
 
 
 def features_of_records(records: Sequence[dict[str, Any]]) -> tuple[np.ndarray, Features]:
-    """Return keys and tracklets of rows of Milvus."""
+    """Return keys ``(N,)`` int64 and tracklets of rows of Milvus."""
 
     def times(name: str) -> np.ndarray:
         values = np.array([record[name] for record in records], np.float64)

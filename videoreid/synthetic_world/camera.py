@@ -108,7 +108,7 @@ def sample_camera(draws: Draws, rank: int, count: int, difficulty: float = 1.0) 
 
 
 def shrink_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the label map at another size, each pixel taken from where its centre lies, in whole numbers."""
+    """Return labels ``(h, w)`` at another size, each pixel from where its centre lies, in whole numbers."""
     rows = (2 * np.arange(size[0]) + 1) * labels.shape[0] // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * labels.shape[1] // (2 * size[1])
     return np.ascontiguousarray(labels[rows[:, None], columns[None, :]])

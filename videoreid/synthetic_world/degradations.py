@@ -131,6 +131,6 @@ def hide_part(canvas: Canvas, degradation: Degradation, number: int) -> None:
 
 
 def rescale(rgb: np.ndarray, size: tuple[int, int], number: int) -> np.ndarray:
-    """Return a small picture at the size that is stored, bilinear for one tracklet and bicubic for the next."""
+    """Return a picture ``(h, w, 3)`` at the stored size, bilinear for one tracklet, bicubic for the next."""
     method = cv2.INTER_LINEAR if number % 2 else cv2.INTER_CUBIC
     return cv2.resize(rgb, (size[1], size[0]), interpolation=method)

@@ -63,7 +63,7 @@ class Draws:
         return sorted(range(count), key=lambda index: (float(keys[index]), index))
 
     def block(self, *shape: int) -> np.ndarray:
-        """Return an array of independent bell-shaped numbers of mean 0 and standard deviation 1."""
+        """Return independent bell-shaped numbers ``(*shape,)`` of mean 0 and standard deviation 1."""
         total = np.zeros(shape)
         for _ in range(4):
             total += self._generator.random(shape)

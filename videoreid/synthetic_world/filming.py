@@ -75,7 +75,7 @@ class _Walker:
         return float(self.rows[number - self._start])
 
     def draw(self, number: int, picture: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        """Draw onto a picture and sign the pixels in ``owners``; return left, top, right, bottom and the pixels."""
+        """Draw onto a picture and sign ``owners (H, W)``; return left, top, right, bottom and the pixels."""
         index = number - self._start
         left, top = self.corners[index].tolist()
         box = (slice(top, top + CANVAS[0]), slice(left, left + CANVAS[1]))

@@ -168,7 +168,7 @@ def write_jpeg(path: Path, rgb: np.ndarray, population: Population, sighting: Si
 
 
 def write_picture(path: Path, suffix: str, pixels: np.ndarray, settings: list[int]) -> None:
-    """Write pixels, BGR or grey, in the format of a suffix.
+    """Write pixels, BGR ``(H, W, 3)`` or grey ``(H, W)``, in the format of a suffix.
 
     Raises:
         DatasetError: OpenCV cannot encode it.

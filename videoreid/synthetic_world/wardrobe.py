@@ -48,7 +48,7 @@ class Figure:
         return length * self.view.scale
 
     def limb(self, start: str, end: str, radii: tuple[float, float], cut: float = 1.0) -> np.ndarray:
-        """Return the outline of a limb, or of its first part up to ``cut``."""
+        """Return the outline ``(F, 12, 2)`` of a limb, or of its first part up to ``cut``."""
         stop = self.at[start] + cut * (self.at[end] - self.at[start])
         taper = radii[0] + cut * (radii[1] - radii[0])
         return capsule(self.at[start], stop, self.size(radii[0]), self.size(taper))
@@ -59,7 +59,7 @@ class Figure:
         return self.wrap(garment, self.at[start], self.at[end], half)
 
     def wrap(self, garment: Garment, top: np.ndarray, bottom: np.ndarray, half: np.ndarray) -> Cloth | None:
-        """Return the garment's tile around a tube; None where its colour says all."""
+        """Return the garment's tile around a tube ``(F, 2)``, see `Cloth`; None where its colour says all."""
         if garment.pattern == "plain":
             return None
         return Cloth(garment_tile(garment), top, bottom, half, self.view.yaw)

@@ -19,7 +19,7 @@ def as_tensor(name: str, values: Any) -> Tensor:
 
     Args:
         name: for the message.
-        values: tensor, NumPy array or nested lists of numbers.
+        values: tensor, NumPy array or nested lists of numbers, of any shape ``(...)``.
 
     Raises:
         ProtocolError: they are no numbers, or rows have different lengths.
@@ -39,7 +39,7 @@ def as_tensor(name: str, values: Any) -> Tensor:
 
 
 def as_ids(name: str, values: Any) -> np.ndarray:
-    """Return ids, persons or cameras, as an int64 array of the shape they have.
+    """Return ids, persons or cameras, as an int64 array of the shape ``(...)`` they have.
 
     Args:
         name: for the message.
@@ -64,7 +64,7 @@ def as_ids(name: str, values: Any) -> np.ndarray:
 
 
 def as_times(name: str, values: Any) -> np.ndarray:
-    """Return times as a float64 array of the shape they have; NaN means unknown.
+    """Return times as a float64 array of the shape ``(...)`` they have; NaN means unknown.
 
     Args:
         name: for the message.

@@ -89,7 +89,7 @@ def open_hdf5(
 
 
 def read_array(file: "h5py.File", name: str, *, kinds: str = "iuf", ndim: int | None = None) -> np.ndarray:
-    """Return a dataset that lies in the file itself.
+    """Return a dataset, an array of any shape, that lies in the file itself.
 
     Args:
         file: an open file.

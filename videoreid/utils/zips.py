@@ -76,7 +76,7 @@ def read_npz(
 
     Args:
         path: the file.
-        names: the arrays to read.
+        names: the arrays to read, each of any shape ``(...)``.
         what: what the file should be, for messages.
         remedy: what to do about a damaged one, as the end of the message.
         error: class of what is raised.

@@ -70,7 +70,7 @@ def chosen_pairs(
 def transition_shares(
     model: SpatialTemporalModel, first: int, second: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return middles of bins on a signed axis, shares of the training set there, and their smoothed form."""
+    """Return ``(2 * bins,)`` each: middles of signed bins, shares of the training set, the same smoothed."""
     bins = model.num_bins
     middles = (np.arange(-bins, bins) + 0.5) * model.interval
     seen = np.concatenate([model.histogram[first, second][::-1], model.histogram[second, first]])

@@ -35,7 +35,7 @@ class _Element(NamedTuple):
 
 
 def read_mat5(content: bytes) -> dict[str, np.ndarray]:
-    """Return the numeric matrices of a file by name; variables of other kinds are passed over.
+    """Return the numeric matrices ``(rows, columns, ...)`` of a file by name; other variables are skipped.
 
     Args:
         content: the whole file.

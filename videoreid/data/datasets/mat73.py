@@ -50,7 +50,7 @@ np.save(sys.stdout.buffer, values.T, allow_pickle=False)
 
 
 def read_mat73(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a numeric variable, in MATLAB's own orientation.
+    """Return a numeric variable, an array of any shape, in MATLAB's own orientation.
 
     Args:
         path: the file.

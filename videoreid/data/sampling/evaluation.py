@@ -35,7 +35,7 @@ __all__ = [
 
 @SAMPLING.register("evenly")
 def evenly(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T equally spaced frames, starting with the first; a shorter tracklet repeats its last frame.
+    """Take T equally spaced frames ``(1, T)`` from the first on; a shorter tracklet repeats its last frame.
 
     Reference: Zhou and Xiang, Torchreid, arXiv 2019.
     """
@@ -46,20 +46,20 @@ def evenly(length: int, num_frames: int, generator: np.random.Generator) -> np.n
 
 @SAMPLING.register("rrs_first", "rrs0", "restricted_first")
 def restricted_first(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take the first frame of each of the chunks of `restricted`."""
+    """Take the first frame of each of the T chunks of `restricted`, ``(1, T)``."""
     chunk = -(-length // num_frames)
     return np.minimum(np.arange(num_frames) * chunk, length - 1)[None]
 
 
 @SAMPLING.register("begin_crop")
 def begin_crop(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames from the first on, 8, 4, 2 or 1 apart: the widest that fits; a shorter tracklet is looped."""
+    """Take T frames ``(1, T)`` from the first on, 8, 4, 2 or 1 apart: the widest that fits; else looped."""
     return _from_the_start(length, num_frames, (8, 4, 2, 1))
 
 
 @SAMPLING.register("begin_interval")
 def begin_interval(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames from the first on, T, T/2, T/4 or T/8 apart: the widest that fits; looped where too short.
+    """Take T frames ``(1, T)`` from the first on, T, T/2, T/4, T/8 apart: the widest that fits; else looped.
 
     Reference: Wang et al., Pyramid Spatial-Temporal Aggregation for Video-Based Person Re-Identification, ICCV 2021.
     """
@@ -68,7 +68,7 @@ def begin_interval(length: int, num_frames: int, generator: np.random.Generator)
 
 @SAMPLING.register("begin_narrow", "bicnet_first")
 def begin_narrow(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames from the first on, 4, 2 or 1 apart: the widest that fits; a shorter tracklet is looped.
+    """Take T frames ``(1, T)`` from the first on, 4, 2 or 1 apart: the widest that fits; else looped.
 
     Reference: Hou et al., BiCnet-TKS: Learning Efficient Spatial-Temporal Representation for Video Person
         Re-Identification, CVPR 2021.
@@ -78,7 +78,7 @@ def begin_narrow(length: int, num_frames: int, generator: np.random.Generator) -
 
 @SAMPLING.register("center_crop")
 def center_crop(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T consecutive frames from the middle; a shorter tracklet is looped."""
+    """Take T consecutive frames ``(1, T)`` from the middle; a shorter tracklet is looped."""
     if length < num_frames:
         return loop_pad(length, num_frames)[None]
     return (length // 2 - num_frames // 2 + np.arange(num_frames))[None]
@@ -88,7 +88,7 @@ def center_crop(length: int, num_frames: int, generator: np.random.Generator) ->
 def all_strided(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
     """Take every frame, in clips that each span the whole tracklet: clip j is ``j, m + j, 2 m + j, ...``.
 
-    The tracklet is tail-padded to ``m * T``; there are m clips.
+    The tracklet is tail-padded to ``m * T``; there are m clips, ``(m, T)``.
     """
     clips = -(-length // num_frames)
     return tail_pad(length, clips * num_frames).reshape(num_frames, clips).T
@@ -96,7 +96,7 @@ def all_strided(length: int, num_frames: int, generator: np.random.Generator) ->
 
 @SAMPLING.register("all_strided_repeated", "sinet_all")
 def all_strided_repeated(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame in strided clips as `all_strided`; where frames lack, each of the last ones is taken twice.
+    """Take every frame in clips ``(m, T)`` as `all_strided`; where frames lack, the last are taken twice.
 
     Reference: Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022.
     """
@@ -110,20 +110,20 @@ def all_strided_repeated(length: int, num_frames: int, generator: np.random.Gene
 
 @SAMPLING.register("all_continuous", "test_all_continuous")
 def all_continuous(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame in order, in consecutive clips; the last clip repeats the last frame."""
+    """Take every frame in order, in consecutive clips ``(num_clips, T)``; the last repeats the last frame."""
     clips = -(-length // num_frames)
     return tail_pad(length, clips * num_frames).reshape(clips, num_frames)
 
 
 @SAMPLING.register("all")
 def all_frames(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame as one clip of the tracklet's own length, whatever T; such clips go one to a batch."""
+    """Take every frame as one clip ``(1, length)``, whatever T; such clips go one to a batch."""
     return np.arange(length)[None]
 
 
 @SAMPLING.register("all_full_clips", "ame_all")
 def all_full_clips(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take consecutive clips and leave out the remainder; a tracklet shorter than T is looped."""
+    """Take consecutive clips ``(num_clips, T)`` without the remainder; a tracklet shorter than T loops."""
     if length < num_frames:
         return loop_pad(length, num_frames)[None]
     clips = length // num_frames
@@ -132,7 +132,7 @@ def all_full_clips(length: int, num_frames: int, generator: np.random.Generator)
 
 @SAMPLING.register("dense", "jg_dense")
 def dense(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame in order, in consecutive clips; the last clip is filled by looping its own frames.
+    """Take every frame in order, in consecutive clips ``(num_clips, T)``; the last loops its own frames.
 
     Reference: Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, arXiv 2018.
     """
@@ -143,7 +143,7 @@ def dense(length: int, num_frames: int, generator: np.random.Generator) -> np.nd
 def psta_dense(
     length: int, num_frames: int, generator: np.random.Generator, *, max_clips: int = 200
 ) -> np.ndarray:
-    """Take ``m = n // T`` strided clips as `all_strided`, leaving out the last ``n - m T`` frames.
+    """Take ``m = n // T`` strided clips ``(m, T)`` as `all_strided`, leaving out the last ``n - m T`` frames.
 
     Of more than ``max_clips`` clips a random run of ``max_clips`` is kept.
 
@@ -163,7 +163,7 @@ def psta_dense(
 def tricks_dense(
     length: int, num_frames: int, generator: np.random.Generator, *, max_clips: int = 40
 ) -> np.ndarray:
-    """Take the first ``max_clips`` clips of `dense`.
+    """Take the first ``max_clips`` clips of `dense`, ``(num_clips, T)``.
 
     Reference: Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020.
     """
@@ -172,7 +172,7 @@ def tricks_dense(
 
 @SAMPLING.register("tricks_dense_published")
 def tricks_dense_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take clips as `tricks_dense`, with the published stopping rule, which keeps a 41st clip."""
+    """Take ``(num_clips, T)`` as `tricks_dense`, by the published stopping rule, which keeps a 41st clip."""
     return _consecutive_clips(0, length, num_frames)[:41]
 
 
@@ -182,7 +182,7 @@ def dense_subset(
 ) -> np.ndarray:
     """Take the clips of `dense` from a random frame on, at least ``max_length`` frames from the end.
 
-    At most ``max_length`` clips are kept.
+    At most ``max_length`` clips are kept, ``(num_clips, T)``.
 
     Reference: Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020.
     """
@@ -192,7 +192,7 @@ def dense_subset(
 
 @SAMPLING.register("dense_subset_published")
 def dense_subset_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take clips as `dense_subset`, with the published bounds: one start fewer, and a 41st clip."""
+    """Take ``(num_clips, T)`` as `dense_subset`, by the published bounds: one start fewer, a 41st clip."""
     begin = int(generator.integers(max(0, length - 40 - 1) + 1))
     return _consecutive_clips(begin, length, num_frames)[:41]
 

@@ -6,10 +6,10 @@ __all__ = ["loop_pad", "tail_pad"]
 
 
 def tail_pad(length: int, total: int) -> np.ndarray:
-    """Return ``total`` indices in order, the last frame repeated to the end."""
+    """Return indices ``(total,)`` int64 in order, the last frame repeated to the end."""
     return np.minimum(np.arange(total), length - 1)
 
 
 def loop_pad(length: int, total: int) -> np.ndarray:
-    """Return ``total`` indices in order, starting again from the first frame when the last is used."""
+    """Return indices ``(total,)`` int64 in order, starting again from the first frame after the last."""
     return np.arange(total) % length

@@ -91,7 +91,7 @@ class PackedStore:
                 )
 
     def read_row(self, row: int) -> np.ndarray:
-        """Return the encoded bytes of frame number ``row``, in the order of packing."""
+        """Return the encoded bytes ``(n,)`` uint8 of frame number ``row``, in the order of packing."""
         begin, end = int(self._offsets[row]), int(self._offsets[row + 1])
         return np.frombuffer(self._read_at(begin, end - begin), dtype=np.uint8)
 

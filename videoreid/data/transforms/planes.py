@@ -21,7 +21,7 @@ def stack_frames(frames: Sequence[Tensor]) -> Tensor:
 
 
 def merge_frames(groups: Sequence[tuple[Sequence[int] | np.ndarray, Tensor]]) -> Tensor:
-    """Merge groups of frames of one size, each with the positions of its frames, into one clip in memory order."""
+    """Merge groups ``(n, 3, h, w)`` by their positions into one clip ``(T, 3, h, w)`` in memory order."""
     (_, first), *others = groups
     if not others:
         return first

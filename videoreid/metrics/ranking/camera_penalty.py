@@ -40,34 +40,34 @@ class SameCameraPenalty:
         self._penalty = largest
 
     def block(self, rows: slice, columns: slice) -> Tensor:
-        """Return a changed copy of the block."""
+        """Return a changed copy of the block ``(rows, columns)``."""
         block = self._source.block(rows, columns)
         same = torch.from_numpy(self._q_camids[rows, None] == self._g_camids[columns])
         return block + same.to(block.device, block.dtype) * self._penalty
 
     def positions(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return positions with the penalty."""
+        """Return positions ``(P,)`` with the penalty."""
         same = self._q_camids[queries] == self._g_camids[rows]
         return self._source.positions(queries, rows) + same * self._penalty
 
     def keys(self, positions: np.ndarray) -> np.ndarray:
-        """Return distances with the penalty."""
+        """Return distances ``(P,)`` with the penalty."""
         return self._source.keys(positions)
 
     def tolerance(self, rows: slice) -> np.ndarray:
-        """Return the bound of the source inside, widened for the rounding of the sum."""
+        """Return the bounds ``(rows,)`` of the source inside, widened for the rounding of the sum."""
         return self._source.tolerance(rows) + 4 * _UNIT * self._penalty
 
     def exact_rows(self, rows: np.ndarray) -> Tensor:
-        """Return whole rows with the penalty."""
+        """Return whole rows ``(n, G)`` with the penalty."""
         block = self._source.exact_rows(rows)
         same = torch.from_numpy(self._q_camids[rows, None] == self._g_camids)
         return block + same.to(block.device, block.dtype) * float(self.keys(np.array([self._penalty]))[0])
 
     def rows(self, rows: slice) -> Tensor:
-        """Return the distances of some queries, with the penalty."""
+        """Return the distances ``(rows, G)`` of some queries, with the penalty."""
         return self.exact_rows(np.arange(*rows.indices(self.shape[0])))
 
     def dense(self) -> Tensor:
-        """Return all distances with the penalty."""
+        """Return all distances ``(Q, G)`` with the penalty."""
         return self.exact_rows(np.arange(self.shape[0]))

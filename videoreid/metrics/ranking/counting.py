@@ -44,7 +44,7 @@ def ranks_of_matches(
     watch: Callable[[slice, slice, Tensor], None] | None = None,
     block_elements: int = BLOCK_ELEMENTS,
 ) -> np.ndarray:
-    """Return the ranks of `ranked_matches` alone."""
+    """Return the ranks ``(number of matches,)`` int64 of `ranked_matches` alone."""
     return ranked_matches(source, pairs, watch=watch, block_elements=block_elements)[0]
 
 

@@ -41,7 +41,7 @@ class SamePersonPairs:
 
 
 def check_ids(name: str, values: object, length: int) -> np.ndarray:
-    """Return ids as an int64 array of the expected length.
+    """Return ids as an int64 array of the expected shape ``(length,)``.
 
     Raises:
         ProtocolError: they are not integers of 64 bits, or not as many.

@@ -101,7 +101,7 @@ def expand_sets(near: Tensor, mask: Tensor, half: Tensor, absent: int) -> Tensor
 
 
 def set_distances(source: AllPairsSource, neighbours: Neighbours, rows: Tensor, cols: Tensor) -> Tensor:
-    """Return distances of pairs, from the neighbour lists where these hold them, else computed."""
+    """Return distances ``(M,)`` of pairs, from the neighbour lists where these hold them, else computed."""
     first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
     sorted_near, order = neighbours.indices[first:last].sort(dim=1)
     keys = (sorted_near + torch.arange(first, last, device=rows.device)[:, None] * source.num_rows).flatten()
@@ -140,7 +140,7 @@ def average_rows(rows: SparseRows, groups: Tensor) -> SparseRows:
 
 
 def row_scale(maxima: Tensor, exponent: float) -> Tensor:
-    """Return what a row's powered distances are multiplied with: 1 over their largest, or 1 where all are 0."""
+    """Return ``(N,)`` factors of the rows' powered distances: 1 over their largest, or 1 where all are 0."""
     powered = maxima**exponent
     return torch.where(powered > 0, 1 / powered, torch.ones_like(powered))
 

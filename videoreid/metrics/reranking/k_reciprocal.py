@@ -222,7 +222,7 @@ def re_ranking(
     k2: int = 6,
     lambda_value: float = 0.3,
 ) -> np.ndarray:
-    """Return `k_reciprocal_rerank_distances` of NumPy arrays, under the name and signature of torchreid."""
+    """Return `k_reciprocal_rerank_distances` ``(Q, G)`` as NumPy, under torchreid's name and signature."""
     names = ("q_g_dist", "q_q_dist", "g_g_dist")
     matrices = zip(names, (q_g_dist, q_q_dist, g_g_dist), strict=True)
     q_g, q_q, g_g = (as_tensor(name, matrix) for name, matrix in matrices)

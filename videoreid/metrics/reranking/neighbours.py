@@ -47,7 +47,7 @@ class Neighbours:
         self._insert(rows, row, col + first_col, tile[row, col])
 
     def merge_transposed(self, cols: slice, tile: Tensor, first_row: int) -> None:
-        """Take in the same tile as distances of its columns to its rows, without transposing it."""
+        """Take in the same ``tile (R, cols)`` as distances of columns to rows, without transposing it."""
         self._raise_maxima(cols, tile.amax(0))
         mask = tile < self.distances[cols, -1]
         if self._crowded(mask):

@@ -71,7 +71,7 @@ def training_visits(
 
 
 def mean_visits(pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Visits:
-    """Take all that one camera saw of an identity for one visit, at the mean of its times (the published rule)."""
+    """Take all rows ``(N,)`` of an identity and a camera for one visit at their mean time, as published."""
     cameras = int(camids.max()) + 1
     key, group = np.unique(pids * cameras + camids, return_inverse=True)
     means = np.bincount(group, (starts + ends) / 2) / (np.bincount(group) + EPSILON)
@@ -81,7 +81,7 @@ def mean_visits(pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: 
 def cluster_visits(
     pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: np.ndarray, gap: float
 ) -> Visits:
-    """Split what one camera saw of an identity wherever it was away for longer than ``gap``."""
+    """Split the rows ``(N,)`` of an identity before one camera where it was away for longer than ``gap``."""
     order = np.lexsort((starts, camids, pids))
     pids, camids, starts, ends = pids[order], camids[order], starts[order], ends[order]
     same = (pids[1:] == pids[:-1]) & (camids[1:] == camids[:-1])
@@ -144,7 +144,7 @@ def transition_histogram(
 
 
 def smooth_histogram(histogram: np.ndarray, sigma: float) -> np.ndarray:
-    """Convolve each row with a Gaussian density of ``sigma`` bins, cut at 3 sigma, and normalise it again.
+    """Convolve ``(C, C, bins)`` by row with a Gaussian of ``sigma`` bins, cut at 3 sigma; normalise it again.
 
     Nothing is reflected at the borders, as published: what leaves the histogram there comes back as a higher scale.
     """

@@ -39,7 +39,7 @@ class Sightings(NamedTuple):
     ends: Tensor
 
     def part(self, rows: slice | Tensor) -> "Sightings":
-        """Return some rows."""
+        """Return some rows, by a slice or by numbers ``(n,)``."""
         return Sightings(self.cameras[rows], self.starts[rows], self.ends[rows])
 
     def to(self, device: torch.device) -> "Sightings":
@@ -102,7 +102,7 @@ def sightings(
 
 
 def visual_factor(similarity: Tensor, rules: JointRules) -> Tensor:
-    """Return the factor of appearance of any cosine similarities."""
+    """Return the factor of appearance ``(...)`` of any cosine similarities ``(...)``."""
     return torch.sigmoid(similarity * rules.visual_gamma - math.log(rules.visual_lambda))
 
 
@@ -142,7 +142,7 @@ def factor_table(probabilities: np.ndarray, neutral: float, *, same_camera_neutr
 
 
 def look_up(table: Tensor, query: Sightings, gallery: Sightings, *, interval: float, gaps: bool) -> Tensor:
-    """Return the table's values for pairs of sightings, which broadcast against each other.
+    """Return values of ``table (C + 1, C + 1, 2 * bins + 2)`` for pairs of sightings, which are broadcast.
 
     A query that is strictly later is looked up from the gallery's camera to its own, any other the other way.
     """

@@ -118,7 +118,7 @@ class JointPairs:
         return tile
 
     def pairs(self, rows: Tensor, cols: Tensor) -> Tensor:
-        """Return the distances of the given pairs."""
+        """Return the distances ``(M,)`` of the given pairs."""
         factors = self._look_up(self._seen.part(cols), self._seen.part(rows))
         distances = self._join(self.appearance.pairs(rows, cols).to(self.dtype), factors)
         return distances.masked_fill_(rows == cols, 0) if self._repaired else distances

@@ -19,7 +19,7 @@ def recomputed(block: nn.Module, maps: Tensor) -> Tensor:
 
     Args:
         block: any module of one tensor.
-        maps: its input.
+        maps: its input ``(B, ...)``.
     """
     if not torch.is_grad_enabled():
         plain: Tensor = block(maps)

@@ -57,7 +57,7 @@ class ResidualBlock3D(nn.Module):
         raise NotImplementedError
 
     def branch(self, maps: Tensor) -> Tensor:
-        """Return what is added to the shortcut."""
+        """Return what is added to the shortcut, ``(B, C', T', h', w')``."""
         raise NotImplementedError
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class BasicBlock3D(ResidualBlock3D):
         self.bn2 = nn.BatchNorm3d(width)
 
     def branch(self, maps: Tensor) -> Tensor:
-        """Return what is added to the shortcut."""
+        """Return what is added to the shortcut, ``(B, C', T', h', w')``."""
         hidden: Tensor = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(maps)))))
         return hidden
 
@@ -100,7 +100,7 @@ class Bottleneck3D(ResidualBlock3D):
         self.bn3 = nn.BatchNorm3d(width * self.expansion)
 
     def branch(self, maps: Tensor) -> Tensor:
-        """Return what is added to the shortcut."""
+        """Return what is added to the shortcut, ``(B, C', T', h', w')``."""
         hidden = torch.relu(self.bn1(self.conv1(maps)))
         out: Tensor = self.bn3(self.conv3(torch.relu(self.bn2(self.conv2(hidden)))))
         return out

@@ -123,7 +123,7 @@ class ResNet3DTrunk(nn.Module):
         return pooled
 
     def run_stage(self, stage: int, maps: Tensor) -> Tensor:
-        """Return the maps after one stage (1..4) and what stands between its blocks."""
+        """Return the maps ``(B, C, T, h, w)`` after one stage (1..4) and what stands between its blocks."""
         plugins = self._plugins_of(str(stage))
         for index, block in enumerate(getattr(self, f"layer{stage}")):
             maps = recomputed(block, maps) if self.gradient_checkpointing and self.training else block(maps)
@@ -141,7 +141,7 @@ class ResNet3DTrunk(nn.Module):
         the published layout of this family, in which inserted modules count as blocks.
 
         Args:
-            state: entries of the whole network; ours begin with ``backbone.``.
+            state: state dict of the whole network; ours begin with ``backbone.``.
         """
         flat = any(
             value.ndim == 4 and re.match(r"(backbone\.)?(conv1|layer\d\.0\.conv1)\.weight$", name)

@@ -44,7 +44,7 @@ def in_time_order(detail: Tensor, context: Tensor) -> Tensor:
 
 
 def by_kind(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Undo `in_time_order`."""
+    """Undo `in_time_order`: ``(B, C, T, h, w)`` to ``(B, C, T/4, h, w)`` and ``(B, C, 3T/4, h, w)``."""
     groups = maps.unflatten(2, (-1, GROUP))
     return groups[:, :, :, 0], groups[:, :, :, 1:].flatten(2, 3)
 

@@ -20,7 +20,7 @@ class QuickGELU(nn.Module):
     """The activation CLIP was trained with: ``x * sigmoid(1.702 x)``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of ``x``, element by element."""
+        """Return the activation of ``x``, of any shape ``(...)``, element by element."""
         return x * torch.sigmoid(1.702 * x)
 
 

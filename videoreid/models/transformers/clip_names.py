@@ -69,7 +69,7 @@ def image_encoder_entries(
 
 
 def text_encoder_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the text encoder of a CLIP archive, or of a CLIP-ReID checkpoint, under OpenAI's names.
+    """Return the text encoder of the state dict of a CLIP archive, or of CLIP-ReID, under OpenAI's names.
 
     Raises:
         WeightsError: there is none.

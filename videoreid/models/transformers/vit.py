@@ -134,7 +134,7 @@ class VisionTransformer(nn.Module):
 
 
 def check_image_size(images: Tensor, size: tuple[int, int]) -> None:
-    """Refuse images of another size than the position embeddings were built for.
+    """Refuse images ``(..., H, W)`` of another size than the position embeddings were built for.
 
     Raises:
         ConfigError: another size.

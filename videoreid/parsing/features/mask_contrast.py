@@ -93,7 +93,7 @@ class MaskContrastTerm(nn.Module):
         self.margin, self.mask_weight = margin, mask_weight
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the loss of the extras of `MaskContrast`."""
+        """Return the scalar loss of the extras of `MaskContrast`."""
         extras = output.extras
         near = F.cosine_similarity(output.embedding, extras["person"])
         far = F.cosine_similarity(output.embedding, extras["background"])

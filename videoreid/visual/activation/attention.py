@@ -74,7 +74,7 @@ class PatchRollout:
         self.grid: tuple[int, int] | None = None
 
     def see(self, module: nn.Module, tokens: Tensor) -> None:
-        """Take in one layer."""
+        """Take in one layer, ``tokens (B * T, N, D)``."""
         clips, frames, height, width = self.shape
         if tokens.ndim != 3 or tokens.shape[0] != clips * frames or self.grids[module] is None:
             return

@@ -32,7 +32,7 @@ class Run:
     maps: list[Tensor] = field(default_factory=list)
 
     def unit(self) -> Tensor:
-        """Return the embedding at length 1, cut off from its past."""
+        """Return the embedding ``(B, D)`` at length 1, cut off from its past."""
         return nn.functional.normalize(self.embedding.detach(), dim=1)
 
     def score(self, reference: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Run:
         return (self.embedding * reference).sum(1) / length
 
     def gradients(self, reference: Tensor, shape: Shape, grid: tuple[int, int] | None) -> list[Tensor]:
-        """Return the gradient of `score` for each of `maps`, in their layout; zeros where there is no path."""
+        """Return the gradients ``(B, T', C, h, w)`` of `score` for `maps`; zeros where there is no path."""
         with torch.enable_grad():
             score = self.score(reference).sum()
         found = torch.autograd.grad(score, self.outputs, allow_unused=True)

@@ -103,7 +103,7 @@ def draw_activation_maps(
 
     Args:
         found: of `activation_maps`.
-        clip: the clips that it was made from.
+        clip: the clips that it was made from, ``(B, T, 3, H, W)``.
         path: .png, .jpg or .jpeg; an existing file is replaced.
         **options: of `activation_sheet`.
 

@@ -15,7 +15,7 @@ Shape = tuple[int, int, int, int]
 
 
 def first_tensor(output: object) -> Tensor | None:
-    """Return the tensor that a layer returned, or the first of several."""
+    """Return the tensor, of any shape ``(...)``, that a layer returned, or the first of several."""
     if isinstance(output, tuple | list) and output:
         output = output[0]
     return output if isinstance(output, Tensor) else None

@@ -155,7 +155,7 @@ class _Job:
     scale: str
 
     def show(self, frames: Tensor, cameras: Tensor | None, reference: Tensor | None) -> ActivationMaps:
-        """Run the network and show."""
+        """Run the network on ``frames (B, T, 3, H, W)`` and show."""
         network = self.model
         shape: Shape = (frames.shape[0], frames.shape[1], frames.shape[3], frames.shape[4])
         rollout = PatchRollout(network, shape) if self.method == "rollout" else None

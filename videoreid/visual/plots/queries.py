@@ -25,7 +25,7 @@ def plot_camera_pairs(
     """Draw Rank-1 of the queries of each camera in the gallery of each camera.
 
     Args:
-        rates: as `videoreid.metrics.camera_pair_rank1` returns them.
+        rates: of `videoreid.metrics.camera_pair_rank1`: ``(a,)``, ``(b,)``, ``(a, b)``, ``(a, b)``.
         path: of the files, without an ending.
         note: the protocol line.
 

@@ -105,7 +105,7 @@ def read_tracks(path: Path, variable: str, num_names: int, dataset: str) -> np.n
 
 
 def read_query_rows(path: Path, num_tracks: int, dataset: str) -> np.ndarray:
-    """Return the 0-based rows of the test table that are queries, in the published order.
+    """Return the 0-based rows ``(Q,)`` int64 of the test table that are queries, in the published order.
 
     Raises:
         DatasetError: the file or variable is missing, or a row is outside the table or given twice.

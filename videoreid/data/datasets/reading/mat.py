@@ -15,7 +15,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a numeric variable of a ``.mat`` file, in MATLAB's own orientation.
+    """Return a numeric variable of a ``.mat`` file, an array of any shape, in MATLAB's own orientation.
 
     Files of version 5 to 7 are read by a parser of our own, version 7.3, which is HDF5, in a process of its own:
     neither a crash of a library nor memory that a damaged file asks for can stop the caller.
@@ -43,7 +43,7 @@ def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
 
 
 def read_whole_numbers(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a variable of a ``.mat`` file as int64; MATLAB stores whole numbers as doubles as a rule.
+    """Return a variable as int64, see `read_mat`; MATLAB stores whole numbers as doubles as a rule.
 
     Raises:
         DatasetError: as `read_mat`, or a value is a fraction, NaN, infinite, or no number at all.
