@@ -13,6 +13,7 @@ from videoreid.synthetic_world.draws import Draws
 from videoreid.synthetic_world.footage import film
 from videoreid.synthetic_world.layouts import write_all, write_jpeg, write_picture
 from videoreid.synthetic_world.population import FRAME_STEP, Population, Sighting
+from videoreid.utils.files import require_room
 
 __all__ = ["lay_out_dukemtmcvidreid", "lay_out_ilidsvid", "lay_out_lsvid", "lay_out_prid2011"]
 
@@ -193,6 +194,8 @@ def _write_table(path: Path, **variables: np.ndarray) -> None:
     import h5py
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    size = 8 * sum(values.size for values in variables.values())
+    require_room(path, size + (1 << 16))  # HDF5 crashes where a disk fills up
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in variables.items():
             file[name] = values.T.astype(np.float64)
