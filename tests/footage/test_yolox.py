@@ -138,7 +138,9 @@ def test_onnx_runtime_takes_a_picture_a_core(monkeypatch: pytest.MonkeyPatch) ->
     for cores, workers in ((1, 1), (3, 3), (64, 8)):
         monkeypatch.setattr(yolox, "available_cores", lambda cores=cores: cores)
         assert Yolox(WEIGHTS, backend="onnxruntime").workers == workers
-        assert Yolox(WEIGHTS, backend="opencv").workers == 1  # a network of OpenCV holds the picture it looks at
+        assert (
+            Yolox(WEIGHTS, backend="opencv").workers == 1
+        )  # a network of OpenCV holds the picture it looks at
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="../shared/data/weights/yolox_nano.onnx is not here")

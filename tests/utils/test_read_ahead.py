@@ -74,7 +74,9 @@ def test_results_come_in_the_order_of_their_items(workers: int) -> None:
 
 def test_items_are_worked_on_side_by_side() -> None:
     together = threading.Barrier(2)
-    found = list(map_ahead(lambda n: together.wait(20) >= 0, range(6), workers=2))  # one alone would wait in vain
+    found = list(
+        map_ahead(lambda n: together.wait(20) >= 0, range(6), workers=2)
+    )  # one alone would wait in vain
     assert found == [(n, True) for n in range(6)]
 
 
