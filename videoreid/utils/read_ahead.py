@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -51,7 +51,7 @@ def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 1
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """Yield every item with its result, computed in threads before the user asks for it.
 
     Order and errors are those of ``((item, function(item)) for item in items)``. At most ``2 * workers`` items are
