@@ -98,7 +98,9 @@ def _groups(
         by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers}
         given = " and ".join(name for name, value in by_name.items() if value)
         if given:
-            raise ConfigError(f"{given} needs the model itself, not its parameters: it selects parameters by name")
+            raise ConfigError(
+                f"{given} needs the model itself, not its parameters: it selects parameters by name"
+            )
         return [{"params": list(model)}]
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if stages is not None:
