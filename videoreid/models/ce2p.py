@@ -137,9 +137,7 @@ class CE2P(ReIDModel):
         self.embedding_dim = head_channels
         self.input_size = (int(input_size[0]), int(input_size[1]))
         self.channel_order = channel_order
-        if (
-            channel_order == "bgr"
-        ):  # the released networks subtract the red mean from blue and the blue mean from red
+        if channel_order == "bgr":  # released networks subtract the red mean from blue, the blue from red
             red, green, blue = self.pixel_mean
             self.pixel_mean = (blue, green, red)
             red, green, blue = self.pixel_std
