@@ -136,9 +136,8 @@ def _refuse_compressed(archive: zipfile.ZipFile, record: str) -> None:
 def _rebuild_tensor(
     storage: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any
 ) -> Tensor:
-    if (
-        math.prod(size) > storage.numel()
-    ):  # with strides of 0, one stored number could fill a tensor of any size
+    # with strides of 0, one stored number could fill a tensor of any size
+    if math.prod(size) > storage.numel():
         raise pickle.UnpicklingError(f"a tensor of {tuple(size)} needs more numbers than are stored")
     return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
