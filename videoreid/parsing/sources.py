@@ -1,4 +1,4 @@
-"""Sources of pictures to parse: the pictures of a folder, the frames of a video, the tracklets of a data set."""
+"""Sources of pictures to parse: the pictures of a folder, the frames of a video, the tracklets of a dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Picture:
     """One frame to parse.
 
     Args:
-        key: what `FrameReader` reads it by.
-        name: of its files in the output, without suffix: folders and a name.
-        tracklet: what it is averaged with.
+        key: key of the frame for `FrameReader`.
+        name: path of its output files, relative and without suffix.
+        tracklet: name of its tracklet; visibilities are averaged over a tracklet.
     """
 
     key: str
@@ -29,10 +29,10 @@ class Picture:
 
 
 def pictures_of_folder(folder: Path) -> list[Picture]:
-    """Return the pictures below a folder; those of one folder are a tracklet.
+    """Return the pictures below a folder; the pictures of one folder are a tracklet.
 
     Raises:
-        DatasetError: there is none, or two differ in their suffix alone.
+        DatasetError: there is no picture, or two differ only in their suffix.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
@@ -55,10 +55,10 @@ def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
 
     Args:
         video: any file that OpenCV decodes.
-        every: take one frame of so many.
+        every: take every n-th frame.
 
     Raises:
-        FrameError: the file is missing, no video, or without a frame.
+        FrameError: the file is missing, is not a video, or has no frame that decodes.
     """
     count = _count_frames(video)
     return [
@@ -68,11 +68,11 @@ def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
 
 
 def pictures_of_splits(splits: Splits, parts: Sequence[str] = ("query", "gallery")) -> list[Picture]:
-    """Return the frames of a data set, tracklet by tracklet, named by split, place in it and place in the tracklet.
+    """Return the frames of a dataset, named by split, number of the tracklet in it and number of the frame.
 
     Args:
-        splits: a data set.
-        parts: which of "train", "query" and "gallery".
+        splits: a dataset.
+        parts: one or more of "train", "query" and "gallery".
     """
     named: Mapping[str, Sequence[Tracklet]] = {part: getattr(splits, part) for part in parts}
     return [picture for part, tracklets in named.items() for picture in _of_tracklets(part, tracklets)]
