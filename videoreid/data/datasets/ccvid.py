@@ -81,9 +81,10 @@ def _read_list(path: Path) -> list[tuple[str, int, int, str]]:
             raise DatasetError(f"{where}: {line!r} is not '<session>/<person>_<camera> <person> <clothes>'")
         place = check_inside(parts[0], where).replace("\\", "/")
         found = _PLACE.fullmatch(place)
-        if found is None or int(found[2]) < 1:
+        if found is None or not 1 <= int(found[2]) <= _CAMERAS_A_SESSION:
             raise DatasetError(
-                f"{where}: no session and camera in {place!r}; expected one like session1/001_01"
+                f"{where}: no session and camera in {place!r}; expected one like session1/001_01, with a camera "
+                f"from 1 to {_CAMERAS_A_SESSION}"
             )
         camid = int(found[2]) - 1 + (_CAMERAS_A_SESSION if found[1] == "3" else 0)
         rows.append((place, int(parts[1]), camid, parts[2]))
