@@ -112,9 +112,13 @@ def _read_queries(path: Path, num_rows: int) -> list[int]:
 
 def _read_numbers(path: Path) -> np.ndarray:
     try:
-        return np.loadtxt(require_file(path, "mevid"), ndmin=1).astype(np.int64)
+        numbers = np.loadtxt(require_file(path, "mevid"), ndmin=1)
     except ValueError as error:
         raise DatasetError(f"mevid: {path} is not a table of numbers: {error}") from None
+    odd = ~(np.abs(numbers) < 2**53) | (numbers != np.floor(numbers))  # NaN is odd as well
+    if odd.any():
+        raise DatasetError(f"mevid: {path} holds {numbers[odd][0]}; expected whole numbers")
+    return numbers.astype(np.int64)
 
 
 def _tracklet(folder: Path, names: np.ndarray, row: list[int], cameras: np.ndarray, where: str) -> Tracklet:
