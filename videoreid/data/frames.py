@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -142,7 +143,8 @@ def _prefetch(frames: Sequence[str]) -> None:
     parsed = [parse_key(key) for key in frames if "::" in key]
     entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
     if entries:
-        open_store(parsed[0].path).prefetch(entries)
+        with suppress(DatasetError):  # reading the frames meets the same error, and raises or skips it
+            open_store(parsed[0].path).prefetch(entries)
 
 
 def _fill(images: list[np.ndarray | None], frames: Sequence[str]) -> list[np.ndarray]:
