@@ -144,10 +144,15 @@ def _with_rate(
 
 
 def write_tracks(tracks: Tracks, path: str | os.PathLike[str]) -> None:
-    """Write tracks as a MOT file atomically, with frames and pixels counted from 1, in the order of frames."""
+    """Write tracks as a MOT file atomically, with frames and pixels counted from 1, in the order of frames.
+
+    Boxes are rounded to hundredths of a pixel; a side of less than that is written as 0.01, so that every box has an
+    area and can be read back.
+    """
+    boxes = np.maximum(tracks.boxes + np.array([1, 1, 0, 0]), [-np.inf, -np.inf, 0.01, 0.01])
     lines = [
         f"{tracks.frames[row] + 1},{tracks.track_ids[row]},"
-        + ",".join(f"{value:.2f}" for value in (tracks.boxes[row] + [1, 1, 0, 0]))
+        + ",".join(f"{value:.2f}" for value in boxes[row])
         + f",{tracks.confidences[row]:.4f},-1,-1,-1\n"
         for row in np.lexsort((tracks.track_ids, tracks.frames))
     ]
