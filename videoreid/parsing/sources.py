@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoreid.data.video import VideoReader
+from videoreid.data.keys import video_key
+from videoreid.data.video import iterate_frames
 from videoreid.errors import DatasetError, FrameError
 from videoreid.types import Splits, Tracklet
 
@@ -51,7 +52,10 @@ def pictures_of_folder(folder: Path) -> list[Picture]:
 
 
 def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
-    """Return the frames of a video, which are one tracklet.
+    """Return the frames of a video that decode, which are one tracklet.
+
+    The video is decoded once to find them: the number of frames that a file states may be wrong. A warning counts the
+    damaged frames, which are left out.
 
     Args:
         video: any file that OpenCV decodes.
@@ -60,10 +64,13 @@ def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
     Raises:
         FrameError: the file is missing, is not a video, or has no frame that decodes.
     """
-    count = _count_frames(video)
+    numbers = [frame.number for frame in iterate_frames(video)]
+    if not numbers:
+        raise FrameError(f"{video} holds no frame that decodes")
     return [
-        Picture(f"{video}::frame={number}", f"{video.stem}/{number:06d}", video.stem)
-        for number in range(0, count, every)
+        Picture(video_key(video, number), f"{video.stem}/{number:06d}", video.stem)
+        for number in numbers
+        if number % every == 0
     ]
 
 
@@ -83,21 +90,3 @@ def _of_tracklets(part: str, tracklets: Sequence[Tracklet]) -> Iterator[Picture]
         name = f"{part}/{index:06d}"
         for place, key in enumerate(tracklet.frames):
             yield Picture(key, f"{name}/{place:04d}", name)
-
-
-def _count_frames(video: Path) -> int:
-    """Count frames by decoding the last one that the file announces, and fewer where it announces too many."""
-    import cv2
-
-    reader = VideoReader(video)
-    capture = cv2.VideoCapture(str(video))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    while count > 0:
-        try:
-            reader.read(count - 1)
-        except FrameError:
-            count -= 1
-        else:
-            return count
-    raise FrameError(f"{video} holds no frame that decodes")

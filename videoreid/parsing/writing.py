@@ -131,6 +131,8 @@ def _keep_settings(output: Path, parser: Parser) -> None:
     if path.is_file():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("expected an object")
         except ValueError as error:
             raise ConfigError(f"{path} is damaged ({error}); give another output folder") from error
         if found != settings:
