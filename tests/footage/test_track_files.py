@@ -36,7 +36,7 @@ def test_counting_from_zero_on_request(tmp_path: Path) -> None:
         ("1,1,2,3", "line 3: 4 fields, expected 6"),
         ("1,1,2,3,x,5", "line 3: expected numbers"),
         ("1,1,2,3,nan,5", "line 3: all numbers must be finite"),
-        ("1.5,1,2,3,4,5", "line 3: frame and id must be whole"),
+        ("1.5,1,2,3,4,5", "line 3: frame and id must be 64-bit whole"),
         ("1,1,2,3,0,5", "line 3: a box of 0 x 5 pixels has no area"),
         ("0,1,2,3,4,5", "line 3: frame 0 comes before the first, which is 1; .*first_frame=0"),
         ("1,1,9,9,9,9", "line 3: track 1 has a second box in frame 0"),
