@@ -151,7 +151,7 @@ def test_frames_of_a_video(tmp_path: Path) -> None:
 def test_a_damaged_frame_of_a_video_is_left_out_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = damage(write_numbered(tmp_path / "ffv1.avi", 6), 2)
+    path = damage(write_numbered(tmp_path / "mjpg.avi", 6), 2)
     pictures = pictures_of_video(path)
     assert [picture.name for picture in pictures] == [f"damaged/{number:06d}" for number in (0, 1, 3, 4, 5)]
     assert "1 of 6 frames are damaged and were skipped (counted from 0): 2" in caplog.text
