@@ -84,7 +84,7 @@ def test_detections_of_supervision_are_taken_persons_only(numbered: Path) -> Non
         (([[1, 2, 3]], [1]), r"expected boxes \(N, 4\)"),
         (([[1, 2, 3, 4]], [1, 1]), r"expected boxes \(N, 4\)"),
         (([[1, 2, np.nan, 4]], [1]), "not finite"),
-        (([["a", 2, 3, 4]], [1]), "no numbers"),
+        (([["a", 2, 3, 4]], [1]), "not numbers"),
     ],
 )
 def test_a_detector_that_returns_something_else_is_named(numbered: Path, found: object, message: str) -> None:

@@ -105,7 +105,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     ):
         Yolox("none.onnx")
     (tmp_path / "x.onnx").write_bytes(b"no network")
-    with pytest.raises(WeightsError, match="is no"):
+    with pytest.raises(WeightsError, match="is not a"):
         Yolox(tmp_path / "x.onnx")
     with pytest.raises(ConfigError, match="min_score"):
         Yolox(tmp_path / "x.onnx", min_score=0.0)

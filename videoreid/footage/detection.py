@@ -1,4 +1,4 @@
-"""Persons in the frames of a recording, by any detector."""
+"""Detection of persons in the frames of a recording, with any detector."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _PERSON_OF_TORCHVISION = 1
 
 
 class Detector(Protocol):
-    """Anything that finds persons in a picture."""
+    """A function that finds persons in a picture."""
 
     def __call__(self, image: np.ndarray, /) -> Any:
         """Return boxes ``(N, 4)`` as left, top, right, bottom and scores ``(N,)``, or `supervision.Detections`.
@@ -35,7 +35,7 @@ class DetectedFrame(NamedTuple):
 
     Args:
         number: 0-based number of the frame.
-        seconds: since the first frame.
+        seconds: time since the first frame.
         image: ``(H, W, 3)`` uint8 RGB.
         boxes: ``(N, 4)`` float64, left, top, right, bottom in pixels, within the picture.
         scores: ``(N,)`` float64.
@@ -62,28 +62,28 @@ def detect(
         video: a file that OpenCV decodes, a folder of images, or a pattern such as ``img/%06d.jpg``.
         detector: a name of published weights (``yolox_nano``, ``yolox_tiny``, ``yolox_s``), an ONNX file of that
             family, a file of detections (see `read_detections`), a detection model of torchvision, or any function from
-            a picture to boxes and scores or to `supervision.Detections`, of which classes other than 0 are left out. A
+            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used). A
             function with an attribute ``workers`` above 1 is called from that many threads at once.
-        min_score: boxes below it are left out.
-        min_height: so are boxes that are lower, in pixels.
-        every: look at every n-th frame only.
+        min_score: boxes with a lower score are left out.
+        min_height: boxes of less height, in pixels, are left out.
+        every: process every n-th frame only.
 
     Yields:
-        The frames that were looked at, those without a person included.
+        The processed frames, including those without a person.
 
     Raises:
         ConfigError: an option is out of range, or the detector returns something else.
-        FrameError: the recording is missing or no video.
+        FrameError: the recording is missing or is not a video.
     """
     if every < 1 or not 0.0 <= min_score <= 1.0 or min_height < 0:
         raise ConfigError(
-            f"every must be 1 or more, min_score lie within 0 and 1 and min_height be 0 or more, got {every}, "
+            f"every must be 1 or more, min_score between 0 and 1 and min_height 0 or more, got {every}, "
             f"{min_score} and {min_height}"
         )
     detector = _open(detector, min_score)
     find = as_detector(detector)
     wanted = (frame for frame in iterate_frames(video) if frame.number % every == 0)
-    # frames are decoded in one thread and looked at in others, while the caller tracks
+    # frames are decoded in one thread and processed in others, while the caller tracks
     found = map_ahead(
         lambda frame: find(frame.number, frame.image),
         read_ahead(wanted),
@@ -96,11 +96,11 @@ def detect(
 
 
 def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.ndarray], Found]:
-    """Return a function ``(frame number, picture) -> (boxes, scores)`` of whatever detects.
+    """Return any kind of detector as a function ``(frame number, picture) -> (boxes, scores)``.
 
     Args:
         detector: see `detect`.
-        min_score: lowest score that is asked of a network that is opened here.
+        min_score: lowest score of the boxes, for a network that is opened here.
     """
     detector = _open(detector, min_score)
     if isinstance(detector, DetectionFile):
@@ -132,7 +132,7 @@ def _open(detector: Any, min_score: float) -> Any:
 
 
 def _checked(found: Any, name: str, width: int, height: int) -> Found:
-    """Bring what a detector returned into one form, within the picture."""
+    """Convert the result of a detector to boxes within the picture and scores."""
     if hasattr(found, "xyxy"):
         boxes, scores = found.xyxy, getattr(found, "confidence", None)
         classes = getattr(found, "class_id", None)
@@ -148,7 +148,7 @@ def _checked(found: Any, name: str, width: int, height: int) -> Found:
         boxes, scores = np.asarray(boxes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
         boxes = boxes.reshape(-1, 4) if not boxes.size else boxes
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{name} returned boxes or scores that are no numbers: {error}") from error
+        raise ConfigError(f"{name} returned boxes or scores that are not numbers: {error}") from error
     if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
         raise ConfigError(
             f"{name} returned {boxes.shape} and {scores.shape}: expected boxes (N, 4) and scores (N,)"
