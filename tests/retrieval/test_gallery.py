@@ -85,9 +85,9 @@ def test_features_share_a_clock_where_all_recordings_have_one(tmp_path: Path) ->
 
 def test_another_model_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
     new(tmp_path)
-    with pytest.raises(DatasetError, match=r"model net:1, and is asked by net:2"):
+    with pytest.raises(DatasetError, match=r"model net:1, but is used with net:2"):
         Gallery.open(tmp_path, fingerprint="net:2")
-    with pytest.raises(DatasetError, match="is no gallery"):
+    with pytest.raises(DatasetError, match="is not a gallery"):
         Gallery.open(tmp_path / "none")
     (tmp_path / "gallery.json").write_text("[1]")
     with pytest.raises(DatasetError, match="damaged"):

@@ -12,7 +12,7 @@ from videoreid.errors import ProtocolError
 __all__ = ["LONGEST", "check_lengths", "full_precision", "probable_rounding", "product_rounding", "row_norms"]
 
 LONGEST = 1e18
-"""Length of a feature: four times its square is within the range of float32."""
+"""Largest length of a feature: four times its square is within the range of float32."""
 
 _UNIT = 2.0**-24  # half the spacing of float32 at one
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
@@ -21,10 +21,10 @@ _SWITCH = threading.RLock()
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Keep autocast and TF32, which no bound here covers, out of a product.
+    """Turn off autocast and TF32, which the bounds of this module do not cover, during a product.
 
-    Torch's setting is one of the whole process: while it is switched, other threads wait here, so that none of them
-    takes the switched setting for the user's, or loses it in the middle of a product.
+    Torch has one precision setting per process. While it is changed, other threads wait here, so that none of them
+    mistakes the changed setting for the user's, or has it changed back in the middle of a product.
     """
     with _SWITCH:
         precision = torch.get_float32_matmul_precision()
@@ -82,8 +82,8 @@ def product_rounding(rows: Tensor) -> float:
     """Return the bound on the rounding of ``1 - x . y`` in a matrix product, for rows of length 1.
 
     It holds for any order of summation, hence for any tile made under `full_precision`. Infinite on devices other than
-    the CPU, whose libraries may take shorter ways. Euclidean tiles have no useful bound: far from the origin their
-    squares lose most of their digits.
+    the CPU, whose libraries may use faster, less exact methods. Euclidean tiles have no useful bound: far from the
+    origin their squares lose most of their digits.
 
     Args:
         rows: ``(N, D)`` float32 or float64.

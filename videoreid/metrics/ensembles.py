@@ -35,16 +35,16 @@ def ensemble_distances(
 
     Raises:
         ProtocolError: shapes differ, or a matrix does not hold numbers.
-        ConfigError: weights or normalisation make no sense.
+        ConfigError: the weights are negative, all zero or not one per model, or the normalisation is unknown.
     """
     shares = _shares(weights, len(distances))
     matrices = [as_tensor("distances", matrix) for matrix in distances]
-    # in float16 the small divisors below are 0
+    # in float16 the lower limits of the divisors below would round to 0
     matrices = [m.float() if not m.is_floating_point() or m.itemsize == 2 else m for m in matrices]
     shapes = {tuple(matrix.shape) for matrix in matrices}
     if len(shapes) != 1:
         raise ProtocolError(
-            f"distances of shapes {sorted(shapes)}: all must be of the same queries and gallery"
+            f"distances of shapes {sorted(shapes)}; all matrices must be of the same queries and gallery"
         )
     total = torch.zeros_like(matrices[0])
     for matrix, share in zip(matrices, shares, strict=True):
@@ -61,13 +61,13 @@ def ensemble_distances(
 
 
 def ensemble_features(features: Sequence[Features], *, weights: Sequence[float] | None = None) -> Features:
-    """Set the unit-length embeddings of several models side by side.
+    """Concatenate the unit-length embeddings of several models.
 
-    Each part is scaled by the root of its weight, so that the cosine distance of the result is exactly the weighted
-    mean of the models' cosine distances, and everything that streams features works as for one model.
+    Each part is scaled by the square root of its weight, so that the cosine distance of the result is the weighted
+    mean of the models' cosine distances. All functions that take features therefore work as with one model.
 
     Args:
-        features: the same tracklets in the same order, seen by each model.
+        features: one per model, of the same tracklets in the same order.
         weights: as in `ensemble_distances`.
 
     Returns:
@@ -75,7 +75,7 @@ def ensemble_features(features: Sequence[Features], *, weights: Sequence[float] 
 
     Raises:
         ProtocolError: the tracklets differ.
-        ConfigError: weights make no sense.
+        ConfigError: the weights are negative, all zero or not one per model.
     """
     shares = _shares(weights, len(features))
     first = features[0]

@@ -20,19 +20,19 @@ from videoreid.metrics.reranking.neighbours import nearest_neighbours
 __all__ = ["RerankedDistances"]
 
 BLOCK_ELEMENTS = 1 << 23
-"""Distances in a yielded block: 32 MiB of float32, of which three are held at a time."""
+"""Distances in a yielded block: 32 MiB of float32; three blocks are held at a time."""
 
 
 class RerankedDistances:
-    """Final distances of any queries; the heavy work, which looks at all pairs of rows, is done at construction.
+    """Re-ranked distances of any queries; the costly part, over all pairs of rows, runs in the constructor.
 
     Args:
         source: the original distances.
         k1: size of the reciprocal neighbourhoods.
-        k2: size of the query expansion; 1 leaves it out.
+        k2: size of the query expansion; 1 skips it.
         lambda_value: weight of the original distance, 0..1.
         exponent: power the original distances are raised to.
-        chunk_size: rows and columns of a tile, and at most so many queries of a step.
+        chunk_size: rows and columns of a tile, and the largest number of queries per step.
 
     Raises:
         ProtocolError: the powers of the distances are beyond their floating type.
