@@ -161,5 +161,5 @@ def test_a_gallery_keeps_its_calibration(tmp_path: Path) -> None:
     (tmp_path / "calibration.json").write_text(text[:50])
     with pytest.raises(DatasetError, match="cannot be used"):
         gallery.search(query)
-    with pytest.raises(ConfigError, match="never rise"):
+    with pytest.raises(ConfigError, match="do not increase"):
         GalleryCalibration(np.array([0.0, 1.0]), np.array([0.1, 0.9]), 1, 1)
