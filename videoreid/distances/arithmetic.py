@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videoreid.distances.rounding import check_lengths
+from videoreid.distances.rounding import LONGEST, LONGEST_FLOAT64, check_lengths
 from videoreid.errors import ConfigError
 
 __all__ = [
@@ -117,6 +117,8 @@ def _distance_function(x: Tensor, y: Tensor, metric: str) -> Callable[[Tensor, T
         raise ConfigError(f"unknown metric {metric!r}; choose one of {', '.join(DISTANCES)}")
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ConfigError(f"expected (N, D) and (M, D), got {tuple(x.shape)} and {tuple(y.shape)}")
-    if torch.float64 not in (x.dtype, y.dtype):
-        check_lengths(*(torch.linalg.vector_norm(rows.detach().float(), dim=1) for rows in (x, y)))
+    wide = torch.float64 in (x.dtype, y.dtype)
+    dtype, longest = (torch.float64, LONGEST_FLOAT64) if wide else (torch.float32, LONGEST)
+    norms = (torch.linalg.vector_norm(rows.detach().to(dtype), dim=1) for rows in (x, y))
+    check_lengths(*norms, longest=longest)
     return DISTANCES[metric]

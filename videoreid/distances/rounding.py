@@ -14,6 +14,9 @@ __all__ = ["LONGEST", "check_lengths", "full_precision", "probable_rounding", "p
 LONGEST = 1e18
 """Largest length of a feature: four times its square is within the range of float32."""
 
+LONGEST_FLOAT64 = 1e150
+"""The same for float64."""
+
 _UNIT = 2.0**-24  # half the spacing of float32 at one
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
 _SWITCH = threading.RLock()
@@ -46,14 +49,20 @@ def row_norms(rows: Tensor) -> Tensor:
     return torch.cat([part.double().norm(dim=1) for part in rows.split(step)])
 
 
-def check_lengths(*norms: Tensor) -> None:
-    """Raise ProtocolError where a length is NaN, or so large that squared distances leave the range of float32."""
+def check_lengths(*norms: Tensor, longest: float = LONGEST) -> None:
+    """Raise ProtocolError where a length is NaN, or so large that squared distances leave the floating type.
+
+    Args:
+        norms: ``(N,)`` lengths, of any number of sets.
+        longest: largest allowed length; `LONGEST` for float32, `LONGEST_FLOAT64` for float64.
+    """
     for values in norms:
         largest = float(values.max()) if len(values) else 0.0
-        if not largest <= LONGEST:
+        if not largest <= longest:
+            dtype = "float64" if longest > LONGEST else "float32"
             raise ProtocolError(
-                f"a feature of length {largest:.3g} is NaN, or its squares are beyond the range of float32; scale the "
-                f"features, or normalise them, to lengths of at most {LONGEST:g}"
+                f"a feature of length {largest:.3g} is NaN, or its squares are beyond the range of {dtype}; scale the "
+                f"features, or normalise them, to lengths of at most {longest:g}"
             )
 
 
