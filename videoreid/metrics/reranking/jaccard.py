@@ -50,12 +50,7 @@ class RerankedDistances:
     ) -> None:
         kept = min(max(k1 + 1, k2), source.num_rows)
         neighbours = nearest_neighbours(source, kept, chunk_size)
-        largest = neighbours.maxima.max()
-        if not torch.isfinite(largest**exponent):
-            raise ProtocolError(
-                f"distances of up to {float(largest):.3g}, raised to the power {exponent:g}, leave the range of "
-                f"{neighbours.maxima.dtype}; scale or normalise the features"
-            )
+        _check_powers(neighbours.maxima, exponent)
         encoded = encode_rows(source, neighbours, k1, exponent)
         if k2 > 1:
             encoded = average_rows(encoded, neighbours.indices[:, :k2])
@@ -82,6 +77,18 @@ class RerankedDistances:
         for start in range(0, self.shape[0], self.row_step):
             rows = slice(start, min(start + self.row_step, self.shape[0]))
             yield rows, self.rows(rows)
+
+
+def _check_powers(maxima: Tensor, exponent: float) -> None:
+    """Raise ProtocolError if the powers of the largest distances ``(N,)`` overflow, or round to zero."""
+    powers = maxima**exponent
+    lost = (maxima > 0) & (powers < torch.finfo(powers.dtype).tiny)
+    if lost.any() or not torch.isfinite(powers).all():
+        largest = float(maxima[lost].min() if lost.any() else maxima.max())
+        raise ProtocolError(
+            f"distances of up to {largest:.3g}, raised to the power {exponent:g}, leave the range of "
+            f"{powers.dtype}; scale or normalise the features"
+        )
 
 
 def invert_rows(encoded: SparseRows, first_row: int, num_cols: int) -> SparseRows:
