@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videoreid.distances.rounding import check_lengths, row_norms
 from videoreid.errors import ConfigError
 from videoreid.types import Features
 
@@ -33,6 +34,7 @@ def expand_queries(query: Features, gallery: Features, *, k: int = 5, alpha: flo
 
     Raises:
         ConfigError: ``k`` or ``alpha`` out of range.
+        ProtocolError: an embedding is too long for float32.
 
     Reference:
         Chum et al., Total recall, ICCV 2007; Radenovic, Tolias, Chum, Fine-tuning CNN image retrieval with no human
@@ -55,6 +57,7 @@ def augment_database(gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Fe
 
     Raises:
         ConfigError: ``k`` or ``alpha`` out of range.
+        ProtocolError: an embedding is too long for float32.
 
     Reference:
         Turcot and Lowe, Better matching with fewer features, ICCV workshops 2009; Gordo et al., End-to-end learning
@@ -67,12 +70,13 @@ def augment_database(gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Fe
 def _check(k: int, alpha: float, most: int, what: str) -> None:
     if not 0 <= k <= most:
         raise ConfigError(f"k is {k}, but there are {most} {what}; choose 0..{most}")
-    if alpha < 0:
-        raise ConfigError(f"alpha is {alpha}; it must be 0 or more")
+    if not 0 <= alpha < float("inf"):
+        raise ConfigError(f"alpha is {alpha}; it must be a finite number of 0 or more")
 
 
 def _expand(rows: Tensor, others: Tensor | None, k: int, alpha: float) -> Tensor:
     """Return expanded rows; without ``others`` the neighbours of a row are the nearest of the other rows."""
+    check_lengths(*(row_norms(side) for side in (rows, others) if side is not None))
     rows = F.normalize(rows.float(), dim=1)
     base = rows if others is None else F.normalize(others.float(), dim=1)
     result = torch.empty_like(rows)
