@@ -133,7 +133,7 @@ def expected_calibration_error(probabilities: np.ndarray, same: np.ndarray, *, b
         bins: number of bins.
 
     Raises:
-        ProtocolError: the lengths differ, or nothing is given.
+        ProtocolError: the lengths differ, nothing is given, or a probability is NaN or outside 0..1.
 
     Reference:
         Guo et al., On calibration of modern neural networks, ICML 2017, eq. 3.
@@ -143,6 +143,8 @@ def expected_calibration_error(probabilities: np.ndarray, same: np.ndarray, *, b
         raise ProtocolError(
             f"{probabilities.shape} probabilities but {same.shape} outcomes; give one outcome each, one or more"
         )
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ProtocolError("a probability is NaN or outside 0..1; give the output of a calibration")
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     predicted = np.bincount(place, weights=probabilities, minlength=bins)
     observed = np.bincount(place, weights=same, minlength=bins)

@@ -223,13 +223,14 @@ def check_threshold(pairs: PairDistances, threshold: float) -> ThresholdCheck:
 
 def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bin edges ``(bins + 1,)`` and the densities ``(bins,)`` of genuine and of impostor distances."""
-    low = min(pairs.genuine.min(), pairs.impostor.min())
-    high = max(pairs.genuine.max(), pairs.impostor.max())
+    # in float64, because a narrow range has fewer float32 numbers than bins
+    genuine, impostor = pairs.genuine.astype(np.float64), pairs.impostor.astype(np.float64)
+    low, high = min(genuine.min(), impostor.min()), max(genuine.max(), impostor.max())
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     return (
         edges,
-        np.histogram(pairs.genuine, edges, density=True)[0],
-        np.histogram(pairs.impostor, edges, density=True)[0],
+        np.histogram(genuine, edges, density=True)[0],
+        np.histogram(impostor, edges, density=True)[0],
     )
 
 
