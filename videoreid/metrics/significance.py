@@ -1,7 +1,7 @@
 """Confidence intervals of scores, and paired tests of two models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -176,7 +176,8 @@ def paired_test(
         evaluation, CIKM 2007 (randomisation test).
     """
     _check(level, resamples)
-    if len(first.average_precision) != len(second.average_precision) or first.protocol != second.protocol:
+    rules = [replace(ranking.protocol, note="") for ranking in (first, second)]  # a note is no rule
+    if len(first.average_precision) != len(second.average_precision) or rules[0] != rules[1]:
         raise ProtocolError(
             f"the rankings hold {len(first.average_precision)} queries under {first.protocol.name!r} and "
             f"{len(second.average_precision)} under {second.protocol.name!r}; a paired test needs the same of both"
@@ -207,7 +208,7 @@ def mean_and_spread(rankings: Sequence[Ranking]) -> dict[str, tuple[float, float
     Raises:
         ProtocolError: there is none, or their protocols differ.
     """
-    if not rankings or len({ranking.protocol for ranking in rankings}) != 1:
+    if not rankings or len({replace(ranking.protocol, note="") for ranking in rankings}) != 1:
         raise ProtocolError(
             f"{len(rankings)} rankings of different protocols, or none; give one per split, all by one protocol"
         )
