@@ -54,6 +54,8 @@ def test_the_search_can_be_narrowed(tmp_path: Path) -> None:
     query = np.array([1.0, 0.0, 0.0])
     assert [m.key for m in gallery.search(query, cameras=["hall"])] == ["hall:1"]
     assert [m.key for m in gallery.search(query, threshold=0.01)] == ["gate:1", "hall:1"]
+    with pytest.raises(ConfigError, match="threshold is NaN"):
+        gallery.search(query, threshold=float("nan"))
     late = gallery.search(query, since=datetime(2024, 5, 1, 12, 30))
     assert [m.key for m in late] == ["hall:1", "gate:2"]
     assert [m.key for m in gallery.search(query, until=datetime(2024, 5, 1, 13))] == ["gate:1", "gate:2"]

@@ -153,6 +153,8 @@ class Gallery(GalleryContents):
             ConfigError: an unknown camera, a time for a recording without a start, or a threshold that is NaN.
             ProtocolError: a query of another width, or not finite.
         """
+        if math.isnan(threshold):
+            raise ConfigError("the threshold is NaN; leave it out to get tracklets at any distance")
         parts = self._folder.parts
         wanted = _filter(parts, cameras, since, until)
         places = [

@@ -103,8 +103,9 @@ def write_calibration(folder: Path, calibration: GalleryCalibration, fingerprint
         "impostor": calibration.impostor,
         "error": calibration.error,
         "source": calibration.source,
-        "distances": [round(value, 7) for value in calibration.distances.tolist()],
-        "probabilities": [round(value, 7) for value in calibration.probabilities.tolist()],
+        # all digits: rounding would make close knots equal, and the file unreadable
+        "distances": calibration.distances.tolist(),
+        "probabilities": calibration.probabilities.tolist(),
     }
     atomic_write_text(folder / _FILE, json.dumps(fields) + "\n")
 
