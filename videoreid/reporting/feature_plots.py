@@ -129,7 +129,9 @@ def _draw_transitions(stored: StoredEvaluation, file: FeatureFile, path: Path) -
     train = file.train
     if train is None or np.isnan(train.times).any():
         raise ConfigError("the feature file has no training rows with times")
-    model = SpatialTemporalModel.fit(pids=train.pids, camids=train.camids, times=train.times)
+    model = SpatialTemporalModel.fit(
+        pids=train.pids, camids=train.camids, times=train.times, end_times=train.end_times
+    )
     return plot_transitions(model, path)
 
 
