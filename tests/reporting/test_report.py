@@ -92,7 +92,7 @@ def test_what_is_not_there_is_said(make_run, tmp_path):
     text = text_of(write_report(folder))
     assert "the features were not kept; evaluate again with save_features=True" in text
     assert "training curves: the folder holds no finished epoch" in text
-    assert "explorer: the frames of the tracklets are not known" in text
+    assert "explorer: the frames of the tracklets are unknown" in text
     assert "length: no length of a scored query is known" in text
     gone = make_run("gone")  # with features and frames, which are lost later
     (gone / "frames/frame.png").unlink()
