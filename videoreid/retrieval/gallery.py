@@ -66,8 +66,7 @@ class Gallery(GalleryContents):
 
         Args:
             path: the folder.
-            fingerprint: of the model that searches or adds, see `videoreid.indexing.model_fingerprint`; empty to read
-                the gallery without a model.
+            fingerprint: of the model, see `videoreid.indexing.model_fingerprint`; empty to open it without a model.
             create: create the gallery if there is none.
             details: texts to keep in a new gallery, such as the names of model and detector.
 
@@ -153,8 +152,6 @@ class Gallery(GalleryContents):
             ConfigError: an unknown camera, a time for a recording without a start, or a threshold that is NaN.
             ProtocolError: a query of another width, or not finite.
         """
-        if math.isnan(threshold):
-            raise ConfigError("the threshold is NaN; leave it out to get tracklets at any distance")
         parts = self._folder.parts
         wanted = _filter(parts, cameras, since, until)
         places = [
@@ -162,7 +159,7 @@ class Gallery(GalleryContents):
         ]
         matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
         calibration = self.calibration
-        near = judged((match for match in matches if match.distance <= threshold), calibration)
+        near = judged(_within(matches, threshold), calibration)
         basis = "" if calibration is None else calibration.basis
         return Answer(near, len(places), None if math.isinf(threshold) else threshold, basis)
 
@@ -203,8 +200,7 @@ class Gallery(GalleryContents):
     def purge(self, before: datetime) -> int:
         """Delete permanently all tracklets that end before a date and time, in local time.
 
-        For a recording without a start, the time of indexing counts, because it was filmed before that. If it was
-        indexed later than ``before``, it stays, and a line in the log names it.
+        A recording without a start is deleted if it was indexed before; otherwise it stays, and is named in the log.
 
         Returns:
             The number of deleted tracklets.
@@ -240,6 +236,12 @@ def _nearest(places: Sequence[tuple[StoredRecording, int]], query: torch.Tensor,
     found = index.search(query, min(top, len(places)))
     rows = zip(found.keys[0].tolist(), found.distances[0].tolist(), strict=True)
     return [match_of(places[row][0], places[row][1], float(distance)) for row, distance in rows]
+
+
+def _within(matches: Sequence[Match], threshold: float) -> list[Match]:
+    if math.isnan(threshold):
+        raise ConfigError("the threshold is NaN; leave it out to get tracklets at any distance")
+    return [match for match in matches if match.distance <= threshold]
 
 
 def _unit(embeddings: np.ndarray, count: int, parts: Sequence[StoredRecording]) -> np.ndarray:

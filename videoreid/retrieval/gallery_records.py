@@ -139,7 +139,9 @@ class Answer(Sequence[Match]):
 
     def __repr__(self) -> str:
         limit = "" if self.threshold is None else f" within {self.threshold:g}"
-        lines = [f"{len(self)} of {self.searched} tracklets{limit} (similar appearance is no proof of identity)"]
+        lines = [
+            f"{len(self)} of {self.searched} tracklets{limit} (similar appearance is no proof of identity)"
+        ]
         heading = f"{'same person':<15} " if self.basis else ""
         if self.matches:
             lines.append(f"{'':>3} {'distance':>8}  {heading}{'camera':<12} {'from':<23} {'seconds':>8}  key")

@@ -69,10 +69,8 @@ class SpatialTemporalModel:
         shape = self.histogram.shape
         if len(shape) != 3 or shape[0] != shape[1] or 0 in shape:
             raise ConfigError(f"expected a (C, C, bins) histogram, got shape {shape}")
-        if not np.isfinite(self.histogram).all() or (self.histogram < 0).any():
-            raise ConfigError("a histogram holds shares: it must be finite and at least 0")
-        if not self.histogram.any():
-            raise ConfigError("the histogram holds no transition; fit it on tracklets of two cameras or more")
+        if not np.isfinite(self.histogram).all() or self.histogram.min() < 0 or not self.histogram.any():
+            raise ConfigError("a histogram holds shares: it must be finite, at least 0, and not 0 everywhere")
         if not 0 < self.interval < math.inf:
             raise ConfigError(f"interval must be positive, got {self.interval!r}")
         if not 0 <= self.sigma < math.inf:
