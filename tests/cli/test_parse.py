@@ -69,7 +69,7 @@ def test_wrong_input(
     assert "is of another network" in error(
         source, "--weights", checkpoint, "--model", "ce2p_resnet18", "--table", "seed7"
     )
-    assert "labels no pixels" in error(source, "--weights", checkpoint, "--model", "osnet_x0_25")
+    assert "does not label pixels" in error(source, "--weights", checkpoint, "--model", "osnet_x0_25")
     assert "7 classes, the network 20" in error(
         source, "--weights", checkpoint, "--model", "ce2p_resnet18_half", "--released"
     )
@@ -91,4 +91,4 @@ def test_options_reach_the_loader_of_the_dataset(
     assert main(["parse", "prid2011", "--root", ".", *rest]) == 2
     assert asked == {"name": "prid2011", "split_id": 3}
     assert main(["parse", str(tmp_path), *rest]) == 2
-    assert "--option belongs to a data set" in capsys.readouterr().err
+    assert "--option belongs to a dataset" in capsys.readouterr().err

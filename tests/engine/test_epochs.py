@@ -364,5 +364,5 @@ def test_training_in_float64(world, float64, tmp_path):
 
 
 def test_half_precision_of_a_float64_network_is_refused(world, float64):
-    with pytest.raises(ConfigError, match="this one is float64"):
+    with pytest.raises(ConfigError, match="this network is float64"):
         engine_for(world, precision="bfloat16")

@@ -239,7 +239,7 @@ def test_the_command_writes_and_rank_reads(
     frames = varied_clips(2, 3, (64, 32), seed=1)
     with torch.no_grad():
         torch.testing.assert_close(session(frames), model.eval()(frames), rtol=1e-3, atol=1e-4)
-    with pytest.raises(ConfigError, match="leave --weights out"):
+    with pytest.raises(ConfigError, match="do not give --weights"):
         build_with_weights(str(output), "w.pth")
     with pytest.raises(ConfigError, match="--weights is missing"):
         build_with_weights("osnet_x0_25", None)
