@@ -112,7 +112,7 @@ def _pictures(args: argparse.Namespace) -> "list[Picture]":
     if path.is_file():
         return pictures_of_video(path, every=args.every)
     raise ConfigError(
-        f"{args.source} is neither a file nor a folder; for a dataset give --root too (videoreid data layout prints all)"
+        f"{args.source} is neither a file nor a folder; for a dataset (videoreid data layout) give --root too"
     )
 
 

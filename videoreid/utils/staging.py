@@ -82,6 +82,9 @@ def _lock(folder: Path, mark: str) -> Iterator[None]:
 
 def _move(whole: Path, folder: Path, names: Sequence[str]) -> None:
     """Rename the written files to their final names; may be called again after an interruption."""
+    if not (whole / _PLAN).exists():  # killed while it deleted the folder, after the last rename
+        _remove(whole)
+        return
     written = json.loads((whole / _PLAN).read_text())
     mark = names[-1]
     if (whole / mark).exists() or mark not in written:
