@@ -1,9 +1,9 @@
-"""Frames per second of extraction, side by side with an extractor of Pillow images, one after the other.
+"""Compare frames per second of extraction with a plain extractor that uses Pillow, in alternating runs.
 
-Both read the same JPEG frames from the page cache, decoding included. The plain one opens each image with
-Pillow, resizes and normalises it by itself, and runs float32 batches of 32 in NCHW. Runs alternate; medians are
-compared, also those of CPU seconds, which other programs on the machine disturb less. From the rate follows what all
-1.2 million frames of MARS's test would take, which a published run did in 62 min 48 s; the share that was run is told.
+Both read the same JPEG frames from the page cache and decode them. The plain extractor opens each image with Pillow,
+resizes and normalises it, and runs float32 batches of 32 in NCHW. Medians are compared, also of CPU seconds, which
+depend less on other programs. From the rate follows the time for all 1.2 million frames of the MARS test set, for which
+a published run took 62 min 48 s; the measured share is printed.
 
     python benchmarks/extraction.py [--models osnet_x1_0 resnet50] [--frames 256] [--device cuda] [--threads 2]
 """

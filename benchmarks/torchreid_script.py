@@ -1,9 +1,9 @@
-"""A training script in torchreid's words, timed: with torchreid where it is installed, and with this library.
+"""Time a training script with torchreid's API: with torchreid if it is installed, and with this library.
 
-The script trains osnet_x0_25 on the drawn world in Market-1501's layout, 128 x 64, with `ImageSoftmaxEngine`, in
-float32 and with ``precision="auto"``. Where torchreid is not installed, a plain loop takes its place: Pillow, one
-transform a picture, float32, the same network and optimiser. Runs alternate; medians are compared, also of CPU
-seconds, which other programs on the machine disturb less.
+The script trains osnet_x0_25 on the embedded world in the layout of Market-1501, 128 x 64, with `ImageSoftmaxEngine`,
+in float32 and with ``precision="auto"``. If torchreid is not installed, a plain loop replaces it: Pillow, one transform
+per picture, float32, the same network and optimiser. Runs alternate; medians are compared, also of CPU seconds, which
+depend less on other programs.
 
     python benchmarks/torchreid_script.py [--epochs 2] [--people 40] [--repeats 3] [--threads 2] [--output FILE]
 """
