@@ -1,8 +1,8 @@
 """Compare frames per second of one core: uint8 clips, and a pipeline of Pillow images, frame by frame.
 
 Both read the same JPEG files and apply the same published random transforms. "loader" ends with uint8, as the loader of
-the library; "network input" also normalises on the CPU, which the other pipeline does frame by frame. Times are processor
-time of one thread, so other work on the machine has little effect; the files are in the page cache.
+the library; "network input" also normalises on the CPU, which the other pipeline does frame by frame. Times are the
+processor time of one thread, so other work on the machine has little effect; the files are in the page cache.
 
     python benchmarks/data_pipeline.py [--output benchmarks/results/data_pipeline.json]
 """

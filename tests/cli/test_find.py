@@ -252,7 +252,7 @@ def test_remove_and_purge(scene: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--video", "a.avi"], "--video needs --frame N and --box"),
         (["--video", "a.avi", "--frame", "1", "--box", "1,2"], "a box is left,top,width,height"),
         (["--tracklet", "a:9"], "no tracklet 'a:9'"),
-        (["--tracklet", "a:1", "--from", "noon"], "'noon' is no time"),
+        (["--tracklet", "a:1", "--from", "noon"], "'noon' is not a time"),
         (["--tracklet", "a:1", "--from", "2024-05-01"], "have no start time"),
         (["--image", "p.png", "--crop", "--weights", "other.pth"], "was made with the model OSNet:"),
     ],

@@ -41,7 +41,7 @@ def test_a_folder(weights: Path, pictures: Path, tmp_path: Path, capsys: pytest.
     printed = capsys.readouterr().out
     assert "ce2p_resnet18_half at 64x32 (pad, whole) | scales 1 | flip no | classes seed7" in printed
     assert "3 pictures parsed" in printed
-    assert "a second" in printed
+    assert "per second" in printed
     assert read_label_map(tmp_path / "out" / "labels" / "p0" / "0.png").shape == (40, 20)
     assert (tmp_path / "out" / "overlays" / "p1" / "1.jpg").is_file()
     assert read_visibility(tmp_path / "out")[0] == ["p0", "p1"]

@@ -232,7 +232,7 @@ def test_the_command_writes_and_rank_reads(
     output = tmp_path / f"net{'.onnx' if to == 'onnx' else '.ts'}"
     arguments = ["export", "osnet_x0_25", "--weights", str(tmp_path / "w.pth"), "--to", to]
     assert main([*arguments, "--size", "64", "32", "--output", str(output)]) == 0
-    assert "answers as the network does" in capsys.readouterr().out
+    assert "its outputs agree with the network" in capsys.readouterr().out
     from videoreid.cli._building import build_with_weights
 
     session = build_with_weights(str(output), None)

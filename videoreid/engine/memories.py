@@ -96,8 +96,8 @@ def projected_features(model: nn.Module, loader: Iterable[Clip], **options: Any)
     projected = getattr(model, "projected", None)
     if not isinstance(projected, slice):
         raise ConfigError(
-            f"{type(model).__name__} does not state which part of its embedding is projected: give a CLIP-ReID or TF-CLIP "
-            "network"
+            f"{type(model).__name__} does not state which part of its embedding is projected: give a CLIP-ReID or "
+            "TF-CLIP network"
         )
     features = extract_features(model, _WithoutCameras(loader), **options)
     return replace(features, embeddings=features.embeddings[:, projected])

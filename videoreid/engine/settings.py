@@ -64,7 +64,9 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}")
-        if self.clip_norm is not None and not self.clip_norm > 0:  # a negative value would reverse the gradient
+        if (
+            self.clip_norm is not None and not self.clip_norm > 0
+        ):  # a negative value would reverse the gradient
             raise ConfigError(f"clip_norm must be above 0, got {self.clip_norm}")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
