@@ -1,4 +1,4 @@
-"""A training script in torchreid's words, timed: with torchreid where it is installed, and with this library.
+"""Time a training script with torchreid's API: with torchreid if it is installed, and with this library.
 
 The script trains osnet_x0_25 on the drawn world in Market-1501's layout, 128 x 64, with `ImageSoftmaxEngine`, in
 float32 and with ``precision="auto"``. Where torchreid is not installed, a plain loop takes its place: Pillow, one

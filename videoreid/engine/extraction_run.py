@@ -1,4 +1,4 @@
-"""The loop of an extraction: batches through the network, sums of clips to parts on disk."""
+"""The loop of an extraction: run batches through the network, write sums of clip embeddings to disk."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from videoreid.utils import get_logger
 
 __all__ = ["extract_range", "mean_embeddings"]
 
-_KEEP_SECONDS = 10.0  # what a kill can cost
+_KEEP_SECONDS = 10.0  # the most work that a kill can lose
 
 
 def extract_range(
@@ -26,17 +26,17 @@ def extract_range(
     parts: PartFiles,
     clips: tuple[int, int],
 ) -> None:
-    """Run a range of clips and keep their sums every few seconds, and at the end, also of an error.
+    """Run a range of clips; write their sums every few seconds and at the end, also after an error.
 
     Args:
         forward: the network.
-        tracklets: all of them.
+        tracklets: all tracklets of the extraction.
         plan: how they are read.
-        parts: where the sums go.
-        clips: number of the first clip and the one behind the last.
+        parts: folder for the sums.
+        clips: number of the first clip, and the number after the last clip.
 
     Raises:
-        FrameError: a frame that cannot be read.
+        FrameError: a frame cannot be read.
         ProtocolError: an embedding is NaN or infinite.
     """
     first = reached = clips[0]
@@ -53,7 +53,7 @@ def extract_range(
             if time.monotonic() - kept > _KEEP_SECONDS:
                 parts.write(_part(first, reached, sums))
                 first, sums, kept = reached, {}, time.monotonic()
-    finally:  # an unreadable frame must not cost what was finished before it
+    finally:  # an unreadable frame must not lose the clips before it
         if sums:
             parts.write(_part(first, reached, sums))
     progress.close()
@@ -67,7 +67,7 @@ def mean_embeddings(parts: Sequence[Part], counts: ClipCounts) -> Tensor:
         counts: of the tracklets.
 
     Raises:
-        ProtocolError: a clip is in no part; nothing is made up for it.
+        ProtocolError: a clip is missing in the parts.
     """
     reached = 0
     total: np.ndarray | None = None
@@ -79,7 +79,7 @@ def mean_embeddings(parts: Sequence[Part], counts: ClipCounts) -> Tensor:
         reached = part.last
     if total is None or reached != counts.total:
         raise ProtocolError(
-            f"clip {reached} of {counts.total} is missing among the finished parts: another process has removed "
+            f"clip {reached} of {counts.total} is missing in the finished parts: another process has removed "
             "them; run the same call again"
         )
     return torch.from_numpy(total / counts.clips[:, None]).float()
@@ -91,17 +91,17 @@ def _part(first: int, last: int, sums: dict[int, Tensor]) -> Part:
 
 
 class _Progress:
-    """Frames and clips a second, and the time that is left, in the log every ten seconds and at the end."""
+    """Log frames and clips per second, and the remaining time, every ten seconds and at the end."""
 
     def __init__(self, total: int) -> None:
         self.total, self.frames, self.clips = total, 0, 0
-        self.start = self.told = time.monotonic()
+        self.start = self.logged = time.monotonic()
 
     def add(self, frames: Tensor) -> None:
         self.frames, self.clips = self.frames + frames.shape[0] * frames.shape[1], self.clips + len(frames)
         now = time.monotonic()
-        if now - self.told > _KEEP_SECONDS:
-            self.told = now
+        if now - self.logged > _KEEP_SECONDS:
+            self.logged = now
             left = (now - self.start) * (self.total / self.clips - 1)
             get_logger("engine").info("%d of %d clips, %s, %.0f s left", self.clips, self.total, self, left)
 

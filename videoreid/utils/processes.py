@@ -1,4 +1,4 @@
-"""Cores of this process; rank and number of processes that train together, and gathering of their objects."""
+"""Cores of this process; rank and number of processes, and exchange of objects between them."""
 
 import os
 from typing import Any
@@ -26,7 +26,7 @@ def process_rank() -> int:
 
 
 def gather_objects(value: Any) -> list[Any]:
-    """Return what every process holds, in the order of the processes."""
+    """Return the values of all processes, in the order of the processes."""
     if process_count() == 1:
         return [value]
     values: list[Any] = [None] * process_count()

@@ -1,4 +1,4 @@
-"""Iterators that work while their user works: reading ahead, and a function of several items at once."""
+"""Iterate in background threads, so that reading and computing overlap with other work."""
 
 import queue
 import threading
@@ -11,25 +11,25 @@ __all__ = ["map_ahead", "read_ahead"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_WAIT = 0.1  # seconds after which a thread that waits for room looks whether anybody still wants its items
+_WAIT = 0.1  # seconds after which a thread that waits for room checks whether it was stopped
 
 
 class _End(Generic[Item]):
-    """The last thing in the queue: how the iterator ended."""
+    """The last entry of the queue: the error that ended the iterator, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Yield the items of an iterable that a thread of its own draws, so that reading and using overlap.
+    """Yield the items of an iterable that a background thread reads ahead.
 
-    Order, errors and the end are those of the iterable. Whoever stops early lets the thread end: it draws no further
-    item, and closes a generator where it runs.
+    Order, errors and end are those of the iterable. If the caller stops early, the thread reads no further item, closes
+    a generator, and ends.
 
     Args:
-        items: drawn from in the other thread only.
-        depth: items that may wait, 1 or more, beside the one in use and the one that is being drawn.
+        items: read only in the background thread.
+        depth: largest number of waiting items, 1 or more, not counting the item in use and the item being read.
 
     Example:
         >>> list(read_ahead(iter("abc")))
@@ -91,7 +91,7 @@ def _draw(items: Iterable[Item], waiting: "queue.Queue[Item | _End[Item]]", stop
                 break
         if hasattr(iterator, "close"):
             iterator.close()
-    except BaseException as reason:  # whatever it is, it is raised where the items are used
+    except BaseException as reason:  # every error is raised again where the items are used
         error = reason
     _put(waiting, _End(error), stopped)
 
