@@ -187,10 +187,21 @@ def test_a_memory_belongs_to_the_checkpoint():
     assert torch.equal(memory.hardest, other.hardest)
 
 
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))],
+)
+def test_an_empty_memory_is_refused_on_every_device(device):
+    rows, pids = draw(3, 4).to(device), torch.arange(3, device=device)
+    memory, saved = ClusterMemory(3, 4).double().to(device), filled().double()
+    with pytest.raises(ConfigError, match="memory is empty: call rebuild"):
+        memory(rows, pids)
+    memory.load_state_dict({"mean": saved.mean})
+    assert memory(rows, pids).isfinite()
+
+
 def test_memory_refusals():
     rows, pids = draw(2, 4), torch.tensor([0, 1])
-    with pytest.raises(ConfigError, match="memory is empty: call rebuild"):
-        ClusterMemory(3, 4).double()(rows, pids)
     with pytest.raises(ConfigError, match="identity 2 has no embedding"):
         ClusterMemory(3, 4).rebuild(rows, pids)
     with pytest.raises(ConfigError, match=r"label 7 is outside 0\.\.2"):

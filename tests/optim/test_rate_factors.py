@@ -82,3 +82,5 @@ def test_mistakes_are_explained() -> None:
         build_optimizer(model, layer_decay=1.5)
     with pytest.raises(ConfigError, match="multipliers needs the model itself"):
         build_optimizer(model.parameters(), multipliers={"norm": 2.0})
+    with pytest.raises(ConfigError, match="layer_decay needs the model itself"):
+        build_optimizer(model.parameters(), layer_decay=0.0)

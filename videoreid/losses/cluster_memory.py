@@ -62,6 +62,7 @@ class ClusterMemory(nn.Module):
             )
         self.update: MemoryUpdate = update
         self.momentum, self.temperature = momentum, temperature
+        self._is_filled = False
         for name in self._names():
             self.register_buffer(name, torch.zeros(num_classes, dim))
 
@@ -107,15 +108,21 @@ class ClusterMemory(nn.Module):
             if memory.shape[1] != rows.shape[1]:
                 raise ConfigError(f"expected embeddings (B, {memory.shape[1]}), got {tuple(rows.shape)}")
             check_labels(pids, len(memory))
-            if pids.device.type == "cpu" and not bool(memory.any()):
-                raise ConfigError(
-                    "the memory is empty: call rebuild(embeddings, pids) with the features of the training set first"
-                )
+            self._check_filled()
             # a copy, because the memory is updated before the backward pass
             losses.append(F.cross_entropy(rows @ memory.clone().t() / self.temperature, pids))
         if self.training:
             self._move(rows.detach(), pids)
         return torch.stack(losses).mean()
+
+    def _check_filled(self) -> None:
+        """Raise if a memory is empty; the values are read until they are filled, since a read waits for the device."""
+        if not self._is_filled:
+            self._is_filled = all(bool(getattr(self, name).any()) for name in self._names())
+        if not self._is_filled:
+            raise ConfigError(
+                "the memory is empty: call rebuild(embeddings, pids) with the features of the training set first"
+            )
 
     @torch.no_grad()
     def _move(self, rows: Tensor, pids: Tensor) -> None:

@@ -102,7 +102,7 @@ class BiCnet(ReIDModel):
         for stage in range(1, 5):
             detail, context = (self.backbone.run_stage(stage, stream) for stream in (detail, context))
             if stage < 4:
-                context = self._tell(stage, detail, context)
+                context = self._add_detail(stage, detail, context)
             if stage == 2:
                 detail, context = self.selection(detail, context)
             elif stage == 3:
@@ -121,10 +121,10 @@ class BiCnet(ReIDModel):
         """Return the state dict of a published, a 2-D or one of our checkpoints under our names."""
         return super().translate_state_dict(self.backbone.translate(state))
 
-    def _tell(self, stage: int, detail: Tensor, context: Tensor) -> Tensor:
-        told = self.tell[str(stage)](max_pool3d(detail, (1, 2, 2)))  # (B, 3 C, T/4, h, w)
-        told = told.unflatten(1, (_CONTEXT, -1)).permute(0, 2, 3, 1, 4, 5)
-        return context + told.flatten(2, 3)
+    def _add_detail(self, stage: int, detail: Tensor, context: Tensor) -> Tensor:
+        added = self.tell[str(stage)](max_pool3d(detail, (1, 2, 2)))  # (B, 3 C, T/4, h, w)
+        added = added.unflatten(1, (_CONTEXT, -1)).permute(0, 2, 3, 1, 4, 5)
+        return context + added.flatten(2, 3)
 
 
 @MODELS.register("bicnet_tks")

@@ -95,8 +95,8 @@ def _groups(
 ) -> list[dict[str, Any]]:
     """Return parameter groups, each with one learning rate."""
     if not isinstance(model, nn.Module):
-        by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers}
-        given = " and ".join(name for name, value in by_name.items() if value)
+        by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers or None}
+        given = " and ".join(name for name, value in by_name.items() if value is not None)
         if given:
             raise ConfigError(
                 f"{given} needs the model itself, not its parameters: it selects parameters by name"
