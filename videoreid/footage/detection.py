@@ -11,7 +11,7 @@ from videoreid.data.video import iterate_frames
 from videoreid.errors import ConfigError
 from videoreid.footage.detection_files import DetectionFile, is_detection_file, read_detections
 from videoreid.footage.yolox import PUBLISHED, Yolox
-from videoreid.utils.read_ahead import read_ahead
+from videoreid.utils.read_ahead import map_ahead, read_ahead
 
 __all__ = ["DetectedFrame", "Detector", "as_detector", "detect"]
 
@@ -62,7 +62,8 @@ def detect(
         video: a file that OpenCV decodes, a folder of images, or a pattern such as ``img/%06d.jpg``.
         detector: a name of published weights (``yolox_nano``, ``yolox_tiny``, ``yolox_s``), an ONNX file of that
             family, a file of detections (see `read_detections`), a detection model of torchvision, or any function from
-            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used).
+            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used). A
+            function with an attribute ``workers`` above 1 is called from that many threads at once.
         min_score: boxes with a lower score are left out.
         min_height: boxes of less height, in pixels, are left out.
         every: process every n-th frame only.
@@ -79,10 +80,16 @@ def detect(
             f"every must be 1 or more, min_score between 0 and 1 and min_height 0 or more, got {every}, "
             f"{min_score} and {min_height}"
         )
-    find = as_detector(detector, min_score=min_score)
+    detector = _open(detector, min_score)
+    find = as_detector(detector)
     wanted = (frame for frame in iterate_frames(video) if frame.number % every == 0)
-    for frame in read_ahead(wanted):  # the next frames are decoded while the detector processes this one
-        boxes, scores = find(frame.number, frame.image)
+    # frames are decoded in one thread and processed in others, while the caller tracks
+    found = map_ahead(
+        lambda frame: find(frame.number, frame.image),
+        read_ahead(wanted),
+        workers=getattr(detector, "workers", 1),
+    )
+    for frame, (boxes, scores) in found:
         kept = (scores >= min_score) & (boxes[:, 3] - boxes[:, 1] >= max(min_height, 1e-6))
         kept &= boxes[:, 2] > boxes[:, 0]
         yield DetectedFrame(*frame, boxes[kept], scores[kept])
@@ -95,16 +102,7 @@ def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.n
         detector: see `detect`.
         min_score: lowest score of the boxes, for a network that is opened here.
     """
-    if isinstance(detector, str | os.PathLike):
-        if os.fspath(detector) in PUBLISHED or Path(detector).suffix.lower() == ".onnx":
-            detector = Yolox(detector, min_score=max(min_score, 1e-3))
-        elif is_detection_file(detector):
-            detector = read_detections(detector)
-        else:
-            raise ConfigError(
-                f"unknown detector {os.fspath(detector)!r}: expected one of {', '.join(PUBLISHED)}, an ONNX file or a "
-                "file or folder of detections (.txt, .csv, .json)"
-            )
+    detector = _open(detector, min_score)
     if isinstance(detector, DetectionFile):
         return detector.find
     if not callable(detector):
@@ -117,6 +115,20 @@ def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.n
         detector = _of_torchvision(detector)
     name = getattr(detector, "__name__", type(detector).__name__)
     return lambda number, image: _checked(detector(image), name, image.shape[1], image.shape[0])
+
+
+def _open(detector: Any, min_score: float) -> Any:
+    """Open a detector that is given by name or path; return any other as it is."""
+    if not isinstance(detector, str | os.PathLike):
+        return detector
+    if os.fspath(detector) in PUBLISHED or Path(detector).suffix.lower() == ".onnx":
+        return Yolox(detector, min_score=max(min_score, 1e-3))
+    if is_detection_file(detector):
+        return read_detections(detector)
+    raise ConfigError(
+        f"unknown detector {os.fspath(detector)!r}: expected one of {', '.join(PUBLISHED)}, an ONNX file or a "
+        "file or folder of detections (.txt, .csv, .json)"
+    )
 
 
 def _checked(found: Any, name: str, width: int, height: int) -> Found:

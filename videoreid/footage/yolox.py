@@ -10,6 +10,7 @@ import numpy as np
 
 from videoreid.errors import ConfigError, MissingExtraError, WeightsError
 from videoreid.utils import fetch
+from videoreid.utils.processes import available_cores
 
 __all__ = ["PUBLISHED", "Yolox"]
 
@@ -25,6 +26,7 @@ _STRIDES = (8, 16, 32)
 _GREY = 114
 _PERSON = 0
 _SIDES = {3549: 416, 8400: 640}  # cells of the three strides: side of the input
+_MOST_WORKERS = 8  # with more, decoding and tracking, one thread each, are slower than the network
 _LARGEST = 20.0  # larger log widths are not boxes, and their exp would overflow
 
 Backend = Literal["auto", "opencv", "onnxruntime"]
@@ -44,6 +46,11 @@ class Yolox:
         backend: "opencv" needs no other package and runs on the CPU; "onnxruntime" (extra ``export``) uses a CUDA
             device if there is one, and takes half the time on the CPU; "auto" uses it if it is installed. Their boxes
             differ in the last digits, and where OpenCV leaves out the padding below or beside the picture.
+
+    Attributes:
+        workers: number of pictures that the network takes at once, each from a thread of its own, with most frames a
+            second: the cores of the process, up to 8, for ONNX Runtime on the CPU, which then uses one core a picture;
+            1 otherwise.
 
     Raises:
         WeightsError: the file is missing, cannot be fetched, or is not a YOLOX network.
@@ -66,7 +73,7 @@ class Yolox:
             )
         self.path = _path_of(source)
         self.min_score, self.overlap = min_score, overlap
-        self._run, self.side, self._square = _open(self.path, backend)
+        self._run, self.side, self._square, self.workers = _open(self.path, backend)
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return boxes ``(N, 4)`` and scores ``(N,)`` of the persons in a picture."""
@@ -122,17 +129,17 @@ def _path_of(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _open(path: Path, backend: Backend) -> tuple[Any, int, bool]:
-    """Return a function from the input ``(1, 3, S, S)`` to the output, S, and whether it accepts squares only."""
+def _open(path: Path, backend: Backend) -> tuple[Any, int, bool, int]:
+    """Return a function from input ``(1, 3, S, S)`` to output, S, whether S x S is the only size, and the workers."""
     if backend not in ("auto", "opencv", "onnxruntime"):
         raise ConfigError(f"backend must be 'auto', 'opencv' or 'onnxruntime', not {backend!r}")
     if backend == "auto":
         backend = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "opencv"
-    run = _opencv(path) if backend == "opencv" else _onnxruntime(path)
+    run, workers = (_opencv(path), 1) if backend == "opencv" else _onnxruntime(path)
     for side in sorted(set(_SIDES.values())):
         if _rows(run, side, side) == next(rows for rows, known in _SIDES.items() if known == side):
             low = side // 64 * 32
-            return run, side, _rows(run, low, side) != len(_grid(low, side)[1])
+            return run, side, _rows(run, low, side) != len(_grid(low, side)[1]), workers
     raise WeightsError(
         f"{path} is not a YOLOX network for 80 classes with an input of {' or '.join(map(str, _SIDES.values()))} pixels"
     )
@@ -162,7 +169,7 @@ def _opencv(path: Path) -> Any:
     return run
 
 
-def _onnxruntime(path: Path) -> Any:
+def _onnxruntime(path: Path) -> tuple[Any, int]:
     try:
         import onnxruntime
     except ImportError as error:
@@ -171,14 +178,16 @@ def _onnxruntime(path: Path) -> Any:
     wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     try:
         options = onnxruntime.SessionOptions()
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # idle threads must not spin: other threads need the cores
+        workers = 1 if wanted[0].startswith("CUDA") else min(available_cores(), _MOST_WORKERS)
+        if workers > 1:  # one core per picture wastes less time than all cores on one small picture
+            options.intra_op_num_threads = 1
+        # idle threads must not spin: other threads need the cores
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # its exceptions have no common base
         raise WeightsError(f"{path} is not an ONNX file that ONNX Runtime can read: {error}") from error
     name = session.get_inputs()[0].name
-    return lambda blob: session.run(None, {name: blob})[0]
+    return lambda blob: session.run(None, {name: blob})[0], workers
 
 
 @functools.lru_cache(maxsize=16)
