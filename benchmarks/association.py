@@ -1,4 +1,4 @@
-"""Measure `videoreid.analysis.associate` on the embedded world against plain clusterings, with and without time.
+"""Measure `videoreid.analysis.associate` on the synthetic world against plain clusterings, with and without time.
 
     python benchmarks/association.py --work FOLDER     # three worlds; embeddings are kept in FOLDER
     python benchmarks/association.py --work FOLDER --weights osnet_x0_25_msmt17.pth

@@ -1,6 +1,6 @@
 """Train the small network that predicts occlusion and other persons from pixels (`videoreid.analysis.crowding`).
 
-Draws frames of twelve embedded worlds with obstacles, second walkers, coarse and dim pictures of random strength, and
+Draws frames of twelve synthetic worlds with obstacles, second walkers, coarse and dim pictures of random strength, and
 fits hidden share and area of others. The worlds of benchmarks/attribute_validation.py have other seeds, so other
 people, cameras and streets. It takes a quarter of an hour on one core.
 Usage: python benchmarks/attribute_network.py [--epochs 30]
@@ -110,7 +110,7 @@ def main():
     weights = train(frames, truth, args.epochs)
     save(
         weights,
-        f"benchmarks/attribute_network.py, {len(drawn)} frames of embedded worlds, {args.epochs} epochs",
+        f"benchmarks/attribute_network.py, {len(drawn)} frames of synthetic worlds, {args.epochs} epochs",
     )
 
 

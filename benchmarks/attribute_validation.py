@@ -1,4 +1,4 @@
-"""Measure how well each proxy of `frame_attributes` agrees with the ground truth of the embedded world.
+"""Measure how well each proxy of `frame_attributes` agrees with the ground truth of the synthetic world.
 
 A controlled set varies one trouble; people, clothes, cameras, other walkers and obstacles differ from frame to frame as
 usual. The mixed set varies all troubles at once. The small network was not trained on these worlds. The output is

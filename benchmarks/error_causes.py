@@ -1,4 +1,4 @@
-"""Test the study's order of error causes with a small network on the embedded world and on footage.
+"""Test the study's order of error causes with a small network on the synthetic world and on footage.
 
 Each of four known troubles affects a third of the tracklets, independently; clothes are unchanged. The network is
 trained on this world as in `videoreid demo`; "pretrained" uses the weights in ../shared/data/weights instead. Causes

@@ -1,4 +1,4 @@
-"""Measure the mAP of one network on the embedded world in float32, float16 and int8 ONNX files.
+"""Measure the mAP of one network on the synthetic world in float32, float16 and int8 ONNX files.
 
 The network is trained for a few hundred steps, exported in float32 and float16, and quantised to int8 with clips of
 training people. All files, and the network itself, embed the same held-out people; file size and frames per second are

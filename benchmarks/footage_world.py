@@ -1,4 +1,4 @@
-"""Measure the films of the embedded world: drawing speed, recall of a detector, and association over the cameras.
+"""Measure the films of the synthetic world: drawing speed, recall of a detector, and association over the cameras.
 
 Drawing is timed on one core. Detections come from a network; a drawn person counts as detected if a box overlaps by one
 half or more. Tracklets of the tracker are compared with the ground truth; the association uses the threshold that is

@@ -1,4 +1,4 @@
-"""Measure the effect of each module of MRA on the embedded world, compared with GCM and PSTA at equal training.
+"""Measure the effect of each module of MRA on the synthetic world, compared with GCM and PSTA at equal training.
 
     python benchmarks/mra_ablation.py                   every run that has no result yet, then the table
     python benchmarks/mra_ablation.py --only mra:0      one run (model and seed)

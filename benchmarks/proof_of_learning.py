@@ -1,4 +1,4 @@
-"""Measure what each method and its parts gain on the embedded world, with one budget and three seeds.
+"""Measure what each method and its parts gain on the synthetic world, with one budget and three seeds.
 
     python benchmarks/proof_of_learning.py                        every run that has no result yet, then the tables
     python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet,

@@ -1,4 +1,4 @@
-"""Measure the spatial-temporal metric: its speed, and its gain over appearance on the embedded world.
+"""Measure the spatial-temporal metric: its speed, and its gain over appearance on the synthetic world.
 
     python benchmarks/spatial_temporal.py speed      # 3,368 queries x 15,913 gallery images
     python benchmarks/spatial_temporal.py gain       # appearance alone, joint, both with re-ranking; three worlds

@@ -1,6 +1,6 @@
 """Compare the accuracy of float32 NCHW and bfloat16 channels-last training, with the same budget and three seeds.
 
-The script trains from scratch on the embedded world and scores held-out people; it also reports the share of time that
+The script trains from scratch on the synthetic world and scores held-out people; it also reports the share of time that
 training waited for data. Accuracy counts as equal if the means differ by less than the spread of the seeds.
 
 Usage: python benchmarks/training_convergence.py [--model resnet18] [--steps 300] [--workers 1]

@@ -1,4 +1,4 @@
-"""Measure the drawing speed of the embedded world on one core.
+"""Measure the drawing speed of the synthetic world on one core.
 
 OpenCV is limited to one thread. Each repeat draws the same tracklets, once without and once with JPEG encoding; medians
 are kept. Usage: python benchmarks/world_speed.py [--repeats 5]

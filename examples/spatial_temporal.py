@@ -1,4 +1,4 @@
-"""Use when and where: fit transition times on the training set and join them with appearance, on the embedded world.
+"""Use when and where: fit transition times on the training set and join them with appearance, on the synthetic world.
 
 The world is drawn on the first run, which takes a minute; appearance is the colour-histogram baseline.
 """

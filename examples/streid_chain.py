@@ -1,4 +1,4 @@
-"""st-ReID in its six steps, from nothing, on the embedded world written as Market-1501: three seeds, one table.
+"""st-ReID in its six steps, from nothing, on the synthetic world written as Market-1501: three seeds, one table.
 
 Prepare (the loader adds the frame offsets of the sequences), train PCB, extract, fit the spatial-temporal model, join,
 re-rank. Market-1501 and DukeMTMC-reID take the same steps by command, at the published size (the second

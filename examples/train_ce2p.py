@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--root", type=Path, help="folder of LIP, or its parent")
     data.add_argument(
-        "--world", type=Path, help="folder of an embedded world in LIP's layout; made if absent"
+        "--world", type=Path, help="folder of a synthetic world in LIP's layout; made if absent"
     )
     parser.add_argument("--identities", type=int, default=250, help="people of a new world")
     parser.add_argument("--images", type=int, default=4, help="pictures of each tracklet of a new world")

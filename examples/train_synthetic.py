@@ -1,4 +1,4 @@
-"""Train a network from scratch on the embedded world and score it on people it has never seen.
+"""Train a network from scratch on the synthetic world and score it on people it has never seen.
 
 What `videoreid demo` does, as a script to change: nothing is downloaded.
 """

@@ -1,4 +1,4 @@
-"""Attributes of crops against what the embedded world knows, at a small size; docs/error_analysis.md has the rest."""
+"""Attributes of crops against what the synthetic world knows, at a small size; docs/error_analysis.md has the rest."""
 
 from dataclasses import replace
 

@@ -233,7 +233,7 @@ class SpatialTemporal:
 
 
 def tree(folder: Path, kind: str) -> Path:
-    """Write a published layout of the embedded world."""
+    """Write a published layout of the synthetic world."""
     from videoreid.data.datasets import synthetic, synthetic_sequences
 
     writers = {

@@ -62,8 +62,8 @@ def detect(
         video: a file that OpenCV decodes, a folder of images, or a pattern such as ``img/%06d.jpg``.
         detector: a name of published weights (``yolox_nano``, ``yolox_tiny``, ``yolox_s``), an ONNX file of that
             family, a file of detections (see `read_detections`), a detection model of torchvision, or any function from
-            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used). A
-            function with an attribute ``workers`` above 1 is called from that many threads at once.
+            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used). If the function has an
+            attribute ``workers`` above 1, as many threads call it at once.
         min_score: boxes with a lower score are left out.
         min_height: boxes of less height, in pixels, are left out.
         every: process every n-th frame only.

@@ -48,9 +48,9 @@ class Yolox:
             differ in the last digits, and where OpenCV leaves out the padding below or beside the picture.
 
     Attributes:
-        workers: number of pictures that the network takes at once, each from a thread of its own, with most frames a
-            second: the cores of the process, up to 8, for ONNX Runtime on the CPU, which then uses one core a picture;
-            1 otherwise.
+        workers: number of pictures to process at once, each in a separate thread, for the largest number of frames per
+            second: the cores of the process, up to 8, for ONNX Runtime on the CPU, which then uses one core per
+            picture; 1 otherwise.
 
     Raises:
         WeightsError: the file is missing, cannot be fetched, or is not a YOLOX network.

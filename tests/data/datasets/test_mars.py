@@ -204,6 +204,8 @@ def test_the_published_counts_come_out(mars_metadata: Path) -> None:
     assert [sum(t.camid == c for t in splits.query) for c in range(6)] == [524, 456, 319, 191, 384, 106]
     assert [sum(t.camid == c for t in splits.train) for c in range(6)] == [1816, 1957, 1321, 750, 1880, 574]
     assert (min(map(len, splits.train)), max(map(len, splits.train))) == (5, 900)
+    tested = [len(tracklet) for tracklet in (*splits.query, *splits.gallery)]
+    assert (min(tested), max(tested)) == (2, 920)  # as docs/sampling.md says of MARS
     assert {t.pid for t in splits.train} == set(range(625))
 
 

@@ -165,7 +165,7 @@ def read_packed(path: str, entry: str, *, check: bool = True) -> np.ndarray:
 
     Raises:
         DatasetError: the store cannot be opened.
-        FrameError: it has no such entry, or the entry is damaged; without ``check`` damage is not looked for.
+        FrameError: it has no such entry, or the entry is damaged; without ``check`` damage is not detected.
     """
     return open_store(path).read(entry, check=check)
 
