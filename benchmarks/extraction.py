@@ -1,4 +1,4 @@
-"""Frames per second of extraction, side by side with an extractor of Pillow images, one after the other.
+"""Compare frames per second of extraction with a plain extractor that uses Pillow, in alternating runs.
 
 Both read the same JPEG frames from the page cache, decoding included. The plain one opens each image with
 Pillow, resizes and normalises it by itself, and runs float32 batches of 32 in NCHW. Runs alternate; medians are

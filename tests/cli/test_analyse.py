@@ -89,7 +89,7 @@ def test_bad_options_are_told(root, options, message, capsys) -> None:
 def test_features_of_other_data_are_refused(root, tmp_path, capsys) -> None:
     assert main(["analyse", str(root / "f.h5"), "--root", str(root / "worlds"), *GIVEN[:2], "--option", "frames=2",
                  "--option", "cameras=3"]) == 2  # fmt: skip
-    assert "the features are not of this dataset" in capsys.readouterr().err
+    assert "the features belong to another dataset" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["analyse", str(tmp_path / "empty")]) == 2
     assert "holds 0 feature files" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_evaluations_of_other_rules_keep_their_lines(make_run, sides):
 
 
 def test_bad_folders(make_run, tmp_path, capsys):
-    with pytest.raises(DatasetError, match="is no run folder"):
+    with pytest.raises(DatasetError, match="is not a run folder"):
         write_report(tmp_path)
     folder = make_run(features=False, frames=False)
     (tmp_path / "file").write_text("")
@@ -135,7 +135,10 @@ def test_bad_folders(make_run, tmp_path, capsys):
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**record, "format": 9}))
     assert main(["report", str(folder)]) == 2
-    assert "run folder of layout 9; this version reads up to 1: update videoreid" in capsys.readouterr().err
+    assert (
+        "run folder of layout 9; this version reads layouts up to 1: update videoreid"
+        in capsys.readouterr().err
+    )
     assert not (folder / "report").exists()
 
 

@@ -524,7 +524,7 @@ def test_bad_settings(options, message):
         ({"times": np.zeros(299)}, "300 training rows, but times"),
         ({"times": np.full(300, np.nan)}, "nothing to fit"),
         ({"end_times": np.full(300, -5.0)}, "end before they start"),
-        ({"times": np.full(300, "noon")}, "training times must be numbers, NaN where unknown, got <U4"),
+        ({"times": np.full(300, "noon")}, "training times must be numbers, NaN if unknown, got <U4"),
         ({"camids": np.zeros(300, dtype=int)}, "nothing to fit: 1 cameras"),
         ({"pids": np.arange(300)}, "nothing to learn"),
         ({"num_cameras": 3}, r"cameras \[3, 4\] are outside the model"),
