@@ -87,9 +87,7 @@ class Approximate:
         candidates = np.full((len(queries), proposals), -1, np.int64)
         with self._lock:
             built, known = min(self.built, len(rows)), allowed
-            if (
-                built < self._index.ntotal
-            ):  # the structure holds rows that this snapshot of the index does not have
+            if built < self._index.ntotal:  # the structure holds rows that this snapshot does not have
                 known = (np.ones(len(rows), bool) if allowed is None else allowed) & (
                     np.arange(len(rows)) < built
                 )

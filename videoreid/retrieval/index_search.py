@@ -13,9 +13,8 @@ from videoreid.retrieval.index_rows import Rows
 __all__ = ["Best", "allowed_rows", "search_exact", "settle"]
 
 _BLOCK_ELEMENTS = 8 << 20  # of a block of distances
-_CONVERTED_ELEMENTS = (
-    1 << 20
-)  # converted to float32 at a time; more would leave the cache before they are multiplied
+# converted to float32 at a time; more would leave the cache before they are multiplied
+_CONVERTED_ELEMENTS = 1 << 20
 _MOST_QUERIES = 1024  # of a block
 _LEAST_ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)

@@ -221,7 +221,7 @@ def _penalised(
     visible[pairs.excluded] = False
     if not source.is_exact:
         penalised = SameCameraPenalty(source, q_camids, g_camids, visible)
-        if source.metric == "euclidean":  # positions are squares, and those of a sum are no sum
+        if source.metric == "euclidean":  # its positions are squares, and squares do not add up
             return StreamedSource(penalised.rows, penalised.shape, ROW_STEP)
         return penalised
     matrix = source.dense()

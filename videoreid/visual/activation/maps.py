@@ -112,10 +112,7 @@ def activation_maps(
         raise ConfigError(
             "the layers of a traced or scripted network cannot be read: pass the original network"
         )
-    with (
-        torch.inference_mode(mode=False),
-        torch.no_grad(),
-    ):  # in a caller's inference mode there are no gradients
+    with torch.inference_mode(mode=False), torch.no_grad():  # a caller's inference mode has no gradients
         return _shown(network, clip, other, camids, _Request(method, layer, scale or _default_scale(method)))
 
 
