@@ -58,6 +58,18 @@ def test_ties_stand_in_order_and_short_answers_are_padded():
     assert GalleryIndex(2).search(torch.ones(2, 2), k=1).keys.tolist() == [[-1], [-1]]
 
 
+def test_rows_that_count_as_zero_can_be_saved(tmp_path):
+    """A row shorter than 1e-12 has cosine 0, as in evaluation; at another length the file could not be read."""
+    index = GalleryIndex(2)
+    rows = torch.tensor([[1e-14, 0], [0, 0], [1, 0]])
+    index.add(Features(rows, np.arange(3), np.zeros(3, int)))
+    index.save(tmp_path / "gallery.npz")
+    for held in (index, GalleryIndex.load(tmp_path / "gallery.npz")):
+        found = held.search(torch.tensor([[1.0, 0]]), k=3)
+        assert found.pids.tolist() == [[2, 0, 1]]
+        np.testing.assert_allclose(found.distances, [[0, 1, 1]])
+
+
 def test_saved_index_answers_the_same(tmp_path):
     index = GalleryIndex(4, distance="euclidean")
     index.add(features_of(20))

@@ -236,17 +236,17 @@ def analyse_errors(
         )
     searched = ranking.searched(query, gallery)
     matches = _checked_matches(ranking, len(searched), best_matches)
-    asked, found = _measure(ranking, query, searched, matches, read_frames, labels, settings.frames)
+    measured = _measure(ranking, query, searched, matches, read_frames, labels, settings.frames)
     pairs = [None if row < 0 else searched[row] for row in matches]
     return ErrorAnalysis(
         ranking=ranking,
         query=tuple(query),
         searched=tuple(searched),
         best_matches=matches,
-        query_attributes=asked,
-        match_attributes=found,
+        query_attributes=measured[0],
+        match_attributes=measured[1],
         settings=settings,
-        **_explain(ranking, query, pairs, (asked, found), settings),
+        **_explain(ranking, query, pairs, measured, settings),
     )
 
 

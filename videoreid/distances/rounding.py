@@ -9,7 +9,15 @@ from torch import Tensor
 
 from videoreid.errors import ProtocolError
 
-__all__ = ["LONGEST", "check_lengths", "full_precision", "probable_rounding", "product_rounding", "row_norms"]
+__all__ = [
+    "LONGEST",
+    "LONGEST_FLOAT64",
+    "check_lengths",
+    "full_precision",
+    "probable_rounding",
+    "product_rounding",
+    "row_norms",
+]
 
 LONGEST = 1e18
 """Largest length of a feature: four times its square is within the range of float32."""

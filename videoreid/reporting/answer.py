@@ -1,4 +1,4 @@
-"""The answer of a ranking as a folder: scores, pictures and the explorer."""
+"""The results of a ranking as a folder: scores, pictures and the explorer."""
 
 import json
 import os
@@ -21,17 +21,17 @@ _MOST_COLUMNS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerOptions:
-    """What `write_answer` shows.
+    """Options of `write_answer`.
 
     Args:
         rows: queries to draw, in this order; None draws the first 20.
-        top_k: answers of a query; a sheet shows at most 10 of them.
+        top_k: answers per query; a sheet shows at most 10 of them.
         layout: of the pictures, see `videoreid.visual.draw_ranking`.
-        per_query: draw a file a query into ``ranking/`` instead of one sheet.
+        per_query: draw one file per query into ``ranking/`` instead of one sheet.
         ending: of the pictures: .png, .jpg, .pdf or .svg.
-        dpi: pixels an inch; None is that of the layout.
-        title: of the explorer; "" counts the queries.
-        threads: that read frames for the explorer.
+        dpi: pixels per inch; None takes that of the layout.
+        title: of the explorer; "" for the number of queries.
+        threads: number of threads that read frames for the explorer.
     """
 
     rows: Sequence[int] | None = None
@@ -57,20 +57,20 @@ def write_answer(
 ) -> None:
     """Write ``metrics.json``, ``ranking.png`` (or the folder ``ranking``) and ``explorer/``.
 
-    ``metrics.json`` is written last, so that a folder which has it is whole.
+    ``metrics.json`` is written last, so a folder with this file is complete.
 
     Args:
-        rankings: one, or two of the same splits by name; the pictures show the first one, the explorer all.
+        rankings: one, or two of the same splits by name; the pictures show the first one, the explorer both.
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it.
-        folder: made where it is missing; what an earlier call wrote is replaced.
+        folder: created if missing; the files of an earlier call are replaced.
         metrics: content of ``metrics.json``; None takes the summary of each ranking.
         read_frames: reads frame keys into RGB images; None takes a `FrameReader`.
-        features: of query and gallery, for searching in the explorer.
-        options: what is shown.
+        features: of query and gallery, for the search in the explorer.
+        options: see `AnswerOptions`.
 
     Raises:
-        ConfigError: there is nothing to draw, or an option does not exist.
+        ConfigError: there is nothing to draw, or an option is unknown.
         ProtocolError: rankings, tracklets and features do not belong together.
         StorageError: a file cannot be written.
     """

@@ -21,11 +21,8 @@ from videoreid.utils.locks import only_one
 
 __all__ = ["GalleryFolder"]
 
-_PAGES = (
-    "answer.html",
-    "people.html",
-    "identities.csv",
-)  # written by commands; they show people who may be deleted from the gallery
+# written by commands; they show people who may be deleted from the gallery
+_PAGES = ("answer.html", "people.html", "identities.csv")
 
 
 class GalleryFolder:

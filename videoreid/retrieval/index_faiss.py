@@ -61,14 +61,14 @@ class Approximate:
         seconds = time.perf_counter() - start
         self.recall = self._measured(rows, metric)
         get_logger("index").info(
-            "%s over %s rows in %.1f s: recall@%d %.4f against exact search, asked by %d of its rows",
+            "%s over %s rows in %.1f s: recall@%d %.4f against exact search, with %d of its rows as queries",
             self.description.kind, f"{self.built:,}", seconds, _K, self.recall, min(_ASKED, rows.count),
         )  # fmt: skip
 
     def search(
         self,
         rows: Rows,
-        asked: Tensor,
+        queries: Tensor,
         k: int,
         *,
         allowed: np.ndarray | None = None,
@@ -82,29 +82,27 @@ class Approximate:
         limits: Any = {"allowed": allowed, "not_in_camera": not_in_camera}
         count = rows.count if allowed is None else int(allowed.sum())
         if count <= max(_FEW, len(rows) // 50):
-            return search_exact(rows, asked, k, metric, **limits)
+            return search_exact(rows, queries, k, metric, **limits)
         proposals = max(k * self._options.get("rerank", 2), _LEAST_PROPOSALS)
-        candidates = np.full((len(asked), proposals), -1, np.int64)
+        candidates = np.full((len(queries), proposals), -1, np.int64)
         with self._lock:
             built, known = min(self.built, len(rows)), allowed
-            if (
-                built < self._index.ntotal
-            ):  # the structure holds rows that this snapshot of the index does not have
+            if built < self._index.ntotal:  # the structure holds rows that this snapshot does not have
                 known = (np.ones(len(rows), bool) if allowed is None else allowed) & (
                     np.arange(len(rows)) < built
                 )
-            for lines, mask in _by_camera(rows, known, not_in_camera, len(asked)):
-                found = self._propose(asked[lines], proposals, mask)
+            for lines, mask in _by_camera(rows, known, not_in_camera, len(queries)):
+                found = self._propose(queries[lines], proposals, mask)
                 candidates[lines, : found.shape[1]] = found
-        best = settle(rows, asked, candidates, k, metric)
+        best = settle(rows, queries, candidates, k, metric)
         if built < len(rows):
-            tail = search_exact(rows, asked, k, metric, first=built, **limits)
+            tail = search_exact(rows, queries, k, metric, first=built, **limits)
             there = tail.rows >= 0
             best.take(np.nonzero(there)[0], tail.rows[there], tail.distances[there])
         short = np.flatnonzero((best.rows < 0).any(axis=1))
         if len(short):
             cameras = None if not_in_camera is None else not_in_camera[short]
-            exact = search_exact(rows, asked[short], k, metric, allowed=allowed, not_in_camera=cameras)
+            exact = search_exact(rows, queries[short], k, metric, allowed=allowed, not_in_camera=cameras)
             best.rows[short], best.distances[short] = exact.rows, exact.distances
         return best
 
@@ -179,7 +177,7 @@ class Approximate:
             index.train(rows.vectors(chosen).numpy())
         return index
 
-    def _propose(self, asked: Tensor, k: int, mask: np.ndarray | None) -> np.ndarray:
+    def _propose(self, queries: Tensor, k: int, mask: np.ndarray | None) -> np.ndarray:
         """Return ``(n, k)`` row numbers, -1 where fewer are found."""
         faiss, options = self._faiss, self._options
         chosen: dict[str, Any] = {}
@@ -190,15 +188,15 @@ class Approximate:
         else:
             nprobe = options["nprobe"] or max(8, self._index.nlist // 16)
             settings = faiss.SearchParametersIVF(nprobe=min(nprobe, self._index.nlist), **chosen)
-        queries = np.ascontiguousarray(asked.cpu().numpy())
-        return self._index.search(queries, min(k, self._index.ntotal), params=settings)[1]
+        rows = np.ascontiguousarray(queries.cpu().numpy())
+        return self._index.search(rows, min(k, self._index.ntotal), params=settings)[1]
 
     def _measured(self, rows: Rows, metric: str) -> float:
         living = np.flatnonzero(rows.alive)
         chosen = np.sort(np.random.default_rng(1).permutation(living)[:_ASKED])
-        asked = rows.vectors(chosen)
-        exact = search_exact(rows, asked, _K + 1, metric).rows
-        found = self.search(rows, asked, _K + 1).rows
+        queries = rows.vectors(chosen)
+        exact = search_exact(rows, queries, _K + 1, metric).rows
+        found = self.search(rows, queries, _K + 1).rows
         # each row finds itself; only the other rows count
         pairs = zip(chosen.tolist(), exact.tolist(), found.tolist(), strict=True)
         shares = [len((set(e) - {own}) & set(f)) / len(set(e) - {own}) for own, e, f in pairs]

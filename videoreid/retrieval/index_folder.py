@@ -158,9 +158,7 @@ class FolderRows:
                 os.ftruncate(handle, size)
             for path in self.folder.glob("[0-9]*.*"):
                 if not path.name.startswith(f"{self.description.generation:06d}."):
-                    with suppress(
-                        OSError
-                    ):  # files of another generation; some systems cannot delete mapped files
+                    with suppress(OSError):  # some systems cannot delete mapped files
                         path.unlink()
 
     def size(self, name: str, change: Change) -> int:

@@ -41,13 +41,17 @@ def prepared_embeddings(values: Tensor | np.ndarray, width: int, distance: str) 
     if embeddings.ndim != 2 or embeddings.shape[1] != width:
         raise ProtocolError(f"expected embeddings (N, {width}), got {tuple(embeddings.shape)}")
     embeddings = embeddings.detach().to("cpu", torch.float32)
-    bad = (~(torch.linalg.vector_norm(embeddings, dim=1) <= LONGEST)).nonzero().flatten().tolist()
+    norms = torch.linalg.vector_norm(embeddings, dim=1)
+    bad = (~(norms <= LONGEST)).nonzero().flatten().tolist()
     if bad:
         raise ProtocolError(
             f"embeddings of {len(bad)} rows are NaN, infinite, or longer than {LONGEST:g}, beyond which squares "
             f"leave the range of float32; the first at {bad[:5]}"
         )
-    return F.normalize(embeddings, dim=1) if distance == "cosine" else embeddings
+    if distance != "cosine":
+        return embeddings
+    # shorter rows count as zero, as in evaluation: `normalize` would leave them at some length below 1
+    return F.normalize(embeddings, dim=1).masked_fill_((norms < 1e-12).unsqueeze(1), 0.0)
 
 
 def own_keys(keys: np.ndarray | Sequence[int], count: int) -> np.ndarray:

@@ -13,9 +13,8 @@ from videoreid.retrieval.index_rows import Rows
 __all__ = ["Best", "allowed_rows", "search_exact", "settle"]
 
 _BLOCK_ELEMENTS = 8 << 20  # of a block of distances
-_CONVERTED_ELEMENTS = (
-    1 << 20
-)  # converted to float32 at a time; more would leave the cache before they are multiplied
+# converted to float32 at a time; more would leave the cache before they are multiplied
+_CONVERTED_ELEMENTS = 1 << 20
 _MOST_QUERIES = 1024  # of a block
 _LEAST_ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)
@@ -88,7 +87,7 @@ def allowed_rows(
 
 def search_exact(
     rows: Rows,
-    asked: Tensor,
+    queries: Tensor,
     k: int,
     metric: str,
     *,
@@ -100,40 +99,40 @@ def search_exact(
 
     Args:
         rows: of the index.
-        asked: ``(Q, D)`` float32 embeddings of the queries.
+        queries: ``(Q, D)`` float32 embeddings of the queries.
         k: number of neighbours.
         metric: "cosine", "euclidean" or "squared_euclidean".
         allowed: ``(N,)`` bool, see `allowed_rows`.
         not_in_camera: ``(Q,)`` camera of each query, whose rows are left out.
         first: leave out the rows before this one.
     """
-    best = Best.none(len(asked), k)
-    for begin in range(0, len(asked), _MOST_QUERIES):
+    best = Best.none(len(queries), k)
+    for begin in range(0, len(queries), _MOST_QUERIES):
         part = slice(begin, begin + _MOST_QUERIES)
         cameras = None if not_in_camera is None else not_in_camera[part]
         mine = Best(best.rows[part], best.distances[part])
-        step = max(min(_LEAST_ROWS, _BLOCK_ELEMENTS), _BLOCK_ELEMENTS // max(1, len(asked[part])))
+        step = max(min(_LEAST_ROWS, _BLOCK_ELEMENTS), _BLOCK_ELEMENTS // max(1, len(queries[part])))
         for numbers, vectors in _chunks(rows, allowed, first, step):
-            _search_chunk(rows, numbers, vectors, asked[part].to(vectors.device), metric, cameras, mine)
+            _search_chunk(rows, numbers, vectors, queries[part].to(vectors.device), metric, cameras, mine)
     return best
 
 
-def settle(rows: Rows, asked: Tensor, candidates: np.ndarray, k: int, metric: str) -> Best:
+def settle(rows: Rows, queries: Tensor, candidates: np.ndarray, k: int, metric: str) -> Best:
     """Return the ``k`` nearest of the candidates, by their exact distances.
 
     Args:
         rows: of the index.
-        asked: ``(Q, D)`` float32 embeddings of the queries.
+        queries: ``(Q, D)`` float32 embeddings of the queries.
         candidates: ``(Q, n)`` row numbers; -1 is ignored.
         k: number of neighbours.
         metric: as in `search_exact`.
     """
-    best = Best.none(len(asked), k)
+    best = Best.none(len(queries), k)
     lines, places = np.nonzero(candidates >= 0)
     if len(lines):
         numbers, columns = np.unique(candidates[lines, places], return_inverse=True)
         norms = torch.from_numpy(np.ascontiguousarray(rows.table["norm"][numbers]))
-        source = FeatureSource(asked.cpu(), rows.vectors(numbers), metric, gallery_norms=norms)
+        source = FeatureSource(queries.cpu(), rows.vectors(numbers), metric, gallery_norms=norms)
         best.take(lines, numbers[columns], source.keys(source.positions(lines, columns)))
     return best
 
@@ -163,7 +162,7 @@ def _search_chunk(
     rows: Rows,
     numbers: np.ndarray,
     vectors: Tensor,
-    asked: Tensor,
+    queries: Tensor,
     metric: str,
     cameras: np.ndarray | None,
     best: Best,
@@ -171,7 +170,7 @@ def _search_chunk(
     table = rows.table[numbers[0] : numbers[-1] + 1]
     table = table if len(table) == len(numbers) else rows.table[numbers]
     norms = torch.from_numpy(np.ascontiguousarray(table["norm"]))
-    source = FeatureSource(asked, vectors, metric, gallery_norms=norms)
+    source = FeatureSource(queries, vectors, metric, gallery_norms=norms)
     block = source.block(slice(None), slice(None))
     if cameras is not None:
         hidden = torch.from_numpy(cameras[:, None] == table["camid"])

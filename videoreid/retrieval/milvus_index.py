@@ -150,15 +150,15 @@ class MilvusIndex(MilvusTracklets):
             raise ConfigError(
                 f"k {k}, since {since}, until {until}: expected 1 to {_MOST_NEIGHBOURS}, and finite times"
             )
-        asked = prepared_embeddings(query, self.width, self.distance).numpy()
+        embeddings = prepared_embeddings(query, self.width, self.distance).numpy()
         others = (
-            np.zeros(len(asked), np.int64)
+            np.zeros(len(embeddings), np.int64)
             if not_in_camera is None
             else as_ids("not_in_camera", not_in_camera)
         )
-        if others.shape != (len(asked),):
-            raise ProtocolError(f"{len(asked)} queries but cameras of shape {others.shape}")
-        whole = np.full((len(asked), k), -1, np.int64)
+        if others.shape != (len(embeddings),):
+            raise ProtocolError(f"{len(embeddings)} queries but cameras of shape {others.shape}")
+        whole = np.full((len(embeddings), k), -1, np.int64)
         result = SearchResult(whole, np.full(whole.shape, np.nan, np.float32), whole.copy(), whole.copy())
         words = {"cameras": cameras, "since": since, "until": until, "path": path}
         for camera in np.unique(others).tolist():
@@ -168,7 +168,7 @@ class MilvusIndex(MilvusTracklets):
             step = max(1, _MOST_NEIGHBOURS // k)
             for start in range(0, len(lines), step):
                 part = lines[start : start + step]
-                self._ask(asked[part], part, wanted, result)
+                self._search_batch(embeddings[part], part, wanted, result)
         return result
 
     def merge(self, other: "GalleryIndex | MilvusIndex") -> np.ndarray:
@@ -182,12 +182,14 @@ class MilvusIndex(MilvusTracklets):
         parts = [self.add(features, keys=keys) for keys, features in other.batches()]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def _ask(self, asked: np.ndarray, lines: np.ndarray, wanted: str, result: SearchResult) -> None:
+    def _search_batch(
+        self, queries: np.ndarray, lines: np.ndarray, wanted: str, result: SearchResult
+    ) -> None:
         k = result.keys.shape[1]
         answers = self._call(
             "search",
             lambda client: client.search(
-                self.collection, data=asked.tolist(), anns_field="embedding", limit=k, filter=wanted,
+                self.collection, data=queries.tolist(), anns_field="embedding", limit=k, filter=wanted,
                 output_fields=["key", "pid", "camid"], search_params={"metric_type": self._description.metric},
             ),
         )  # fmt: skip

@@ -243,10 +243,8 @@ def expression(
     if until is not None:
         terms.append(f"time <= {float(until)!r}")
     if description.partition == "day" and since is not None and until is not None:
-        first, last = (
-            math.floor(since / DAY) - 1,
-            math.floor(until / DAY),
-        )  # a tracklet may begin the day before
+        # a tracklet may begin the day before
+        first, last = math.floor(since / DAY) - 1, math.floor(until / DAY)
         if 0 <= last - first < _MOST_PARTS:
             terms.append(f"part in {list(range(first, last + 1))}")
     if path is not None:

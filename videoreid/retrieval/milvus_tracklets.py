@@ -97,24 +97,24 @@ class MilvusTracklets:
     def _looked_up(self, client: Any, wanted: str) -> list[dict[str, Any]]:
         return list(client.query(self.collection, filter=wanted, output_fields=["key", "path"]))
 
-    def _opened(self, asked: MilvusDescription) -> MilvusDescription:
+    def _opened(self, expected: MilvusDescription) -> MilvusDescription:
         def open_or_make(client: Any) -> str:
             if not client.has_collection(self.collection):
-                asked.create(client, self.collection)
+                expected.create(client, self.collection)
             client.load_collection(self.collection)
             found = client.describe_collection(self.collection)
             return str(found.get("properties", {}).get(PROPERTY) or found.get("description", ""))
 
         found = MilvusDescription.of_text(self._call("open the collection", open_or_make), self.collection)
-        if found.fingerprint != asked.fingerprint:
+        if found.fingerprint != expected.fingerprint:
             raise DatasetError(
                 f"the collection {self.collection!r} was made with the model {found.fingerprint!r}, but is used with "
-                f"{asked.fingerprint!r}: embeddings of different models cannot be compared"
+                f"{expected.fingerprint!r}: embeddings of different models cannot be compared"
             )
-        if (found.width, found.distance) != (asked.width, asked.distance):
+        if (found.width, found.distance) != (expected.width, expected.distance):
             raise DatasetError(
                 f"the collection {self.collection!r} is of width {found.width} and {found.distance} distance, not of "
-                f"width {asked.width} and {asked.distance}"
+                f"width {expected.width} and {expected.distance}"
             )
         return found
 

@@ -166,6 +166,20 @@ def test_camera_aware_moves_same_camera_pairs_back():
     assert "NOT comparable" in ranking.protocol_line
 
 
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared_euclidean"])
+def test_camera_aware_distances_are_sums(distance):
+    """Not roots of summed squares, as Euclidean distances would be if their squares were added."""
+    query, published = make_world(3, queries=20, gallery=60)
+    gallery = published.concat(query)
+    matrix = exact_distances(query.embeddings, gallery.embeddings, distance)
+    moved = matrix + (query.camids[:, None] == gallery.camids) * matrix[:, gallery.pids != -1].max()
+    ranking = evaluate_features(query, published, protocol="camera_aware", distance=distance)
+    for row, (indices, shown) in enumerate(zip(ranking.top_indices, ranking.top_distances, strict=True)):
+        np.testing.assert_allclose(shown, moved[row, indices], rtol=1e-5, atol=1e-5)
+    ids = query.pids, gallery.pids, query.camids, gallery.camids
+    assert_agrees(ranking, score(moved, *ids))
+
+
 def test_queries_join_the_gallery():
     query, gallery = make_world(5, queries=12, gallery=30)
     official = evaluate_features(query, gallery, protocol="mars_official")

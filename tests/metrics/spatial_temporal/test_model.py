@@ -213,6 +213,20 @@ def test_the_published_mean_puts_an_exact_interval_one_bin_lower():
     assert SpatialTemporalModel.fit(**options, visits="clustered").histogram[1, 0].argmax() == 1
 
 
+def test_pids_of_64_bits_keep_their_cameras():
+    """Hashes as pids: times the number of cameras they leave int64, and the remainder would be another camera."""
+    options = {"camids": [0, 3, 5, 0, 3, 5], "times": [0, 1000, 5000, 100, 1200, 5100], "sigma": 0}
+    small = SpatialTemporalModel.fit(pids=[1, 1, 1, 2, 2, 2], **options)
+    large = SpatialTemporalModel.fit(pids=[2**62 + 1] * 3 + [2**62 + 2**61] * 3, **options)
+    np.testing.assert_array_equal(large.histogram, small.histogram)
+    assert small.histogram[3, 0].nonzero()[0].tolist() == [9, 10]
+
+
+def test_a_time_beyond_int64_bins_is_refused():
+    with pytest.raises(ConfigError, match="a transition between cameras 0 and 1 takes 1e"):
+        SpatialTemporalModel.fit(pids=[0, 0], camids=[0, 1], times=[0, 1e20], interval=1e-3)
+
+
 def test_visits_are_split_at_absences_and_nested_tracklets_do_not_split():
     visits = cluster_visits(
         np.array([1, 0, 0, 0, 0, 0]),

@@ -15,6 +15,9 @@ _BLOCK_BYTES = 16 << 20
 class SameCameraPenalty:
     """Distances of features with the largest distance added to every same-camera pair.
 
+    Positions of Euclidean distances are squares, to which the square of the penalty is added. The order is the same,
+    but `keys` are then no sums; `rows` are sums for every distance.
+
     Args:
         source: the distances to change; an inexact source.
         q_camids: ``(Q,)`` int64.

@@ -28,9 +28,8 @@ class _Work:
     before: np.ndarray  # (p,) gallery rows counted as before
     close_pairs: list[np.ndarray] = field(default_factory=list)
     close_columns: list[np.ndarray] = field(default_factory=list)
-    crowded: set[int] = field(
-        default_factory=set
-    )  # queries with so many close distances that their whole row is computed in float64
+    # queries with so many close distances that their whole row is computed in float64
+    crowded: set[int] = field(default_factory=set)
 
     def add_close(self, pair: int, columns: np.ndarray) -> None:
         self.close_pairs.append(np.full(len(columns), pair))
@@ -76,9 +75,7 @@ def ranked_matches(
     height = max(1, min(1024, block_elements // source.shape[1]))
     if not source.is_exact:  # enough rows for an efficient product; the width of a block follows from them
         height = max(height, min(256, block_elements))
-    height = (
-        source.row_step or height
-    )  # rows that are computed together are used together, hence computed once
+    height = source.row_step or height  # rows that are computed together are used together
     for start in range(0, source.shape[0], height):
         rows = slice(start, min(start + height, source.shape[0]))
         mine = np.arange(offsets[rows.start], offsets[rows.stop])

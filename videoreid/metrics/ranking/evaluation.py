@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoreid.distances import DistanceSource, FeatureSource, MatrixSource
+from videoreid.distances import DistanceSource, FeatureSource, MatrixSource, StreamedSource
+from videoreid.distances.features import ROW_STEP
 from videoreid.distances.sources import check_finite
 from videoreid.errors import ProtocolError
 from videoreid.metrics.precision import average_precision, cumulative_matching, inverse_negative_penalty
@@ -219,7 +220,10 @@ def _penalised(
     visible = np.ones(source.shape[1], dtype=bool)
     visible[pairs.excluded] = False
     if not source.is_exact:
-        return SameCameraPenalty(source, q_camids, g_camids, visible)
+        penalised = SameCameraPenalty(source, q_camids, g_camids, visible)
+        if source.metric == "euclidean":  # its positions are squares, and squares do not add up
+            return StreamedSource(penalised.rows, penalised.shape, ROW_STEP)
+        return penalised
     matrix = source.dense()
     same = torch.from_numpy(q_camids[:, None] == g_camids).to(matrix.device)
     return MatrixSource(matrix + same * matrix[:, torch.from_numpy(visible).to(matrix.device)].max())

@@ -69,7 +69,7 @@ def same_person_pairs(
         g_pids: ``(G,)`` int64.
         q_camids: ``(Q,)`` int64.
         g_camids: ``(G,)`` int64.
-        protocol: says what is junk.
+        protocol: defines junk.
         clothes: ``(Q,)`` and ``(G,)`` int64, for a protocol that compares them.
 
     Raises:

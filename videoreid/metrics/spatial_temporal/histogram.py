@@ -73,9 +73,10 @@ def training_visits(
 def mean_visits(pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Visits:
     """Merge all rows ``(N,)`` of an identity and a camera into one visit at their mean time, as published."""
     cameras = int(camids.max()) + 1
-    key, group = np.unique(pids * cameras + camids, return_inverse=True)
+    people, number = np.unique(pids, return_inverse=True)  # pids of 64 bits would overflow in the product
+    key, group = np.unique(number * cameras + camids, return_inverse=True)
     means = np.bincount(group, (starts + ends) / 2) / (np.bincount(group) + EPSILON)
-    return Visits(key // cameras, key % cameras, means, means, means)
+    return Visits(people[key // cameras], key % cameras, means, means, means)
 
 
 def cluster_visits(
@@ -131,13 +132,13 @@ def transition_histogram(
                 times = np.maximum(visits.starts[later] - visits.ends[earlier], 0)
             else:
                 times = visits.middles[later] - visits.middles[earlier]
-            bins = np.floor(times / interval).astype(np.int64)
-            if len(bins) and bins.max() >= num_bins:
+            bins = np.floor(times / interval)
+            if len(bins) and bins.max() >= num_bins:  # before the conversion, which could overflow
                 raise ConfigError(
                     f"a transition between cameras {low} and {high} takes {times.max():g}, but {num_bins} bins of "
                     f"{interval:g} end at {num_bins * interval:g}: pass num_bins={int(bins.max()) + 1} or more"
                 )
-            np.add.at(histogram, (visits.camids[later], visits.camids[earlier], bins), 1)
+            np.add.at(histogram, (visits.camids[later], visits.camids[earlier], bins.astype(np.int64)), 1)
     if not histogram.any():
         raise ProtocolError("no identity was seen by two cameras at known times: there is nothing to learn")
     return histogram / (histogram.sum(axis=2, keepdims=True) + EPSILON)

@@ -84,7 +84,7 @@ def activation_maps(
     layer: str | None = None,
     scale: Literal["frame", "clip"] | None = None,
 ) -> ActivationMaps:
-    """Show where a network looks, on a batch of clips.
+    """Return activation maps of a batch of clips.
 
     A copy of the network runs in eval mode with the network's own weights, so mode, buffers, gradients and hooks of
     the network do not change. The retrieval score is the cosine of a clip's embedding with that of ``other``; the
@@ -112,10 +112,7 @@ def activation_maps(
         raise ConfigError(
             "the layers of a traced or scripted network cannot be read: pass the original network"
         )
-    with (
-        torch.inference_mode(mode=False),
-        torch.no_grad(),
-    ):  # in a caller's inference mode there are no gradients
+    with torch.inference_mode(mode=False), torch.no_grad():  # a caller's inference mode has no gradients
         return _shown(network, clip, other, camids, _Request(method, layer, scale or _default_scale(method)))
 
 
@@ -124,17 +121,17 @@ def _shown(
     clip: Tensor | Clip,
     other: Tensor | Clip | None,
     camids: Tensor | None,
-    asked: "_Request",
+    request: "_Request",
 ) -> ActivationMaps:
-    copied, method = eval_copy(network), asked.method
+    copied, method = eval_copy(network), request.method
     frames, cameras = _as_clips(copied, clip, camids)
     compared = None if other is None else _as_clips(copied, other, None)
     if compared is not None and len(compared[0]) not in (1, len(frames)):
         raise ConfigError(f"{len(frames)} clips and {len(compared[0])} others: give as many, or one for all")
-    layer = "" if method == "rollout" else asked.layer
+    layer = "" if method == "rollout" else request.layer
     if layer is None:
         layer = find_layer(copied, frames[:1], None if cameras is None else cameras[:1])
-    job = _Job(copied, method, layer, asked.scale)
+    job = _Job(copied, method, layer, request.scale)
     if method == "pair":
         assert compared is not None
         return _pair(job, (frames, cameras), compared)
