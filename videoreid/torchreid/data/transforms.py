@@ -202,6 +202,7 @@ def build_transforms(
     """
     del kwargs
     words = [transforms] if isinstance(transforms, str) else list(transforms or [])
+    words = [word.lower() for word in words]
     unknown = [word for word in words if word not in _WORDS]
     if unknown:
         raise ConfigError(

@@ -40,7 +40,11 @@ def as_dictionary(
         for name, usual in (("pixel_mean", IMAGENET_MEAN), ("pixel_std", IMAGENET_STD))
     )
     frames = normalise_frames(clip.frames, mean, std)
-    data = {"img": as_images(frames) if images else frames, "pid": clip.pid, "camid": clip.camid}
+    data: dict[str, Any] = {
+        "img": as_images(frames) if images else frames,
+        "pid": clip.pid,
+        "camid": clip.camid,
+    }
     rows = clip.index.tolist()
     if tracklets is not None:
         data["impath"] = [tracklets[row].frames[0] for row in rows]

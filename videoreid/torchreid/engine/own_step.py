@@ -47,7 +47,7 @@ class OwnStepLearner(Learner):
             model, _other_modules(engine), optimizers, schedule, settings=settings, device=engine.device
         )
         info = LoaderInfo.of(engine.datamanager.train_loader)
-        self._known = {
+        self._known: dict[str, Any] = {
             "images": engine._gives_images(),
             "tracklets": info.tracklets,
             "domains": getattr(engine.datamanager, "train_domains", None),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -85,7 +86,10 @@ class RegisteredModels:
         if mode not in ("train", "eval", "test"):
             raise ConfigError(f"unknown mode {mode!r}; choose 'train' or 'eval'")
         for name in self.get_model_names(names):
-            train_mode(self._models[name]) if mode == "train" else self._models[name].eval()
+            if mode == "train":
+                train_mode(self._models[name])
+            else:
+                self._models[name].eval()
 
     def get_current_lr(self, names: Names = None) -> float:
         """Return the rate of the last parameter group of the first network that has an optimiser.
@@ -126,7 +130,7 @@ class RegisteredModels:
         """
         paths = []
         for name, model in self._models.items():
-            state = {"state_dict": model.state_dict(), "epoch": epoch + 1, "rank1": rank1}
+            state: dict[str, Any] = {"state_dict": model.state_dict(), "epoch": epoch + 1, "rank1": rank1}
             for key, part in (("optimizer", self._optims[name]), ("scheduler", self._scheds[name])):
                 if part is not None:
                     state[key] = part.state_dict()
