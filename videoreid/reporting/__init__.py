@@ -1,4 +1,4 @@
-"""The answer of a ranking as a folder; one page for a run, and one for several, from files on disk."""
+"""The answer of a ranking as a folder; report pages for one run and for several, from the files of their folders."""
 
 from videoreid.reporting.answer import AnswerOptions, write_answer, write_scores
 from videoreid.reporting.comparison import Comparison, compare_runs, write_comparison
