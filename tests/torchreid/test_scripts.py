@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from videoreid import torchreid
 from videoreid.data.datasets import build_dataset
 from videoreid.data.datasets.synthetic import write_market1501, write_mars
 
@@ -121,3 +122,85 @@ def test_video_script(dataset, engine, datasets, tmp_path, monkeypatch):
     assert result["engine"].rankings[dataset].mean_average_precision > 0
     assert result["datamanager"].num_train_pids > 1
     assert list((tmp_path / "log" / "net").glob("checkpoint-*.pt"))
+
+
+OWN_ENGINE = """
+from videoreid import torchreid
+
+
+class OwnEngine(torchreid.engine.Engine):
+    def __init__(self, datamanager, model, optimizer, scheduler=None, use_gpu=True):
+        super(OwnEngine, self).__init__(datamanager, use_gpu)
+        self.model = model
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.register_model("model", model, optimizer, scheduler)
+        self.criterion = torchreid.losses.CrossEntropyLoss(
+            num_classes=self.datamanager.num_train_pids, use_gpu=self.use_gpu, label_smooth=False
+        )
+        self.losses = []
+
+    def forward_backward(self, data):
+        imgs, pids = self.parse_data_for_train(data)
+        assert imgs.shape == (8, 3, 64, 32)
+        assert sorted(data) == ["camid", "dsetid", "img", "impath", "pid"]
+        if self.use_gpu:
+            imgs = imgs.cuda()
+            pids = pids.cuda()
+        outputs = self.model(imgs)
+        loss = self.compute_loss(self.criterion, outputs, pids)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.losses.append(loss.item())
+        return {"loss": loss.item(), "acc": torchreid.metrics.accuracy(outputs, pids)[0].item()}
+
+
+torchreid.utils.set_random_seed(0)
+datamanager = torchreid.data.ImageDataManager(
+    root="reid-data", sources="market1501", targets="market1501", height=64, width=32, batch_size_train=8,
+    batch_size_test=20, transforms=None, workers=0
+)
+model = torchreid.models.build_model("osnet_x0_25", datamanager.num_train_pids, loss="softmax")
+optimizer = torchreid.optim.build_optimizer(model, optim="adam", lr=0.003)
+scheduler = torchreid.optim.build_lr_scheduler(optimizer, lr_scheduler="single_step", stepsize=20)
+engine = OwnEngine(datamanager, model, optimizer, scheduler)
+engine.run(save_dir="log/own", max_epoch=4, print_freq=10)
+"""
+
+
+def test_a_script_with_an_engine_of_its_own(datasets, tmp_path, monkeypatch):
+    result = run(OWN_ENGINE, datasets, tmp_path, monkeypatch)
+    losses, batches = result["engine"].losses, len(result["datamanager"].train_loader)
+    assert len(losses) == 4 * batches
+    assert np.mean(losses[-batches:]) < 0.75 * np.mean(losses[:batches])
+    assert result["engine"].rankings["market1501"].mean_average_precision > 0
+    assert (tmp_path / "log" / "own" / "best.pt").exists()
+
+
+PUBLISHED = {
+    "data": "Dataset ImageDataset VideoDataset register_image_dataset register_video_dataset ImageDataManager "
+    "VideoDataManager",
+    "data.datasets": "Dataset ImageDataset VideoDataset register_image_dataset register_video_dataset "
+    "init_image_dataset init_video_dataset",
+    "data.sampler": "build_train_sampler RandomIdentitySampler RandomDomainSampler RandomDatasetSampler",
+    "data.transforms": "build_transforms Random2DTranslation RandomErasing ColorAugmentation RandomPatch",
+    "engine": "Engine ImageSoftmaxEngine ImageTripletEngine VideoSoftmaxEngine VideoTripletEngine",
+    "losses": "CrossEntropyLoss TripletLoss DeepSupervision",
+    "metrics": "accuracy compute_distance_matrix evaluate_rank",
+    "models": "build_model show_avai_models osnet_x1_0 osnet_ain_x1_0 resnet50 pcb_p6 hacnn mlfn mudeep",
+    "optim": "build_optimizer build_lr_scheduler",
+    "utils": "AverageMeter MetricMeter Logger RankLogger visualize_ranked_results re_ranking mkdir_if_missing "
+    "check_isfile read_json write_json set_random_seed download_url read_image collect_env_info listdir_nohidden "
+    "save_checkpoint load_checkpoint resume_from_checkpoint open_all_layers open_specified_layers count_num_param "
+    "load_pretrained_weights compute_model_complexity FeatureExtractor",
+}
+
+
+@pytest.mark.parametrize("room", PUBLISHED)
+def test_every_published_word_is_there(room):
+    place = torchreid
+    for part in room.split("."):
+        place = getattr(place, part)
+    missing = [name for name in PUBLISHED[room].split() if not hasattr(place, name)]
+    assert missing == []

@@ -23,7 +23,6 @@ from videoreid.engine.training import check_finite, move_clip, undone_on_error
 from videoreid.engine.training_state import Position
 from videoreid.errors import ConfigError, TrainingError
 from videoreid.inference.loader_contract import LoaderInfo
-from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.types import Clip
 from videoreid.utils import get_logger
 from videoreid.utils.processes import gather_objects, process_rank
@@ -94,7 +93,7 @@ def fit(
             if state.batch == 0:  # in the middle of an epoch, the checkpoint holds what the hooks changed
                 for hook in learner.epoch_hooks:
                     hook(state.epoch)
-            _choose_layers(learner)
+            learner.choose_layers()
             speed = _train(learner, batches, plan, interrupt, bar)
             _close(learner, batches, plan, speed, last=state.epoch + 1 >= epochs)
             if any_process(
@@ -141,7 +140,7 @@ def _take_batch(learner: Learner, clip: Clip, batches: EpochBatches, *, update: 
     with undone_on_error(learner.model, learner.criterion):
         with nullcontext() if update else learner.accelerator.no_sync(learner.parallel):
             losses = learner.step(move_clip(clip, learner.device))
-            learner.accelerator.backward(losses["loss"] / group)
+            learner.backward(losses, group)
         # checked after the backward pass is queued, so that the device does not wait, and before weights change
         if any_process(not bool(torch.isfinite(losses["loss"]).all())):
             check_finite(losses, clip, batches.loader)
@@ -209,17 +208,6 @@ def _validate(learner: Learner, plan: FitPlan, place: Position | None) -> None:
             learner.scheduler.step(values[metric])
         place = place_after(learner, place)
     save_state(learner, plan.output_dir, place)
-
-
-def _choose_layers(learner: Learner) -> None:
-    """Set train mode on the layers that train in this epoch; layers frozen by the user stay frozen."""
-    settings = learner.settings
-    if learner.progress.epoch < settings.fixbase_epochs:
-        open_specified_layers(learner.model, settings.open_layers)
-    elif settings.fixbase_epochs:
-        open_all_layers(learner.model)
-    else:
-        train_mode(learner.model)
 
 
 def _is_over(learner: Learner, plan: FitPlan) -> bool:

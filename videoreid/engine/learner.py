@@ -18,6 +18,7 @@ from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
+from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, ReIDOutput
 from videoreid.utils.printing import count_of, html_table
@@ -121,6 +122,10 @@ class Learner:
         losses: Losses = self.criterion(output, clip)
         return losses
 
+    def backward(self, losses: Losses, group: int) -> None:
+        """Leave the gradients of the loss, divided by the number of accumulated batches, on the parameters."""
+        self.accelerator.backward(losses["loss"] / group)
+
     def update(self) -> None:
         """Step the optimisers with the current gradients, and clear the gradients.
 
@@ -146,6 +151,10 @@ class Learner:
             optimizer.zero_grad(set_to_none=True)
         if self.ema is not None:
             self.ema.update_parameters(self.model)
+
+    def choose_layers(self) -> None:
+        """Set train mode on the layers that train in this epoch; layers frozen by the user stay frozen."""
+        _choose_layers(self)
 
     def state(self) -> TrainingState:
         """Return everything that training changes, except the generators and the loader."""
@@ -212,6 +221,16 @@ class Learner:
             gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
             for gradient in gradients:
                 gradient.copy_(self.accelerator.reduce(gradient, "mean"))
+
+
+def _choose_layers(learner: Learner) -> None:
+    settings = learner.settings
+    if learner.progress.epoch < settings.fixbase_epochs:
+        open_specified_layers(learner.model, settings.open_layers)
+    elif settings.fixbase_epochs:
+        open_all_layers(learner.model)
+    else:
+        train_mode(learner.model)
 
 
 def _facts(learner: Learner) -> list[tuple[str, str]]:

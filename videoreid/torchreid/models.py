@@ -25,13 +25,16 @@ def build_model(
     Args:
         name: see `show_avai_models`.
         num_classes: number of training identities K.
-        loss: accepted and ignored: a network returns all its heads.
+        loss: what the network returns in train mode inside an `Engine` of yours: the logits, or ``(logits, features)``
+            for "triplet". Elsewhere it returns all its heads, as `ReIDOutput`.
         pretrained: False, where torchreid's default is True: nothing is downloaded unasked.
         use_gpu: accepted and ignored: the engine moves the network.
         **kwargs: options of that network.
     """
-    del loss, use_gpu
-    return build(name, num_classes, pretrained, **kwargs)
+    del use_gpu
+    model = build(name, num_classes, pretrained, **kwargs)
+    model.loss = loss  # type: ignore[assignment]  # a word, as torchreid keeps it
+    return model
 
 
 def show_avai_models() -> None:

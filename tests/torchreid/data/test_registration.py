@@ -6,7 +6,7 @@ import pytest
 
 from videoreid.data.datasets import DATASETS, build_dataset
 from videoreid.errors import ConfigError, DatasetError
-from videoreid.torchreid.data.registration import (
+from videoreid.torchreid.data import (
     ImageDataset,
     VideoDataset,
     register_image_dataset,

@@ -27,6 +27,7 @@ class DataManager:
         sources: names of the datasets to train on.
         targets: names of the datasets to test on.
         train_loader: loader of the training clips.
+        train_domains: for every training tracklet, the number of its source.
         train_loader_t: loader of the targets' training clips, where asked for, else None.
         test_loader: by target, ``{"query": loader, "gallery": loader}``.
         test_dataset: by target, ``{"query": tracklets, "gallery": tracklets}``.
@@ -40,6 +41,7 @@ class DataManager:
         self._clip: dict[str, Any] = {"num_frames": options.num_frames, "sampling": options.sampling}
         loaded = {name: self._load(name) for name in dict.fromkeys((*self.sources, *self.targets))}
         train = combine_train([loaded[name] for name in self.sources], include_test=options.combineall)
+        self.train_domains = train.domains
         self._num_train_pids = len({tracklet.pid for tracklet in train.tracklets})
         self._num_train_cams = len({tracklet.camid for tracklet in train.tracklets})
         self.train_loader = self._make_train_loader(train, options.train_sampler)

@@ -9,40 +9,7 @@ from videoreid.data.datasets import DATASETS, relabel_pids
 from videoreid.errors import DatasetError
 from videoreid.types import Splits, Tracklet
 
-__all__ = ["ImageDataset", "VideoDataset", "register_image_dataset", "register_video_dataset"]
-
-
-class VideoDataset:
-    """A base for classes in torchreid's way: three lists of ``(paths, pid, camid)``.
-
-    Args:
-        train: training tracklets.
-        query: tracklets to look for.
-        gallery: tracklets to look in.
-        **kwargs: torchreid passes options of its transforms here; they are not used.
-    """
-
-    def __init__(
-        self, train: Sequence[tuple], query: Sequence[tuple], gallery: Sequence[tuple], **kwargs: Any
-    ) -> None:
-        del kwargs
-        self.train = train
-        self.query = query
-        self.gallery = gallery
-
-    def check_before_run(self, required_files: str | Sequence[str]) -> None:
-        """Check that files or folders exist.
-
-        Raises:
-            DatasetError: one does not; the message names it.
-        """
-        for path in [required_files] if isinstance(required_files, str) else required_files:
-            if not Path(path).exists():
-                raise DatasetError(f"{type(self).__name__}: {path} does not exist; is the root right?")
-
-
-class ImageDataset(VideoDataset):
-    """The same for images: three lists of ``(path, pid, camid)``."""
+__all__ = ["register_image_dataset", "register_video_dataset"]
 
 
 def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:

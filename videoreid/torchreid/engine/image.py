@@ -7,13 +7,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from videoreid.losses import SoftmaxCriterion, TripletCriterion
-from videoreid.torchreid.engine.facade import DataManagerEngine
+from videoreid.torchreid.engine.engine import Engine
+from videoreid.torchreid.losses import CrossEntropyLoss, TripletLoss
 
 __all__ = ["ImageSoftmaxEngine", "ImageTripletEngine"]
 
 
-class ImageSoftmaxEngine(DataManagerEngine):
+class ImageSoftmaxEngine(Engine):
     """Cross-entropy on images, which are clips of one frame here.
+
+    A subclass may override `forward_backward`, with ``criterion(logits, pids)``.
 
     Args:
         datamanager: an `ImageDataManager`.
@@ -33,14 +36,16 @@ class ImageSoftmaxEngine(DataManagerEngine):
         use_gpu: bool = True,  # noqa: FBT001, FBT002 - torchreid's signature
         label_smooth: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        criterion = SoftmaxCriterion(0.1 if label_smooth else 0.0)
-        super().__init__(
-            datamanager, model, optimizer, criterion=criterion, scheduler=scheduler, use_gpu=use_gpu
-        )
+        super().__init__(datamanager, use_gpu)
+        self.register_model("model", model, optimizer, scheduler)
+        self.criterion = _cross_entropy(datamanager, label_smooth)
+        self.training_criterion = SoftmaxCriterion(self.criterion.eps)
 
 
-class ImageTripletEngine(DataManagerEngine):
+class ImageTripletEngine(Engine):
     """Batch-hard triplet loss and cross-entropy on images, which are clips of one frame here.
+
+    A subclass may override `forward_backward`, with ``criterion_t(features, pids)`` and ``criterion_x(logits, pids)``.
 
     Args:
         datamanager: an `ImageDataManager` with ``train_sampler="RandomIdentitySampler"``.
@@ -66,12 +71,18 @@ class ImageTripletEngine(DataManagerEngine):
         use_gpu: bool = True,  # noqa: FBT001, FBT002
         label_smooth: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        criterion = TripletCriterion(
+        super().__init__(datamanager, use_gpu)
+        self.register_model("model", model, optimizer, scheduler)
+        self.weight_t, self.weight_x = weight_t, weight_x
+        self.criterion_t = TripletLoss(margin)
+        self.criterion_x = _cross_entropy(datamanager, label_smooth)
+        self.training_criterion = TripletCriterion(
             margin,
-            label_smoothing=0.1 if label_smooth else 0.0,
+            label_smoothing=self.criterion_x.eps,
             softmax_weight=weight_x,
             triplet_weight=weight_t,
         )
-        super().__init__(
-            datamanager, model, optimizer, criterion=criterion, scheduler=scheduler, use_gpu=use_gpu
-        )
+
+
+def _cross_entropy(datamanager: Any, label_smooth: bool) -> CrossEntropyLoss:  # noqa: FBT001 - torchreid's
+    return CrossEntropyLoss(getattr(datamanager, "num_train_pids", 0), label_smooth=label_smooth)

@@ -20,7 +20,6 @@ from videoreid.torchreid.engine import (
     VideoSoftmaxEngine,
     VideoTripletEngine,
 )
-from videoreid.torchreid.engine.facade import Scoring
 from videoreid.torchreid.models import build_model
 
 
@@ -74,10 +73,10 @@ def test_run_trains_tests_and_saves(world, engine, tmp_path, caplog):
 
 def test_weights_of_the_terms_and_smoothing(world):
     engine = make(world, VideoTripletEngine, margin=0.5, weight_t=0.25, weight_x=2.0, label_smooth=False)
-    assert engine.criterion.weights == {"softmax": 2.0, "triplet": 0.25}
-    assert engine.criterion.terms["softmax"].loss.label_smoothing == 0.0
-    assert engine.criterion.terms["triplet"].loss.margin == 0.5
-    assert list(make(world, ImageTripletEngine, weight_x=0).criterion.weights) == ["triplet"]
+    assert engine.training_criterion.weights == {"softmax": 2.0, "triplet": 0.25}
+    assert engine.training_criterion.terms["softmax"].loss.label_smoothing == 0.0
+    assert engine.training_criterion.terms["triplet"].loss.margin == 0.5
+    assert list(make(world, ImageTripletEngine, weight_x=0).training_criterion.weights) == ["triplet"]
 
 
 def test_fixbase_trains_the_open_layers_only(world, tmp_path):
@@ -109,9 +108,7 @@ def test_test_only_with_every_metric(world, tmp_path):
     cosine = subject.run(tmp_path, test_only=True, dist_metric="cosine")["tiny"]
     assert normalised.mean_average_precision == pytest.approx(cosine.mean_average_precision)
     assert "features normalised" in normalised.protocol_line
-    assert (
-        subject.test(tmp_path, Scoring(use_metric_cuhk03=True))["tiny"].protocol.name == "single_gallery_shot"
-    )
+    assert subject.test(tmp_path, use_metric_cuhk03=True)["tiny"].protocol.name == "single_gallery_shot"
     assert not list(tmp_path.glob("checkpoint*"))
 
 
