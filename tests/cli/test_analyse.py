@@ -68,7 +68,7 @@ def test_the_line_is_printed_with_the_protocol_and_the_files_are_written(root, t
 def test_a_folder_with_one_feature_file_is_enough_and_a_threshold_may_be_given(root, capsys) -> None:
     assert main(["analyse", str(root), "--root", str(root / "worlds"), *GIVEN, "--frames", "1",
                  "--threshold", "low light=0.99"]) == 0  # fmt: skip
-    assert "low light no estimate (touches 100 %)" in capsys.readouterr().out
+    assert "low light no estimate (affects 100 %)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

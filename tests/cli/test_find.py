@@ -84,7 +84,7 @@ def test_index_and_find(scene: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["find", "ix", *query, "--camera", "hall", "--top", "1", "--page", "a.html"]) == 0
     assert "b:2" in capsys.readouterr().out
     page = (scene / "a.html").read_text()
-    assert page.count("<li ") == 1 and "#t=0.0" in page and "not an identity" in page
+    assert page.count("<li ") == 1 and "#t=0.0" in page and "not prove an identity" in page
     assert "same person" not in page  # nobody has calibrated the gallery
     assert main(["find", "ix", "--tracklet", "a:1", "--from", "2024-05-01T08:30", "--json"]) == 0
     assert [match["camera"] for match in json.loads(capsys.readouterr().out)] == ["hall", "hall"]
@@ -108,7 +108,7 @@ def test_associate(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = [rows[0][name] for name in ("frame", "left", "top", "width", "height", "last_frame")]
     assert first == ["1", "1", "6", "20", "40", "12"]
     page = (scene / "ix/people.html").read_text()
-    assert page.count("<section") == 2 and page.count('class="lane"') == 4 and "not an identity" in page
+    assert page.count("<section") == 2 and page.count('class="lane"') == 4 and "not prove an identity" in page
     assert main(["associate", "ix"]) == 2
     assert "give --threshold, or calibrate the gallery" in capsys.readouterr().err
     Gallery.open("ix").calibrate(GalleryCalibration(np.array([0.0, 0.002]), np.array([1.0, 0.0]), 20, 20))

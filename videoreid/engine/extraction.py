@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.data.transforms import build_transform
+from videoreid.engine.batch_forward import CPU_FRAMES, Forward, one_thread
 from videoreid.engine.extraction_identity import describe_run
-from videoreid.engine.extraction_run import Forward, extract_range, mean_embeddings
+from videoreid.engine.extraction_run import extract_range, mean_embeddings
 from videoreid.engine.extraction_sources import Source, open_source
 from videoreid.engine.part_files import PartFiles
 from videoreid.engine.tracklet_batches import FramePlan, count_clips, read_batches, share_clips
@@ -47,6 +48,8 @@ class ExtractionSettings:
             of the frames, and takes bfloat16 if it is faster and its embeddings agree; with fewer than 2048 frames it
             takes float32. The choice is logged and stored, and a continued extraction keeps it.
         frame_budget: largest number of frames in a batch; it changes the memory, not the embeddings.
+            On the CPU, batches are cut at 16 frames, and as many run at the same time as PyTorch has threads
+            (`torch.set_num_threads`).
         threads: number of threads that decode.
         device: of the forward pass; None takes the device of the model.
         compile: run the network through `torch.compile`, which takes a minute before the first batch.
@@ -195,7 +198,8 @@ def _arithmetic(
     if sum(map(len, tracklets)) < _WORTH_TIMING:
         return Arithmetic(reason="too few frames to try others")
     frames, camids = _sample(tracklets, plan)
-    chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
+    with one_thread() if _workers(model, settings) > 1 else nullcontext():  # as the batches will run
+        chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
     get_logger("engine").info("precision: %s (%s)", chosen, chosen.reason)
     return chosen
 
@@ -233,10 +237,23 @@ def _extract(
         )
         if settings.compile:
             runner = torch.compile(runner)  # type: ignore[assignment]
+        workers = _workers(runner, settings)
+        forward = Forward(runner, arithmetic.precision, settings.flip, workers)
+        if workers > 1:
+            plan = replace(plan, batch_frames=CPU_FRAMES)
         for clips in shares:
-            extract_range(Forward(runner, arithmetic.precision, settings.flip), tracklets, plan, parts, clips)
+            extract_range(forward, tracklets, plan, parts, clips)
     gather_objects(None)
     return mean_embeddings(parts.read(counts.total), counts) if process_rank() == 0 else torch.empty(0)
+
+
+def _workers(model: nn.Module, settings: ExtractionSettings) -> int:
+    """Return how many batches run at the same time: one a core for a network of PyTorch on the CPU, otherwise one."""
+    parameter = next(model.parameters(), None)
+    if parameter is None or settings.compile:
+        return 1  # a session of another runtime, or a compiled network, divides its work itself
+    device = parameter.device if settings.device is None else torch.device(settings.device)
+    return torch.get_num_threads() if device.type == "cpu" else 1
 
 
 def _write(output: Path, made: FeatureFile) -> None:

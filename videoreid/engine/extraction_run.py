@@ -1,38 +1,22 @@
 """The loop of an extraction: run batches through the network, write sums of clip embeddings to disk."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videoreid.engine.batch_forward import Forward, embed_batches
 from videoreid.engine.part_files import Part, PartFiles
-from videoreid.engine.tracklet_batches import ClipCounts, FrameBatch, FramePlan, read_batches
+from videoreid.engine.tracklet_batches import ClipCounts, FramePlan, read_batches
 from videoreid.errors import ProtocolError
-from videoreid.inference.extraction import Precision, embed_frames
 from videoreid.types import Tracklet
 from videoreid.utils import get_logger
 
-__all__ = ["Forward", "extract_range", "mean_embeddings"]
+__all__ = ["extract_range", "mean_embeddings"]
 
 _KEEP_SECONDS = 10.0  # the most work that a kill can lose
-
-
-@dataclass(frozen=True)
-class Forward:
-    """The network and the options of its forward pass.
-
-    Args:
-        runner: copy of the network in eval mode.
-        precision: arithmetic of the forward pass.
-        flip: add the embedding of the mirrored frames.
-    """
-
-    runner: nn.Module
-    precision: Precision
-    flip: bool
 
 
 def extract_range(
@@ -61,8 +45,8 @@ def extract_range(
     kept = time.monotonic()
     try:
         batches = read_batches(tracklets, plan, first=clips[0], last=clips[1])
-        for batch in _on_device(batches, _device_of(forward.runner)):
-            for row, vector in zip(batch.rows, _embed(forward, batch, tracklets), strict=True):
+        for batch, vectors in embed_batches(forward, batches, tracklets):
+            for row, vector in zip(batch.rows, vectors, strict=True):
                 sums[row] = sums[row] + vector if row in sums else vector
             reached += len(batch.rows)
             progress.add(batch.frames)
@@ -104,52 +88,6 @@ def mean_embeddings(parts: Sequence[Part], counts: ClipCounts) -> Tensor:
 def _part(first: int, last: int, sums: dict[int, Tensor]) -> Part:
     rows = sorted(sums)
     return Part(first, last, np.array(rows, dtype=np.int64), torch.stack([sums[row] for row in rows]).numpy())
-
-
-def _embed(forward: Forward, batch: FrameBatch, tracklets: Sequence[Tracklet]) -> Tensor:
-    """Return ``(B, D)`` float64 on the CPU."""
-    camids = torch.tensor([tracklets[row].camid for row in batch.rows])
-    with torch.inference_mode():
-        vectors = embed_frames(
-            forward.runner, batch.frames, camids, flip=forward.flip, precision=forward.precision
-        ).cpu()
-    bad = (~torch.isfinite(vectors).all(dim=1)).nonzero().flatten().tolist()
-    if bad:
-        row = batch.rows[bad[0]]
-        raise ProtocolError(
-            f"the embedding of tracklet {row} ({tracklets[row].frames[0]} ...) is NaN or infinite in "
-            f"{forward.precision}: check the weights, or use precision='float32'"
-        )
-    return vectors.double()
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-
-
-def _on_device(batches: Iterator[FrameBatch], device: torch.device) -> Iterator[FrameBatch]:
-    """Copy batches to a GPU from pinned memory on a separate stream, one batch ahead of the network."""
-    if device.type != "cuda":
-        yield from batches
-        return
-    stream = torch.cuda.Stream(device)
-    waiting: tuple[FrameBatch, torch.cuda.Event] | None = None
-    for batch in batches:
-        with torch.cuda.stream(stream):
-            frames = batch.frames.pin_memory().to(device, non_blocking=True)
-            coming = batch._replace(frames=frames), stream.record_event()
-        if waiting is not None:
-            yield _arrived(*waiting, device)
-        waiting = coming
-    if waiting is not None:
-        yield _arrived(*waiting, device)
-
-
-def _arrived(batch: FrameBatch, event: torch.cuda.Event, device: torch.device) -> FrameBatch:
-    current = torch.cuda.current_stream(device)
-    current.wait_event(event)
-    batch.frames.record_stream(current)  # else the allocator may reuse this memory on the copy stream
-    return batch
 
 
 class _Progress:

@@ -30,6 +30,7 @@ class FramePlan:
         transform: turns the frames of a clip into ``(T, 3, H, W)`` uint8.
         frame_budget: largest number of frames in a batch.
         threads: number of threads that decode.
+        batch_frames: largest number of frames in a batch of several clips; None takes the budget.
     """
 
     num_frames: int
@@ -37,6 +38,7 @@ class FramePlan:
     transform: ClipTransform
     frame_budget: int
     threads: int
+    batch_frames: int | None = None
 
 
 class FrameBatch(NamedTuple):
@@ -149,8 +151,9 @@ def _clips(row: int, tracklet: Tracklet, plan: FramePlan) -> list[np.ndarray]:
 def _groups(
     tracklets: Sequence[Tracklet], plan: FramePlan, first: int, last: int | None
 ) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """Yield (tracklet, frame numbers) of clips of one length that fill the budget."""
+    """Yield (tracklet, frame numbers) of clips of one length that fill a batch."""
     group: list[tuple[int, np.ndarray]] = []
+    most = min(plan.frame_budget, plan.batch_frames or plan.frame_budget)
     number = -1
     for row in range(len(tracklets)):
         if last is not None and number + 1 >= last:
@@ -164,8 +167,7 @@ def _groups(
                     f"tracklet {row}: a clip of {len(indices)} frames is more than the budget of {plan.frame_budget} "
                     "frames: raise frame_budget, or use a sampling rule that cuts clips ('all_continuous')"
                 )
-            changes = bool(group) and len(indices) != len(group[0][1])
-            if changes or (len(group) + 1) * len(indices) > plan.frame_budget:
+            if group and (len(indices) != len(group[0][1]) or (len(group) + 1) * len(indices) > most):
                 yield group
                 group = []
             group.append((row, indices))

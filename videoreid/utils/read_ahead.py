@@ -1,13 +1,16 @@
-"""Iterate in a background thread, so that reading overlaps with other work."""
+"""Iterate in background threads, so that reading and computing overlap with other work."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-__all__ = ["read_ahead"]
+__all__ = ["map_ahead", "read_ahead"]
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 _WAIT = 0.1  # seconds after which a thread that waits for room checks whether it was stopped
 
 
@@ -44,6 +47,39 @@ def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     finally:
         stopped.set()
         thread.join()
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 1
+) -> Generator[tuple[Item, Result], None, None]:
+    """Yield every item with its result, computed in threads before the user asks for it.
+
+    Order and errors are those of ``((item, function(item)) for item in items)``. At most ``2 * workers`` items are
+    held. Use it for functions that release the interpreter's lock, such as the forward pass of a network.
+
+    Args:
+        function: called from ``workers`` threads at once.
+        items: drawn from in the thread of the caller.
+        workers: number of threads, 1 or more.
+
+    Example:
+        >>> list(map_ahead(str.upper, "abc", workers=2))
+        [('a', 'A'), ('b', 'B'), ('c', 'C')]
+    """
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="map-ahead") as pool:
+        try:
+            for item in items:
+                pending.append((item, pool.submit(function, item)))
+                if len(pending) == 2 * workers:
+                    first, result = pending.popleft()
+                    yield first, result.result()
+            while pending:
+                first, result = pending.popleft()
+                yield first, result.result()
+        finally:
+            for _, result in pending:
+                result.cancel()
 
 
 def _draw(items: Iterable[Item], waiting: "queue.Queue[Item | _End[Item]]", stopped: threading.Event) -> None:
