@@ -1,8 +1,8 @@
 """Run the six steps of st-ReID without any download, on a synthetic dataset in the layout of Market-1501.
 
 The steps are: prepare (the loader adds the frame offsets of the sequences), train PCB, extract, fit the
-spatial-temporal model, score jointly, re-rank; for three seeds, in one table. Commands for Market-1501 or DukeMTMC-reID at the published
-size (the second one writes log/streid/features.h5):
+spatial-temporal model, score jointly, re-rank; for three seeds, in one table. The same steps as commands for
+Market-1501 or DukeMTMC-reID at the published size (the second command writes log/streid/features.h5):
 
     videoreid train streid_pcb --dataset market1501 --root /data --output log/streid
     python examples/streid_chain.py --dataset market1501 --root /data --run log/streid
