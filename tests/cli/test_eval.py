@@ -118,7 +118,7 @@ def test_bad_input(stored, tmp_path, capsys):
     assert main(["eval", str(stored), "--protocol", "mars_oficial"]) == 2
     assert "did you mean 'mars_official'" in capsys.readouterr().err
     assert main(["eval", str(stored), "--distance", "euclidean", "--spatial-temporal", "m.npz"]) == 2
-    assert "starts from cosine" in capsys.readouterr().err
+    assert "needs --distance cosine" in capsys.readouterr().err
     assert main(["eval", str(stored), "--expand", "1000"]) == 2
     assert "k is 1000" in capsys.readouterr().err
 
