@@ -1,12 +1,12 @@
-"""Compare recipes on iLIDS-VID: a table of mAP and Rank-1 beside the published figures, as CSV, Markdown and a picture.
+"""Compare recipes on iLIDS-VID: mAP and Rank-1 next to the published scores, as CSV, Markdown and a picture.
 
-By default the seven pairs of a study of image networks, by the study's own recipe (torchreid's defaults: 15 frames,
+The default is the seven pairs of a study of image networks, by the study's own recipe (torchreid's defaults: 15 frames,
 batch 8, 128x128, Adam 1e-4, x 0.1 every 20 of 60 epochs, Euclidean distance). ``ilids_ours_<pair>`` are the same
-networks by our recipe, and any other recipe goes into the same table, PSTA and st-ReID's PCB for instance:
+networks by our recipe. Other recipes can be added to the table, such as PSTA and st-ReID's PCB:
 
     python examples/compare_ilids.py --root /data --seeds 0 1 2 --recipes study psta streid_pcb
 
-The same command goes on where it was stopped: finished runs are read from results.csv, a broken one resumes.
+The same command continues an interrupted comparison: finished runs are read from results.csv, the others resume.
 """
 
 import argparse
@@ -32,12 +32,12 @@ BINDING = ("dataset", "set", "max_steps", "precision")
 
 
 def keep_settings(args: argparse.Namespace) -> None:
-    """Write down how the runs of a folder are trained; refuse to go on with runs that were trained otherwise."""
+    """Store the settings of the runs in a folder; refuse a folder with runs of other settings."""
     path = args.output / "settings.json"
     settings = {name: getattr(args, name) for name in BINDING}
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     if held != settings and (held is not None or (args.output / "results.csv").exists()):
-        raise SystemExit(f"{args.output} holds runs with other settings, see {path}: give another --output")
+        raise SystemExit(f"{args.output} holds runs with other settings, see {path}: choose another --output")
     path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
@@ -65,7 +65,7 @@ def read_rows(path: Path) -> list[dict]:
 
 
 def append_row(path: Path, row: dict) -> None:
-    """Add a finished run to the table on disk."""
+    """Append a finished run to the CSV file."""
     is_new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -90,7 +90,7 @@ def summarise(rows: list[dict], names: list[str]) -> list[dict]:
 
 
 def to_markdown(table: list[dict], protocols: set[str], dataset: str) -> str:
-    """Return the table, published figures beside ours, with its protocol lines under it."""
+    """Return the table with our scores and the published scores, and the protocol lines below it."""
     lines = [
         "| recipe | start | seeds | mAP | Rank-1 | published mAP / Rank-1 |",
         "|---|---|---|---|---|---|",
@@ -131,9 +131,13 @@ def main() -> None:
     parser.add_argument("--root", type=Path)
     parser.add_argument("--dataset", default="ilidsvid")
     parser.add_argument("--output", type=Path, default=Path("compare"))
-    parser.add_argument("--recipes", nargs="+", default=["study"], help="names; study is the seven pairs")
+    parser.add_argument(
+        "--recipes", nargs="+", default=["study"], help="names of recipes; study means the seven pairs"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all recipes")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of all recipes"
+    )
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--workers", type=int, default=2)

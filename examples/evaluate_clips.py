@@ -1,9 +1,9 @@
-"""One network, every way of testing it: which frames of a tracklet, and features before or after the neck.
+"""Score one network by every clip rule, with features before and after the neck.
 
-Hyper-parameters: none; clips of the network's own length, or of --frames; the mean over the clips of a tracklet.
+Hyper-parameters: none; the clip length is that of the network, or --frames; clips of a tracklet are averaged.
 Command: python examples/evaluate_clips.py --model sinet --weights mars --root /data --dataset mars
-Published: AP3D, SINet and the bag of tricks rank features after the neck, TransReID and CLIP-ReID those before; TF-CLIP
-    takes every clip of 8 neighbours, SINet every strided clip of 4, all of them one clip per tracklet while training.
+Published: AP3D, SINet and the bag of tricks use features after the neck, TransReID, CLIP-ReID and TF-CLIP those before
+    it; TF-CLIP tests all clips of 8 consecutive frames, SINet all strided clips of 4; in training all test one clip.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the recipes share: their command line, their loaders, and one call that trains, resumes and scores."""
+"""Shared code of the training scripts: command line, loaders, and a function that trains, resumes and scores."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from videoreid.utils import seed_everything, setup_logging
 
 
 def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
-    """Read the command line; keywords set defaults and add options of the recipe's own."""
+    """Read the command line; keywords set defaults and add options of the script."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -35,19 +35,19 @@ def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
 
 
 def open_dataset(args: argparse.Namespace, **options: Any) -> Splits:
-    """Seed, and read the dataset."""
+    """Set up logging, seed the generators, and read the dataset."""
     setup_logging()
     seed_everything(args.seed)
     return build_dataset(args.dataset, args.root, **options)
 
 
 def backbone_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options by which a network takes a smaller trunk (for trials on a small machine)."""
+    """Return the options for a smaller trunk, for trials on a small machine."""
     return {} if args.backbone == "resnet50" else {"backbone": args.backbone}
 
 
 def size_of(args: argparse.Namespace, published: tuple[int, int]) -> dict[str, int]:
-    """Return ``height`` and ``width`` for a network that is built for one size, where it is not the published one."""
+    """Return ``height`` and ``width`` for a network of fixed size, if they differ from the published size."""
     return {} if (args.height, args.width) == published else {"height": args.height, "width": args.width}
 
 
@@ -62,9 +62,9 @@ def train(
     reading: dict[str, Any],
     engine_class: type[Engine] = Engine,
 ) -> Ranking:
-    """Train, score every n epochs and at the end; the same command resumes.
+    """Train, and score every few epochs and at the end; the same command resumes.
 
-    ``reading`` names ``preset``, ``sampling``, ``test_sampling``, and optionally ``grouping`` and ``distance``.
+    ``reading`` holds ``preset``, ``sampling``, ``test_sampling``, and optionally ``grouping`` and ``distance``.
     """
     loader = open_training(args, splits, reading)
     query, gallery = (open_test(args, part, reading) for part in (splits.query, splits.gallery))

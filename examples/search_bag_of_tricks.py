@@ -1,17 +1,15 @@
 """Search the hyper-parameters of the video bag of tricks with Optuna (needs the extra [tune]).
 
-A trial trains the record ``tricks_search``: 121 epochs, OSM + CAA on class centres, the transforms of the tricks but
-for erasing, validation clips from a random frame on. Where ours is better it is the default, and the published choice
-is one keyword away: ``--space published`` draws the weight decay linearly, ``--held-out intelligent`` takes the
-published list of MARS identities (``most_cameras`` is our rule of that kind), ``--set
-sampling=tricks_random_published`` the published frames. The objective is mAP on MARS (``--objective rerank_map``: after
-re-ranking) and Rank-1 elsewhere.
+A trial trains the recipe ``tricks_search``: 121 epochs, OSM + CAA on class centres, the transforms of the tricks
+without erasing, validation clips from a random first frame. Some defaults are ours; the published choices are options:
+``--space published`` draws the weight decay linearly, ``--held-out intelligent`` uses the published list of MARS
+identities (``most_cameras`` is our rule for the same purpose), ``--set sampling=tricks_random_published`` draws the
+published frames. The objective is mAP on MARS (``--objective rerank_map``: after re-ranking) and Rank-1 elsewhere.
 
     python examples/search_bag_of_tricks.py --root /data
 
-Trials are compared on people held out of the training set, the same ones in all of them. The same command resumes; the
-best trial is trained again at the end, on everybody, and scored on the test set once, by the rules of
-``tricks_centers``.
+All trials are compared on the same people held out of the training set. The same command resumes; at the end the best
+trial is trained again on all training identities, and scored once on the test set by the rules of ``tricks_centers``.
 """
 
 import argparse
@@ -41,7 +39,7 @@ from videoreid.tuning import (
 )
 from videoreid.utils import seed_everything, setup_logging
 
-NAMES = {"sigma": "osm_sigma", "alpha": "osm_alpha", "l": "osm_l"}  # of the space, in the record
+NAMES = {"sigma": "osm_sigma", "alpha": "osm_alpha", "l": "osm_l"}  # names in the space: names in the recipe
 
 
 def with_numbers(recipe, numbers):
@@ -50,7 +48,7 @@ def with_numbers(recipe, numbers):
 
 
 def try_numbers(recipe, validation, objective, args, trial):
-    """Train one trial on those who are not held out and return its objective on those who are."""
+    """Train one trial on the remaining people and return its objective on the held-out people."""
     seed_everything(recipe.seed)
     classes = validation.num_train_pids
     engine = build_engine(recipe, build_network(recipe, classes), classes, metric="objective")
@@ -85,7 +83,9 @@ def parse():
         "--objective", choices=("map", "rerank_map", "rank1"), help="default: map on MARS, else rank1"
     )
     parser.add_argument("--held-out", choices=("random", "most_cameras", "intelligent"), default="random")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the recipe"
+    )
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
@@ -99,7 +99,7 @@ def main():
     recipe = override(get_recipe("tricks_search").on(args.dataset), settings)
     recipe = replace(recipe, reranked=objective == "rerank_map")
     splits = open_dataset(recipe, args.dataset, args.root)
-    validation = hold_out_identities(splits.train, choice=args.held_out, seed=recipe.seed)  # once a study
+    validation = hold_out_identities(splits.train, choice=args.held_out, seed=recipe.seed)  # once per study
 
     def run_trial(trial):
         numbers = suggest(trial, BAG_OF_TRICKS_SPACE[args.space])
@@ -113,10 +113,10 @@ def main():
     final = replace(final, epochs=recipe.epochs, augmentation=recipe.augmentation)
     options = RunOptions(
         output_dir=folder, resume=True, workers=args.workers, max_steps=args.max_steps, validate=False
-    )  # the test set chooses nothing
+    )  # the test set must not choose a checkpoint
     ranking = train_recipe(final, splits, options)["ori"]
     print(
-        f"trained again on everybody, on the test set: mAP {ranking.mean_average_precision:.1%}, "
+        f"trained again on all identities, on the test set: mAP {ranking.mean_average_precision:.1%}, "
         f"Rank-1 {ranking.rank(1):.1%}\n{ranking.protocol_line}"
     )
 

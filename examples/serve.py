@@ -1,11 +1,11 @@
-"""A service over HTTP: POST a picture of a person, GET back who in a gallery looks like it.
+"""An HTTP service: post a picture of a person, and get the most similar tracklets of a gallery.
 
     pip install 'videoreid[serve]'
     python examples/serve.py DIR --model osnet_x0_25 --weights weights.pth
     curl --data-binary @person.jpg 'http://127.0.0.1:8000/search?top=5'
 
-Requests that arrive together are embedded together. A queue that is full answers 503. Writing needs a token, which
-is read from the environment (VIDEOREID_TOKEN); without one the service only answers. See docs/serve.md.
+Requests that arrive together are embedded in one batch. A full queue answers 503. Changes need a token, which is read
+from the environment (VIDEOREID_TOKEN); without a token the gallery is read-only. See docs/serve.md.
 """
 
 import argparse
@@ -39,16 +39,16 @@ Encoder = Callable[[list[np.ndarray]], torch.Tensor]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one client may cost.
+    """Limits of the service.
 
     Args:
-        body_bytes: of a picture as it is sent.
-        pixels: of a picture once it is decoded.
-        queued: requests that wait; more are answered 503.
-        batch: pictures that are embedded together.
-        wait: seconds that a batch waits for more.
-        body_seconds: that a body may take to arrive.
-        top: matches of an answer.
+        body_bytes: largest size of an encoded picture.
+        pixels: largest size of a decoded picture.
+        queued: largest number of waiting requests; further requests are answered 503.
+        batch: largest number of pictures in a batch.
+        wait: seconds that a batch waits for more pictures.
+        body_seconds: longest time in which a body must arrive.
+        top: largest number of matches in an answer.
     """
 
     body_bytes: int = 8 << 20
@@ -61,7 +61,7 @@ class Limits:
 
 
 class Batcher:
-    """Embeds pictures of several requests in one call, in a thread, so that the service goes on listening."""
+    """Embeds pictures of several requests in one batch, in a thread, so that the service stays responsive."""
 
     def __init__(self, encode: Encoder, limits: Limits) -> None:
         self._encode, self._limits = encode, limits
@@ -75,14 +75,14 @@ class Batcher:
         self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """Answer what waits, and take nothing new."""
+        """Answer the waiting requests, and accept no new ones."""
         self._stopping = True
         await self._queue.join()
         if self._task is not None:
             self._task.cancel()
 
     async def embed(self, crop: np.ndarray) -> np.ndarray:
-        """Return the embedding ``(D,)``; 503 where too many wait already."""
+        """Return the embedding ``(D,)`` of a crop; 503 if too many requests wait."""
         answer: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
         try:
             if self._stopping:
@@ -106,10 +106,10 @@ class Batcher:
                     break
             try:
                 vectors: Sequence[Any] = await asyncio.to_thread(self._run, [crop for crop, _ in waiting])
-            except Exception as error:  # each request answers it; the service goes on
+            except Exception as error:  # every request of the batch gets the error; the service continues
                 vectors = [error] * len(waiting)
             for (_, answer), vector in zip(waiting, vectors, strict=True):
-                if not answer.done():  # its client may have gone
+                if not answer.done():  # the client may have disconnected
                     failed = isinstance(vector, Exception)
                     answer.set_exception(vector) if failed else answer.set_result(vector)
                 self._queue.task_done()
@@ -119,7 +119,7 @@ class Batcher:
 
 
 class Answers:
-    """A gallery as an index in memory, and what to say of each tracklet."""
+    """A gallery as an index in memory, with the metadata of its tracklets."""
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
@@ -127,7 +127,7 @@ class Answers:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what was added or removed."""
+        """Reload the gallery after tracklets were added or removed."""
         features, keys = self.gallery.features, self.gallery.keys
         recordings = {recording.name: recording for recording in self.gallery.recordings}
         starts = [recording.start for recording in recordings.values() if recording.start is not None]
@@ -148,7 +148,7 @@ class Answers:
             index.add(features)
         cameras = {row["camera"]: int(camid) for row, camid in zip(rows, features.camids, strict=True)}
         self.thumbnails.cache_clear()
-        self._state = index, rows, cameras  # replaced in one step, for the searches of other threads
+        self._state = index, rows, cameras  # replaced in one step, because other threads search
 
     def search(self, vector: np.ndarray, top: int, cameras: Sequence[str] | None) -> list[dict[str, Any]]:
         index, rows, numbers = self._state
@@ -189,7 +189,7 @@ class Answers:
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """Read a body that is neither too long nor too slow."""
+    """Read a request body within the limits of size and time."""
     too_long = HTTPException(413, f"a picture has at most {limits.body_bytes:,} bytes")
     if int(request.headers.get("content-length", "0") or 0) > limits.body_bytes:
         raise too_long
@@ -209,7 +209,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 
 
 def decode(data: bytes, limits: Limits) -> np.ndarray:
-    """Decode a JPEG, PNG or BMP whose header says that it is not too large."""
+    """Decode a JPEG, PNG or BMP, after a check of the size in its header."""
     size = declared_size(data)
     if size is None:
         raise HTTPException(415, "send one JPEG, PNG or BMP picture as the body")
@@ -221,28 +221,28 @@ def decode(data: bytes, limits: Limits) -> np.ndarray:
 
 
 def cut(image: np.ndarray, box: str | None, person: int | None, detector: Any) -> np.ndarray:
-    """Return the person: of a box, by the detector, or the whole picture, which is then a crop."""
+    """Return the crop of a person: by a box, by the detector, or the whole picture."""
     if box is not None:
         try:
             return crop_of_box(image, [float(part) for part in box.split(",")])
         except ValueError as error:
-            raise ConfigError(f"box is left,top,width,height in pixels, got {box!r}") from error
+            raise ConfigError(f"box must be left,top,width,height in pixels, got {box!r}") from error
     if person is None:
         return image
     if detector is None:
-        raise ConfigError("this service has no detector: send a crop, or say box=left,top,width,height")
+        raise ConfigError("this service has no detector: send a crop, or give box=left,top,width,height")
     return person_of_picture(image, detector, person=person or None)
 
 
 class Service:
-    """The endpoints.
+    """The endpoints of the service.
 
     Args:
-        gallery: to search in.
+        gallery: to search.
         encode: crops ``(h, w, 3)`` uint8 RGB to embeddings ``(N, D)``.
-        token: that writing needs; empty forbids writing.
-        detector: see `videoreid.footage.detect`; None takes no photographs, only crops and boxes.
-        limits: what one client may cost.
+        token: required for changes; an empty token forbids them.
+        detector: see `videoreid.footage.detect`; without one, photographs need a box.
+        limits: of the service.
     """
 
     def __init__(self, gallery: Gallery, encode: Encoder, token: str, detector: Any, limits: Limits) -> None:
@@ -251,7 +251,7 @@ class Service:
         self._token, self._detector, self._writing = token, detector, asyncio.Lock()
 
     async def health(self) -> dict[str, Any]:
-        """Say that the service runs, and of which model it is."""
+        """Return the number of tracklets and the model of the gallery."""
         return {"tracklets": len(self.answers.gallery), "model": self.answers.gallery.fingerprint}
 
     async def search(
@@ -262,10 +262,10 @@ class Service:
         box: str | None = None,
         person: Annotated[int | None, Query(ge=0)] = None,
     ) -> dict[str, Any]:
-        """Return the tracklets that look most like the person of the picture in the body, nearest first.
+        """Return the tracklets most similar to the person in the picture, nearest first.
 
-        The body is a crop; or a photograph, with box=left,top,width,height, or with person=N for the N-th person that
-        the detector finds from the left (0: the only one).
+        The body is a crop; or a photograph, with box=left,top,width,height, or with person=N for the N-th detected
+        person from the left (0: the only one).
         """
         top = min(10, self.limits.top) if top is None else top
         if top > self.limits.top:
@@ -276,18 +276,18 @@ class Service:
     async def add(
         self, request: Request, camera: str = "", authorization: Annotated[str, Header()] = ""
     ) -> dict[str, str]:
-        """Add the crop in the body as a tracklet of its own."""
+        """Add the crop in the body as a new tracklet."""
         self._check(authorization)
         crop = await self._crop(request, None, None)
         vector = await self.batcher.embed(crop)
         async with self._writing:
             key = await asyncio.to_thread(self.answers.add, camera, crop, vector)
         if key is None:
-            raise HTTPException(409, "this crop is in the gallery already")
+            raise HTTPException(409, "this crop is already in the gallery")
         return {"key": key}
 
     async def remove(self, key: str, authorization: Annotated[str, Header()] = "") -> None:
-        """Delete a tracklet for good."""
+        """Delete a tracklet permanently."""
         self._check(authorization)
         async with self._writing:
             await asyncio.to_thread(self.answers.remove, key)
@@ -299,9 +299,11 @@ class Service:
 
     def _check(self, authorization: str) -> None:
         if not self._token:
-            raise HTTPException(403, "this service only answers; it was started without VIDEOREID_TOKEN")
+            raise HTTPException(
+                403, "this gallery is read-only; the service was started without VIDEOREID_TOKEN"
+            )
         if not hmac.compare_digest(authorization.encode(), f"Bearer {self._token}".encode()):
-            raise HTTPException(401, "writing needs the header Authorization: Bearer TOKEN")
+            raise HTTPException(401, "changes need the header Authorization: Bearer TOKEN")
 
 
 def build_app(
@@ -333,10 +335,10 @@ def main() -> None:
     import uvicorn
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("gallery", help="folder that videoreid index made")
+    parser.add_argument("gallery", help="folder of a gallery of videoreid index")
     parser.add_argument("--model", required=True)
     parser.add_argument("--weights", required=True)
-    parser.add_argument("--detector", help="such as yolox_nano; finds persons in photographs")
+    parser.add_argument("--detector", help="such as yolox_nano; detects persons in photographs")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     args = parser.parse_args()

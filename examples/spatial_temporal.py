@@ -1,6 +1,6 @@
-"""Use when and where: fit transition times on the training set and join them with appearance, on the synthetic world.
+"""Fit transit times on the training set and combine them with appearance, on the synthetic world.
 
-The world is drawn on the first run, which takes a minute; appearance is the colour-histogram baseline.
+The first run draws the dataset, which takes a minute; the appearance features are colour histograms.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from videoreid.metrics import JointKReciprocal, KReciprocal, SpatialTemporalMode
 from videoreid.visual import draw_transitions
 
 DATASET, ROOT, IDENTITIES, SEED = "synthetic", "worlds", 250, 0
-INTERVAL, SIGMA = 100, 50  # frames per bin, bins of smoothing: the published values
-VISITS = "mean"  # the published rule; "clustered" keeps several visits to one camera apart
-K1, K2 = 5, 2  # about as many as a person has tracklets; published, for larger galleries: 20 and 6
+INTERVAL, SIGMA = 100, 50  # frames per bin, and smoothing in bins: the published values
+VISITS = "mean"  # the published rule; "clustered" separates several visits to one camera
+K1, K2 = 5, 2  # about the number of tracklets per person; published for larger galleries: 20 and 6
 MODEL_FILE, PICTURE = "transitions.npz", "transitions.png"
 
 

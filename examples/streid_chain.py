@@ -1,8 +1,8 @@
-"""st-ReID in its six steps, from nothing, on the synthetic world written as Market-1501: three seeds, one table.
+"""Run the six steps of st-ReID without any download, on a synthetic dataset in the layout of Market-1501.
 
-Prepare (the loader adds the frame offsets of the sequences), train PCB, extract, fit the spatial-temporal model, join,
-re-rank. Market-1501 and DukeMTMC-reID take the same steps by command, at the published size (the second
-writes log/streid/features.h5):
+The steps are: prepare (the loader adds the frame offsets of the sequences), train PCB, extract, fit the
+spatial-temporal model, score jointly, re-rank; for three seeds, in one table. The same steps as commands for
+Market-1501 or DukeMTMC-reID at the published size (the second command writes log/streid/features.h5):
 
     videoreid train streid_pcb --dataset market1501 --root /data --output log/streid
     python examples/streid_chain.py --dataset market1501 --root /data --run log/streid
@@ -50,7 +50,7 @@ def extract(name: str, dataset: str, root: Path, run: Path, settings: list[str])
 def chain(
     root: Path, output: Path, seed: int, identities: int, images: int, settings: list[str]
 ) -> dict[str, dict]:
-    """Run the six steps on one world and return the scores by row of the table."""
+    """Run the six steps on one synthetic dataset and return the scores by row of the table."""
     world, run = root / f"market-i{identities}-s{seed}", output / f"seed{seed}"
     if not world.exists():
         write_market1501(world, identities=identities, images=images, seed=seed)
@@ -88,11 +88,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--root", type=Path, default=Path("worlds"), help="where worlds are kept, or the dataset"
+        "--root", type=Path, default=Path("worlds"), help="folder of the synthetic datasets, or of --dataset"
     )
     parser.add_argument("--output", type=Path, default=Path("streid_chain"))
-    parser.add_argument("--dataset", help="extract a run on this dataset instead of the whole chain")
-    parser.add_argument("--run", type=Path, help="folder of that run")
+    parser.add_argument("--dataset", help="only extract the features of --run on this dataset")
+    parser.add_argument("--run", type=Path, help="folder of a trained run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--identities", type=int, default=120)
     parser.add_argument("--images", type=int, default=4)

@@ -25,7 +25,7 @@ SEED = 0
 
 
 def evaluate(splits: Splits) -> dict[str, float | int | str]:
-    """Train on one split and return its scores; every split starts from the same seed."""
+    """Train on one split and return its scores; all splits use the same seed."""
     seed_everything(SEED)
     augment, plain = (build_transform("basic", SIZE, train=train) for train in (True, False))
     model = build_model(MODEL, num_classes=splits.num_train_pids, pretrained=PRETRAINED)

@@ -1,4 +1,4 @@
-"""Train, evaluate and draw, read from top to bottom: the script to copy and change.
+"""Train a network, evaluate it and draw its worst answers: a script to copy and change.
 
     python examples/train.py --dataset mars --root /data --model resnet50 --pretrained imagenet --epochs 60
 
@@ -11,25 +11,29 @@ from pathlib import Path
 import videoreid as vr
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--dataset", default="synthetic", help="videoreid data layout lists them")
+parser.add_argument(
+    "--dataset", default="synthetic", help="name of the dataset; videoreid data layout prints all"
+)
 parser.add_argument("--root", type=Path, help="folder that holds the dataset")
-parser.add_argument("--model", default="osnet_x0_25", help="videoreid models list lists them")
+parser.add_argument(
+    "--model", default="osnet_x0_25", help="name of the network; videoreid models list prints all"
+)
 parser.add_argument("--pretrained", help="a tag of the weights table, an address or a file; default: random")
 parser.add_argument("--size", type=int, nargs=2, default=(64, 32), metavar=("H", "W"))
-parser.add_argument("--frames", type=int, default=4, help="frames of a clip")
+parser.add_argument("--frames", type=int, default=4, help="frames per clip")
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--lr", type=float, default=1e-3)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--output", type=Path, default=Path("run"), help="folder of checkpoints and pictures")
 args = parser.parse_args()
 
-# 1. the data: tracklets of the people to train on, to look for, and to search
+# 1. the data: training tracklets, queries and gallery
 vr.seed_everything(args.seed)
 small = {"identities": 30} if args.dataset == "synthetic" else {}
 dataset = vr.build_dataset(args.dataset, args.root, **small)
 augment, plain = (vr.build_transform("basic", tuple(args.size), train=train) for train in (True, False))
 
-# 2. loaders: batches of 8 people x 4 clips to train, every tracklet in order to test
+# 2. loaders: batches of 8 people x 4 clips for training, every tracklet in order for testing
 clips = vr.train_loader(
     dataset.train, batch_size=32, num_frames=args.frames, instances=4, transform=augment, seed=args.seed
 )
@@ -37,13 +41,13 @@ query, gallery = (
     vr.eval_loader(part, num_frames=args.frames, transform=plain) for part in (dataset.query, dataset.gallery)
 )
 
-# 3. the network, its losses, its optimiser: any module and any torch optimiser will do
+# 3. network, losses and optimiser; any module and any torch optimiser can be used
 model = vr.build_model(args.model, num_classes=dataset.num_train_pids, pretrained=args.pretrained or False)
 criterion = vr.TripletCriterion(margin=0.3)
 optimizer = vr.build_optimizer(model, "adam", lr=args.lr, weight_decay=5e-4)
 scheduler = vr.build_lr_scheduler(optimizer, "cosine", max_epoch=args.epochs)
 
-# 4. train; a run that is interrupted goes on where it stopped
+# 4. train; the same command continues an interrupted run
 engine = vr.Engine(model, criterion, optimizer, scheduler)
 engine.fit(clips, args.epochs, output_dir=args.output, resume="auto")
 

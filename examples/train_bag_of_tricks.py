@@ -1,8 +1,8 @@
-"""Train a stage of the video bag of tricks on MARS, then PRID2011 from the weights that MARS gave.
+"""Train a stage of the video bag of tricks on MARS, then on PRID2011 from the weights of MARS.
 
-The constants follow the dataset: PRID2011 has its own, every other dataset takes those of MARS. Re-ranked figures, in
-brackets in the published table, are printed below the plain ones. Frames are drawn by rules that mend the published
-ones by one frame and one clip; the record says so and names the published rules (``recipe.differs``).
+The constants depend on the dataset: PRID2011 has its own, every other dataset takes those of MARS. Re-ranked scores,
+which the published table shows in brackets, are printed below the plain ones. The sampling rules correct the published
+rules, which miss the last frame and keep a 41st clip; ``recipe.differs`` names the published rules.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""CE2P: a parser of the parts of people.
+"""Train CE2P, a parser of body parts.
 
 Hyper-parameters: see `videoreid.parsing.RECIPES`. "ce2p": SGD 1e-3, momentum 0.9, weight decay 5e-4, rate falling with
     power 0.9, 384x384, batch 96, 47,700 updates. "study_384x128" and "study_473x473": batch 20, 230,000 updates, no
@@ -38,22 +38,28 @@ def parse_arguments() -> argparse.Namespace:
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--root", type=Path, help="folder of LIP, or its parent")
     data.add_argument(
-        "--world", type=Path, help="folder of a synthetic world in LIP's layout; made if absent"
+        "--world",
+        type=Path,
+        help="folder of a synthetic dataset in the layout of LIP; created if it is missing",
     )
-    parser.add_argument("--identities", type=int, default=250, help="people of a new world")
-    parser.add_argument("--images", type=int, default=4, help="pictures of each tracklet of a new world")
+    parser.add_argument("--identities", type=int, default=250, help="people of a new synthetic dataset")
+    parser.add_argument(
+        "--images", type=int, default=4, help="pictures per tracklet of a new synthetic dataset"
+    )
     parser.add_argument("--model", default="ce2p_resnet101")
     parser.add_argument("--table", default="lip20", choices=sorted(LABEL_TABLES))
     parser.add_argument("--recipe", default="repaired", choices=sorted(RECIPES))
     parser.add_argument("--steps", type=int, help="updates, instead of the recipe's")
-    parser.add_argument("--pretrained", type=Path, help="ImageNet trunk, or a parser to go on from")
+    parser.add_argument("--pretrained", type=Path, help="ImageNet trunk, or a parser, to start from")
     parser.add_argument(
-        "--multi-scale", action="store_true", help="score over scales and the mirror image too"
+        "--multi-scale", action="store_true", help="also score with several scales and the mirror image"
     )
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in --output")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the newest checkpoint in --output"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/ce2p"))
     return parser.parse_args()
 
@@ -67,7 +73,7 @@ def open_data(args: argparse.Namespace) -> ParsingSplits:
 
 
 def score(model: CE2P, splits: ParsingSplits, args: argparse.Namespace, **options: Any) -> dict[str, dict]:
-    """Score on the held-out pictures, in the classes of the training and in the seven of the study."""
+    """Score on the validation pictures, in the training classes and in the seven classes of the study."""
     table, transform = LABEL_TABLES[args.table], RECIPES[args.recipe].transform
     parser = NetworkParser(model=model, table=table, size=transform.size, fit=transform.fit, **options)
     counted = {table: count_pixels(parser, splits.val)}

@@ -1,4 +1,4 @@
-"""CLIP-ReID: CLIP's image encoder, first a text for each identity, then the encoder against the texts.
+"""Train CLIP-ReID: first a text for each identity, then the image encoder of CLIP against these texts.
 
 Hyper-parameters, stage 1 (texts): Adam 3.5e-4, weight decay 1e-4, batch 64, 120 epochs, cosine to 1e-6 with a linear
     warm-up from 1e-5 over 5 epochs; image features once, without augmentation.
@@ -29,7 +29,7 @@ READING = {"preset": "strong", "sampling": "restricted", "test_sampling": "rrs_f
 
 
 def learn_texts(args, splits, model):
-    """Return one text feature for each identity, the first stage."""
+    """Run the first stage and return one text feature per identity."""
     texts = identity_texts(splits.num_train_pids, args.archive if str(args.archive) != "none" else None)
     features = projected_features(model, open_test(args, splits.train, READING))
     optimizer = torch.optim.Adam([texts.prompts], TEXT_RATE, weight_decay=TEXT_DECAY)

@@ -1,4 +1,4 @@
-"""Train PSTA on DukeMTMC-VideoReID, scored by the dense rule that its published figure was made by.
+"""Train PSTA on DukeMTMC-VideoReID, and score it by the dense rule of its published score.
 
 On MARS, ``get_recipe("psta").on("mars")`` scores one clip of eight frames, as published. The same on the command line:
 ``videoreid train psta --dataset dukemtmcvidreid --root /data --output log``.

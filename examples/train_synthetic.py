@@ -1,6 +1,6 @@
-"""Train a network from scratch on the synthetic world and score it on people it has never seen.
+"""Train a network from scratch on the synthetic world and score it on people that were not trained on.
 
-What `videoreid demo` does, as a script to change: nothing is downloaded.
+This is `videoreid demo` as a script; it downloads nothing.
 """
 
 from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
@@ -21,7 +21,7 @@ SIZE = (128, 64)
 EPOCHS = 18
 BATCH_SIZE, INSTANCES = 32, 2
 LEARNING_RATE = 3e-3
-ROOT = "worlds"  # the world is drawn here once
+ROOT = "worlds"  # folder of the synthetic dataset, which is drawn once
 
 
 def main():

@@ -1,6 +1,6 @@
 """Train temporal pooling, attention, an LSTM and 3-D convolutions over ResNet-50 on MARS, one after the other.
 
-Each has a recipe with its own rate; the schedule and the margin are those of the publication.
+Each has its own recipe and learning rate; schedule and margin are the published ones.
 """
 
 from pathlib import Path

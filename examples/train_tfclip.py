@@ -1,4 +1,4 @@
-"""TF-CLIP: CLIP for video, with a memory for each identity instead of a text.
+"""Train TF-CLIP: CLIP for video, with a memory for each identity instead of a text.
 
 Hyper-parameters: batch 16 (4 people x 4 clips x 8 frames), 256x128, Adam 5e-6, weight decay 1e-4, the classifier of the
     frames at ten times the rate, other biases at twice, 80 epochs, x 0.1 at 30, 50 and 70, linear warm-up from 0.1 over

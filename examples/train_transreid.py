@@ -1,4 +1,4 @@
-"""TransReID: a vision transformer with camera embedding and jigsaw patches.
+"""Train TransReID, a vision transformer with camera embedding and jigsaw patches.
 
 Hyper-parameters: batch 64 (16 people x 4 clips of 1 frame), 256x128, SGD 0.008 (momentum 0.9, weight decay 1e-4, biases
     at twice the rate), 120 epochs, cosine to 0.002 of the rate with a linear warm-up from 0.01 over 5 epochs inside it;

@@ -1,7 +1,7 @@
 """Train VPReID's whole system (GCM) on MARS and print both blocks of its log, "ori" and "re".
 
 The numbers are those of the record ``vpreid_gcm`` (``videoreid recipes show vpreid_gcm``). The parts, the baseline,
-AME and our reading of MRA are recipes of their own. The same on the command line:
+AME and our interpretation of MRA have their own recipes. The same on the command line:
 ``videoreid train vpreid_gcm --dataset mars --root /data --two-blocks --output log``.
 """
 

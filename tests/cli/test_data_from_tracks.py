@@ -80,7 +80,7 @@ def test_rows_that_match_nothing_end_the_run_or_are_listed(
     assert "line 4: no video w.avl among the sources; did you mean" in error
     assert main(["data", "from-tracks", str(scene / "out"), *arguments, "--ignore-unmatched"]) == 0
     out = capsys.readouterr().out
-    assert "2 rows of identities match no track and were passed over" in out
+    assert "2 rows of identities match no track and were skipped" in out
     assert "line 5: v.avi has no track 77" in out
 
 

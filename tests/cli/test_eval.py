@@ -118,7 +118,7 @@ def test_bad_input(stored, tmp_path, capsys):
     assert main(["eval", str(stored), "--protocol", "mars_oficial"]) == 2
     assert "did you mean 'mars_official'" in capsys.readouterr().err
     assert main(["eval", str(stored), "--distance", "euclidean", "--spatial-temporal", "m.npz"]) == 2
-    assert "starts from cosine" in capsys.readouterr().err
+    assert "needs --distance cosine" in capsys.readouterr().err
     assert main(["eval", str(stored), "--expand", "1000"]) == 2
     assert "k is 1000" in capsys.readouterr().err
 
@@ -151,7 +151,7 @@ def test_pictures_of_stored_features_and_their_dataset(tmp_path, capsys):
     output = tmp_path / "out"
     source = ["--dataset", "synthetic", "--root", str(tmp_path / "world"), "--option", "identities=6"]
     assert main(["eval", str(paths[0]), *source]) == 2
-    assert "say by --output" in capsys.readouterr().err
+    assert "give --output" in capsys.readouterr().err
     options = ["--draw", "2", "--top", "4", "--output", str(output)]
     assert main(["eval", str(paths[0]), *source, *options, "--compare", str(paths[1])]) == 0
     assert (output / "ranking.png").stat().st_size > 5000

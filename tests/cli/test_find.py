@@ -95,7 +95,7 @@ def test_index_and_find(scene: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_associate(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["index", "add", "ix", *BOTH, *MODEL])
     assert main(["associate", "ix", "--threshold", "0.001"]) == 0
-    assert "4 tracklets of 2 recordings look like 2 persons" in capsys.readouterr().out
+    assert "4 tracklets of 2 recordings were grouped into 2 persons" in capsys.readouterr().out
     with (scene / "ix/identities.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["id"], row["key"], row["camera"]) for row in rows] == [
@@ -124,11 +124,11 @@ def test_people_who_cannot_have_walked_so_fast(scene: Path, capsys: pytest.Captu
         ("29", 4),
     ):  # hall begins 28.9 seconds after the last frame of the gate
         assert main(["associate", "ix", "--threshold", "0.001", "--transit", f"gate,hall,{seconds}"]) == 0
-        assert f"look like {people} persons" in capsys.readouterr().out
+        assert f"were grouped into {people} persons" in capsys.readouterr().out
     assert "2024-05-01 08:00:00" in (scene / "ix/people.html").read_text()
     for bad, message in (
         ("gate,roof,5", "with cameras of gate, hall"),
-        ("gate,hall,x", "no number of seconds"),
+        ("gate,hall,x", "not a number of seconds"),
     ):
         assert main(["associate", "ix", "--threshold", "1", "--transit", bad]) == 2
         assert message in capsys.readouterr().err
@@ -238,7 +238,9 @@ def test_remove_and_purge(scene: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert Gallery.open("ix").keys == ["b:1", "b:2"]
     assert main(["index", "info", "ix"]) == 0
     out = capsys.readouterr().out
-    assert "deleted 1 tracklets for good; 2 are left" in out and "b: camera hall, 2024-05-02 00:00:00" in out
+    assert (
+        "permanently deleted 1 tracklets; 2 are left" in out and "b: camera hall, 2024-05-02 00:00:00" in out
+    )
     assert main(["index", "remove", "ix", "nobody"]) == 2
 
 

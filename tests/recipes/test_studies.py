@@ -103,7 +103,7 @@ def test_the_search_searches_resumes_and_trains_the_best_again(world, tmp_path):
     done = run("search_bag_of_tricks.py", *common, "--trials", 2)
     assert done.returncode == 0, done.stderr
     assert "best of 2 trials" in done.stdout
-    assert "trained again on everybody" in done.stdout
+    assert "trained again on all identities" in done.stdout
     assert "protocol mars_torchreid" in done.stdout.splitlines()[-1]
     assert cv2.imread(str(tmp_path / "study.png")).std() > 5
     (folder,) = tmp_path.glob("best_trial_*")

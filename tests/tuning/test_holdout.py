@@ -72,7 +72,7 @@ def test_every_query_of_several_cameras_has_a_match():
 def test_errors():
     train = training_set()
     for share in (0.0, 1.0):
-        with pytest.raises(ConfigError, match="nothing on one side"):
+        with pytest.raises(ConfigError, match="leaves one side empty"):
             hold_out_identities(train, share=share)
     with pytest.raises(ConfigError, match="unknown choice 'clever'"):
         hold_out_identities(train, choice="clever")

@@ -1,4 +1,4 @@
-"""The pages of ``videoreid find`` and ``videoreid associate``: a gallery's tracklets as rows of them."""
+"""Write the HTML pages of ``videoreid find`` and ``videoreid associate`` from the tracklets of a gallery."""
 
 import math
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["link_of", "write_answer_page", "write_people_page"]
 
 
 def link_of(match: "Match") -> str:
-    """Return the address of the second of the recording, empty where the gallery knows no file."""
+    """Return the address of the recording at the second of the match; empty if the file is unknown."""
     if not match.recording:
         return ""
     path = Path(match.recording).absolute()
@@ -24,12 +24,12 @@ def link_of(match: "Match") -> str:
 def write_answer_page(
     path: Path, gallery: "Gallery", answer: "Answer", *, asked: tuple[bytes, ...], query: str
 ) -> None:
-    """Write the page of an answer."""
+    """Write the page with the answers to a query."""
     from videoreid.visual import AnswerRow, write_answer_html
 
     rows = []
     for match in answer:
-        told = (
+        verdict = (
             ""
             if match.probability is None
             else f"{match.verdict} the same person: {100 * match.probability:.0f} %"
@@ -40,13 +40,13 @@ def write_answer_page(
             f"{match.key}: {match.recording}{_from(match)}",
         )
         pictures = gallery.thumbnails(match.key)
-        rows.append(AnswerRow(lines, pictures, link_of(match), match.key, match.distance, told))
+        rows.append(AnswerRow(lines, pictures, link_of(match), match.key, match.distance, verdict))
     note = f"{answer.searched} tracklets were compared, by the model {gallery.fingerprint}. {answer.basis}"
     write_answer_html(path, rows, asked=asked, query=query, model=gallery.fingerprint, note=note.strip())
 
 
 def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> None:
-    """Write the page of persons, ``names (N,)``; without a common clock each recording has its own begin."""
+    """Write the page of persons, ``names (N,)``; without start times each recording begins at zero."""
     from videoreid.visual import SeenTracklet, write_people_html
 
     features = gallery.timed_features
@@ -66,7 +66,7 @@ def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> No
                 link_of(one),
             )
         )
-    axis = ("begin of each recording", "")
+    axis = ("beginning of each recording", "")
     if clocked and rows:
         from datetime import timedelta
 
@@ -78,7 +78,7 @@ def write_people_page(path: Path, gallery: "Gallery", names: "np.ndarray") -> No
         axis = (first, last)
     note = f"{len(names)} tracklets, by the model {gallery.fingerprint}."
     if not clocked:
-        note += " Recordings have no start times, so each lane counts from the begin of its recording."
+        note += " Recordings have no start times, so each lane counts from the beginning of its recording."
     write_people_html(path, rows, axis=axis, note=note)
 
 

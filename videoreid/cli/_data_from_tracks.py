@@ -1,4 +1,4 @@
-"""``videoreid data from-tracks``: videos and the files of a tracker into a dataset."""
+"""``videoreid data from-tracks``: cut videos with their track files into a dataset."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 _MOST_LISTED = 20
 
-HELP = "cut the tracks of videos into a dataset; run again after an interruption, it goes on"
+HELP = "cut the tracks of videos into a dataset; the same command continues after an interruption"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,66 +25,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("VIDEO", "TRACKS", "CAMERA", "SECONDS"),
-        help="a video, its track file in MOT format, its camera (a number from 0, or a name), and the seconds on the "
-        "common clock at its first frame; may be repeated. Up to six cameras with numbers give the layout of MARS, "
-        "more cameras and names folders and a table",
+        help="a video, its track file in MOT format, its camera (a number from 0, or a name), and the time of its "
+        "first frame in seconds on the common clock; may be repeated. Up to six numbered cameras are written in the "
+        "layout of MARS, more or named cameras as folders and a table",
     )
     parser.add_argument(
         "--list",
         type=Path,
         metavar="CSV",
-        help="the same from a file with the columns video, tracks, camera and, optionally, offset, fps; paths are "
-        "relative to it",
+        help="the same as a file with the columns video, tracks, camera and, optionally, offset, fps; paths are "
+        "relative to the file",
     )
     parser.add_argument(
         "--identities",
         type=Path,
         metavar="CSV",
-        help="who is who, where it is known: columns video, track, person (1 or more, or names), where a video is "
-        "named by its path, or by as much of its end as is unique; tracks that are not listed become distractors",
+        help="known identities: columns video, track, person (numbers from 1, or names); a video is named by its path "
+        "or by a unique end of it; tracks that are not listed become distractors",
     )
     _add_cutting(parser)
 
 
 def _add_cutting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--max-gap", type=int, default=25, help="most missing frames within a tracklet (default 25)"
+        "--max-gap",
+        type=int,
+        default=25,
+        help="largest number of missing frames inside a tracklet (default 25)",
     )
-    parser.add_argument("--min-length", type=int, default=4, help="leave out shorter tracklets (default 4)")
+    parser.add_argument(
+        "--min-length", type=int, default=4, help="drop tracklets with fewer frames (default 4)"
+    )
     parser.add_argument(
         "--cut-jumps",
         nargs="?",
         type=float,
         const=0.3,
         metavar="THRESHOLD",
-        help="also cut where the appearance jumps, a suspected identity switch (default threshold 0.3)",
-    )
-    parser.add_argument("--train-share", type=float, default=0.5, help="share of the people to train on")
-    parser.add_argument(
-        "--format", choices=["png", "jpg"], default="png", help="of the crops; png loses nothing"
+        help="also cut at jumps of the appearance, which are suspected identity switches (default threshold 0.3)",
     )
     parser.add_argument(
-        "--first-frame", type=int, default=1, help="number of a video's first frame in the track files"
+        "--train-share", type=float, default=0.5, help="share of the people in the training set (default 0.5)"
     )
     parser.add_argument(
-        "--first-pixel", type=int, default=1, help="coordinate of the first pixel in the track files"
+        "--format",
+        choices=["png", "jpg"],
+        default="png",
+        help="format of the crops (default png, which is lossless)",
+    )
+    parser.add_argument(
+        "--first-frame", type=int, default=1, help="number of the first frame in the track files (default 1)"
+    )
+    parser.add_argument(
+        "--first-pixel",
+        type=int,
+        default=1,
+        help="coordinate of the first pixel in the track files (default 1)",
     )
     parser.add_argument(
         "--ignore-unmatched",
         action="store_true",
-        help="go on where --identities names a video or a track that is not there, and list such rows",
+        help="list rows of --identities with an unknown video or track, instead of stopping",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="end at a box that lies wholly outside its frame or on a damaged frame, and at a tracklet shorter than "
-        "--min-length, instead of leaving it out",
+        help="raise an error for a box outside its frame or on a damaged frame, and for a tracklet shorter than "
+        "--min-length, instead of dropping it",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the split into training and test people")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the split into training and test people (default 0)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Cut, write, say what was written; return 0."""
+    """Cut, write and print a summary; return 0."""
     from videoreid.data.datasets import build_dataset
     from videoreid.footage.filmed import fits_mars
     from videoreid.footage.importing import CutRules, import_footage
@@ -151,9 +166,9 @@ def _footage(args: argparse.Namespace) -> "list[Footage]":
 def _report(unmatched: list[str], *, ignore: bool) -> None:
     if unmatched and not ignore:
         raise ConfigError(
-            f"{len(unmatched)} rows match no track: {unmatched[0]}; --ignore-unmatched passes such rows over"
+            f"{len(unmatched)} rows match no track: {unmatched[0]}; --ignore-unmatched skips such rows"
         )
     if unmatched:
-        print(f"{len(unmatched)} rows of identities match no track and were passed over:")
+        print(f"{len(unmatched)} rows of identities match no track and were skipped:")
         for message in unmatched[:_MOST_LISTED]:
             print(f"  {message}")

@@ -1,4 +1,4 @@
-"""``videoreid data pack``: a dataset into one file."""
+"""``videoreid data pack``: pack a dataset into one file."""
 
 import argparse
 from pathlib import Path
@@ -8,30 +8,32 @@ from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "pack a dataset into one HDF5 file of encoded frames; run again after an interruption, it goes on"
+HELP = "pack a dataset into one HDF5 file of encoded frames; the same command continues after an interruption"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_dataset_arguments(parser)
-    parser.add_argument("store", type=Path, help="file to write, ending in .h5")
+    parser.add_argument("store", type=Path, help="file to write, *.h5")
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="re-encode every frame at this size"
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="resize and re-encode every frame"
     )
     parser.add_argument(
-        "--quality", type=int, help="re-encode as JPEG of this quality, 1 to 100 (default with --size: 95)"
+        "--quality",
+        type=int,
+        help="re-encode frames as JPEG of this quality, 1 to 100 (default with --size: 95)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pack, read back, say what was written; return 0."""
+    """Pack, verify the file and print a summary; return 0."""
     from videoreid.data.datasets import build_dataset
     from videoreid.data.packing import Encoding, pack_splits, verify_store
     from videoreid.utils import setup_logging
 
     setup_logging()
     if args.store.exists():
-        raise ConfigError(f"{args.store} exists: delete it, or choose another name")
+        raise ConfigError(f"{args.store} already exists: delete it, or choose another name")
     splits = build_dataset(args.name, root=args.root, **parse_options(args.option))
     size = None if args.size is None else (args.size[0], args.size[1])
     encoding = None
@@ -42,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
     tracklets = sum(len(part) for part in (packed.train, packed.query, packed.gallery))
     print(
         f"packed {packed.name}: {tracklets} tracklets, {frames} frames, {args.store.stat().st_size / 1e6:.1f} MB, "
-        f"read back without damage: {args.store}"
+        f"verified without damage: {args.store}"
     )
     return 0
 
 
 def _entry_root(root: Path) -> Path:
-    """Return the folder that entry names are relative to: a table is named as the root of its own folder."""
+    """Return the folder that entry names are relative to; for a table, the folder of its file."""
     return root.parent if root.is_file() else root

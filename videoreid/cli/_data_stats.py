@@ -1,4 +1,4 @@
-"""``videoreid data stats``: the table of a dataset, and its histograms."""
+"""``videoreid data stats``: print the statistics of a dataset, and draw its histograms."""
 
 import argparse
 from pathlib import Path
@@ -7,13 +7,13 @@ from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "print ids, tracklets, frames, cameras and length quantiles of a dataset, and draw the histograms"
+HELP = "print ids, tracklets, frames, cameras and length quantiles of a dataset, and draw histograms"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_dataset_arguments(parser)
-    parser.add_argument("--output", type=Path, metavar="PNG", help="draw the histograms there")
+    parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the histograms")
 
 
 def run(args: argparse.Namespace) -> int:

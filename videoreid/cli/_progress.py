@@ -1,4 +1,4 @@
-"""How far a recording is and how long it will take, on standard error."""
+"""Print the progress of a recording and the remaining time on standard error."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from typing import TextIO
 
 __all__ = ["Progress", "as_time"]
 
-_TERMINAL, _FILE = 0.5, 30.0  # seconds between two lines
+_TERMINAL, _FILE = 0.5, 30.0  # seconds between two lines on a terminal, and elsewhere
 
 
 def as_time(seconds: float) -> str:
@@ -17,16 +17,16 @@ def as_time(seconds: float) -> str:
 
 
 class Progress:
-    """Says now and then which frame a recording has come to; call it with the number of each.
+    """Print the progress of a recording from time to time; call it with the number of each frame.
 
-    On a terminal the line is rewritten; elsewhere there is one in half a minute, the first one after that time.
+    On a terminal the line is rewritten; elsewhere a line is printed every half minute.
 
     Args:
         name: of the recording.
-        total: its frames; 0 where nobody knows.
+        total: number of frames; 0 if unknown.
         unit: what is counted.
-        alone: whether the line may be rewritten, which it may not where several recordings are read at once.
-        stream: where to; standard error if None.
+        alone: the line may be rewritten; False if several recordings are read in parallel.
+        stream: output; None means standard error.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Progress:
         self._shown = False
 
     def __call__(self, number: int) -> None:
-        """Take note of a frame, 0-based."""
+        """Report the number of the current frame, 0-based."""
         now = time.monotonic()
         if now - self._last < (_TERMINAL if self._rewrites else _FILE):
             return

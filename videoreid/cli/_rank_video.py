@@ -1,4 +1,4 @@
-"""A video in ``videoreid rank``: its frames are read in their order, and no crop is written."""
+"""Read the frames of a video for ``videoreid rank`` in their order, without writing crops."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -16,13 +16,14 @@ _MOST = 2000
 def embed_in_order(
     embed: "Callable[[Sequence[Tracklet]], Features]", parts: "Sequence[Sequence[Tracklet]]"
 ) -> "list[Features]":
-    """Embed tracklets whose frames lie in one video, by a network that takes single frames.
+    """Embed tracklets of one video with a network of single frames.
 
-    Frames of all tracklets are embedded in the order of the video, which is decoded once; a tracklet gets their mean.
+    Frames of all tracklets are embedded in the order of the video, which is decoded once; the embedding of a tracklet
+    is the mean over its frames.
 
     Args:
-        embed: one-frame tracklets to features in their order.
-        parts: query and gallery, say.
+        embed: function from one-frame tracklets to features in their order.
+        parts: lists of tracklets, such as query and gallery.
 
     Returns:
         The features of each part.
@@ -51,13 +52,13 @@ def embed_in_order(
 def frames_for_pictures(
     tracklets: "Sequence[Tracklet]", counts: Sequence[int]
 ) -> "Callable[[Sequence[str]], list[np.ndarray]]":
-    """Return a reader of frame keys that has read those of strips beforehand, in the order of the video.
+    """Return a reader of frame keys that has already read the frames of all strips, in the order of the video.
 
-    Images are ``(H, W, 3)`` uint8. Of very many tracklets nothing is kept; they are sought one by one.
+    Images are ``(H, W, 3)`` uint8. With more than 2,000 tracklets no frame is read ahead.
 
     Args:
-        tracklets: that may be drawn.
-        counts: frames of a strip, of every kind of strip that will be drawn.
+        tracklets: tracklets that may be drawn.
+        counts: frames per strip, for every kind of strip that will be drawn.
     """
     from videoreid.data import FrameReader
     from videoreid.data.keys import parse_key

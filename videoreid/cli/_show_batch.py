@@ -1,4 +1,4 @@
-"""``videoreid show batch``: augmented clips, as the network sees them."""
+"""``videoreid show batch``: draw a training batch of augmented clips."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from videoreid.cli._dataset_options import add_dataset_arguments, parse_options
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "draw a training batch: the sampled and augmented clips, as the network sees them"
+HELP = "draw a training batch: the sampled and augmented clips that the network gets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,12 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset_arguments(parser)
     parser.add_argument("--transform", default="basic", help="augmentation preset (default basic)")
     parser.add_argument("--sampling", default="random_crop", help="sampling rule (default random_crop)")
-    parser.add_argument("--frames", type=int, default=4, help="frames of a clip (default 4)")
-    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of a frame")
-    parser.add_argument("--batch-size", type=int, default=8, help="clips of the batch (default 8)")
-    parser.add_argument("--instances", type=int, default=4, help="clips of a person (default 4)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
-    parser.add_argument("--output", type=Path, required=True, help="the picture: .png, .jpg, .pdf or .svg")
+    parser.add_argument("--frames", type=int, default=4, help="frames per clip (default 4)")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="size of a frame")
+    parser.add_argument("--batch-size", type=int, default=8, help="clips per batch (default 8)")
+    parser.add_argument("--instances", type=int, default=4, help="clips per person (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random draws (default 0)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="picture to write: .png, .jpg, .pdf or .svg"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

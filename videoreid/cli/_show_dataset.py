@@ -1,4 +1,4 @@
-"""``videoreid show dataset``: random tracklets of every camera."""
+"""``videoreid show dataset``: draw random tracklets of every camera."""
 
 import argparse
 from pathlib import Path
@@ -16,11 +16,13 @@ _PARTS = ("train", "query", "gallery")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_dataset_arguments(parser)
-    parser.add_argument("--part", choices=_PARTS, default="train", help="of the dataset (default train)")
-    parser.add_argument("--per-camera", type=int, default=4, help="tracklets of a camera (default 4)")
-    parser.add_argument("--frames", type=int, default=6, help="frames of a tracklet (default 6)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice (default 0)")
-    parser.add_argument("--output", type=Path, required=True, help="the picture: .png, .jpg, .pdf or .svg")
+    parser.add_argument("--part", choices=_PARTS, default="train", help="part of the dataset (default train)")
+    parser.add_argument("--per-camera", type=int, default=4, help="tracklets per camera (default 4)")
+    parser.add_argument("--frames", type=int, default=6, help="frames per tracklet (default 6)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice (default 0)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="picture to write: .png, .jpg, .pdf or .svg"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
         style=StripStyle(frames=args.frames),
         title=f"{splits.name}, {args.part}: random tracklets of every camera (seed {args.seed})",
     )
-    print(f"wrote {args.output}: {args.per_camera} of {len(tracklets)} tracklets a camera")
+    print(f"wrote {args.output}: {args.per_camera} of {len(tracklets)} tracklets per camera")
     return 0

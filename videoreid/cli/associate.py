@@ -1,4 +1,4 @@
-"""``videoreid associate``: which tracklets of a gallery are the same person?"""
+"""``videoreid associate``: group the tracklets of a gallery by person, over all cameras."""
 
 import argparse
 import csv
@@ -21,7 +21,7 @@ _HEADER = (
     *("start", "end", "clock_start", "clock_end", "key", "recording"),
 )
 
-HELP = "put the tracklets of a gallery together to persons, over all cameras"
+HELP = "group the tracklets of a gallery by person, over all cameras"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,31 +30,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
         type=float,
-        help="largest mean distance of one person's tracklets, chosen on footage whose persons are known "
-        "(default: where the gallery's calibration says --probability)",
+        help="largest mean distance between tracklets of one person, chosen on footage with known persons "
+        "(default: the distance at which the calibration of the gallery gives --probability)",
     )
     parser.add_argument(
         "--probability",
         type=float,
         default=0.5,
         metavar="P",
-        help="of 'same person' at the threshold that the calibration gives (default 0.5)",
+        help="probability of 'same person' at the threshold from the calibration (default 0.5)",
     )
     parser.add_argument(
-        "--rerank", action="store_true", help="k-reciprocal distances in place of cosine distances"
+        "--rerank", action="store_true", help="use k-reciprocal distances instead of cosine distances"
     )
     parser.add_argument(
         "--spatial-temporal",
         type=Path,
         metavar="MODEL",
-        help="join appearance with this fitted model's times",
+        help="combine appearance with the transit times of this fitted model",
     )
     parser.add_argument(
         "--transit",
         action="append",
         default=[],
         metavar="FROM,TO,SECONDS",
-        help="least time that anybody needs between two cameras; may be repeated",
+        help="shortest possible time between two cameras; may be repeated",
     )
     parser.add_argument(
         "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
@@ -86,31 +86,33 @@ def run(args: argparse.Namespace) -> int:
     atomic_write_text(output / "identities.csv", _table(gallery, names))
     write_people_page(output / "people.html", gallery, names)
     people = len(set(names.tolist()))
-    print(f"{len(names)} tracklets of {len(gallery.recordings)} recordings look like {people} persons")
+    print(
+        f"{len(names)} tracklets of {len(gallery.recordings)} recordings were grouped into {people} persons"
+    )
     print(f"threshold {threshold:.3f}; wrote identities.csv and people.html to {output}")
     return 0
 
 
 def _threshold(args: argparse.Namespace, gallery: "Gallery") -> float:
-    """Return the threshold that was given, or that of the gallery's calibration, which is one of cosine distances."""
+    """Return the given threshold, or that of the gallery's calibration, which applies to cosine distances."""
     from videoreid.analysis import threshold_at
 
     if args.threshold is not None:
         return float(args.threshold)
     if args.rerank or args.spatial_temporal:
         raise ConfigError(
-            "these distances have thresholds of their own: give --threshold, chosen on other footage"
+            "these distances need another threshold than cosine distances: give --threshold, chosen on other footage"
         )
     calibration = gallery.calibration
     if calibration is None:
         raise ConfigError(
-            "give --threshold, or calibrate the gallery on footage whose persons are known (videoreid calibrate)"
+            "give --threshold, or calibrate the gallery on footage with known persons (videoreid calibrate)"
         )
     return threshold_at(calibration, args.probability)
 
 
 def _transit(lines: "list[str]", gallery: "Gallery") -> "np.ndarray | None":
-    """Return the least times from camera to camera, numbered as `Gallery.timed_features` does."""
+    """Return the shortest times ``(C, C)`` in seconds, with cameras numbered as in `Gallery.timed_features`."""
     import numpy as np
 
     if not lines:
@@ -128,12 +130,12 @@ def _transit(lines: "list[str]", gallery: "Gallery") -> "np.ndarray | None":
         try:
             least[cameras.index(parts[0]), cameras.index(parts[1])] = float(parts[2])
         except ValueError as error:
-            raise ConfigError(f"--transit {line!r}: {parts[2]!r} is no number of seconds") from error
+            raise ConfigError(f"--transit {line!r}: {parts[2]!r} is not a number of seconds") from error
     return least
 
 
 def _table(gallery: "Gallery", names: "np.ndarray") -> str:
-    """Return a line a tracklet, its first columns as in a MOT file: of its first frame, counted from 1."""
+    """Return one line per tracklet; the first columns are those of a MOT file for its first frame, from 1."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)

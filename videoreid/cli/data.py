@@ -1,11 +1,11 @@
-"""``videoreid data VERB ...``: look at datasets; one module per verb, one line per verb here."""
+"""``videoreid data VERB ...``: commands for datasets; one module per verb, one line per verb here."""
 
 import argparse
 import importlib
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "datasets: layouts, statistics, checks"
+HELP = "check, count, pack and build datasets"
 
 # the module of a verb is _data_<verb>.py, with _ for -
 _VERBS: tuple[str, ...] = ("from-tracks", "layout", "pack", "stats", "verify")

@@ -1,4 +1,4 @@
-"""``videoreid eval``: scores, intervals and plots of stored features."""
+"""``videoreid eval``: score stored features, with intervals and plots."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "score stored features: table, JSON and plots, without a model"
+HELP = "score stored features without the model; write a table, JSON and plots"
 
 _PAIRS_IN_PLOT = 5_000_000
 _OUTPUTS = ("cmc.png", "precision_recall.png", "distances.png", *PICTURES, "metrics.json")
@@ -26,9 +26,12 @@ _OUTPUTS = ("cmc.png", "precision_recall.png", "distances.png", *PICTURES, "metr
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "features", type=Path, help="feature file, as videoreid.retrieval.write_features makes it"
+        "features", type=Path, help="feature file of videoreid extract or videoreid.retrieval.write_features"
     )
-    parser.add_argument("--protocol", help="its name, or 'list' (default: the file's own, else cross_camera)")
+    parser.add_argument(
+        "--protocol",
+        help="name of the protocol; 'list' prints all (default: the one in the file, else cross_camera)",
+    )
     parser.add_argument(
         "--distance",
         default="cosine",
@@ -40,48 +43,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare",
         type=Path,
         metavar="FEATURES",
-        help="features of another model: paired test on the same queries",
+        help="features of another model for the same queries; prints a paired test",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the intervals and tests (default 0)")
     parser.add_argument(
-        "--output", type=Path, help="folder for metrics.json and the plots (default: table only)"
+        "--output", type=Path, help="folder for metrics.json and the plots (default: print only)"
     )
-    source = parser.add_argument_group("the dataset of the features, for pictures in the output folder")
-    source.add_argument("--dataset", "--corpus", dest="dataset", help="its name")
-    source.add_argument("--root", type=Path, help="its folder, or the parent of it")
+    source = parser.add_argument_group("dataset of the features, for pictures in the output folder")
+    source.add_argument("--dataset", "--corpus", dest="dataset", help="name of the dataset")
+    source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
-    source.add_argument("--top", type=int, default=50, help="answers of a query in pictures (default 50)")
+    source.add_argument("--top", type=int, default=50, help="answers per query in pictures (default 50)")
     add_picture_arguments(parser)
 
 
 def _add_refinements(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerank", action="store_true", help="also score after k-reciprocal re-ranking")
-    parser.add_argument("--k1", type=int, default=20, help="of re-ranking (default 20)")
-    parser.add_argument("--k2", type=int, default=6, help="of re-ranking (default 6)")
+    parser.add_argument("--k1", type=int, default=20, help="k1 of re-ranking (default 20)")
+    parser.add_argument("--k2", type=int, default=6, help="k2 of re-ranking (default 6)")
     parser.add_argument(
-        "--lambda", dest="lambda_value", type=float, default=0.3, help="of re-ranking (default 0.3)"
+        "--lambda", dest="lambda_value", type=float, default=0.3, help="lambda of re-ranking (default 0.3)"
     )
     parser.add_argument(
         "--spatial-temporal",
         type=Path,
         metavar="MODEL",
-        help="also score with this fitted model's joint scores",
+        help="also score with the joint scores of this fitted model",
     )
     parser.add_argument(
         "--joint-rule",
         default="repaired",
         choices=("published", "repaired"),
-        help="how joint scores are re-ranked: as st-ReID published it, or with a row nearest to itself (default)",
+        help="re-ranking of joint scores: as published by st-ReID, or with each row nearest to itself (default)",
     )
     parser.add_argument(
         "--expand",
         type=int,
         default=0,
         metavar="K",
-        help="expand queries by K neighbours first (default 0: no)",
+        help="first expand each query by its K nearest neighbours (default 0: no expansion)",
     )
     parser.add_argument(
-        "--alpha", type=float, default=0.0, help="exponent of the expansion's weights (default 0)"
+        "--alpha", type=float, default=0.0, help="exponent of the weights in the expansion (default 0)"
     )
 
 
@@ -95,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:20} {get_protocol(name).note}")
         return 0
     if args.dataset is not None and args.output is None:
-        raise ConfigError("--dataset is for pictures: say by --output where they shall stand")
+        raise ConfigError("--dataset is used only for pictures: give --output, the folder to write them to")
     stored = read_features(args.features)
     protocol = args.protocol or stored.protocol or "cross_camera"
     rankings = _rank_all(args, stored, protocol)
@@ -127,7 +130,7 @@ def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) ->
     if args.expand:
         query = expand_queries(query, gallery, k=args.expand, alpha=args.alpha)
         details["query expansion"] = f"k={args.expand} alpha={args.alpha:g}"
-        if rules.queries_in_gallery:  # as they were: what is searched is not expanded
+        if rules.queries_in_gallery:  # the appended queries are not expanded
             gallery, rules = gallery.concat(stored.query), replace(rules, queries_in_gallery=False)
             details["gallery"] = "with the queries, not expanded"
     return {
@@ -147,7 +150,7 @@ def _rank_all(args: argparse.Namespace, stored: "FeatureFile", protocol: str) ->
 
 
 def _refinements(args: argparse.Namespace) -> dict[str, list["Refiner"]]:
-    """Return the lists of refiners to score by, under the names of the table's rows."""
+    """Return the lists of refiners by the name of their row in the table."""
     from videoreid.metrics import JointKReciprocal, KReciprocal, SpatialTemporalModel
 
     rows: dict[str, list[Refiner]] = {"appearance": []}
@@ -156,9 +159,7 @@ def _refinements(args: argparse.Namespace) -> dict[str, list["Refiner"]]:
         rows["re-ranked"] = [KReciprocal(metric=args.distance, **settings)]
     if args.spatial_temporal is not None:
         if args.distance != "cosine":
-            raise ConfigError(
-                f"the spatial-temporal metric starts from cosine, not --distance {args.distance}"
-            )
+            raise ConfigError(f"the spatial-temporal metric needs --distance cosine, not {args.distance}")
         model = SpatialTemporalModel.load(args.spatial_temporal)
         rows["joint"] = [model]
         if args.rerank:
@@ -172,7 +173,9 @@ def _report(args: argparse.Namespace, rankings: dict[str, "Ranking"]) -> dict[st
 
     report = {}
     for name, ranking in rankings.items():
-        single = ranking.protocol.gallery_shot == "single"  # Rank-1 is then a mean over draws, not of queries
+        single = (
+            ranking.protocol.gallery_shot == "single"
+        )  # Rank-1 is then a mean over random draws, not over queries
         intervals = {} if single else bootstrap_intervals(ranking, seed=args.seed)
         bounds = {key: [interval.low, interval.high] for key, interval in intervals.items()}
         report[name] = {**ranking.summary(), "cmc": ranking.cmc.tolist(), "intervals": bounds}
@@ -225,11 +228,11 @@ def _bounds(pair: list[float] | None) -> str:
 
 
 def _store(args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "FeatureFile") -> None:
-    """Make the output a run folder, from which videoreid report and compare read."""
+    """Write the evaluations into the output folder, for videoreid report and compare."""
     from videoreid.engine import save_evaluation
     from videoreid.engine.tracklet_lists import read_tracklets
 
-    frames = args.features.with_suffix(".tracklets.json.gz")  # videoreid extract leaves it
+    frames = args.features.with_suffix(".tracklets.json.gz")  # written by videoreid extract
     tracklets = read_tracklets(frames, frames.parent) if frames.is_file() else None
     for name, ranking in rankings.items():
         save_evaluation(
@@ -239,7 +242,7 @@ def _store(args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "Fe
             gallery=stored.gallery,
             name=name,
             tracklets=tracklets,
-            features=False if args.expand else args.features,  # what was ranked then is in no file
+            features=False if args.expand else args.features,  # expanded features are in no file
             notes={"model": stored.model, "command": sys.argv},
         )
 
@@ -298,7 +301,7 @@ def _write_answer(
     first = next(iter(rankings.values()))
     gallery = first.gallery
     joined = gallery is not None and gallery.query_start is None and len(gallery) > len(splits.gallery)
-    if joined:  # expanded queries search a gallery that holds them as they were
+    if joined:  # expanded queries search a gallery that holds the unexpanded ones
         splits = replace(splits, gallery=(*splits.gallery, *splits.query))
         features = stored.query, stored.gallery.concat(stored.query)
     options = answer_options(args, first, splits, top_k=args.top)

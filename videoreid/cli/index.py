@@ -21,32 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "keep the persons of recordings in a gallery, to be found later"
+HELP = "store the persons of recordings in a gallery, for videoreid find"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser(
-        "add", help="detect, track and embed recordings; what is there already is skipped"
+        "add", help="detect, track and embed recordings; recordings in the gallery are skipped"
     )
-    add.add_argument("gallery", metavar="DIR", help="folder of the gallery, made where it is missing")
+    add.add_argument("gallery", metavar="DIR", help="folder of the gallery; created if it is missing")
     add.add_argument(
         "sources",
         nargs="+",
         metavar="VIDEO",
-        help="a video, a folder of images, or img/%%06d.jpg; with --root names of datasets",
+        help="a video, a folder of images, or a pattern such as img/%%06d.jpg; with --root the name of a dataset",
     )
     add_making_arguments(add)
     _add_dataset_arguments(add)
     info = actions.add_parser("info", help="list the recordings")
     info.add_argument("gallery", metavar="DIR")
-    remove = actions.add_parser("remove", help="delete recordings or tracklets for good")
+    remove = actions.add_parser("remove", help="delete recordings or tracklets permanently")
     remove.add_argument("gallery", metavar="DIR")
-    remove.add_argument(
-        "names", nargs="+", metavar="NAME", help="a recording's name, or the key of a tracklet"
-    )
-    purge = actions.add_parser("purge", help="delete for good what was seen before a time")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="name of a recording, or key of a tracklet")
+    purge = actions.add_parser("purge", help="permanently delete tracklets recorded before a time")
     purge.add_argument("gallery", metavar="DIR")
     purge.add_argument(
         "--before", required=True, metavar="TIME", help="such as 2024-05-01 or 2024-05-01T08:00"
@@ -54,19 +52,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("datasets (videoreid data layout lists them)")
-    group.add_argument("--root", help="folder of the datasets, or its parent; then every VIDEO is a dataset")
+    group = parser.add_argument_group("datasets (videoreid data layout prints all)")
+    group.add_argument(
+        "--root", help="folder of the datasets, or its parent; every VIDEO is then the name of a dataset"
+    )
     group.add_argument(
         "--part",
         default="test",
         choices=["test", "train", "query", "gallery"],
-        help="of a dataset (default: test, which is query and gallery)",
+        help="part of the dataset (default test: query and gallery)",
     )
     group.add_argument(
         "--rate",
         type=float,
         default=25.0,
-        help="frames a second of a dataset's times (default 25; 1 for seconds)",
+        help="frames per second of the times in the dataset (default 25; 1 for seconds)",
     )
     add_option_argument(group)
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         _list(gallery)
         return 0
     gone = gallery.purge(time_of(args.before)) if args.action == "purge" else gallery.remove(args.names)
-    print(f"deleted {gone} tracklets for good; {len(gallery)} are left in {args.gallery}")
+    print(f"permanently deleted {gone} tracklets; {len(gallery)} are left in {args.gallery}")
     return 0
 
 
@@ -94,7 +94,7 @@ def _add(args: argparse.Namespace) -> int:
     if args.option and args.root is None:
         raise ConfigError("--option belongs to a dataset: give its --root")
     if args.root is not None and (args.tracks or args.cameras):
-        raise ConfigError("a dataset has its own tracklets and cameras: leave --tracks and --cameras out")
+        raise ConfigError("a dataset has its own tracklets and cameras: do not give --tracks or --cameras")
     sources = sources_of(args, args.sources)
     opened = open_gallery(args, create=True)
     if args.root is None:

@@ -1,4 +1,4 @@
-"""``videoreid models``: what is in the zoo, what it costs, and which weights are published."""
+"""``videoreid models``: list the networks with their cost and published weights, or show one."""
 
 import argparse
 from collections.abc import Iterable
@@ -10,34 +10,34 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "list the networks of the zoo, or show one of them"
+HELP = "list the networks, or show one of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two sub-commands."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="list|show")
-    listing = commands.add_parser("list", help="one line per network")
-    listing.add_argument("pattern", nargs="?", default="*", help="shell pattern of names (osnet*)")
-    showing = commands.add_parser("show", help="everything about one network")
-    showing.add_argument("name", help="name of the network (timm:NAME works too)")
-    showing.add_argument(
-        "--depth", type=int, default=1, help="levels of layers inside layers to show (default 1)"
+    listing = commands.add_parser("list", help="print one line per network")
+    listing.add_argument("pattern", nargs="?", default="*", help="shell pattern of names, such as osnet*")
+    showing = commands.add_parser(
+        "show", help="print parameters, cost, weights, scores and layers of one network"
     )
+    showing.add_argument("name", help="name of the network (timm:NAME works too)")
+    showing.add_argument("--depth", type=int, default=1, help="number of levels of nested layers (default 1)")
     for command in (listing, showing):
         command.add_argument(
-            "--frames", type=int, help="clip length for the cost (default: the network's, or 4)"
+            "--frames", type=int, help="clip length for the cost (default: that of the network, or 4)"
         )
         command.add_argument(
             "--size",
             type=int,
             nargs=2,
             metavar=("HEIGHT", "WIDTH"),
-            help="frame size for the cost (default: its own)",
+            help="frame size for the cost (default: that of the network)",
         )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list or the page; return 0."""
+    """Print the list, or one network; return 0."""
     for line in _list(args) if args.what == "list" else _show(args):
         print(line, flush=True)
     return 0
@@ -103,7 +103,7 @@ def _row(row: "PublishedWeights") -> Iterable[str]:
 
 
 def _shadow(name: str) -> "ReIDModel":
-    """Build a network without memory: only its shapes are asked for."""
+    """Build a network without allocating memory: only its shapes are needed."""
     import torch
 
     from videoreid.models import build_model

@@ -1,4 +1,4 @@
-"""``videoreid rank``: rank the tracklets of a video or a dataset, score and draw the result."""
+"""``videoreid rank``: rank the tracklets of a video or a dataset, score the ranking and draw it."""
 
 import argparse
 import csv
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-# crops and the page that older versions wrote are removed: they show people
+# crops and the page of older versions are removed, because they show people
 _OUTPUTS = ("tracklets", "ranking.csv", "ranking.html", *PICTURES, "metrics.json")
 
-HELP = "rank the tracklets of a video or a dataset, and draw the answer"
+HELP = "rank the tracklets of a video or a dataset, score the ranking and draw it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,24 +31,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--model",
         required=True,
-        help="network (videoreid models list), or an exported file (.onnx, .ts, .xml)",
+        help="name of the network (videoreid models list), or an exported file (.onnx, .ts, .xml)",
     )
     model.add_argument("--weights", help="checkpoint file, or the name of published weights")
-    model.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame")
     model.add_argument(
-        "--frames", type=int, help="frames per clip (default: 1 for image networks, else the network's)"
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="input size of a frame (default: the network's)",
+    )
+    model.add_argument(
+        "--frames",
+        type=int,
+        help="frames per clip (default: 1 for image networks, else the clip length of the network)",
     )
     model.add_argument("--distance", default="cosine", choices=["cosine", "euclidean", "squared_euclidean"])
-    model.add_argument("--protocol", help="how to score (default: the dataset's own)")
-    model.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
-    model.add_argument("--batch-size", type=int, default=64, help="clips per batch")
+    model.add_argument("--protocol", help="evaluation protocol (default: that of the dataset)")
+    model.add_argument("--rerank", action="store_true", help="apply k-reciprocal re-ranking")
+    model.add_argument("--batch-size", type=int, default=64, help="clips per batch (default 64)")
     model.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
-    model.add_argument("--workers", type=int, default=0, help="reading processes (default 0)")
-    model.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    model.add_argument("--workers", type=int, default=0, help="processes that read frames (default 0)")
+    model.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
     parser.add_argument(
         "--save-features", action="store_true", help="keep the features, for a report with distances"
     )
-    parser.add_argument("--top", type=int, default=10, help="answers per query in the table and the page")
+    parser.add_argument(
+        "--top", type=int, default=10, help="answers per query in the table and the page (default 10)"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -67,15 +77,15 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.4,
         metavar="SHARE",
-        help="first SHARE of each track is the query, last SHARE the gallery (default 0.4)",
+        help="the first SHARE of each track is a query, the last SHARE is in the gallery (default 0.4)",
     )
     source.add_argument(
         "--strict",
         action="store_true",
-        help="end at a box wholly outside its frame or a track of one frame, instead of leaving it out",
+        help="raise an error for a box outside its frame or a track of one frame, instead of dropping it",
     )
     source.add_argument(
-        "--dataset", "--corpus", dest="dataset", help="name of a dataset (videoreid data layout lists them)"
+        "--dataset", "--corpus", dest="dataset", help="name of a dataset; videoreid data layout prints all"
     )
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
@@ -91,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging()
     dataset = _dataset(args)
-    model, weights = _build(args)  # before a video is read, which takes long
+    model, weights = _build(args)  # before a video is read, which takes time
     with staged_outputs(args.output, _OUTPUTS) as place:
         splits = dataset or _tracks_of_video(args)
         query, gallery = _embed_splits(model, splits, args)
@@ -133,7 +143,7 @@ def _print_answer(ranking: "Ranking", splits: "Splits") -> None:
 
 
 def _dataset(args: argparse.Namespace) -> "Splits | None":
-    """Return the dataset that is asked for, or None where a video is."""
+    """Return the dataset that the options name; None for a video."""
     if (args.dataset is None) == (args.video is None):
         raise ConfigError("give either --video and --tracks, or --dataset and --root")
     if args.dataset is not None:
@@ -143,7 +153,7 @@ def _dataset(args: argparse.Namespace) -> "Splits | None":
     if args.option:
         raise ConfigError("--option belongs to --dataset; a video has none")
     if args.tracks is None:
-        raise ConfigError("--video needs --tracks: a track file in MOT format, which any tracker can write")
+        raise ConfigError("--video needs --tracks: a track file in MOT format, which most trackers write")
     return None
 
 
@@ -155,7 +165,7 @@ def _tracks_of_video(args: argparse.Namespace) -> "Splits":
 
 
 def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
-    """Return the network, and where its weights are from with their checksum."""
+    """Return the network, and the source and checksum of its weights."""
     from videoreid.models.weights import resolve_weights
     from videoreid.utils import sha256_of
 
@@ -192,7 +202,7 @@ def _embed(model: "ReIDModel", tracklets: Sequence["Tracklet"], args: argparse.N
 
 
 def _clip_length(model: "ReIDModel", args: argparse.Namespace) -> int:
-    """Return T: a network that only averages frames gets them one by one, so that no frame is counted twice."""
+    """Return T; it is 1 for a network that only averages frames, so that no frame counts twice."""
     return int(args.frames or model.frames or 1)
 
 
@@ -234,7 +244,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
-    """Return the answers; ``found_in`` and ``row`` say which tracklet, also where queries are in the gallery."""
+    """Return the rows of ranking.csv; ``found_in`` and ``row`` identify the tracklet, which may be a query."""
     header = "query query_pid query_camid rank found_in row pid camid distance match first_frame"
     rows: list[list[object]] = [[*header.split()]]
     searched = ranking.searched(splits.query, splits.gallery)
@@ -254,7 +264,7 @@ def _csv_rows(ranking: "Ranking", splits: "Splits") -> list[list[object]]:
 def _table(
     ranking: "Ranking", query: Sequence["Tracklet"], searched: Sequence["Tracklet"], *, rows: int
 ) -> str:
-    """Return the answers to the first queries: ids in ranked order, the true ones marked."""
+    """Return a table of the answers to the first queries: ids in ranked order, true matches marked."""
     lines = [f"{'query':>6} {'id':>6} {'cam':>4} {'AP':>6}  answers (id@camera, * = same person)"]
     for row in range(rows):
         answers = [

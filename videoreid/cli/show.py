@@ -1,11 +1,11 @@
-"""``videoreid show VERB ...``: look at what a network is fed; one module per verb, one line per verb here."""
+"""``videoreid show VERB ...``: draw data and activations; one module per verb, one line per verb here."""
 
 import argparse
 import importlib
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "pictures: augmented batches, tracklets of a dataset, the frames that a sampling rule chooses"
+HELP = "draw activation maps, training batches, tracklets of a dataset, and the frames of sampling rules"
 
 # the module of a verb is _show_<verb>.py
 _VERBS: tuple[str, ...] = (

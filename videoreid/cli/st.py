@@ -7,33 +7,37 @@ from videoreid.cli._dataset_options import add_option_argument, parse_options
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "fit the spatial-temporal model of a camera network (videoreid eval scores with it)"
+HELP = "fit the spatial-temporal model of a camera network, with which videoreid eval can score"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-command."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="fit")
-    fit = commands.add_parser("fit", help="learn how long people take from camera to camera")
-    fit.add_argument("features", type=Path, nargs="?", help="feature file that holds the training sightings")
-    fit.add_argument("--dataset", help="read the training set itself instead")
-    fit.add_argument("--root", type=Path, help="folder of that dataset")
+    fit = commands.add_parser("fit", help="learn the transit times from camera to camera")
+    fit.add_argument("features", type=Path, nargs="?", help="feature file with training sightings")
+    fit.add_argument("--dataset", help="read the sightings from this dataset instead")
+    fit.add_argument("--root", type=Path, help="folder of --dataset")
     add_option_argument(fit)
-    fit.add_argument("--output", type=Path, required=True, metavar="MODEL", help="file to write, *.npz")
+    fit.add_argument("--output", type=Path, required=True, metavar="MODEL", help="model file to write, *.npz")
     fit.add_argument(
-        "--bins", type=int, help="of the histogram (default: 3000 on dukemtmcreid, 5000 elsewhere)"
+        "--bins",
+        type=int,
+        help="number of bins of the histogram (default: 3000 on dukemtmcreid, 5000 elsewhere)",
     )
     fit.add_argument("--interval", type=float, default=100, help="width of a bin in frames (default 100)")
-    fit.add_argument("--sigma", type=float, default=50, help="bins of smoothing (default 50)")
+    fit.add_argument(
+        "--sigma", type=float, default=50, help="standard deviation of the smoothing, in bins (default 50)"
+    )
     fit.add_argument(
         "--visits",
         default="mean",
         choices=("mean", "clustered"),
-        help="one visit a camera (default, published), or several",
+        help="visits of a person to a camera: their mean time (default, published), or clusters of times",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, save, say what was learnt; return 0."""
+    """Fit, save and print a summary; return 0."""
     from videoreid.data.datasets import build_dataset
     from videoreid.errors import ConfigError
     from videoreid.recipes import fit_transitions, sightings_of

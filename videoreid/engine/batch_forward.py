@@ -1,4 +1,4 @@
-"""Batches of frames through the network: one after the other on a GPU, one a core at the same time on a processor."""
+"""Run batches of frames through the network: one after another on a GPU, or one per core in parallel on a CPU."""
 
 import queue
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ from videoreid.utils.read_ahead import map_ahead
 __all__ = ["CPU_FRAMES", "Forward", "embed_batches", "one_thread"]
 
 CPU_FRAMES = 16
-"""Frames of a batch on a processor: enough for full matrix products, and few enough for its caches."""
+"""Frames of a batch on a CPU: enough for efficient matrix products, and few enough for its caches."""
 
 
 @dataclass(frozen=True)
 class Forward:
-    """How a batch becomes embeddings.
+    """The network and the options of its forward pass.
 
     Args:
-        runner: the network, an eval copy.
+        runner: copy of the network in eval mode.
         precision: arithmetic of the forward pass.
         flip: add the embedding of the mirrored frames.
-        workers: batches at the same time, each on one core; 1 leaves the cores to the operators of one batch.
+        workers: batches that run in parallel, each on one core; with 1, one batch uses all cores.
     """
 
     runner: nn.Module
@@ -40,7 +40,7 @@ class Forward:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let the operators of PyTorch use one core."""
+    """Limit the operators of PyTorch to one core inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -55,9 +55,9 @@ def embed_batches(
     """Yield every batch with its embeddings ``(B, D)`` float64 on the CPU, in order.
 
     Args:
-        forward: the network. With several workers each one runs a copy of the modules, which shares the weights.
-        batches: what to run.
-        tracklets: all of them; for the cameras, and to name one in an error.
+        forward: the network; each of several workers runs a copy of its modules, which shares the weights.
+        batches: to embed.
+        tracklets: all tracklets of the extraction, for cameras and error messages.
 
     Raises:
         ProtocolError: an embedding is NaN or infinite.
@@ -72,9 +72,8 @@ def embed_batches(
         free.put(eval_copy(forward.runner))
 
     def embed(batch: FrameBatch) -> Tensor:
-        torch.set_num_threads(
-            1
-        )  # of this thread; one core a batch wastes less than all cores on each operator
+        # for this thread: one core per batch is more efficient than all cores for each operator
+        torch.set_num_threads(1)
         runner = free.get()
         try:
             return _embed(forward, runner, batch, tracklets)
@@ -86,7 +85,7 @@ def embed_batches(
         with closing(map_ahead(embed, batches, workers=forward.workers)) as embedded:
             yield from embedded
     finally:
-        torch.set_num_threads(threads)  # threads that start later take the last number that was set in any
+        torch.set_num_threads(threads)  # later threads start with the number that was set last, in any thread
 
 
 def _embed(forward: Forward, runner: nn.Module, batch: FrameBatch, tracklets: Sequence[Tracklet]) -> Tensor:
@@ -101,7 +100,7 @@ def _embed(forward: Forward, runner: nn.Module, batch: FrameBatch, tracklets: Se
         row = batch.rows[bad[0]]
         raise ProtocolError(
             f"the embedding of tracklet {row} ({tracklets[row].frames[0]} ...) is NaN or infinite in "
-            f"{forward.precision}: check the weights, or take precision='float32'"
+            f"{forward.precision}: check the weights, or use precision='float32'"
         )
     return vectors.double()
 
@@ -111,7 +110,7 @@ def _device_of(model: nn.Module) -> torch.device:
 
 
 def _on_device(batches: Iterator[FrameBatch], device: torch.device) -> Iterator[FrameBatch]:
-    """Copy batches to a GPU from pinned memory on a stream of their own, one ahead of the network."""
+    """Copy batches to a GPU from pinned memory on a separate stream, one batch ahead of the network."""
     if device.type != "cuda":
         yield from batches
         return
@@ -131,5 +130,5 @@ def _on_device(batches: Iterator[FrameBatch], device: torch.device) -> Iterator[
 def _arrived(batch: FrameBatch, event: torch.cuda.Event, device: torch.device) -> FrameBatch:
     current = torch.cuda.current_stream(device)
     current.wait_event(event)
-    batch.frames.record_stream(current)  # the allocator must not give its memory away on the other stream
+    batch.frames.record_stream(current)  # else the allocator may reuse this memory on the copy stream
     return batch

@@ -48,7 +48,7 @@ class ExtractionSettings:
             of the frames, and takes bfloat16 if it is faster and its embeddings agree; with fewer than 2048 frames it
             takes float32. The choice is logged and stored, and a continued extraction keeps it.
         frame_budget: largest number of frames in a batch; it changes the memory, not the embeddings.
-            On the CPU, batches are cut at 16 frames, and as many run at the same time as PyTorch has threads
+            On the CPU, batches have at most 16 frames, and one batch runs per thread of PyTorch
             (`torch.set_num_threads`).
         threads: number of threads that decode.
         device: of the forward pass; None takes the device of the model.
@@ -198,7 +198,7 @@ def _arithmetic(
     if sum(map(len, tracklets)) < _WORTH_TIMING:
         return Arithmetic(reason="too few frames to try others")
     frames, camids = _sample(tracklets, plan)
-    with one_thread() if _workers(model, settings) > 1 else nullcontext():  # as the batches will run
+    with one_thread() if _workers(model, settings) > 1 else nullcontext():  # time it as the batches will run
         chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
     get_logger("engine").info("precision: %s (%s)", chosen, chosen.reason)
     return chosen
@@ -248,10 +248,10 @@ def _extract(
 
 
 def _workers(model: nn.Module, settings: ExtractionSettings) -> int:
-    """Return how many batches run at the same time: one a core for a network of PyTorch on the CPU, otherwise one."""
+    """Return how many batches run in parallel: one per thread for a PyTorch network on the CPU, otherwise one."""
     parameter = next(model.parameters(), None)
     if parameter is None or settings.compile:
-        return 1  # a session of another runtime, or a compiled network, divides its work itself
+        return 1  # sessions of other runtimes and compiled networks use all cores themselves
     device = parameter.device if settings.device is None else torch.device(settings.device)
     return torch.get_num_threads() if device.type == "cpu" else 1
 

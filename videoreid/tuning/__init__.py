@@ -1,4 +1,4 @@
-"""Hyper-parameter search (extra ``[tune]``) and the people held out to score its trials."""
+"""Hyper-parameter search (extra ``[tune]``) and validation identities held out of the training set."""
 
 from videoreid.tuning.holdout import INTELLIGENT_MARS_PIDS, hold_out_identities
 from videoreid.tuning.search import (

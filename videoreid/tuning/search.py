@@ -1,4 +1,4 @@
-"""Hyper-parameter search with Optuna: spaces as records, studies that resume from a file, a plot."""
+"""Hyper-parameter search with Optuna: search spaces, studies that resume from a file, and a plot."""
 
 import math
 import sqlite3
@@ -14,12 +14,12 @@ from videoreid.utils import get_logger
 __all__ = ["BAG_OF_TRICKS_SPACE", "Range", "draw_study", "pruning_callback", "run_search", "suggest"]
 
 
-_JUDGED = "failed"  # on a trial that failed by what it tried, not by a crash
+_JUDGED = "failed"  # attribute of a trial whose parameters failed, in contrast to a crash
 
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of one number.
+    """Bounds of a hyper-parameter.
 
     Args:
         low: smallest value.
@@ -46,17 +46,17 @@ BAG_OF_TRICKS_SPACE: dict[str, dict[str, Range]] = {
 }
 """The search space of the video bag of tricks: "log" draws the weight decay in log scale, "published" linearly.
 
-Drawn linearly, nearly every published result lay at the lower bound of the weight decay.
+With the linear scale, nearly every published result lay at the lower bound of the weight decay.
 """
 
 
 def suggest(trial: Any, space: Mapping[str, Range]) -> dict[str, float]:
-    """Draw every number of a space from an Optuna trial."""
+    """Return a value for every hyper-parameter of a space, drawn by an Optuna trial."""
     return {name: trial.suggest_float(name, r.low, r.high, log=r.log) for name, r in space.items()}
 
 
 def pruning_callback(trial: Any, metric: str) -> Callback:
-    """Return an engine callback that reports each validation to a trial and ends hopeless ones."""
+    """Return an engine callback that reports each validation to a trial and ends unpromising trials."""
     optuna = _optuna()
 
     def report(event: Event) -> None:
@@ -77,24 +77,24 @@ def run_search(
     seed: int = 0,
     startup_trials: int = 10,
 ) -> Any:
-    """Maximise an objective; a second call with the same storage does the trials that are left.
+    """Maximise an objective; a second call with the same storage runs the remaining trials.
 
     Args:
         objective: ``(trial) -> value``; see `suggest` and `pruning_callback`. A `TrainingError` (a loss that is
             not finite) or a value that is NaN fails that trial alone.
-        trials: to finish in all, pruned and failed ones included. One that was killed, or whose objective crashed with
-            another error, does not count and is done again.
-        storage: SQLite file; any characters may be in its path.
+        trials: total number of trials, including pruned and failed ones. A trial that was killed, or whose objective
+            crashed with another error, does not count and is repeated.
+        storage: SQLite file; its path may contain any characters.
         name: of the study in that file.
         seed: of the sampler.
-        startup_trials: random draws before the sampler models the objective, and before anything is pruned.
+        startup_trials: random trials before the sampler models the objective and before any trial is pruned.
 
     Returns:
-        The Optuna study; ``study.best_params`` wins.
+        The Optuna study; ``study.best_params`` are the best parameters.
 
     Raises:
         MissingExtraError: Optuna is not installed.
-        ConfigError: no trial to do, or an address instead of a file.
+        ConfigError: ``trials`` is below 1, or ``storage`` is an address instead of a file.
     """
     optuna = _optuna()
     if trials < 1:
@@ -106,12 +106,14 @@ def run_search(
         storage=records,
         load_if_exists=True,
         direction="maximize",
-        # a resumed study must not draw its first numbers again
+        # a resumed study must not draw its first values again
         sampler=optuna.samplers.TPESampler(seed=seed + begun, n_startup_trials=startup_trials),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=startup_trials),
     )
     if begun:
-        get_logger("engine").info("study %s goes on after %d trials, %d of them done", name, begun, done)
+        get_logger("engine").info(
+            "study %s continues after %d trials, %d of them finished", name, begun, done
+        )
 
     def judged(trial: Any) -> float:
         try:
@@ -128,11 +130,11 @@ def run_search(
 
 
 def draw_study(study: Any, path: str | Path) -> None:
-    """Draw a study: the value of every trial with the best so far, and each parameter against the value.
+    """Draw the value of every trial, the best value so far, and the value over each parameter.
 
     Args:
-        study: with one finished trial or more.
-        path: the picture; its suffix chooses the format.
+        study: with at least one finished trial.
+        path: of the picture; its suffix chooses the format.
 
     Raises:
         ConfigError: no trial is finished.
@@ -171,7 +173,7 @@ def _is_log(trials: list[Any], name: str) -> bool:
 
 
 def _open_storage(optuna: Any, storage: str | Path) -> Any:
-    """Return the storage of an SQLite file, which is opened by its path: in an address, "?" would end it."""
+    """Return the storage of an SQLite file, opened by its path: in an address, "?" would end the path."""
     from sqlalchemy.pool import QueuePool  # comes with Optuna
 
     if "://" in str(storage):
@@ -183,9 +185,9 @@ def _open_storage(optuna: Any, storage: str | Path) -> Any:
 
 
 def _count_trials(optuna: Any, storage: Any, name: str) -> tuple[int, int]:
-    """Return how many trials of a study began, and how many came to an end of their own.
+    """Return how many trials of a study began, and how many finished.
 
-    Optuna notes a trial whose objective crashed (an error in the script, memory) as one that failed.
+    Optuna marks a trial whose objective crashed (an error in the script, or lack of memory) as failed, too.
     """
     try:
         study = optuna.load_study(study_name=name, storage=storage)

@@ -52,14 +52,14 @@ def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 1
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Yield every item with its result, computed in threads before the user asks for it.
+    """Yield every item with its result, which threads compute in advance.
 
     Order and errors are those of ``((item, function(item)) for item in items)``. At most ``2 * workers`` items are
     held. Use it for functions that release the interpreter's lock, such as the forward pass of a network.
 
     Args:
-        function: called from ``workers`` threads at once.
-        items: drawn from in the thread of the caller.
+        function: called in ``workers`` threads in parallel.
+        items: iterated in the thread of the caller.
         workers: number of threads, 1 or more.
 
     Example:
