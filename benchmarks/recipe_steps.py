@@ -275,6 +275,7 @@ def main() -> None:
     )
     parser.add_argument("--run", help="one recipe in this process; prints its JSON line")
     args = parser.parse_args()
+    args.work = args.work.resolve()  # scripts run in their own folder
     args.work.mkdir(parents=True, exist_ok=True)
     if args.run:
         print(json.dumps(run(args.run, args)))
