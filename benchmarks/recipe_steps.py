@@ -10,7 +10,8 @@ A name of ``--only`` is a recipe, a script of `SCRIPTS`, or the beginning of suc
 one JSON line; one that has its line of the same steps, size and batch is not repeated, one that failed is. The world
 is written in the layout of the dataset that the recipe is published on. Networks are the published ones at either
 size. They start from random weights, since published starts are downloads; ``--pretrained`` takes those.
-Seconds are those of the steps for recipes, and of the whole command (reading, steps, scoring) for scripts.
+Seconds are those of the steps for recipes, and of the whole command (reading, steps, scoring) for scripts; the
+processor seconds are those of the whole process at either, and mean something on a busy machine too.
 """
 
 import argparse
@@ -180,7 +181,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train one recipe in this process and return its line."""
     done = (run_script if name in SCRIPTS else run_record)(name, args)
     losses = done["losses"]
-    kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         **plan(name, args),
         "dataset": dataset_of(name),
@@ -190,7 +191,8 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "losses": [round(loss, 4) for loss in losses],
         "seconds": round(done["seconds"], 1),
         "seconds_of": "command" if name in SCRIPTS else "steps",
-        "peak_mib": kib // 1024,
+        "cpu_seconds_of_all": round(sum(one.ru_utime + one.ru_stime for one in used), 1),
+        "peak_mib": max(one.ru_maxrss for one in used) // 1024,
         "threads": torch.get_num_threads(),
         "device": args.device or "cpu",
         "torch": torch.__version__,
@@ -224,17 +226,20 @@ def table(lines: list[dict[str, Any]]) -> str:
     keys = ("recipe", "steps", "size", "batch", "start")
     newest = {tuple(line[key] for key in keys): line for line in lines}
     rows = [
-        "| recipe | dataset | clips x frames x size | updates | loss, first to last | seconds | peak memory |",
-        "|---|---|---|---|---|---|---|",
+        "| recipe | dataset | clips x frames x size | updates | loss, first to last | seconds | processor | memory |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for line in sorted(newest.values(), key=lambda line: (line["size"], line["recipe"])):
         shape = f"{line['batch']} x {line['frames']} x {line['height']}x{line['width']}"
         if "error" in line:
-            rows.append(f"| `{line['recipe']}` | - | {shape} | failed: {line['error'][:80]} | - | - | - |")
+            rows.append(
+                f"| `{line['recipe']}` | - | {shape} | failed: {line['error'][:80]} | - | - | - | - |"
+            )
             continue
         cells = [f"`{line['recipe']}`", line["dataset"], shape, str(line["updates"])]
         cells += [f"{line['loss_first']:.2f} to {line['loss_last']:.2f}"]
-        cells += [f"{line['seconds']:.0f} ({line['seconds_of']})", f"{line['peak_mib'] / 1024:.1f} GiB"]
+        cells += [f"{line['seconds']:.0f} ({line['seconds_of']})", f"{line['cpu_seconds_of_all']:.0f}"]
+        cells += [f"{line['peak_mib'] / 1024:.1f} GiB"]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
