@@ -2,7 +2,7 @@
 
     python benchmarks/frontier_learning.py                          every run that has no result yet, then the page
     python benchmarks/frontier_learning.py --study time --seeds 0   one study: time, clips, memory, transformer, oracle
-    python benchmarks/frontier_learning.py --run time:NAME:0        one run in this process
+    python benchmarks/frontier_learning.py --run time:NAME:0        one run in this process ("oracle": all of that)
     python benchmarks/frontier_learning.py --page                   the page of the results so far, nothing else
 
 A run is one method and one seed. All runs of a seed and a backbone start from the same trunk, trained on single frames
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from frontier_methods import STUDIES, TRUNKS, Method
 from frontier_page import render
-from frontier_rankings import LEVELS, level_scores, network_findings
+from frontier_rankings import LEVELS, level_rows, network_findings, open_test
 from proof_of_learning import start_from
 from torch import nn
 
@@ -124,10 +124,8 @@ def make_trunk(name: str, seed: int, args: argparse.Namespace) -> Path:
 
 
 def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
-    """Train one method from one seed and score it on people it has not seen; or score a level of knowledge."""
+    """Train one method from one seed and score it on people it has not seen."""
     splits, known = world(study, args), {"study": study, "method": name, "seed": seed, **setting(args)}
-    if study == "oracle":
-        return {**known, **level_scores(name, splits, seed, identities=args.identities)}
     method = STUDIES[study][name]
     trunk = make_trunk(method.trunk, seed, args)
     seed_everything(seed)
@@ -147,7 +145,8 @@ def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str,
             *features_of(model, splits, method, 1), protocol=splits.protocol, distance="cosine"
         )
         found["one_frame"] = single.mean_average_precision
-        found |= network_findings(parts, splits, seed, identities=args.identities)
+        test = open_test(splits, args.identities, args.work)
+        found |= network_findings(parts, test, splits, seed)
     return {**known, **found, "seconds": round(seconds), "protocol": ranking.protocol_line}
 
 
@@ -179,22 +178,40 @@ def read_results(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [row for row in rows if own <= row.items()]
 
 
-def run_all(jobs: list[Job], args: argparse.Namespace) -> None:
-    """Run what is missing, each run in a process of its own, and keep each result as it comes."""
+def run_all(jobs: list[Job], args: argparse.Namespace) -> list[str]:
+    """Run what is missing in processes of their own, keep each result as it comes, and return what failed."""
     done = {(row["study"], row["method"], row["seed"]) for row in read_results(args)}
+    missing = [job for job in jobs if job not in done]
+    names = list(
+        dict.fromkeys("oracle" if job[0] == "oracle" else ":".join(map(str, job)) for job in missing)
+    )
     passed_on = [f"--steps={args.steps}", f"--trunk-steps={args.trunk_steps}", f"--work={args.work}"]
-    passed_on.append(f"--identities={args.identities}")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for job in jobs:
-        if job in done:
-            continue
-        command = [sys.executable, __file__, *passed_on, "--run", ":".join(map(str, job))]
-        finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
-        line = finished.stdout.splitlines()[-1]
-        print(line, flush=True)
+    passed_on += [f"--identities={args.identities}", "--seeds", *map(str, args.seeds)]
+    failed = []
+    for name in names:
+        command = [sys.executable, __file__, *passed_on, "--run", name]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+        failed += [name] if finished.returncode else []
+        lines = [line for line in finished.stdout.splitlines() if line.startswith("{")]
+        print("\n".join(lines) or f"{name} failed", flush=True)
         args.results.parent.mkdir(exist_ok=True)
         with args.results.open("a") as file:
-            file.write(line + "\n")
+            file.write("".join(f"{line}\n" for line in lines))
+        atomic_write_text(args.output, render(read_results(args)))
+    return failed
+
+
+def run_here(name: str, args: argparse.Namespace) -> None:
+    """Run one job in this process and print its lines."""
+    torch.set_num_threads(1)
+    if name == "oracle":
+        splits = world("oracle", args)
+        for row in level_rows(open_test(splits, args.identities, args.work), splits, args.seeds):
+            print(json.dumps({**row, **setting(args)}), flush=True)
+        return
+    study, method, seed = name.split(":")
+    print(json.dumps(run(study, method, int(seed), args)))
 
 
 def main() -> None:
@@ -218,13 +235,12 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.run:
-        study, name, seed = args.run.split(":")
-        torch.set_num_threads(1)
-        print(json.dumps(run(study, name, int(seed), args)))
+        run_here(args.run, args)
         return
-    if not args.page:
-        run_all(wanted(args), args)
+    failed = [] if args.page else run_all(wanted(args), args)
     atomic_write_text(args.output, render(read_results(args)))
+    if failed:
+        raise SystemExit(f"failed, and are tried again next time: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

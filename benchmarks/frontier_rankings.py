@@ -1,8 +1,9 @@
 """Rankings of people in uniforms by what is known of them, alone and added to the distances of a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,12 @@ class Test:
     Args:
         population: the world.
         sides: sightings of the queries, and of the gallery.
+        work: where what an observer knows is kept, which takes a while to find.
     """
 
     population: Population
     sides: tuple[list[Sighting], list[Sighting]]
+    work: Path
 
     @property
     def people(self) -> tuple[list[Person], list[Person]]:
@@ -56,11 +59,11 @@ class Test:
         return traits.mean(0), traits.std(0)
 
 
-def open_test(splits: Splits, identities: int) -> Test:
+def open_test(splits: Splits, identities: int, work: Path) -> Test:
     """Make the world of the splits again, and find what each tracklet was drawn from."""
     population = make_population(WorldOptions(identities=identities, seed=0, **PRESETS["uniforms"]))
     query, gallery = (sightings_of(population, part) for part in (splits.query, splits.gallery))
-    return Test(population, (query, gallery))
+    return Test(population, (query, gallery), work)
 
 
 def by_records(test: Test, seed: int, kept: Sequence[int]) -> np.ndarray:
@@ -94,14 +97,23 @@ def observed(test: Test, seed: int, frames: int | None, error: float) -> list[tu
     """Return readings ``(N, 11)`` and information ``(N, 11, 11)`` of the queries, and of the gallery."""
     observer = Observer(test.population, error, *test.units())
     draws = np.random.default_rng((seed, 2))
-    sides = []
-    for side in test.sides:
-        matrices, readings = [], []
-        for sighting in side:
-            matrices.append(observer.information(sighting, _frames(sighting.count, frames)))
-            readings.append(observer.read(sighting, matrices[-1], draws))
-        sides.append((np.stack(readings), np.stack(matrices)))
+    matrices, sides = _information(test, observer, frames), []
+    for side, first in zip(test.sides, (0, len(test.sides[0])), strict=True):
+        own = matrices[first : first + len(side)]
+        readings = [observer.read(sighting, one, draws) for sighting, one in zip(side, own, strict=True)]
+        sides.append((np.stack(readings), own))
     return sides
+
+
+def _information(test: Test, observer: Observer, frames: int | None) -> np.ndarray:
+    """Return the information ``(Q + G, 11, 11)`` of all test tracklets, kept from run to run."""
+    sightings = [sighting for side in test.sides for sighting in side]
+    path = test.work / f"observer_{len(sightings)}_{frames}_{observer.error}.npy"
+    if not path.exists():
+        found = [observer.information(one, _frames(one.count, frames)) for one in sightings]
+        np.save(path.with_suffix(".part.npy"), np.stack(found))
+        path.with_suffix(".part.npy").rename(path)
+    return np.load(path)
 
 
 def by_observer(
@@ -146,16 +158,22 @@ ADDED = {"sizes": _BODY, "gait": _GAIT, "both": _ALL}
 """What of the ideal observer of eight frames is added to the distance of a network."""
 
 
-def level_scores(name: str, splits: Splits, seed: int, *, identities: int) -> dict[str, Any]:
-    """Score the ranking by one level of knowledge; pairs that it cannot tell apart are in random order."""
-    test = open_test(splits, identities)
-    distances = LEVELS[name](test, seed)
-    rattle = np.random.default_rng((seed, 3)).random(distances.shape)
-    return _scores(distances + 1e-6 * rattle, splits)
+def level_rows(test: Test, splits: Splits, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Score the ranking by every level of knowledge; pairs that it cannot tell apart are in random order."""
+    for seed in seeds:
+        for name, known in LEVELS.items():
+            distances = known(test, seed)
+            rattle = np.random.default_rng((seed, 3)).random(distances.shape)
+            yield {
+                "study": "oracle",
+                "method": name,
+                "seed": seed,
+                **_scores(distances + 1e-6 * rattle, splits),
+            }
 
 
 def network_findings(
-    parts: tuple[Features, Features], splits: Splits, seed: int, *, identities: int
+    parts: tuple[Features, Features], test: Test, splits: Splits, seed: int
 ) -> dict[str, Any]:
     """Return what an ideal observer adds to a network, and how much of the traits its embeddings tell.
 
@@ -163,11 +181,10 @@ def network_findings(
 
     Args:
         parts: features of queries and gallery.
+        test: the same tracklets.
         splits: the world.
         seed: of the observer's errors.
-        identities: of the world.
     """
-    test = open_test(splits, identities)
     query, gallery = (part.embeddings.double().numpy() for part in parts)
     first, second = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (query, gallery))
     own = _standard(1.0 - first @ second.T)
