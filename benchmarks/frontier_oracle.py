@@ -195,7 +195,8 @@ def look_distances(query: Sequence[Person], gallery: Sequence[Person], *, bags: 
     """Return ``(Q, G)``: 0 for one outfit, 1 for another; with ``bags``, also for another or no bag."""
 
     def look(person: Person) -> Any:
-        return person.outfit if bags else clothes_of(person)
+        carried = (person.outfit.bag, person.outfit.bag_colour) if bags and person.outfit.bag else None
+        return clothes_of(person), carried
 
     return np.array([[float(look(a) != look(b)) for b in gallery] for a in query])
 

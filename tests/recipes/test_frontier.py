@@ -109,6 +109,12 @@ def test_outfits_and_bags_as_distances(oracle) -> None:
     bags = oracle.look_distances(people[:12], people[:12], bags=True)
     assert alone.sum() == 12 * 12 - 12 * 2  # six outfits go round
     assert (bags >= alone).all()
+    first, other = people[0], people[6]  # in one uniform
+    empty = [replace(p, outfit=replace(p.outfit, bag=None)) for p in (first, other)]
+    assert empty[0].outfit.bag_colour != empty[1].outfit.bag_colour, "a colour of nothing, which nobody sees"
+    assert oracle.look_distances(empty[:1], empty[1:], bags=True) == 0
+    holding = replace(other, outfit=replace(other.outfit, bag="hand"))
+    assert oracle.look_distances(empty[:1], [holding], bags=True) == 1
 
 
 def test_the_page_is_made_from_the_record(load) -> None:
