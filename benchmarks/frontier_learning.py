@@ -1,4 +1,4 @@
-"""What the newer networks learn at one budget on the embedded world, and what time is worth among people in uniforms.
+"""What the newer networks learn at one budget on the synthetic world, and what time is worth among people in uniforms.
 
     python benchmarks/frontier_learning.py                          every run that has no result yet, then the page
     python benchmarks/frontier_learning.py --study time --seeds 0   one study: time, clips, memory, transformer, oracle

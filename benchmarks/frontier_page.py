@@ -13,7 +13,7 @@ SEEDS = 3
 _HEAD = """# What the newer networks learn, and what time is worth
 
 AP3D, SINet, a small vision transformer with and without what TransReID adds, and identity memories against the
-batch-hard triplet loss, on [the embedded world](synthetic.md) at its default difficulty; and models of time
+batch-hard triplet loss, on [the synthetic world](synthetic.md) at its default difficulty; and models of time
 against the mean over frames, among [people in uniforms](synthetic.md#people-in-uniforms). One budget, three
 seeds, scored on people that no network was trained on. The world is drawn and the networks are small: the
 tables show what each part gives where everything else is equal, and rank nothing on MARS. The command that runs

@@ -1,4 +1,4 @@
-"""Every recipe for a few steps on the embedded world: that it trains as published, what it costs, how its loss begins.
+"""Every recipe for a few steps on the synthetic world: that it trains as published, what it costs, how its loss begins.
 
     python benchmarks/recipe_steps.py                               all, 64x32, batches of 8, 20 steps
     python benchmarks/recipe_steps.py --size published --only vpreid_gcm psta
@@ -78,7 +78,7 @@ SCRIPTS: dict[str, tuple[str, str, int, int]] = {
 
 
 def dataset_of(name: str) -> str:
-    """Return the first dataset of a recipe that the embedded world can be written as."""
+    """Return the first dataset of a recipe that the synthetic world can be written as."""
     if name in SCRIPTS:
         return SCRIPTS[name][1]
     return next(dataset for dataset in (*get_recipe(name).datasets, "mars") if dataset in WRITERS)

@@ -1,4 +1,4 @@
-"""People in uniforms, wider gaits and obstacles before single frames: what makes time matter in a world."""
+"""People in uniforms, larger differences between gaits, and obstacles in single frames."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,15 +21,15 @@ _LEAST = Gait(cadence=0.5, speed=0.6, leg_swing=0.12, arm_swing=0.06, lean=-0.2,
 
 
 def dress_alike(people: list[Person], seed: int, outfits: int) -> list[Person]:
-    """Dress people in a few outfits that go round in their order.
+    """Dress people in a few outfits, assigned in turn.
 
-    Clothes, shoes, hats and small things, skin, hair and beard are those of the outfit, to the last shade;
-    proportions, gait and what is carried stay a person's own.
+    An outfit fixes clothes, shoes, hat, small accessories, skin, hair and beard; body proportions, gait and bag are
+    kept.
 
     Args:
-        people: in the clothes that they were drawn with.
-        seed: of the world.
-        outfits: how many there are; 0 leaves everybody as they are.
+        people: as drawn.
+        seed: seed of the world.
+        outfits: number of outfits; 0 returns the people unchanged.
     """
     models = [sample_person(Draws(seed, _OUTFITS, number)) for number in range(outfits)]
     if not models:
@@ -38,12 +38,12 @@ def dress_alike(people: list[Person], seed: int, outfits: int) -> list[Person]:
 
 
 def clothes_of(person: Person) -> Outfit:
-    """Return what a person wears, without what they carry: equal for all in one uniform."""
+    """Return the outfit of a person without the bag; it is equal for all people in one uniform."""
     return replace(person.outfit, bag=None, bag_colour=(0, 0, 0))
 
 
 def widen_gait(gait: Gait, factor: float) -> Gait:
-    """Return a gait that is ``factor`` times as far from the ordinary one, and still a walk; 1 changes nothing."""
+    """Multiply the difference of a gait from the average gait by ``factor``; values are limited to those of a walk."""
     if factor == 1.0:
         return gait
     values = {}
@@ -54,16 +54,16 @@ def widen_gait(gait: Gait, factor: float) -> Gait:
 
 
 def frame_obstacles(seed: int, number: int, count: int, share: float) -> list[Degradation]:
-    """Draw what stands before each frame of a tracklet, every frame by its own chance.
+    """Draw the obstacle of each frame of a tracklet, independently of the other frames.
 
     Args:
-        seed: of the world.
-        number: of the sighting.
-        count: frames F of it.
-        share: chance of a frame to have an obstacle, 0..1.
+        seed: seed of the world.
+        number: number of the sighting.
+        count: number of its frames F.
+        share: probability that a frame has an obstacle, 0..1.
 
     Returns:
-        One record a frame; its obstacle covers a quarter to two thirds of the walker, or nothing.
+        F records; each covers 25 to 65 % of the person, or nothing.
     """
     if share <= 0.0:
         return [Degradation()] * count
