@@ -82,9 +82,8 @@ def film(
     scene = population.scenes[sighting.visit.camera]
     person = population.people[sighting.person]
     if degradation is None:
-        degradation = sample_degradation(
-            population.options.seed, sighting.number, population.options.degradations
-        )
+        degradation = _degradation(population, sighting)
+    obstacles = _obstacles(population, sighting)
     path = _walk_past(draws, population, sighting, person)
     corners, feet = _follow(draws, path, junk=sighting.pid < 0)
     scale = _BODY * person.body.height * _tremble(draws, sighting.count, 0.03, 1.0)
@@ -99,8 +98,6 @@ def film(
     ]
     hidden = draws.chance(0.30)
     light = _sample_light(draws)
-    seed, share = population.options.seed, population.options.frame_occluders
-    obstacles = frame_obstacles(seed, sighting.number, sighting.count, share)
     height = round(camera.height * draws.uniform(0.85, 1.15))
     shot = _Shot(camera, sighting, degradation, light, (height, height * CANVAS[1] // CANVAS[0]))
     for index in range(sighting.count):
@@ -117,6 +114,16 @@ def film(
         hide_part(canvas, degradation, sighting.number)
         hide_part(canvas, obstacles[index], sighting.number + index)
         yield shot.record(canvas, index, whole, darkness)
+
+
+def _degradation(population: Population, sighting: Sighting) -> Degradation:
+    options = population.options
+    return sample_degradation(options.seed, sighting.number, options.degradations)
+
+
+def _obstacles(population: Population, sighting: Sighting) -> list[Degradation]:
+    options = population.options
+    return frame_obstacles(options.seed, sighting.number, sighting.count, options.frame_occluders)
 
 
 @dataclass(frozen=True, eq=False)
