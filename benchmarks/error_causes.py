@@ -24,9 +24,9 @@ from videoreid.analysis import (
     fit_logistic,
     variance_inflation,
 )
-from videoreid.cli.demo import _augmentation
-from videoreid.data import FrameReader, build_transform, eval_loader, train_loader
+from videoreid.data import ClipTransform, FrameReader, build_transform, eval_loader, train_loader
 from videoreid.data.datasets import build_dataset
+from videoreid.data.transforms import HorizontalFlip, PadCrop, Resize
 from videoreid.engine import Engine, TrainSettings, extract_features
 from videoreid.footage import crop_tracklets, read_tracks, split_tracks
 from videoreid.losses import SoftmaxCriterion
@@ -71,7 +71,7 @@ def train(splits, steps):
         num_frames=1,
         instances=2,
         sampling="random",
-        transform=_augmentation(),
+        transform=ClipTransform([Resize((128, 64)), HorizontalFlip(), PadCrop(6)]),  # as in the demo
         seed=0,
     )
     optimizer = build_optimizer(model, "adamw", 3e-3, weight_decay=5e-4)

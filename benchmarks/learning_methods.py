@@ -1,19 +1,17 @@
 """The methods that `proof_of_learning.py` compares: networks, stages of tricks, single components."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from videoreid.engine import Engine
 from videoreid.losses import BagOfTricksCriterion, TripletCriterion
+from videoreid.recipes import ErasingEngine, get_recipe
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from train_bag_of_tricks import MARS, AttentionEngine
-
+MARS = get_recipe("tricks_attention").on("mars")
 SIZE, FRAMES_IN_BATCH = (128, 64), 64
 CLIPS = FRAMES_IN_BATCH // 4
 RESNET, OSNET, VIT = "resnet18_half", "osnet_x0_25", "vit_ti_16"
@@ -55,7 +53,7 @@ class Method:
     preset: str | None = None
     erasing: bool = False
     warm_up: bool = True
-    engine: type[Engine] = Engine
+    engine: Callable[..., Engine] = Engine
 
     @property
     def trunk(self) -> str:
@@ -78,9 +76,9 @@ def tricks(stage: str) -> Method:
         return BagOfTricksCriterion(
             classes,
             model.embedding_dim,
-            margin=MARS["margin"],
-            beta=MARS["beta"] if stage in ("osm", "centers", "attention") else None,
-            osm=MARS["osm"],
+            margin=MARS.margin,
+            beta=MARS.beta if stage in ("osm", "centers", "attention") else None,
+            osm={"sigma": MARS.osm_sigma, "alpha": MARS.osm_alpha, "l": MARS.osm_l},
             classifier_weight=(lambda: model.classifier.weight) if stage == "osm" else None,
             frame_attention=stage == "attention",
         )
@@ -91,7 +89,7 @@ def tricks(stage: str) -> Method:
         options=SMALL,
         preset="jg" if plain else "tricks",
         warm_up=not plain,
-        engine=AttentionEngine if stage == "attention" else Engine,
+        engine=partial(ErasingEngine, share=MARS.erase_frames, seed=0) if stage == "attention" else Engine,
         **({} if plain else {"criterion": criterion}),
     )
 

@@ -25,6 +25,7 @@ def parse(description: str | None, **defaults: Any) -> argparse.Namespace:
         "dataset": "mars", "root": None, "output": Path("log"), "epochs": 1, "batch_size": 32, "instances": 4,
         "frames": 4, "height": 256, "width": 128, "workers": 4, "seed": 1, "backbone": "resnet50",
         "pretrained": 1, "max_steps": None, "validate_every": 10, "precision": "float32",
+        "log_steps": 0,
     }  # fmt: skip
     for name, default in {**common, **defaults}.items():
         choices = default if isinstance(default, tuple) else None
@@ -81,7 +82,7 @@ def train(
         validate=engine.validation(query, gallery, **scoring),
         output_dir=args.output,
         resume="auto",
-        callbacks=[CSVLogger(args.output / "log.csv")],
+        callbacks=[CSVLogger(args.output / "log.csv", steps=bool(args.log_steps))],
         max_steps=args.max_steps,
     )
     ranking = engine.evaluate(query, gallery, **scoring)

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from recipe import open_dataset, open_test, parse, size_of, train
 
-from videoreid.engine import PromptEngine, TrainSettings, projected_features, prompt_loader
+from videoreid.engine import CSVLogger, PromptEngine, TrainSettings, projected_features, prompt_loader
 from videoreid.losses import CLIPReIDCriterion
 from videoreid.models import build_model
 from videoreid.models.clip_text import identity_texts
@@ -44,6 +44,7 @@ def learn_texts(args, splits, model):
         args.text_epochs,
         output_dir=args.output / "texts",
         resume="auto",
+        callbacks=[CSVLogger(args.output / "texts" / "log.csv", steps=bool(args.log_steps))],
         max_steps=args.max_steps,
     )
     return texts.all_features().cpu()

@@ -23,9 +23,10 @@ from videoreid.synthetic_world.people import Person, sample_person
 from videoreid.synthetic_world.population import FRAME_STEP, Population, Sighting
 from videoreid.synthetic_world.scene import SCENE, cast_shadow
 from videoreid.synthetic_world.shapes import View
+from videoreid.synthetic_world.uniforms import frame_obstacles
 from videoreid.synthetic_world.wardrobe import Figure, clothes
 
-__all__ = ["Frame", "film"]
+__all__ = ["Frame", "WalkPath", "film", "path_of"]
 
 _STREAM, _SECOND_STREAM = 20, 21
 _CLOTHES = np.isin(np.arange(256), CLOTHES)
@@ -52,12 +53,18 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class _Path:
+class WalkPath:
     """The walker's path: feet in scene pixels ``(F, 2)``, yaw towards the camera ``(F,)``, gait phase ``(F,)``."""
 
     feet: np.ndarray
     yaw: np.ndarray
     phase: np.ndarray
+
+
+def path_of(population: Population, sighting: Sighting) -> WalkPath:
+    """Return the way on which `film` draws a sighting: what is known of each frame's direction and phase."""
+    draws = Draws(population.options.seed, _STREAM, sighting.number)
+    return _walk_past(draws, population, sighting, population.people[sighting.person])
 
 
 def film(
@@ -75,9 +82,8 @@ def film(
     scene = population.scenes[sighting.visit.camera]
     person = population.people[sighting.person]
     if degradation is None:
-        degradation = sample_degradation(
-            population.options.seed, sighting.number, population.options.degradations
-        )
+        degradation = _degradation(population, sighting)
+    obstacles = _obstacles(population, sighting)
     path = _walk_past(draws, population, sighting, person)
     corners, feet = _follow(draws, path, junk=sighting.pid < 0)
     scale = _BODY * person.body.height * _tremble(draws, sighting.count, 0.03, 1.0)
@@ -106,7 +112,18 @@ def film(
         if hidden:
             scene.hide(canvas, left, round(float(feet[index, 1])) + 6)
         hide_part(canvas, degradation, sighting.number)
+        hide_part(canvas, obstacles[index], sighting.number + index)
         yield shot.record(canvas, index, whole, darkness)
+
+
+def _degradation(population: Population, sighting: Sighting) -> Degradation:
+    options = population.options
+    return sample_degradation(options.seed, sighting.number, options.degradations)
+
+
+def _obstacles(population: Population, sighting: Sighting) -> list[Degradation]:
+    options = population.options
+    return frame_obstacles(options.seed, sighting.number, sighting.count, options.frame_occluders)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +170,7 @@ def _clothing_darkness(canvas: Canvas) -> float:
     return 1.0 - float((worn @ np.array([0.299, 0.587, 0.114])).mean()) / 255.0
 
 
-def _walk_past(draws: Draws, population: Population, sighting: Sighting, person: Person) -> _Path:
+def _walk_past(draws: Draws, population: Population, sighting: Sighting, person: Person) -> WalkPath:
     visit, camera = sighting.visit, population.cameras[sighting.visit.camera]
     seconds = np.arange(sighting.count) * (FRAME_STEP / FRAME_RATE)
     progress = (sighting.start - visit.start + seconds * FRAME_RATE) / max(1, visit.end - visit.start)
@@ -167,7 +184,7 @@ def _walk_past(draws: Draws, population: Population, sighting: Sighting, person:
     x = _fit(draws, across, 80.0, SCENE[1] - 80.0)
     y = _fit(draws, nearer, 250.0, 376.0)
     phase = draws.uniform(0.0, 2.0 * np.pi) + 2.0 * np.pi * person.gait.cadence * seconds
-    return _Path(np.stack([x, y], axis=1), yaw, phase)
+    return WalkPath(np.stack([x, y], axis=1), yaw, phase)
 
 
 def _fit(draws: Draws, way: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -176,7 +193,7 @@ def _fit(draws: Draws, way: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(way + draws.uniform(min(first, last), max(first, last)), low, high)
 
 
-def _follow(draws: Draws, path: _Path, *, junk: bool) -> tuple[np.ndarray, np.ndarray]:
+def _follow(draws: Draws, path: WalkPath, *, junk: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the upper left corner of the box in the scene and the feet in the box, each ``(F, 2)``."""
     count = len(path.yaw)
     offset = [draws.bell(0.0, 4.0), draws.bell(0.0, 4.0)]
@@ -206,7 +223,7 @@ def _tremble(draws: Draws, count: int, spread: float, centre: float) -> np.ndarr
     return np.array(values)
 
 
-def _dress(person: Person, path: _Path, view: View, light: float) -> Drawing:
+def _dress(person: Person, path: WalkPath, view: View, light: float) -> Drawing:
     figure = Figure(person, walk(person.body, person.gait, path.phase), view)
     return Drawing([*clothes(figure), *head(figure), *bags(figure)], light)
 
@@ -257,5 +274,5 @@ def _stranger(
     yaw = np.full(count, draws.uniform(0.0, 2.0 * np.pi))
     phase = draws.uniform(0.0, 2.0 * np.pi) + 1.1 * np.arange(count)
     scale = np.full(count, _BODY * person.body.height * (1.04 if in_front else 0.93))
-    path = _Path(spot, yaw, phase)
+    path = WalkPath(spot, yaw, phase)
     return _dress(person, path, View(yaw, camera.pitch, spot, scale), camera.light)

@@ -51,7 +51,7 @@ def lay_out_mars(population: Population, folder: Path) -> None:
         info / "query_IDX.mat", {"query_IDX": np.array([queries], dtype=_small(len(tables["test"])))}
     )
     (info / "tracks_time.csv").write_text("".join(f"{line}\n" for line in clock), newline="\n")
-    if any(population.options.degradations.values()):
+    if any(population.options.degradations.values()) or population.options.frame_occluders:
         lines = [f"split,row,{','.join(field.name for field in fields(FrameTruth))}"]
         lines += [f"{row},{_mean_truth(truth)}" for row, truth in zip(rows, truths, strict=True)]
         (info / "tracks_truth.csv").write_text("".join(f"{line}\n" for line in lines), newline="\n")

@@ -1,6 +1,6 @@
 """The population of a world: people, cameras, and the tracklets of every visit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from videoreid.errors import ConfigError
 from videoreid.synthetic_world.camera import Camera, sample_camera
@@ -9,6 +9,7 @@ from videoreid.synthetic_world.draws import Draws
 from videoreid.synthetic_world.network import FRAME_RATE, Network, Visit, sample_network, sample_route
 from videoreid.synthetic_world.people import Person, look_alike, sample_person
 from videoreid.synthetic_world.scene import Scene, sample_scene
+from videoreid.synthetic_world.uniforms import dress_alike, widen_gait
 
 __all__ = ["FRAME_STEP", "MAX_CAMERAS", "Population", "Sighting", "WorldOptions", "make_population"]
 
@@ -37,6 +38,9 @@ class WorldOptions:
         second_walkers: share of the tracklets with a second person beside the first.
         low_resolution: share of the tracklets that were stored at 2 to 4.5 times their native size.
         low_light: share of the tracklets with 5 to 35 % of the light.
+        outfits: number of outfits, with skin and hair, shared by all people; 0 gives each person their own.
+        gait_spread: factor on the differences between gaits, 0 to 2; 1 is the calibrated world.
+        frame_occluders: share of the frames with an obstacle of their own, drawn frame by frame, 0..1.
 
     Raises:
         ConfigError: a value out of range.
@@ -52,6 +56,9 @@ class WorldOptions:
     second_walkers: float = 0.0
     low_resolution: float = 0.0
     low_light: float = 0.0
+    outfits: int = 0
+    gait_spread: float = 1.0
+    frame_occluders: float = 0.0
 
     def __post_init__(self) -> None:
         if self.identities < 2 or self.identities > 9999:
@@ -71,6 +78,17 @@ class WorldOptions:
         for name, share in self.degradations.items():
             if not 0.0 <= share <= 1.0:
                 raise ConfigError(f"{name} must be a share of the tracklets, 0 to 1, got {share}")
+        self._check_uniforms()
+
+    def _check_uniforms(self) -> None:
+        if not 0 <= self.outfits <= 99:
+            raise ConfigError(f"outfits must be 0 (everybody has their own) to 99, got {self.outfits}")
+        if not 0.0 <= self.gait_spread <= 2.0:
+            raise ConfigError(f"gait_spread must be 0 to 2, got {self.gait_spread}")
+        if not 0.0 <= self.frame_occluders <= 1.0:
+            raise ConfigError(
+                f"frame_occluders must be a share of the frames, 0 to 1, got {self.frame_occluders}"
+            )
 
     @property
     def degradations(self) -> dict[str, float]:
@@ -153,7 +171,8 @@ def _sample_people(options: WorldOptions) -> list[Person]:
     passers_by = max(1, (options.identities - options.num_train) // 2)
     for index in range(passers_by):
         people.append(sample_person(Draws(options.seed, _PASSERS_BY, index)))
-    return people
+    people = [replace(person, gait=widen_gait(person.gait, options.gait_spread)) for person in people]
+    return dress_alike(people, options.seed, options.outfits)
 
 
 def _sample_sightings(options: WorldOptions, people: list[Person], network: Network) -> list[Sighting]:

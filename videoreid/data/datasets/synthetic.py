@@ -35,6 +35,7 @@ __all__ = [
 _VERSION = 1  # version of the drawing; a world of another version is drawn again
 _FOOTAGE_VERSION = 1  # version of the filmed recordings
 _CARD = "info/world.json"
+_UNIFORM = ("outfits", "gait_spread", "frame_occluders")
 
 SYNTHETIC = DatasetInfo(
     name="synthetic",
@@ -67,7 +68,8 @@ def write_mars(root: str | Path, *, identities: int = 250, seed: int = 0, **opti
         **options: ``cameras`` (2 to 6), ``frames`` (typical number per tracklet), ``train_share`` (of the
             identities), ``difficulty`` (how much cameras differ; 1 is the calibrated world), and the share of the
             tracklets with each degradation (``occluders``, ``second_walkers``, ``low_resolution``, ``low_light``; 0
-            each); ``info/tracks_truth.csv`` then holds its strength in every tracklet.
+            each); ``info/tracks_truth.csv`` then holds its strength in every tracklet. ``outfits``,
+            ``gait_spread`` and ``frame_occluders`` are described in `WorldOptions`; ``preset="uniforms"`` sets them.
 
     Returns:
         The folder.
@@ -255,12 +257,17 @@ def synthetic(
 
 def _options(**options: Any) -> "WorldOptions":
     from videoreid.synthetic_world.population import WorldOptions
+    from videoreid.synthetic_world.uniforms import PRESETS
 
+    preset = options.pop("preset", None)
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"the synthetic world has no preset {preset!r}; there is {', '.join(PRESETS)}")
+    options = {**PRESETS.get(preset or "", {}), **options}
     known = WorldOptions.__dataclass_fields__
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ConfigError(
-            f"the synthetic world has no option {unknown[0]!r}; its options are {', '.join(known)}"
+            f"the synthetic world has no option {unknown[0]!r}; its options are {', '.join(known)}, preset"
         )
     return WorldOptions(**options)
 
@@ -272,9 +279,11 @@ def _check_images(images: int) -> None:
 
 def _card(options: "WorldOptions") -> dict[str, Any]:
     given = {name: getattr(options, name) for name in options.__dataclass_fields__}
-    absent = [
-        name for name in options.degradations if not given[name]
-    ]  # left out, as in worlds written before these options existed
+    absent = [  # left out, as in worlds written before these options existed
+        name
+        for name in (*options.degradations, *_UNIFORM)
+        if given[name] == options.__dataclass_fields__[name].default
+    ]
     return {"version": _VERSION, **{name: value for name, value in given.items() if name not in absent}}
 
 
@@ -283,7 +292,7 @@ def _folder_name(options: "WorldOptions") -> str:
 
     name = f"synthetic-i{options.identities}-s{options.seed}"
     default = WorldOptions()
-    for field in ("cameras", "frames", "train_share", "difficulty", *default.degradations):
+    for field in ("cameras", "frames", "train_share", "difficulty", *default.degradations, *_UNIFORM):
         value = getattr(options, field)
         if value != getattr(default, field):
             name += f"-{field}{value}"
