@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another number (epochs=2, model.backbone=resnet18); videoreid recipes show RECIPE prints the keys",
+        help="another number (epochs=2, model.backbone=resnet18), may be repeated, of two for one key the last counts; "
+        "videoreid recipes show RECIPE prints the keys",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     published = get_recipe(args.recipe)
     settings, dataset_options = parse_settings(args.set), _dataset_options(args)
     if "split_id" in dataset_options:  # a number of the recipe, which the run records
+        if "split_id" in settings:
+            raise ConfigError("the split is given twice: take --split-id or --set split_id=, not both")
         settings["split_id"] = dataset_options.pop("split_id")
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):

@@ -29,7 +29,7 @@ class ClipLoader(DataLoader[Clip]):
         workers: processes that read; 0 reads in this one.
 
     Raises:
-        ConfigError: a batch size that is not the sampler's.
+        ConfigError: a batch size below 1 or other than the sampler's, or fewer than 0 workers.
         WorkerError: while it is read: a worker was killed.
     """
 
@@ -44,6 +44,10 @@ class ClipLoader(DataLoader[Clip]):
         if isinstance(sampler, PKSampler) and sampler.batch_size != batch_size:
             raise ConfigError(
                 f"the sampler plans batches of {sampler.batch_size}, the loader of {batch_size}"
+            )
+        if batch_size < 1 or workers < 0:
+            raise ConfigError(
+                f"batch_size must be 1 or more and workers 0 or more, got {batch_size} and {workers}"
             )
         self._done = 0
         self._running: Iterator[Clip] | None = None
