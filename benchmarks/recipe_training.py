@@ -157,33 +157,12 @@ def train(name: str, args: argparse.Namespace) -> dict[str, Any]:
     epochs = math.ceil(args.steps / len(open_training(recipe, splits.train)))
     settings = settings_for(published.on(dataset), epochs)
     before, chance = score_untrained(recipe, splits)
-    output = args.work / "runs" / name
-    options = [word for pair in settings for word in ("--set", pair)]
-    places = ["--dataset", dataset, "--root", str(root), "--output", str(output)]
-    command = [
-        "train",
-        name,
-        *places,
-        *options,
-        "--no-validation",
-        "--workers",
-        "0",
-        "--device",
-        "cpu",
-        "--resume",
-    ]
-    began = time.process_time()
-    if videoreid(command) != 0:
-        raise SystemExit(f"videoreid {' '.join(command)} failed")
-    seconds = time.process_time() - began
-    scores = json.loads((output / "evaluations" / "ori" / "metrics.json").read_text(encoding="utf-8"))
-    step = max(int(path.stem.partition("-")[2]) for path in output.glob("checkpoint-*.pt"))
-    shutil.rmtree(output)
+    scores, steps, seconds = run_command(name, (dataset, root), args.work / "runs" / name, settings)
     return {
         "dataset": dataset,
         "training_identities": splits.num_train_pids,
         "queries": len(splits.query),
-        "steps": step,
+        "steps": steps,
         "processor_seconds": round(seconds),
         "chance_mAP": round(100 * chance, 1),
         "before": {key: round(100 * value, 1) for key, value in before.items()},
@@ -191,6 +170,23 @@ def train(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "protocol": scores["protocol"],
         "settings": settings,
     }
+
+
+def run_command(
+    name: str, data: tuple[str, Path], output: Path, settings: list[str]
+) -> tuple[dict[str, Any], int, float]:
+    """Run ``videoreid train``; return the scores, the number of steps and the processor seconds."""
+    options = [word for pair in settings for word in ("--set", pair)]
+    places = ["--dataset", data[0], "--root", str(data[1]), "--output", str(output)]
+    once = ["--no-validation", "--workers", "0", "--device", "cpu", "--resume"]
+    began = time.process_time()
+    if videoreid(["train", name, *places, *options, *once]) != 0:
+        raise SystemExit(f"videoreid train {name} failed")
+    seconds = time.process_time() - began
+    scores = json.loads((output / "evaluations" / "ori" / "metrics.json").read_text(encoding="utf-8"))
+    steps = max(int(path.stem.partition("-")[2]) for path in output.glob("checkpoint-*.pt"))
+    shutil.rmtree(output)
+    return scores, steps, seconds
 
 
 def to_markdown(rows: dict[str, dict[str, Any]]) -> str:

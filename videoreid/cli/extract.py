@@ -65,14 +65,12 @@ def run(args: argparse.Namespace) -> int:
     from videoreid.engine.accelerator import join_processes
     from videoreid.engine.tracklet_lists import TrackletList, write_tracklets
     from videoreid.types import Splits
-    from videoreid.utils import setup_logging, sha256_of
+    from videoreid.utils import setup_logging
     from videoreid.utils.processes import process_rank
 
     setup_logging()
     if args.trained is not None:
         return _extract_run(args)
-    if args.model is None:
-        raise ConfigError("--model is missing: name a network, or an exported file (.onnx, .ts, .xml)")
     device = join_processes(args.device)
     source = _source(args)
     model = build_with_weights(args.model, args.weights)
@@ -87,10 +85,7 @@ def run(args: argparse.Namespace) -> int:
         device=device,
         compile=args.compile,
     )
-    file = Path(args.weights or args.model)
-    details = {"weights": file.name}
-    if file.is_file():
-        details["weights_file_sha256"] = sha256_of(file)
+    details = _weights_of(args)
     name = Path(args.model).name
     stored = extract_tracklets(
         model, source, args.output, settings=settings, model_name=name, details=details
@@ -104,6 +99,14 @@ def run(args: argparse.Namespace) -> int:
             frames = TrackletList.of(source.query, source.gallery)
             write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
     return 0
+
+
+def _weights_of(args: argparse.Namespace) -> dict[str, str]:
+    """Return what the feature file says of the weights."""
+    from videoreid.utils import sha256_of
+
+    file = Path(args.weights or args.model)
+    return {"weights": file.name, **({"weights_file_sha256": sha256_of(file)} if file.is_file() else {})}
 
 
 def _extract_run(args: argparse.Namespace) -> int:
@@ -134,6 +137,8 @@ def _source(args: argparse.Namespace) -> "Source":
     from videoreid.data.datasets import build_dataset
     from videoreid.engine.extraction_sources import VideoTracks
 
+    if args.model is None:
+        raise ConfigError("--model is missing: name a network, or an exported file (.onnx, .ts, .xml)")
     if (args.video is None) != (args.tracks is None):
         raise ConfigError("--video and --tracks go together: a recording and the boxes on it")
     if args.video is not None:

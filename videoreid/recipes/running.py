@@ -87,7 +87,6 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         KeyboardInterrupt: Ctrl-C; a checkpoint has been saved.
     """
     refuse_other_recipe(options.output_dir, recipe, splits.name)
-    check_matches(splits.query, splits.gallery, protocol=splits.protocol)
     _check_test_rule(recipe, splits)
     seed_everything(recipe.seed)
     engine = _new_engine(recipe, splits.num_train_pids, options)
@@ -132,6 +131,7 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
 
 def _check_test_rule(recipe: Recipe, splits: Splits) -> None:
     """Refuse what would fail only when the first trained weights are scored."""
+    check_matches(splits.query, splits.gallery, protocol=splits.protocol)
     if recipe.distance not in DISTANCES:
         known = ", ".join(map(repr, DISTANCES))
         raise ConfigError(f"unknown distance {recipe.distance!r}; choose one of {known}")
