@@ -1,8 +1,9 @@
-"""Learn the small network that tells occlusion and company from pixels (`videoreid.analysis.crowding`).
+"""Train the small network that predicts occlusion and other persons from pixels (`videoreid.analysis.crowding`).
 
 Draws frames of twelve embedded worlds with obstacles, second walkers, coarse and dim pictures of random strength, and
 fits hidden share and area of others. The worlds of benchmarks/attribute_validation.py have other seeds, so other
-people, cameras and streets. A quarter of an hour on a core. Usage: python benchmarks/attribute_network.py [--epochs 30]
+people, cameras and streets. It takes a quarter of an hour on one core.
+Usage: python benchmarks/attribute_network.py [--epochs 30]
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Damage the code a little, run the tests that cover it, and count how often they notice (mutation testing).
+"""Run mutation testing: change the code a little, run the tests that cover it, and count how often they fail.
 
 Each mutant changes one comparison, operator, number or truth value of one module; no file changes. A first run
 without a mutant records which tests call which functions. A mutant inside a function is put into the function of a
@@ -202,7 +202,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--group", choices=GROUPS, action="append", help="default: all")
-    parser.add_argument("--mutants", type=int, default=40, help="of each group, drawn at random; 0 takes all")
+    parser.add_argument(
+        "--mutants", type=int, default=40, help="mutants of each group, drawn at random; 0 takes all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Who asked a gallery what: a line of JSON for each question, only where somebody wants it."""
+"""Log the searches of a gallery, one JSON line per search; used only if a log file is named."""
 
 import argparse
 import getpass
@@ -18,9 +18,9 @@ _WHERE = ("camera", "since", "until", "top", "threshold")
 
 
 def log_question(path: Path, args: argparse.Namespace, answer: "Answer") -> None:
-    """Append who asked, when, for whom, where, and the keys and distances of the answers.
+    """Append user, time, query, filters, and the keys and distances of the answers.
 
-    A line is written in one piece, so that several processes may share a log.
+    A line is written in one call, so that several processes can share a log.
     """
     try:
         user = getpass.getuser()
