@@ -1,11 +1,11 @@
 """Run the six steps of st-ReID without any download, on a synthetic dataset in the layout of Market-1501.
 
 The steps are: prepare (the loader adds the frame offsets of the sequences), train PCB, extract, fit the
-spatial-temporal model, score jointly, re-rank; for three seeds, in one table. The same steps as commands for
-Market-1501 or DukeMTMC-reID at the published size (the second command writes log/streid/features.h5):
+spatial-temporal model, score jointly, re-rank; for three seeds, in one table. Every step is a command. The same
+commands for Market-1501 or DukeMTMC-reID at the published size:
 
     videoreid train streid_pcb --dataset market1501 --root /data --output log/streid
-    python examples/streid_chain.py --dataset market1501 --root /data --run log/streid
+    videoreid extract --run log/streid --output log/streid/features.h5
     videoreid st fit log/streid/features.h5 --output log/streid/st.npz
     videoreid eval log/streid/features.h5 --spatial-temporal log/streid/st.npz --rerank --joint-rule published
 """
@@ -17,15 +17,6 @@ from pathlib import Path
 
 from videoreid.cli import main as videoreid
 from videoreid.data.datasets.synthetic import write_market1501
-from videoreid.models import load_weights
-from videoreid.recipes import (
-    build_network,
-    get_recipe,
-    open_dataset,
-    override,
-    parse_settings,
-    write_recipe_features,
-)
 
 SMALL = [
     "pretrained=False",
@@ -35,16 +26,6 @@ SMALL = [
     "epochs=12",
     "milestones=[9]",
 ]
-
-
-def extract(name: str, dataset: str, root: Path, run: Path, settings: list[str]) -> Path:
-    """Write the features of a trained run and return their file."""
-    recipe = override(get_recipe(name).on(dataset), parse_settings([*settings, "pretrained=False"]))
-    splits = open_dataset(recipe, dataset, root)
-    model = build_network(recipe, splits.num_train_pids)
-    load_weights(model, max(run.glob("checkpoint-*.pt")))
-    write_recipe_features(recipe, model, splits, run / "features.h5")
-    return run / "features.h5"
 
 
 def chain(
@@ -62,7 +43,8 @@ def chain(
         )
         == 0
     )
-    features = extract("streid_pcb", "market1501", world, run, settings)
+    features = run / "features.h5"
+    assert videoreid(["extract", "--run", str(run), "--output", str(features)]) == 0
     assert videoreid(["st", "fit", str(features), "--output", str(run / "st.npz")]) == 0
     rows = {}
     for rule in ("published", "repaired"):
@@ -87,20 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--root", type=Path, default=Path("worlds"), help="folder of the synthetic datasets, or of --dataset"
-    )
+    parser.add_argument("--root", type=Path, default=Path("worlds"), help="folder of the synthetic datasets")
     parser.add_argument("--output", type=Path, default=Path("streid_chain"))
-    parser.add_argument("--dataset", help="only extract the features of --run on this dataset")
-    parser.add_argument("--run", type=Path, help="folder of a trained run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--identities", type=int, default=120)
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
-    if args.dataset:
-        print(extract("streid_pcb", args.dataset, args.root, args.run, args.set))
-        return
     settings = [*SMALL, *args.set]
     tables = [chain(args.root, args.output, s, args.identities, args.images, settings) for s in args.seeds]
     lines = ["| scored by | mAP | Rank-1 |", "|---|---|---|"]

@@ -66,6 +66,10 @@ def test_unknown_presets_and_sizes_are_refused() -> None:
         build_transform("trics", train=True)
     with pytest.raises(ConfigError, match="size must be"):
         build_transform("basic", (0, 4), train=False)
+    smallest = build_transform("basic", (1, 1), train=False)(FRAMES, np.random.default_rng(0))
+    assert smallest.shape[2:] == (1, 1)
+    published = build_transform("streid", train=False)(FRAMES, np.random.default_rng(0))
+    assert published.shape[2:] == (384, 192)
 
 
 @pytest.mark.parametrize("sizes", [[(40, 20)] * 4, [(32, 16)] * 4, [(40, 20), (32, 16), (40, 20), (18, 11)]])

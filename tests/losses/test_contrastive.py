@@ -172,6 +172,16 @@ def test_memories_move_with_momentum_in_training_alone():
     assert torch.equal(memory.hardest[2], before["hardest"][2])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_hardest_is_the_least_similar_of_a_batch(seed):
+    memory = filled("hardest", seed=seed, momentum=0.0).train()
+    before, rows = memory.hardest[0].clone(), draw(8, 4, seed=20 + seed)
+    memory(rows, torch.zeros(8, dtype=torch.long))
+    unit = F.normalize(rows, dim=1)
+    worst = min(range(8), key=lambda row: float(unit[row] @ before))
+    assert torch.allclose(memory.hardest[0], unit[worst])
+
+
 def test_the_gradient_is_that_of_the_memory_before_it_moved():
     memory, rows, pids = filled(), draw(3, 4, seed=5).requires_grad_(), torch.tensor([1, 1, 0])
     still = filled().eval()

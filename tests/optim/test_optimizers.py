@@ -77,6 +77,10 @@ def test_errors():
         build_optimizer(network(), "adamm")
     with pytest.raises(ConfigError, match="does not take an option"):
         build_optimizer(network(), "adam", lookahead=3)
+    with pytest.raises(ConfigError, match="optimiser 'adam': Invalid learning rate: nan"):
+        build_optimizer(network(), "adam", float("nan"))
+    with pytest.raises(ConfigError, match="optimiser 'sgd': Invalid weight_decay"):
+        build_optimizer(network(), "sgd", weight_decay=-1.0)
     with pytest.raises(ConfigError, match="got none"):
         build_optimizer(network(), staged_lr=True)
     with pytest.raises(ConfigError, match="got fc"):

@@ -1,6 +1,9 @@
 """What a recipe builds: batches an epoch, rates, pieces of tracklets, erased frames, frames as samples."""
 
-from dataclasses import replace
+import math
+import re
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,19 +12,26 @@ import torch
 
 from videoreid.data import PKSampler
 from videoreid.errors import ConfigError, UnknownNameError
+from videoreid.metrics import KReciprocal, evaluate_features
 from videoreid.models import build_model
 from videoreid.recipes import (
     FrameEngine,
+    PublishedScore,
+    RunOptions,
     build_criterion,
     build_engine,
+    build_network,
     erase_frames,
     get_recipe,
     list_recipes,
     open_dataset,
+    open_test,
+    open_training,
     override,
     parse_settings,
+    score_features,
 )
-from videoreid.types import Clip, ReIDOutput, Splits, Tracklet
+from videoreid.types import Clip, Features, ReIDOutput, Splits, Tracklet
 
 
 def test_streid_trains_on_every_image_of_market_in_an_epoch() -> None:
@@ -136,6 +146,41 @@ def test_erased_rectangles_reach_every_border_and_are_said() -> None:
     assert not erase_frames(frames, np.random.default_rng(0), share=0.0)[1].any()
 
 
+def slow_erasing(
+    frames: torch.Tensor, generator: np.random.Generator, share: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Erase as published, frame by frame and pixel by pixel."""
+    frames, erased = frames.clone(), torch.zeros(frames.shape[:2], dtype=torch.bool)
+    clips, length, _, height, width = frames.shape
+    chances = generator.random((clips, length))
+    for clip in range(clips):
+        for frame in range(length):
+            for _ in range(100 if chances[clip, frame] < share else 0):
+                area = generator.uniform(0.02, 0.4) * height * width
+                aspect = generator.uniform(0.3, 10 / 3)
+                rows, columns = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+                if not 1 <= rows <= height - 1 or not 1 <= columns <= width - 1:
+                    continue
+                top, left = generator.integers(height - rows + 1), generator.integers(width - columns + 1)
+                for row in range(top, top + rows):
+                    for column in range(left, left + columns):
+                        frames[clip, frame, :, row, column] = torch.tensor([0.485, 0.456, 0.406])
+                erased[clip, frame] = True
+                break
+    return frames, erased
+
+
+@pytest.mark.parametrize("size", [(12, 8), (3, 4), (4, 2), (40, 20), (2, 1), (1, 1)])
+def test_erasing_equals_slow_loops(size: tuple[int, int]) -> None:
+    frames = torch.ones(12, 4, 3, *size)
+    ours, plain = np.random.default_rng(1), np.random.default_rng(1)
+    found, erased = erase_frames(frames, ours)
+    wanted, places = slow_erasing(frames, plain, 0.5)
+    assert torch.equal(found, wanted)
+    assert torch.equal(erased, places)
+    assert ours.random() == plain.random(), "as many draws: a frame that nothing fits is given up after 100"
+
+
 def test_frames_train_as_samples_of_their_own() -> None:
     seen = []
     engine = FrameEngine.__new__(FrameEngine)
@@ -173,6 +218,79 @@ def test_settings_are_read_and_checked() -> None:
         override(recipe, {"milestones": ["a"]})
     with pytest.raises(ConfigError, match=r"is not key=value"):
         parse_settings(["epochs"])
+
+
+def test_close_names_are_suggested_and_no_more_than_three() -> None:
+    words = "did you mean test_batch_size or test_sampling or fixed_size?"
+    with pytest.raises(ConfigError, match=rf"no setting 'test_size'; {re.escape(words)}"):
+        override(get_recipe("psta"), {"test_size": 2})
+    assert override(get_recipe("tricks_bot"), {"beta": 1}).beta == 1, "a share may be a whole number"
+    with pytest.raises(ConfigError, match="milestones takes a tuple of an integer, got 3"):
+        override(get_recipe("psta"), {"milestones": 3})
+
+
+def test_weights_take_the_place_of_pretrained_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, loaded = [], []
+    monkeypatch.setattr(
+        "videoreid.recipes.building.build_model", lambda name, num_classes, **options: asked.append(options)
+    )
+    monkeypatch.setattr("videoreid.recipes.building.load_weights", lambda model, path: loaded.append(path))
+    psta = get_recipe("psta")
+    build_network(psta, 5)
+    build_network(psta, 5, weights="mine.pt")
+    build_network(override(get_recipe("temporal_pooling"), {"pretrained": "imagenet"}), 5)
+    assert [options["pretrained"] for options in asked] == [True, False, "imagenet"]
+    assert loaded == ["mine.pt"]
+    assert {key: asked[0][key] for key in ("height", "width")} == {"height": 256, "width": 128}
+    assert "height" not in asked[2], "this network takes frames of any size"
+
+
+def test_loaders_take_what_the_recipe_says() -> None:
+    tracklets = [Tracklet([f"{n}.jpg" for n in range(9)], pid, 0) for pid in range(4) for _ in range(2)]
+    recipe = override(get_recipe("psta"), {"batch_size": 8, "instances": 2, "test_batch_size": 5})
+    train, test = open_training(recipe, tracklets), open_test(recipe, tracklets)
+    assert (train.batch_size, test.batch_size) == (8, 5)
+    assert (train.num_workers, test.num_workers) == (0, 0)
+    assert [loader.dataset.sampling for loader in (train, test)] == ["random_interval", "begin_interval"]
+    assert [loader.dataset.num_frames for loader in (train, test)] == [8, 8]
+    assert [loader.dataset.seed for loader in (train,)] == [train.sampler.seed] == [999]
+
+
+@pytest.mark.parametrize(("distance", "exponent"), [("squared_euclidean", 1.0), ("cosine", 2.0)])
+def test_re_ranking_has_the_exponent_of_its_distance(distance: str, exponent: float) -> None:
+    rng = np.random.default_rng(0)
+    pids = np.arange(40) % 8
+    values = rng.normal(size=(8, 6))[pids] + rng.normal(size=(40, 6))
+    query, gallery = (
+        Features(torch.from_numpy(values[rows]), pids[rows], np.full(len(pids[rows]), camera))
+        for camera, rows in enumerate((slice(0, 8), slice(8, 40)))
+    )
+    splits = Splits("toy", protocol="mars_torchreid")
+    recipe = override(get_recipe("tricks_bot"), {"distance": distance})
+    rankings = score_features(recipe, splits, query, gallery)
+    assert list(rankings) == ["ori", "re-ranked"]
+    for other in (1.0, 2.0):
+        refiner = KReciprocal(metric=distance, exponent=other)
+        plain = evaluate_features(
+            query, gallery, protocol="mars_torchreid", distance=distance, refiners=[refiner]
+        )
+        same = np.array_equal(plain.top_distances, rankings["re-ranked"].top_distances, equal_nan=True)
+        assert same == (other == exponent)
+    two = score_features(recipe, splits, query, gallery, two_blocks=True)
+    assert list(two) == ["ori", "re", "re-ranked"]
+    assert [two[block].protocol.name for block in two] == ["mars_torchreid", "camera_aware", "mars_torchreid"]
+
+
+def test_records_do_not_change_and_a_run_has_its_defaults() -> None:
+    score = PublishedScore(dataset="mars", rank1=1.0, place="here")
+    options = RunOptions(output_dir=Path("log"))
+    for record, name in ((get_recipe("psta"), "epochs"), (score, "rank1"), (options, "workers")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(record, name, 3)
+    assert (score.mAP, score.split_id, score.rank5, score.rank10, score.rank20) == (None,) * 5
+    assert (options.max_steps, options.weights, options.device, options.root) == (None,) * 4
+    assert (options.resume, options.two_blocks, options.save_features) == (False, False, False)
+    assert (options.validate, options.progress, options.workers) == (True, True, 0)
 
 
 def test_an_unknown_recipe_gets_a_suggestion() -> None:

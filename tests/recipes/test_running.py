@@ -99,13 +99,20 @@ def test_a_run_folder_explains_itself_and_resumes(
     assert notes["run"], "the engine's own record stays"
     steps = int(max(tmp_path.glob("checkpoint-*.pt")).stem.split("-")[1])
     assert steps == 3
-    assert train(*run, "--resume", "--max-steps", "4", "--no-validation", epochs=3) == 0
+    reached = torch.load(tmp_path / "checkpoint-00000003.pt", weights_only=False)["progress"]["epoch"]
+    assert train(*run, "--resume", "--max-steps", "5", "--no-validation", epochs=3) == 0
     second = capsys.readouterr().out
-    assert "resumed at epoch " in second
+    assert second.count("resumed at epoch ") == 1
+    assert f"resumed at epoch {reached + 1}\n" in second
     assert len(list(tmp_path.glob("run-*"))) == 0, "the run went on in its own folder"
     again = json.loads((tmp_path / "run.json").read_text())
     assert again["run"] == notes["run"]
     assert again["recipe"] == notes["recipe"]
+    shown = json.loads((tmp_path / "evaluations" / "ori" / "metrics.json").read_text())
+    assert f"mAP {shown['mAP']:6.1%}" in second
+    assert train(*run, "--resume", "--no-validation", "--save-features", epochs=3) == 0
+    assert "saved, run again" not in capsys.readouterr().out, "the run is complete"
+    assert (tmp_path / "evaluations" / "ori" / "features.h5").is_file()
 
 
 def test_what_is_refused(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,11 +124,23 @@ def test_what_is_refused(world: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "run.json").write_text("{")
     assert train("temporal_pooling", world, tmp_path) == 2
     assert "cannot be read" in capsys.readouterr().err
+    for record in ("[]", '{"recipe": null}', '{"recipe": ["psta"]}', '{"recipe": {}, "dataset": "mars"}'):
+        (tmp_path / "run.json").write_text(record)
+        assert train("temporal_pooling", world, tmp_path) == 2
+        assert "is no record of a run" in capsys.readouterr().err
     empty = tmp_path / "empty"
     assert train("temporal_pooling", world, empty, "--set", "epoch=3") == 2
     assert "no setting 'epoch'; did you mean epochs" in capsys.readouterr().err
     assert train("temporal_pooling", world, empty, "--split-id", "3") == 2
     assert "split_id" in capsys.readouterr().err
+    for setting, words in (
+        ("distance=nope", "unknown distance 'nope'"),
+        ("test_sampling=evenli", "did you mean 'evenly'"),
+        ("test_batch_size=0", "batch_size must be 1 or more and workers 0 or more, got 0 and 0"),
+        ("learning_rate=-1", "optimiser 'adam': Invalid learning rate: -1.0"),
+    ):
+        assert train("temporal_pooling", world, empty, "--set", setting) == 2
+        assert words in capsys.readouterr().err
     assert main(["train", "vpreid", "--dataset", "mars", "--output", str(empty)]) == 2
     assert "unknown recipe 'vpreid'" in capsys.readouterr().err
     assert not empty.exists()
@@ -211,5 +230,6 @@ def test_options_of_the_dataset_reach_its_loader(
     assert main([*common, "--option", "split_id=3", "--option", "clock=sequence"]) == 2
     assert asked == {"name": "prid2011", "split_id": 3, "clock": "sequence"}
     capsys.readouterr()
-    assert main([*common, "--option", "split_id=3", "--split-id", "4"]) == 2
-    assert "the split is given twice" in capsys.readouterr().err
+    for other in ("--option", "--set"):
+        assert main([*common, other, "split_id=3", "--split-id", "4"]) == 2
+        assert f"the split is given twice: use --split-id or {other} split_id=" in capsys.readouterr().err

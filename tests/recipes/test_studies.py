@@ -154,3 +154,26 @@ def test_the_proof_of_learning_does_no_run_twice_and_draws_its_table(tmp_path):
     assert text.count("| BN neck |") == 1
     assert "protocol " in text
     assert cv2.imread(str(results.with_suffix(".png"))).std() > 5
+
+
+@pytest.mark.slow
+def test_short_trainings_are_recorded_and_none_is_done_twice(tmp_path):
+    results = tmp_path / "results.json"
+    common = ["--work", tmp_path / "work", "--results", results, "--identities", 8, "--steps", 1]
+    recipes = ["--recipes", "ilids_osnet_x1_0_t", "temporal_pooling"]
+    first = run(BENCHMARKS / "recipe_training.py", *common, *recipes[:2])
+    assert first.returncode == 0, first.stderr
+    second = run(BENCHMARKS / "recipe_training.py", *common, *recipes)
+    assert second.returncode == 0, second.stderr
+    rows = json.loads(results.read_text())["recipes"]
+    assert first.stdout == second.stdout.splitlines(keepends=True)[0], "the first run was not done again"
+    assert {name: row["dataset"] for name, row in rows.items()} == {
+        "ilids_osnet_x1_0_t": "ilidsvid", "temporal_pooling": "mars",
+    }  # fmt: skip
+    for row in rows.values():
+        assert 0 < row["chance_mAP"] < 100
+        assert {"mAP", "rank1"} == set(row["before"]) == set(row["after"])
+        assert row["steps"] >= 1
+    other = run(BENCHMARKS / "recipe_training.py", *common[:-1], 2, *recipes)
+    assert other.returncode == 1
+    assert "holds runs of another budget" in other.stderr

@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
+from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
     from videoreid.engine.extraction_sources import Source
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "extract features into a file; the same command continues a killed run"
+_RULE: dict[str, Any] = {
+    "model": None,
+    "frames": None,
+    "sampling": "all_continuous",
+    "size": None,
+    "flip": False,
+    "precision": "auto",
+    "compile": False,
+}
+"""What the recipe of a run decides, with the value that an option has if the user does not give it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--source", type=Path, help="a packed store (.h5), or a folder of tracklets")
     source.add_argument("--video", type=Path, help="a recording; needs --tracks")
+    source.add_argument(
+        "--run",
+        dest="trained",
+        metavar="FOLDER",
+        type=Path,
+        help="folder of videoreid train: its dataset, network, weights and test rule",
+    )
     parser.add_argument("--tracks", type=Path, help="track file of --video, as trackers write it")
     parser.add_argument("--camera", type=int, default=0, help="camera number of --video (default 0)")
     parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(parser)
-    parser.add_argument("--model", required=True, help="network, or an exported file (.onnx, .ts, .xml)")
+    parser.add_argument("--model", help="network, or an exported file (.onnx, .ts, .xml)")
     parser.add_argument("--weights", help="checkpoint file, or the name of published weights")
     parser.add_argument(
         "--frames", type=int, help="frames per clip (default: the clip length of the network, else 1)"
@@ -64,10 +82,12 @@ def run(args: argparse.Namespace) -> int:
     from videoreid.engine.accelerator import join_processes
     from videoreid.engine.tracklet_lists import TrackletList, write_tracklets
     from videoreid.types import Splits
-    from videoreid.utils import setup_logging, sha256_of
+    from videoreid.utils import setup_logging
     from videoreid.utils.processes import process_rank
 
     setup_logging()
+    if args.trained is not None:
+        return _extract_run(args)
     device = join_processes(args.device)
     source = _source(args)
     model = build_with_weights(args.model, args.weights)
@@ -82,10 +102,7 @@ def run(args: argparse.Namespace) -> int:
         device=device,
         compile=args.compile,
     )
-    file = Path(args.weights or args.model)
-    details = {"weights": file.name}
-    if file.is_file():
-        details["weights_file_sha256"] = sha256_of(file)
+    details = _weights_of(args)
     name = Path(args.model).name
     stored = extract_tracklets(
         model, source, args.output, settings=settings, model_name=name, details=details
@@ -101,12 +118,44 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _weights_of(args: argparse.Namespace) -> dict[str, str]:
+    """Return what the feature file says of the weights."""
+    from videoreid.utils import sha256_of
+
+    file = Path(args.weights or args.model)
+    return {"weights": file.name, **({"weights_file_sha256": sha256_of(file)} if file.is_file() else {})}
+
+
+def _extract_run(args: argparse.Namespace) -> int:
+    """Extract by the test rule of a run's recipe; return 0."""
+    from videoreid.recipes import extract_run
+
+    fixed = {name: default for name, default in _RULE.items() if getattr(args, name) != default}
+    if fixed:
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in fixed)
+        raise ConfigError(f"the recipe of --run says how features are made: leave {given} out")
+    stored = extract_run(
+        args.trained,
+        args.output,
+        root=args.root,
+        weights=args.weights,
+        device=args.device,
+        options=parse_options(args.option),
+    )
+    print(
+        f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, "
+        f"{len(stored.train or ())} training sightings, by the test rule of {stored.details['recipe']}"
+    )
+    return 0
+
+
 def _source(args: argparse.Namespace) -> "Source":
     """Return the source that the options name; a dataset is read here, with its options."""
     from videoreid.data.datasets import build_dataset
     from videoreid.engine.extraction_sources import VideoTracks
-    from videoreid.errors import ConfigError
 
+    if args.model is None:
+        raise ConfigError("--model is missing: name a network, or an exported file (.onnx, .ts, .xml)")
     if (args.video is None) != (args.tracks is None):
         raise ConfigError("--video and --tracks belong together: a recording and its track file")
     if args.video is not None:

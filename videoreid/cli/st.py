@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
         stored = read_features(args.features)
         if stored.train is None:
             raise ConfigError(
-                f"{args.features} holds no training sightings: write it with "
-                "videoreid.retrieval.write_features(..., train=...), or give --dataset and --root"
+                f"{args.features} holds no training sightings: extract a dataset that has a training set (videoreid "
+                "extract --dataset or --run), or give --dataset and --root"
             )
         train, name = stored.train, stored.dataset
     model = fit_transitions(

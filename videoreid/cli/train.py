@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a setting (epochs=2, model.backbone=resnet18); videoreid recipes show RECIPE prints the keys",
+        help="change a setting (epochs=2, model.backbone=resnet18); the last value of a repeated key counts; videoreid "
+        "recipes show RECIPE prints the keys",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     published = get_recipe(args.recipe)
     settings, dataset_options = parse_settings(args.set), _dataset_options(args)
     if "split_id" in dataset_options:  # a setting of the recipe, so that run.json holds it
+        if "split_id" in settings:
+            raise ConfigError("the split is given twice: use --split-id or --set split_id=, not both")
         settings["split_id"] = dataset_options.pop("split_id")
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):

@@ -29,7 +29,7 @@ class ClipLoader(DataLoader[Clip]):
         workers: number of reading processes; 0 reads in this process.
 
     Raises:
-        ConfigError: ``batch_size`` differs from that of the sampler.
+        ConfigError: ``batch_size`` is below 1 or differs from that of the sampler, or ``workers`` is below 0.
         WorkerError: a worker was killed while batches were read.
     """
 
@@ -44,6 +44,10 @@ class ClipLoader(DataLoader[Clip]):
         if isinstance(sampler, PKSampler) and sampler.batch_size != batch_size:
             raise ConfigError(
                 f"the sampler plans batches of {sampler.batch_size}, the loader of {batch_size}"
+            )
+        if batch_size < 1 or workers < 0:
+            raise ConfigError(
+                f"batch_size must be 1 or more and workers 0 or more, got {batch_size} and {workers}"
             )
         self._done = 0
         self._running: Iterator[Clip] | None = None

@@ -265,6 +265,7 @@ def _write(output: Path, made: FeatureFile) -> None:
         dataset=made.dataset,
         protocol=made.protocol,
         details=made.details,
+        train=made.train,
     )
 
 
@@ -272,7 +273,9 @@ def _file(embeddings: Tensor, splits: Splits, model: str, details: Mapping[str, 
     count = len(splits.query)
     query = Features.of(embeddings[:count], splits.query)
     gallery = Features.of(embeddings[count:], splits.gallery)
-    return FeatureFile(query, gallery, model, splits.name, splits.protocol, details)
+    # the sightings of the training people, from which `videoreid st fit` learns
+    train = Features.of(torch.empty(len(splits.train), 0), splits.train) if splits.train else None
+    return FeatureFile(query, gallery, model, splits.name, splits.protocol, details, train)
 
 
 def _plan(model: nn.Module, settings: ExtractionSettings) -> FramePlan:

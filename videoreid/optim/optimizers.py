@@ -71,7 +71,7 @@ def build_optimizer(  # noqa: PLR0913 - torchreid's keywords, and those by name
     Raises:
         UnknownNameError: no such optimiser.
         ConfigError: a new layer that the model does not have, an expression that matches no parameter, a factor out
-            of range, or an option that does not exist.
+            of range, or an option that does not exist or is out of range.
     """
     if optim not in OPTIMIZERS:
         raise UnknownNameError(f"unknown optimiser {optim!r}; choose one of {', '.join(OPTIMIZERS)}")
@@ -83,6 +83,8 @@ def build_optimizer(  # noqa: PLR0913 - torchreid's keywords, and those by name
         return OPTIMIZERS[optim](groups, lr=lr, weight_decay=weight_decay, **_native_options(optim, options))
     except TypeError as error:
         raise ConfigError(f"optimiser {optim!r} does not take an option that was given: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"optimiser {optim!r}: {error}; give a number in its range") from error
 
 
 def _groups(

@@ -12,6 +12,7 @@ from videoreid.recipes.engines import ErasingEngine, FrameEngine, erase_frames
 from videoreid.recipes.overrides import override, parse_settings, settings_of
 from videoreid.recipes.record import PublishedScore, Recipe
 from videoreid.recipes.registry import get_recipe, list_recipes
+from videoreid.recipes.run_extraction import extract_run, read_run_recipe
 from videoreid.recipes.run_notes import RunNotes, describe_run, refuse_other_recipe
 from videoreid.recipes.running import (
     RunOptions,
@@ -35,6 +36,7 @@ __all__ = [
     "describe_run",
     "erase_frames",
     "extract_recipe",
+    "extract_run",
     "fit_transitions",
     "get_recipe",
     "list_recipes",
@@ -44,6 +46,7 @@ __all__ = [
     "override",
     "parse_settings",
     "published_lines",
+    "read_run_recipe",
     "refuse_other_recipe",
     "score_features",
     "settings_of",

@@ -64,12 +64,19 @@ def read_notes(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        notes: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return dict(notes)
-    except (ValueError, TypeError) as error:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ConfigError(
             f"{path} cannot be read ({error}); move it away, or name another folder with --output"
         ) from error
+    if not isinstance(notes, dict) or not all(
+        isinstance(notes.get(key, {}), dict) for key in ("recipe", "dataset")
+    ):
+        raise ConfigError(
+            f"{path} is no record of a run: it, and what it says under recipe and dataset, must be objects; move it "
+            "away, or name another folder with --output"
+        )
+    return notes
 
 
 def refuse_other_recipe(folder: Path, recipe: Recipe, dataset: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from videoreid.distances import DISTANCES
 from videoreid.engine import CSVLogger, Engine, check_matches, extract_features, save_evaluation
+from videoreid.errors import ConfigError
 from videoreid.metrics import KReciprocal, evaluate_features, get_protocol
 from videoreid.recipes.building import (
     build_engine,
@@ -81,11 +83,12 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         The rankings by block, see `score_features`.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, dataset or setting.
+        ConfigError: the folder holds a run of another recipe, dataset or setting, or a setting is unknown or out of
+            range.
         KeyboardInterrupt: Ctrl-C was pressed; a checkpoint has been saved.
     """
     refuse_other_recipe(options.output_dir, recipe, splits.name)
-    check_matches(splits.query, splits.gallery, protocol=splits.protocol)
+    _check_test_rule(recipe, splits)
     seed_everything(recipe.seed)
     engine = _new_engine(recipe, splits.num_train_pids, options)
     scored: dict[int, dict[str, Ranking]] = {}
@@ -125,6 +128,16 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         scored[engine.progress.step], features, splits, recipe, replace(options, device=str(engine.device))
     )
     return scored[engine.progress.step]
+
+
+def _check_test_rule(recipe: Recipe, splits: Splits) -> None:
+    """Refuse what would fail only when the first trained weights are scored."""
+    check_matches(splits.query, splits.gallery, protocol=splits.protocol)
+    if recipe.distance not in DISTANCES:
+        known = ", ".join(map(repr, DISTANCES))
+        raise ConfigError(f"unknown distance {recipe.distance!r}; choose one of {known}")
+    for part in (splits.query, splits.gallery):
+        open_test(recipe, part)
 
 
 def _new_engine(recipe: Recipe, classes: int, options: RunOptions) -> Engine:

@@ -1,9 +1,8 @@
 """The steps of st-ReID after training: write features and training sightings, fit the spatial-temporal histogram."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -53,13 +52,7 @@ def sightings_of(tracklets: tuple[Tracklet, ...]) -> Features:
     Args:
         tracklets: N tracklets, usually the training split.
     """
-    values: dict[str, Any] = {
-        "pids": np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
-        "camids": np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64),
-        "times": np.array([tracklet.time for tracklet in tracklets], dtype=np.float64),
-        "end_times": np.array([tracklet.end_time for tracklet in tracklets], dtype=np.float64),
-    }
-    return Features(torch.empty(len(tracklets), 0), **values)
+    return Features.of(torch.empty(len(tracklets), 0), tracklets)
 
 
 def fit_transitions(

@@ -17,6 +17,7 @@ def test_the_published_rules():
         "xmars",
     }
     assert all(name == record.name for name, record in PROTOCOLS.items())
+    assert {name for name, record in PROTOCOLS.items() if record.same_camera_penalty} == {"camera_aware"}
     assert PROTOCOLS["market1501_toolkit"].average_precision == "trapezoidal"
     assert {name for name, record in PROTOCOLS.items() if record.junk == "nothing"} == {
         "any_camera",
@@ -31,6 +32,10 @@ def test_a_record_passes_through_and_a_typo_gets_a_suggestion():
         get_protocol("mars_oficial")
     with pytest.raises(UnknownNameError, match="known: any_camera"):
         get_protocol("zzz")
+    with pytest.raises(
+        UnknownNameError, match=r"did you mean 'no_cameras' or 'any_camera' or 'cross_camera'\?"
+    ):
+        get_protocol("cameras")
 
 
 def test_the_line_says_what_decides():
@@ -52,6 +57,28 @@ def test_the_line_says_what_decides():
     )
     assert "junk: none" in plain
     assert plain.startswith("unnamed dataset | ")
+
+
+def test_every_deviating_rule_is_in_the_line():
+    rules = {
+        "clothes": "changed",
+        "unmatched": "zero",
+        "gallery_shot": "single",
+        "average_precision": "trapezoidal",
+    }
+    line = protocol_line(
+        EvaluationProtocol("p", **rules), counts=(1200, 7, 3), distance="euclidean", dataset="d"
+    )
+    assert line == (
+        "d | protocol p | gallery 1,200 | queries 7 scored, 3 without a match scored 0 | junk: same person in the same "
+        "camera; same person in the same clothes; pids -1 | distance euclidean | AP trapezoidal | "
+        "CMC by single gallery shot | refiners none"
+    )
+    same = protocol_line(EvaluationProtocol("p", clothes="same"), counts=(1, 1, 0), distance="cosine")
+    assert same == (
+        "unnamed dataset | protocol p | gallery 1 | queries 1 scored, 0 without a match skipped | junk: same person in "
+        "the same camera; same person in other clothes; pids -1 | distance cosine | AP standard | refiners none"
+    )
 
 
 def test_a_note_does_not_say_what_a_part_of_the_dataset_lacks():
