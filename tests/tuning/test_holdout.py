@@ -78,7 +78,7 @@ def test_errors():
         hold_out_identities(train, choice="clever")
     with pytest.raises(ConfigError, match=r"\[99\] are no pids"):
         hold_out_identities(train, choice=[1, 99])
-    with pytest.raises(ConfigError, match="nothing to find"):
+    with pytest.raises(ConfigError, match="no query has a match"):
         hold_out_identities(train, choice=[0, 3])  # seen by one camera
     assert np.isfinite([t.time for t in hold_out_identities(train, choice=[1, 2]).query]).all()
 

@@ -73,6 +73,10 @@ def _add_cutting(parser: argparse.ArgumentParser) -> None:
         default="png",
         help="format of the crops (default png, which is lossless)",
     )
+    _add_reading(parser)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first-frame", type=int, default=1, help="number of the first frame in the track files (default 1)"
     )

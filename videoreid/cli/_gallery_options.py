@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from videoreid.cli._building import build_with_weights, is_exported
 from videoreid.cli._tracking_options import add_tracking_arguments, at_least
@@ -77,6 +77,10 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="crops per track that are embedded (default 16)",
     )
+    _add_recording_arguments(group)
+
+
+def _add_recording_arguments(group: Any) -> None:
     group.add_argument(
         "--cameras",
         nargs="+",

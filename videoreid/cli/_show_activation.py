@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", required=True, help="name of the network; videoreid models list prints all"
     )
     parser.add_argument("--weights", help="checkpoint file, or the name of published weights")
+    _add_drawing(parser)
+
+
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default="channels", help="channels (default), grad_cam, pair, rollout, ..."
     )

@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("HEIGHT", "WIDTH"),
         help="input size of a frame (default: the network's)",
     )
+    _add_shape(parser)
+
+
+def _add_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, metavar="T", help="fix the clip length (default: any)")
     parser.add_argument(
         "--batch",

@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
     model.add_argument("--workers", type=int, default=0, help="processes that read frames (default 0)")
     model.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-features", action="store_true", help="keep the features, for a report with distances"
     )
