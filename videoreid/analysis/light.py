@@ -53,18 +53,19 @@ def clothing_darkness(small: np.ndarray, light: np.ndarray, clothes: np.ndarray 
     Returns:
         ``(N,)`` float64 in 0..1; NaN where ``clothes`` shows none.
     """
-    linear = _linear(luminance(small) / 255.0)
+    levels = luminance(small) / 255.0
     scene = _linear(light) + _FLOOR
     if clothes is None:
+        linear = _linear(levels)
         upper, lower = (np.median(linear[:, rows, _MIDDLE], axis=(1, 2)) for rows in (_UPPER, _LOWER))
         worn = np.exp((np.log(upper + _FLOOR) + np.log(lower + _FLOOR)) / 2)
     else:
-        worn = np.array(
-            [
-                np.mean(level[mask]) + _FLOOR if mask.any() else np.nan
-                for level, mask in zip(linear, clothes, strict=True)
-            ]
-        )
+        # grey levels are averaged as they are seen: in linear light a white collar outweighs a black coat
+        means = [
+            np.mean(level[mask]) if mask.any() else np.nan
+            for level, mask in zip(levels, clothes, strict=True)
+        ]
+        worn = _linear(np.array(means)) + _FLOOR
     return 1.0 - np.clip(_SCENE * (worn / scene) ** (1 / 2.2), 0.0, 1.0)
 
 
