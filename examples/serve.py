@@ -61,7 +61,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class QuestionLog:
+class Log:
     """Where it is written down who asked what.
 
     Args:
@@ -74,8 +74,7 @@ class QuestionLog:
 
     def user(self, request: Request) -> str:
         """Return who asks."""
-        named = request.headers.get(self.user_header, "") if self.user_header else ""
-        return named or (request.client.host if request.client else "")
+        return request.headers.get(self.user_header) or (request.client.host if request.client else "")
 
 
 class Batcher:
@@ -265,18 +264,11 @@ class Service:
     """
 
     def __init__(
-        self,
-        gallery: Gallery,
-        encode: Encoder,
-        token: str,
-        detector: Any,
-        limits: Limits,
-        log: QuestionLog | None = None,
+        self, gallery: Gallery, encode: Encoder, token: str, detector: Any, limits: Limits, log: Log | None
     ) -> None:
         self.answers, self.limits = Answers(gallery), limits
         self.batcher = Batcher(encode, limits)
-        self._token, self._detector, self._writing = token, detector, asyncio.Lock()
-        self._log = log
+        self._token, self._detector, self._log, self._writing = token, detector, log, asyncio.Lock()
 
     async def health(self) -> dict[str, Any]:
         """Say that the service runs, and of which model it is."""
@@ -350,7 +342,7 @@ def build_app(
     token: str = "",
     detector: Any = None,
     limits: Limits | None = None,
-    log: QuestionLog | None = None,
+    log: Log | None = None,
 ) -> FastAPI:
     """Return the application, see `Service`."""
     service = Service(gallery, encode, token, detector, limits or Limits(), log)
@@ -362,8 +354,7 @@ def build_app(
         await service.batcher.stop()
 
     app = FastAPI(title="videoreid", lifespan=life)
-    app.add_exception_handler(VideoReIDError, _as_400)
-    app.add_exception_handler(StorageError, _as_507)
+    app.add_exception_handler(VideoReIDError, _as_answer)
     app.get("/health")(service.health)
     app.post("/search")(service.search)
     app.post("/tracklets", status_code=201)(service.add)
@@ -371,12 +362,8 @@ def build_app(
     return app
 
 
-async def _as_400(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 400)
-
-
-async def _as_507(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 507)
+async def _as_answer(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 507 if isinstance(error, StorageError) else 400)
 
 
 def main() -> None:
@@ -403,7 +390,7 @@ def main() -> None:
         def detector(image: np.ndarray) -> Any:
             return find(0, image)
 
-    log = QuestionLog(args.log, args.user_header) if args.log else None
+    log = Log(args.log, args.user_header) if args.log else None
     token = os.environ.get("VIDEOREID_TOKEN", "")
     app = build_app(gallery, extractor, token=token, detector=detector, log=log)
     uvicorn.run(app, host=args.host, port=args.port, timeout_graceful_shutdown=30, limit_concurrency=1024)

@@ -141,7 +141,7 @@ def test_writing_needs_the_token(serve: ModuleType, gallery: Gallery) -> None:
 def test_who_asked_what_is_logged_where_somebody_wants_it(
     serve: ModuleType, gallery: Gallery, tmp_path: Path
 ) -> None:
-    log = serve.QuestionLog(str(tmp_path / "log" / "who.jsonl"), "X-Remote-User")
+    log = serve.Log(str(tmp_path / "log" / "who.jsonl"), "X-Remote-User")
     with TestClient(serve.build_app(gallery, mean_colour, log=log)) as client:
         found = client.post(
             "/search?top=1&camera=hall", content=picture("green"), headers={"X-Remote-User": "ann"}
@@ -158,7 +158,7 @@ def test_who_asked_what_is_logged_where_somebody_wants_it(
     assert second["asked"]["box"] == "0,0,20,20" and len(second["answers"]) == 3
     assert first["gallery"] == str(gallery.path)
     (tmp_path / "file").write_text("")
-    lost = serve.QuestionLog(str(tmp_path / "file" / "who.jsonl"))
+    lost = serve.Log(str(tmp_path / "file" / "who.jsonl"))
     with TestClient(serve.build_app(gallery, mean_colour, log=lost)) as client:
         answer = client.post("/search", content=picture("red"))
         assert answer.status_code == 507 and "matches" not in answer.json()

@@ -41,6 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="of 'same person' at the threshold that the calibration gives (default 0.5)",
     )
+    _add_distances(parser)
+    parser.add_argument(
+        "--transit",
+        action="append",
+        default=[],
+        metavar="FROM,TO,SECONDS",
+        help="least time that anybody needs between two cameras; may be repeated",
+    )
+    parser.add_argument(
+        "--boxes",
+        action="store_true",
+        help="also write a row a box: boxes.csv, and mot/RECORDING.txt in MOT format",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
+    )
+
+
+def _add_distances(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rerank", action="store_true", help="k-reciprocal distances in place of cosine distances"
     )
@@ -51,24 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="join appearance with this fitted model's times",
     )
     parser.add_argument(
-        "--transit",
-        action="append",
-        default=[],
-        metavar="FROM,TO,SECONDS",
-        help="least time that anybody needs between two cameras; may be repeated",
-    )
-    parser.add_argument(
         "--centre-cameras",
         action="store_true",
         help="take away from each embedding the mean of its camera; needs a threshold of its own",
-    )
-    parser.add_argument(
-        "--boxes",
-        action="store_true",
-        help="also write a row a box: boxes.csv, and mot/RECORDING.txt in MOT format",
-    )
-    parser.add_argument(
-        "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
     )
 
 
