@@ -3,10 +3,9 @@
     python benchmarks/association.py --work FOLDER     # three worlds; embeddings are kept in FOLDER
     python benchmarks/association.py --work FOLDER --weights osnet_x0_25_msmt17.pth
 
-Per world: osnet_x0_25 is trained from scratch, as in ``videoreid demo`` but in 300 steps, on 100 people; or it has
-published weights, and the 100 give the times of transit only. 50 others choose every threshold (one third of them with
-a single tracklet, as passers-by have). The 100 test people and 50 passers-by are put together; a passer-by is a person
-of one tracklet.
+Per world: osnet_x0_25 is trained from scratch on 100 people, as in ``videoreid demo`` but for 300 steps; or it has
+published weights, and the 100 people only give the transit times. 50 other people choose every threshold; one third of
+them are passers-by, persons with a single tracklet. The 100 test people and 50 passers-by are associated.
 """
 
 import argparse
@@ -294,7 +293,7 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--size", type=int, nargs=2, default=(128, 64), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--weights", type=Path, help="published weights of osnet_x0_25 in place of training")
+    parser.add_argument("--weights", type=Path, help="published weights of osnet_x0_25 instead of training")
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)

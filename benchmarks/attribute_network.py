@@ -1,9 +1,9 @@
-"""Learn the small network that tells occlusion and company from pixels (`videoreid.analysis.crowding`).
+"""Train the small network that predicts occlusion and other persons from pixels (`videoreid.analysis.crowding`).
 
 Draws frames of twelve embedded worlds with obstacles, second walkers, coarse and dim pictures of random strength, and
 fits hidden share and area of others. The worlds of benchmarks/attribute_validation.py have other seeds, so other
-people, cameras and streets. A quarter of an hour on a core. The file in the package was made by an earlier form of this
-script, so a run gives other weights: it replaces the file, and attribute_validation.py must then be run again.
+people, cameras and streets. It takes a quarter of an hour on one core. The file in the package was made by an earlier
+form of this script, so a run gives other weights: it replaces the file, and attribute_validation.py must be run again.
 Usage: python benchmarks/attribute_network.py [--epochs 30]
 """
 

@@ -1,9 +1,9 @@
-"""How well each proxy of `frame_attributes` agrees with what the embedded world knows.
+"""Measure how well each proxy of `frame_attributes` agrees with the ground truth of the embedded world.
 
-A controlled set varies one trouble and leaves the rest as the world has it: people, clothes, cameras, other walkers and
-obstacles differ from frame to frame. The mixed set varies all at once. The worlds are none of those that the small
-network was taught on. Written: Spearman's rank correlation by proxy, recovery of the factor of up-scaling, and whether
-light and clothes are told apart; and edge widths on a chart, from which the scale of `resolution` is taken.
+A controlled set varies one trouble; people, clothes, cameras, other walkers and obstacles differ from frame to frame as
+usual. The mixed set varies all troubles at once. The small network was not trained on these worlds. The output is
+Spearman's rank correlation by proxy, the recovered up-scaling factor, whether light and clothes are distinguished, and
+edge widths on a chart, which define the scale of `resolution`.
 Usage: python benchmarks/attribute_validation.py [--frames 200] [--seeds 1 2]
 """
 

@@ -1,8 +1,8 @@
-"""Random-clip reading from a large dataset: loose files against a packed store, cold and warm.
+"""Compare random-clip reading of loose files and of a packed store, with cold and warm page cache.
 
 Writes a synthetic dataset of JPEG files (cut into tracklets of 60 frames), packs it, and reads clips as P x K training
 does: 8 identities x 4 tracklets, 8 frames each. "cold" drops the page cache first, which needs root on Linux; without
-it only the warm figures are taken. "bytes" is reading alone, "clips" decodes as well.
+it only the warm figures are measured. "bytes" only reads, "clips" also decodes.
 
     python benchmarks/data_packing.py --frames 1200000 --folder /tmp/packing --output packing.json
 

@@ -1,8 +1,8 @@
-"""Frames per second of one core: clips as uint8 against a pipeline of Pillow images, frame by frame.
+"""Compare frames per second of one core: uint8 clips, and a pipeline of Pillow images, frame by frame.
 
-Both read the same JPEG files, follow the same published recipe and draw at random. "loader" stops where the library's
-loader does, at uint8; "network input" also normalises on the CPU, which the other pipeline does frame by frame. Time is
-that of the processor, one thread, so that other work on the machine hardly matters; the files are in the page cache.
+Both read the same JPEG files and apply the same published random transforms. "loader" ends with uint8, as the loader of
+the library; "network input" also normalises on the CPU, which the other pipeline does frame by frame. Times are the
+processor time of one thread, so other work on the machine has little effect; the files are in the page cache.
 
     python benchmarks/data_pipeline.py [--output benchmarks/results/data_pipeline.json]
 """

@@ -1,9 +1,9 @@
-"""Does the study's order of causes hold? A small network on the embedded world with known troubles, and on footage.
+"""Test the study's order of error causes with a small network on the embedded world and on footage.
 
-The world touches a third of its tracklets by each of four troubles, independently; clothes are as people wear them. The
-network is trained on it as `videoreid demo` trains; "pretrained" takes that of ../shared/data/weights instead. Causes
-are measured twice: by the proxies, from pixels, and by the truth that the world wrote down. The footage is
-../shared/data/pets_s2l1 with the pretrained network, its tracks cut in two: there is no truth.
+Each of four known troubles affects a third of the tracklets, independently; clothes are unchanged. The network is
+trained on this world as in `videoreid demo`; "pretrained" uses the weights in ../shared/data/weights instead. Causes
+are measured twice: by the proxies from pixels, and by the ground truth of the world. The footage is
+../shared/data/pets_s2l1 with the pretrained network, with its tracks cut in two; it has no ground truth.
 Usage: python benchmarks/error_causes.py [--identities 100] [--steps 160] [--work FOLDER] [--parts world footage]
 """
 

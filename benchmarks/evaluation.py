@@ -1,4 +1,4 @@
-"""Time and memory of plain evaluation, side by side with what it is compared with, in one run.
+"""Measure time and memory of plain evaluation, side by side with its alternatives, in one run.
 
 Sections: ranking from a given matrix against argsort-based ranking in NumPy; evaluation from 2,048-d features
 against the matrix product alone; memory; growth of the streamed evaluation up to 100,000 queries x 1,000,000 rows.

@@ -1,9 +1,9 @@
-"""The explorer at the size of a large test set: what it costs to write, and how fast it answers in headless Chromium.
+"""Measure the explorer at the size of a large test set: writing time, and response times in headless Chromium.
 
-Draws a world of a few hundred tracklets, whose pictures stand for those of a large gallery, ranks random embeddings,
-writes the explorer and times in the browser: until the first rows show all answers in view, a jump to other rows,
-another order, a filter, and a search with a gallery tracklet. "open" is over jumps to places that were never shown;
-"open_cpu" is what all processes of the browser computed meanwhile, which a busy machine does not change much.
+The script draws a few hundred tracklets, whose pictures are reused for a large gallery, ranks random embeddings, writes
+the explorer, and measures in the browser: the time until the first rows show all answers in view, a jump to other rows,
+another order, a filter, and a search with a gallery tracklet. "open" is measured over jumps to rows that were not shown
+before; "open_cpu" is the processor time of all browser processes, which depends little on the load of the machine.
 
     python benchmarks/explorer.py --queries 2000 --gallery 10000 --top 50 --output benchmarks/results/explorer.json
 """
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--gallery", type=int, default=10000)
     parser.add_argument("--top", type=int, default=50)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--threads", type=int, default=1, help="that write strips")
+    parser.add_argument("--threads", type=int, default=1, help="threads that write strips")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -1,8 +1,8 @@
-"""What half precision and eight bits cost: mAP on the drawn world of one network in three ONNX files.
+"""Measure the mAP of one network on the embedded world in float32, float16 and int8 ONNX files.
 
-The network is trained for a few hundred steps, exported in float32 and float16, and quantised to int8 by clips of
-training people. All files, and the network itself, embed the same held-out people; size and frames per second are told
-as well.
+The network is trained for a few hundred steps, exported in float32 and float16, and quantised to int8 with clips of
+training people. All files, and the network itself, embed the same held-out people; file size and frames per second are
+measured too.
 
     python benchmarks/export_precision.py [--model osnet_x0_25] [--steps 200] [--people 60] [--output FILE]
 """

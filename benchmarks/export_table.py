@@ -1,8 +1,8 @@
-"""Which networks can be exported, and how exactly: a table by name and target.
+"""Write a table of the networks that can be exported, and of their errors, by name and target.
 
-Networks are built small where they have options for it (trunk, input size); what is traced is the same code. A cell
-says whether clip length T and batch B are free in the file, and the largest relative error of an embedding. A network
-of which a trace keeps the batch is exported for one clip a call, and a session cuts batches.
+Networks are built small if they have options for it (trunk, input size); the traced code is the same. A cell shows
+whether clip length T and batch B are free in the file, and the largest relative error of an embedding. A network whose
+trace fixes the batch is exported for one clip per call, and a session splits batches.
 
     python benchmarks/export_table.py [NAME ...] [--to onnx torchscript] [--output benchmarks/results/export.md]
 """

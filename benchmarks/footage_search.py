@@ -1,14 +1,14 @@
-"""Search from the raw video alone: earlier footage is indexed, people of later footage are looked for.
+"""Measure search in raw video: earlier footage is indexed, and people of later footage are searched.
 
-Detections, tracks and embeddings come from the video; a track file only says who is who: a track of ours is the person
-of the given track with which most of its boxes overlap by one half or more. Beside them stand the figures that the
-given tracks themselves yield. Footage is divided in two ways:
+Detections, tracks and embeddings come from the video; a track file is used only for the identities: a track gets the
+person of the given track with which most of its boxes overlap by one half or more. The scores of the given tracks are
+reported for comparison. Footage is divided in two ways:
 
-- "recording": the first half of the recording is indexed, people of the second half are asked for; the tracker begins
-  anew there. People that the track file has in both halves are few where it breaks tracks up.
-- "people": of every person of the track file the earlier half of the boxes is indexed, the later half asks.
+- "recording": the first half of the recording is indexed, and people of the second half are searched; the tracker
+  restarts there. Few people are in both halves if the track file has fragmented tracks.
+- "people": for every person of the track file the earlier half of the boxes is indexed; the later half is the query.
 
-Each question is asked twice: by the whole tracklet, and by its middle box alone.
+Each query is searched twice: with the whole tracklet, and with its middle box only.
 
 Example:
     python benchmarks/footage_search.py --video video.avi --tracks tracks.txt --detector yolox_nano.onnx \
@@ -120,7 +120,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--video", required=True)
-    parser.add_argument("--tracks", required=True, help="track file in MOT format that says who is who")
+    parser.add_argument("--tracks", required=True, help="track file in MOT format with the identities")
     parser.add_argument("--detector", default="yolox_nano")
     parser.add_argument("--model", required=True)
     parser.add_argument("--weights", required=True)

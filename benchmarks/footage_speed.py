@@ -1,11 +1,11 @@
-"""How fast footage goes through: detection and tracking alone, and the whole way into a gallery; and its memory.
+"""Measure the speed of detection and tracking, the speed of the full pipeline into a gallery, and its memory.
 
 Three measurements on one clip, on as many cores as the process may use:
 
-- detection and tracking of every frame: frames a second;
-- the whole way (decode, detect, track, cut, embed, store) with ``--every 2``: times the speed of the recording, by
-  the rate that the file states and by 25 frames a second;
-- the whole way over the clip repeated to ``--long`` frames: memory of the process as it goes.
+- detection and tracking of every frame: frames per second;
+- the full pipeline (decode, detect, track, cut, embed, store) with ``--every 2``: multiples of real time, by the frame
+  rate in the file and by 25 frames per second;
+- the full pipeline on the clip repeated to ``--long`` frames: memory of the process over time.
 
 Example:
     python benchmarks/footage_speed.py --video video.avi --detector yolox_nano.onnx \

@@ -1,4 +1,4 @@
-"""Detection and tracking of a recording against a track file: recall, precision, IDF1, HOTA, frames per second.
+"""Score detection and tracking of a recording against a track file: recall, precision, IDF1, HOTA, frames per second.
 
 Example:
     python benchmarks/footage_tracking.py --video video.avi --tracks tracks.txt --detector yolox_nano.onnx
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--video", required=True)
     parser.add_argument("--tracks", required=True, help="track file in MOT format to measure against")
     parser.add_argument("--detector", default="yolox_nano")
-    parser.add_argument("--model", help="network that looks for switches")
+    parser.add_argument("--model", help="network that finds identity switches")
     parser.add_argument("--weights", help="its checkpoint")
     parser.add_argument("--trackers", nargs="+", default=["bytetrack", "ocsort"])
     arguments = parser.parse_args()

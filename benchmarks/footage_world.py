@@ -1,7 +1,7 @@
-"""The filmed world: how fast it is drawn, who is detected, and how well people are put together over its cameras.
+"""Measure the films of the embedded world: drawing speed, recall of a detector, and association over the cameras.
 
-Drawing is timed on one core. Detections come from a network; a drawn person counts as found where a box overlaps by
-one half or more. Tracklets of the tracker are compared with the truth; the association has the threshold that is
+Drawing is timed on one core. Detections come from a network; a drawn person counts as detected if a box overlaps by one
+half or more. Tracklets of the tracker are compared with the ground truth; the association uses the threshold that is
 best on the first seed, which is left out of the mean.
 
 Example:
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--detector", help="ONNX file; without one only the drawing is timed")
     parser.add_argument("--model", default="osnet_x0_25")
     parser.add_argument("--weights", default="")
-    parser.add_argument("--minutes", type=float, default=0.5, help="of each recording")
+    parser.add_argument("--minutes", type=float, default=0.5, help="minutes of each recording")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()

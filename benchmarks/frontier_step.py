@@ -4,9 +4,9 @@
     python benchmarks/frontier_step.py --networks tfclip_vit_b16 --batch 4 --steps 3 --device cpu
     python benchmarks/frontier_step.py --compile 1                  each also compiled
 
-The engine runs forward, losses, backward and update in bfloat16 on random clips that are on the device already, so
-that no reading of frames is measured. The rate of the device is measured too, on a product of two large matrices; a
-step is counted as three forward passes. Memory is given for a GPU alone.
+The engine runs forward, losses, backward and update in bfloat16 on random clips that are already on the device, so
+reading of frames is not measured. The rate of the device is measured with a product of two large matrices; a step
+counts as three forward passes. Memory is measured only on a GPU.
 """
 
 import argparse

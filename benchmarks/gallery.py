@@ -1,8 +1,8 @@
-"""A gallery of a million: build, memory, latency, queries a second and recall, against plain FAISS and hnswlib.
+"""Compare a gallery of a million with plain FAISS and hnswlib: build, memory, latency, queries per second and recall.
 
-Each system runs in a process of its own, on the same synthetic embeddings: people are points of a 64-dimensional
+Each system runs in a separate process, on the same synthetic embeddings: people are points of a 64-dimensional
 subspace, tracklets are people plus noise, all of unit length. Exact search of this library and `faiss.IndexFlatIP`
-run in one process, query by query in turn, so that both meet the same load of the machine. Recall@10 is measured
+run in one process, query by query in turn, so that both have the same load of the machine. Recall@10 is measured
 against `faiss.IndexFlatIP`. Results are written after each system.
 
     python benchmarks/gallery.py --rows 1000000 --output benchmarks/results/gallery.json

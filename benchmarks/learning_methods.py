@@ -1,4 +1,4 @@
-"""The methods whose learning is compared by `proof_of_learning.py`: networks, stages of tricks, single components."""
+"""The methods that `proof_of_learning.py` compares: networks, stages of tricks, single components."""
 
 import sys
 from collections.abc import Callable

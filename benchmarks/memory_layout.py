@@ -1,4 +1,4 @@
-"""Measure which image networks a CPU runs faster channels-last: median CPU time over that of the contiguous layout.
+"""Measure which image networks are faster channels-last on a CPU: median CPU time relative to the contiguous layout.
 
 OMP_NUM_THREADS=1 python benchmarks/memory_layout.py osnet_x0_25 osnet_x1_0 mobilenetv2_x1_0 resnet18
 """

@@ -1,6 +1,6 @@
-"""Rows a second into Milvus and queries a second out of it, beside an index in a folder.
+"""Measure rows per second into Milvus and queries per second, and compare with an index in a folder.
 
-Without an address the embedded file of milvus-lite is asked, which is one process and no measure of a cluster.
+Without an address milvus-lite with its embedded file is used, which is one process and does not measure a cluster.
 
     python benchmarks/milvus.py [--uri http://host:19530] [--rows 20000] [--output benchmarks/results/milvus.json]
 """

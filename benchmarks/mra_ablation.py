@@ -1,11 +1,11 @@
-"""What each module of MRA gives, on the embedded world, against GCM and PSTA at equal training.
+"""Measure the effect of each module of MRA on the embedded world, compared with GCM and PSTA at equal training.
 
     python benchmarks/mra_ablation.py                   every run that has no result yet, then the table
     python benchmarks/mra_ablation.py --only mra:0      one run (model and seed)
     python benchmarks/mra_ablation.py --table           the table of the results so far
 
 Sized for two CPU cores: half-width ResNet-18, frames of 128 x 64, clips of 4, everything trained from random weights
-(no ImageNet weights). Results are one JSON line a run; a run that has its line is not repeated.
+(no ImageNet weights). Results are one JSON line per run; finished runs are not repeated.
 """
 
 import argparse

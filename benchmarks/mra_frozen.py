@@ -1,10 +1,10 @@
-"""What each module of MRA gives on a trunk that is trained first and then fixed, so that only the modules differ.
+"""Measure the effect of each module of MRA on a trained and then frozen trunk, so that only the modules differ.
 
     python benchmarks/mra_frozen.py
 
-The companion of mra_ablation.py, at a fraction of its cost: a half-width ResNet-18 learns one world as a frame
-classifier; its maps of another world are computed once, and every network learns on those maps alone. GCM is absent,
-because its motion modules lie inside the trunk.
+A cheaper companion of mra_ablation.py: a half-width ResNet-18 is trained on one world as a frame classifier; its maps
+of another world are computed once, and every network trains only on these maps. GCM is left out, because its motion
+modules are inside the trunk.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Damage the code a little, run the tests that cover it, and count how often they notice (mutation testing).
+"""Run mutation testing: change the code a little, run the tests that cover it, and count how often they fail.
 
-Each mutant changes one comparison, operator, number or truth value of one module. The tests of its group run on it in a
-forked process that has PyTorch loaded already, and the mutated source is given to the import system, so that no file
+Each mutant changes one comparison, operator, number or truth value of one module. The tests of its group run in a
+forked process that has already loaded PyTorch, and the mutated source is given to the import system, so that no file
 is changed. A mutant is killed when a test fails, when collection fails, or when the tests take more than ten times as
-long as without it. Survivors are listed; whether one is equivalent to the original is for a reader to
-say (`EQUIVALENT`).
+long as without it. Survivors are listed; a reader decides which of them are equivalent to the original
+(`EQUIVALENT`).
 
     python benchmarks/mutation.py --mutants 40            # of each group
     python benchmarks/mutation.py --group losses --mutants 0    # all of one group
@@ -211,7 +211,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--group", choices=GROUPS, action="append", help="default: all")
-    parser.add_argument("--mutants", type=int, default=40, help="of each group, drawn at random; 0 takes all")
+    parser.add_argument(
+        "--mutants", type=int, default=40, help="mutants of each group, drawn at random; 0 takes all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Host memory over a long training of a parser: the resident set of the training process and of its reader.
+"""Measure host memory over a long training of a parser: the resident set of the training process and of its reader.
 
-The pictures, the reader, the transform, the criterion, the engine with its moving average and the schedule are the real
-ones; only network and pictures are small, because what could grow is all else.
+Reader, transform, criterion, engine with moving average, and schedule are those of a real training; only network and
+pictures are small, because they cannot be the cause of growing memory.
 Usage: python benchmarks/parsing_memory.py --world /tmp/lip [--steps 5000] [--workers 1]
 """
 

@@ -1,6 +1,6 @@
-"""What part visibility gives under heavy occlusion: one network, compared as a whole and by what both pictures show.
+"""Measure the effect of part visibility under heavy occlusion: whole pictures against visible parts.
 
-Each seed makes a world and trains a small network on it. In the test, an obstacle hides a good part of every query and
+Each seed makes a world and trains a small network on it. In the test, an obstacle hides a large part of every query and
 of half of the gallery (`Obstacle`); everything else is equal. The parser was trained on another world
 (examples/train_ce2p.py). Usage:
 python benchmarks/parsing_occlusion.py --parser runs/ce2p/model --work /tmp/occlusion [--seeds 0 1 2] [--steps 400]
@@ -131,7 +131,7 @@ def compare(model, parts, splits, hidden):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--parser", type=Path, help="folder of save_pretrained; none: train the networks alone"
+        "--parser", type=Path, help="folder of save_pretrained; without it, only the networks are trained"
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for worlds and networks")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -1,4 +1,4 @@
-"""What is learnt, and what each part of a method gives, on the embedded world, at one budget, over three seeds.
+"""Measure what each method and its parts gain on the embedded world, with one budget and three seeds.
 
     python benchmarks/proof_of_learning.py                        every run that has no result yet, then the tables
     python benchmarks/proof_of_learning.py --study tricks         one study: temporal_resnet, temporal_osnet,
@@ -8,10 +8,10 @@
     python benchmarks/proof_of_learning.py --tables               the tables of the results so far
 
 A run is one method and one seed. All runs of a seed start from the same trunk, trained on single frames of the people
-of another world (as one starts from ImageNet elsewhere), and see the same number of batches of the same number of
-frames; only "one frame a clip" sees the clips' batches with one frame of each. Scores are of people that no network was
-trained on. Results are one JSON line a run; a run that has its line is not repeated, so the command goes on where it
-was stopped. Sized for two CPU cores: one thread a run, two runs at once.
+of another world (in place of ImageNet weights), and see the same number of batches of the same number of frames; only
+"one frame a clip" sees the batches of the clips with one frame of each. Scores are of people that were not trained on.
+Results are one JSON line per run; finished runs are not repeated, so an interrupted command continues when it is run
+again. Sized for two CPU cores: one thread per run, two runs at once.
 """
 
 import argparse
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--trunk-steps", type=int, default=TRUNK_STEPS)
     parser.add_argument("--identities", type=int, default=WORLD["identities"])
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--picture", type=Path, help="where to draw (default: beside the results)")
+    parser.add_argument("--picture", type=Path, help="picture to write (default: next to the results)")
     parser.add_argument(
         "--work", type=Path, default=Path(tempfile.gettempdir()) / "videoreid_proof_of_learning"
     )

@@ -1,4 +1,4 @@
-"""Time of ``videoreid report`` on results of MARS's size: random features, whole people and cameras.
+"""Measure ``videoreid report`` on results of the size of MARS, with random features and realistic people and cameras.
 
     python benchmarks/report.py --output benchmarks/results/report.json
 
@@ -59,7 +59,7 @@ def make_run(folder: Path, width: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--width", type=int, default=2048, help="of the features")
+    parser.add_argument("--width", type=int, default=2048, help="width of the features")
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

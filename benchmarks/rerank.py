@@ -1,7 +1,7 @@
-"""Measure re-ranking: against plain NumPy, at MSMT17 size, and its growth.
+"""Measure re-ranking: compared with plain NumPy, at the size of MSMT17, and by the number of rows.
 
-Every measurement runs in a process of its own. Memory is the peak of that process over what it held when the
-features were loaded; time includes the distances.
+Every measurement runs in a separate process. Memory is the peak of that process minus its memory after loading the
+features; time includes the distances.
 
     python benchmarks/rerank.py versus           # 1,980 + 11,310 rows, 512-d: ours and the published algorithm
     python benchmarks/rerank.py large            # 11,659 + 82,161 rows, 2048-d: ours

@@ -1,8 +1,8 @@
-"""The service of examples/serve.py under load on the loopback, against the offline rate of the same network.
+"""Compare the service of examples/serve.py under load on the loopback with the offline rate of the same network.
 
-A process of its own serves a gallery of random embeddings with a network of random weights. Clients, each a thread
-with a connection of its own, post crops one after the other. Before and after, the same process that loads the
-network here embeds the same crops in batches of 32, decoding included: the offline rate.
+A separate process serves a gallery of random embeddings with a network of random weights. Clients, each a thread with
+its own connection, post crops one after the other. Before and after, this process embeds the same crops in batches of
+32, decoding included: the offline rate.
 
     python benchmarks/serving.py --clients 32 --seconds 30 --output benchmarks/results/serving.json
 """

@@ -1,10 +1,10 @@
-"""Measure the spatial-temporal metric: its speed, and what it adds to appearance on the embedded world.
+"""Measure the spatial-temporal metric: its speed, and its gain over appearance on the embedded world.
 
     python benchmarks/spatial_temporal.py speed      # 3,368 queries x 15,913 gallery images
     python benchmarks/spatial_temporal.py gain       # appearance alone, joint, both with re-ranking; three worlds
 
-Appearance is the colour histogram of six stripes: the table takes minutes and has no training in it.
-The settings are the published ones or follow from the training set, except sigma 10, which was chosen on world 0.
+Appearance is the colour histogram of six stripes, without training, so the table takes minutes. The settings are the
+published ones or follow from the training set, except sigma 10, which was chosen on world 0.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Does the fast setting learn as well? float32 NCHW against bfloat16 channels-last, same budget, three seeds.
+"""Compare the accuracy of float32 NCHW and bfloat16 channels-last training, with the same budget and three seeds.
 
-Trains from scratch on the synthetic world and scores held-out people; also reports the share of the time in which
-training waited for data. Accuracy is equal if the means differ by less than the spread of the seeds.
+The script trains from scratch on the embedded world and scores held-out people; it also reports the share of time that
+training waited for data. Accuracy counts as equal if the means differ by less than the spread of the seeds.
 
 Usage: python benchmarks/training_convergence.py [--model resnet18] [--steps 300] [--workers 1]
 """

@@ -1,8 +1,8 @@
-"""Time and memory of a training step: the plain loop of an image re-ID library against the engine.
+"""Compare time and memory of a training step of the engine with the plain loop of an image re-ID library.
 
 The plain loop works in float32 and NCHW, gets frames that were normalised on the CPU, mines the hardest pairs image
 by image, and steps an optimiser that is not fused. The engine gets uint8 frames and is measured setting by setting.
-Each variant runs in a process of its own, in turns; ratios and medians are reported.
+Each variant runs in a separate process, in turns; ratios and medians are reported.
 
 Usage: python benchmarks/training_step.py [--device cuda] [--batch 8] [--frames 4] [--compile]
 """

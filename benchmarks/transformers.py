@@ -1,10 +1,10 @@
-"""What the transformers cost on one core: arithmetic, time, and memory with and without gradient checkpointing.
+"""Measure the cost of the transformers on one core: FLOPs, time, and memory with and without gradient checkpointing.
 
     python benchmarks/transformers.py speed            parameters, GFLOP and processor seconds of a clip, eval mode
     python benchmarks/transformers.py memory           peak memory of one training step, each in a process of its own
     python benchmarks/transformers.py step --name clipreid_vit_b16 --checkpointing 1
 
-Seconds are processor time of one thread (`time.process_time`), so that other work on the machine matters little. Memory
+Seconds are processor time of one thread (`time.process_time`), so other work on the machine has little effect. Memory
 is the peak resident set of the process minus what it held before the step.
 """
 

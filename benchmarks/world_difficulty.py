@@ -1,4 +1,4 @@
-"""How hard the embedded world is: colour histograms and an untrained network, over several worlds.
+"""Measure the difficulty of the embedded world with colour histograms and an untrained network, over several worlds.
 
 With same-camera impostors in the gallery, Rank-1 of the histogram should lie between 5 and 40 %, and of the untrained
 network below 20 %. Usage: python benchmarks/world_difficulty.py [--seeds 0 1 2 3 4] [--identities 250]

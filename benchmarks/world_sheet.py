@@ -1,4 +1,4 @@
-"""Draw the contact sheet of the embedded world that stands in docs/synthetic.md.
+"""Draw the contact sheet of the embedded world for docs/synthetic.md.
 
 A row per person: tracklets of different cameras, then part labels. Usage: python benchmarks/world_sheet.py [output]
 """

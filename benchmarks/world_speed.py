@@ -1,6 +1,6 @@
-"""How fast the embedded world is drawn, on one core.
+"""Measure the drawing speed of the embedded world on one core.
 
-OpenCV is held to one thread. Each repeat draws the same tracklets, once without and once with JPEG encoding; medians
+OpenCV is limited to one thread. Each repeat draws the same tracklets, once without and once with JPEG encoding; medians
 are kept. Usage: python benchmarks/world_speed.py [--repeats 5]
 """
 

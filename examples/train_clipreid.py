@@ -5,9 +5,11 @@ Hyper-parameters, stage 1 (texts): Adam 3.5e-4, weight decay 1e-4, batch 64, 120
     Stage 2 (ViT-B/16): batch 64 (16 people x 4 clips of 1 frame), Adam 5e-6, weight decay 1e-4, biases at twice the
     rate, 60 epochs, x 0.1 at 30 and 50, linear warm-up from 0.1 over 10; 0.25 x cross-entropies (smoothing 0.1) +
     triplets (margin 0.3) on three levels + image to text; mirror, pad 10 and crop, erasing 0.5; mean and deviation 0.5.
-    --frames 8 trains on clips, each frame an image: the baseline of TF-CLIP.
+    --frames 8 trains on clips whose frames are separate images: the baseline of TF-CLIP.
 Command: python examples/train_clipreid.py --dataset market1501 --root /data --archive ViT-B-16.pt
 Published: Market-1501 mAP 89.6, Rank-1 95.5; as the mean over a tracklet MARS 88.1, 91.7, LS-VID 80.6, 88.8.
+Differs from the published: frames are resized bilinearly in training (published: bicubic), and the erased block takes
+    the mean colour (published: random pixels).
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
 Hyper-parameters: batch 64 (16 people x 4 clips of 1 frame), 256x128, SGD 0.008 (momentum 0.9, weight decay 1e-4, biases
     at twice the rate), 120 epochs, cosine to 0.002 of the rate with a linear warm-up from 0.01 over 5 epochs inside it;
     cross-entropy without smoothing + soft-margin triplet, half for the global head, half for the local ones; mirror,
-    pad 10 and crop, erasing 0.5; mean and standard deviation 0.5. --frames 8 trains on clips, which is not published.
+    pad 10 and crop, erasing 0.5; mean and standard deviation 0.5. --frames 8 (clips) is not published.
 Command: python examples/train_transreid.py --dataset market1501 --root /data --jpm 1 --stride 12 --cameras 1
 Published: stride 12 + JPM + SIE: Market-1501 mAP 89.0, Rank-1 95.1; DukeMTMC-reID 82.2, 90.7 (images, cross camera).
 """

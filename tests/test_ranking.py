@@ -77,9 +77,9 @@ def test_other_tracklets_are_refused() -> None:
 def test_a_ranking_made_by_hand_cannot_hide_appended_queries() -> None:
     five = [*GALLERY, *QUERY]
     assert list(ranking(None).searched(QUERY, five)) == five
-    with pytest.raises(ProtocolError, match="does not say which gallery was searched"):
+    with pytest.raises(ProtocolError, match="does not hold its gallery"):
         ranking(None).searched(QUERY, GALLERY)
-    with pytest.raises(ProtocolError, match="does not say which gallery was searched"):
+    with pytest.raises(ProtocolError, match="does not hold its gallery"):
         ranking(None, EvaluationProtocol("test", queries_in_gallery=True)).searched(QUERY, five)
 
 

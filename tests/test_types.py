@@ -46,7 +46,7 @@ def test_features_fill_unknown_times_with_nan() -> None:
         ),
         ({"camids": ["c1", "c2", "c3"]}, "camids must be integers, got <U2"),
         ({"pids": np.array([1, 2, 2**63], np.uint64)}, "pids holds 9223372036854775808, which is beyond"),
-        ({"times": ["a", "b", "c"]}, "times must be numbers, NaN where unknown, got <U1"),
+        ({"times": ["a", "b", "c"]}, "times must be numbers, NaN if unknown, got <U1"),
         ({"embeddings": np.array([["a"], ["b"], ["c"]])}, "array of numbers, got <U1"),
         ({"embeddings": torch.zeros(3)}, r"embeddings must be \(N, D\)"),
         ({"embeddings": torch.tensor([[0.0], [float("nan")], [float("inf")]])}, r"2 rows .* at \[1, 2\]"),

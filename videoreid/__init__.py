@@ -1,8 +1,8 @@
 """videoreid: person re-identification in video.
 
-The names below are all that a usual script needs (``import videoreid as vr``); the rooms they come from
-(`videoreid.data`, `videoreid.models`, ...) hold the rest. Both are imported when they are first used, so that
-``import videoreid`` is quick and a script loads only what it uses.
+The names below are all that a usual script needs (``import videoreid as vr``); the subpackages (`videoreid.data`,
+`videoreid.models`, ...) hold the rest. Both are imported when they are first used, so that ``import videoreid`` is
+quick and a script loads only what it uses.
 """
 
 import importlib
@@ -84,7 +84,7 @@ _NAMES = {
     "write_explorer": "visual",
     "write_ranking_html": "visual",
 }
-"""Every name of the front door and the room it comes from."""
+"""Every public name of the package and the subpackage it comes from."""
 
 __all__ = [
     "Clip",

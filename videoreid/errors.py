@@ -1,4 +1,4 @@
-"""Exceptions of the library: each message says what was wrong, what was expected and what to do."""
+"""Exceptions of the library. Each message says what was wrong, what was expected and what to do."""
 
 __all__ = [
     "CheckpointError",
@@ -28,7 +28,7 @@ class ConfigError(VideoReIDError, ValueError):
 
 
 class UnknownNameError(VideoReIDError, KeyError):
-    """A registry was asked for a name it does not hold."""
+    """A registry has no entry of this name."""
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would print quotes and escapes.
@@ -52,11 +52,11 @@ class ProtocolError(VideoReIDError, ValueError):
 
 
 class ServerError(VideoReIDError, ConnectionError):
-    """A search server does not answer, or refuses what was asked; the message names its address."""
+    """A search server does not answer, or refuses the request; the message names its address."""
 
 
 class StorageError(VideoReIDError, OSError):
-    """A file cannot be written: the disk is full, a folder is read-only or is no folder; the message says which."""
+    """A file cannot be written: the disk is full, the folder is read-only or not a folder; the message says which."""
 
 
 class WeightsError(VideoReIDError):
@@ -64,19 +64,19 @@ class WeightsError(VideoReIDError):
 
 
 class CheckpointError(WeightsError):
-    """A training checkpoint is truncated, unreadable, or of another run."""
+    """A training checkpoint is truncated, unreadable, or from another run."""
 
 
 class ExportError(VideoReIDError):
-    """A network cannot be exported, or the file does not answer as the network does; no file is left."""
+    """A network cannot be exported, or the exported file gives other results than the network; no file is left."""
 
 
 class TrainingError(VideoReIDError, RuntimeError):
-    """Training cannot go on: a loss is NaN or infinite; the message names the batch."""
+    """Training cannot continue: a loss is NaN or infinite; the message names the batch."""
 
 
 class WorkerError(VideoReIDError, RuntimeError):
-    """A process that reads for a loader has died: killed, mostly for memory; the message says what is known."""
+    """A worker process of a loader was killed, mostly for lack of memory; the message gives the details."""
 
 
 class MissingExtraError(VideoReIDError, ImportError):

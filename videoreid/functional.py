@@ -1,4 +1,4 @@
-"""Distances of features, and normalisation of frames."""
+"""Distances between features, and normalisation of frames."""
 
 from collections.abc import Sequence
 
@@ -36,12 +36,12 @@ def normalise_frames(
     std: Sequence[float] = IMAGENET_STD,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Turn uint8 frames into network input on the device they are on; leave float frames as they are.
+    """Normalise uint8 frames on their device as network input; float frames only change their type.
 
     One multiply-add per pixel: ``x / 255`` and ``(x - mean) / std`` are folded into ``x * scale + shift``.
 
     Args:
-        frames: ``(..., 3, H, W)``, uint8 RGB in 0..255, or float that is normalised already.
+        frames: ``(..., 3, H, W)``, uint8 RGB in 0..255, or float and already normalised.
         mean: per channel, on the 0..1 scale.
         std: per channel, on the 0..1 scale.
         dtype: floating type of the result.
@@ -56,6 +56,6 @@ def normalise_frames(
     mean_ = torch.tensor(mean, device=frames.device, dtype=exact)
     scale = (1.0 / (255.0 * std_)).view(-1, 1, 1)
     shift = (-mean_ / std_).view(-1, 1, 1)
-    if frames.device.type == "cpu":  # addcmul does not vectorise over broadcast channels there
+    if frames.device.type == "cpu":  # addcmul does not vectorise over broadcast channels on the CPU
         return frames.to(exact).mul_(scale).add_(shift).to(dtype)
     return torch.addcmul(shift, frames.to(exact), scale).to(dtype)

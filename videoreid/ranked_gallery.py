@@ -1,4 +1,4 @@
-"""The gallery that a ranking searched, and where the queries' own persons are in it."""
+"""The gallery of a ranking, and its rows that show the persons of the queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["Item", "RankedGallery", "SamePersonRows"]
 
 
 class _Identified(Protocol):
-    """Whatever shows one person in one camera, as a tracklet does."""
+    """An item with a person and a camera, such as a tracklet."""
 
     @property
     def pid(self) -> int: ...
@@ -27,15 +27,15 @@ Item = TypeVar("Item", bound=_Identified)
 
 @dataclass(frozen=True, eq=False)
 class RankedGallery:
-    """Which tracklets the gallery rows of a ranking are.
+    """Person and camera of the gallery rows of a ranking.
 
-    A protocol may put the queries into the gallery, so its rows are not always those of the published gallery.
+    A protocol may add the queries to the gallery, so the rows may differ from those of the published gallery.
 
     Args:
         pids: ``(G,)`` int64 person of every row.
         camids: ``(G,)`` int64 camera of every row.
-        query_start: first of the Q rows in a line that are the queries; None where none were put there.
-        num_queries: Q.
+        query_start: first of the Q consecutive rows that are the queries; None if the queries were not added.
+        num_queries: number of queries Q.
     """
 
     pids: np.ndarray
@@ -67,11 +67,11 @@ class RankedGallery:
         return is_query, rows - np.where(is_query, self.query_start, skipped)
 
     def join(self, query: Sequence[Item], gallery: Sequence[Item]) -> tuple[Item, ...]:
-        """Return the G items that the rows count in, checked by their ids.
+        """Return the G items that the rows index, checked by their ids.
 
         Args:
             query: Q tracklets.
-            gallery: the gallery as published, or all G rows if the queries are in it already.
+            gallery: the gallery as published, or all G rows if it already contains the queries.
 
         Raises:
             ProtocolError: the gallery has another size, or another person or camera in some row.
@@ -101,12 +101,12 @@ class RankedGallery:
 
 @dataclass(frozen=True, eq=False)
 class SamePersonRows:
-    """Every gallery row of a query's own person, however far down: true matches, and the junk among them.
+    """Every gallery row that shows the person of a query, at any rank: true matches and junk.
 
     Args:
         rows: ``(P,)`` int64 gallery rows, query by query, the nearest first.
         distances: ``(P,)`` float32.
-        is_match: ``(P,)`` bool; the others are junk, the query itself where it is in the gallery among them.
+        is_match: ``(P,)`` bool; the other rows are junk, including the query itself if it is in the gallery.
         offsets: ``(Q + 1,)`` int64; query ``q`` owns ``offsets[q]`` up to ``offsets[q + 1]``.
     """
 

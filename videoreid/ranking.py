@@ -1,4 +1,4 @@
-"""Rules of evaluation, and the scored ranking of every query."""
+"""Evaluation protocols, and the scored ranking of every query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ __all__ = ["EvaluationProtocol", "RankedGallery", "Ranking", "SamePersonRows"]
 
 
 class Bounds(Protocol):
-    """Whatever has two ends, as `videoreid.metrics.Interval` has."""
+    """An interval with two ends, such as `videoreid.metrics.Interval`."""
 
     @property
     def low(self) -> float: ...
@@ -27,7 +27,7 @@ class Bounds(Protocol):
 SCORES = {
     "mAP": "mAP", "mINP": "mINP", "Rank-1": "rank1", "Rank-5": "rank5", "Rank-10": "rank10", "Rank-20": "rank20",
 }  # fmt: skip
-"""What a table of scores shows: the heading, and its key in `Ranking.summary`."""
+"""Headings of a table of scores, and their keys in `Ranking.summary`."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class EvaluationProtocol:
     """The rules by which a ranking is scored.
 
     Args:
-        name: how the protocol is printed and looked up.
+        name: name of the protocol, in printed lines and in the registry.
         queries_in_gallery: the queries are appended to the gallery before ranking (official MARS).
-        junk: which gallery rows are taken out of a query's list: those of the same person in the same camera
-            ("same_camera"), none ("nothing").
+        junk: gallery rows that are removed from a query's list: those of the same person in the same camera
+            ("same_camera"), or none ("nothing").
         junk_pids: gallery pids that are removed for every query.
-        unmatched: what happens to a query without a true match: left out and counted ("skip"), refused
-            ("error"), or scored zero ("zero").
+        unmatched: rule for a query without a true match: it is left out and counted ("skip"), raises an error
+            ("error"), or scores zero ("zero").
         average_precision: "standard", or "trapezoidal" (the Market-1501 toolkit).
-        gallery_shot: "multi", or "single" (CUHK03: the CMC is the mean over random galleries of one row per
-            identity; AP and mINP are over all kept rows, as published code computes them).
+        gallery_shot: "multi", or "single" (CUHK03: the CMC is the mean over random galleries of one row per identity;
+            AP and mINP use all kept rows, as published code computes them).
         same_camera_penalty: add the largest distance to every same-camera pair; scores are then NOT comparable
             with the literature ("camera_aware").
         max_rank: length of the CMC curve.
         note: a caveat that is printed with every score.
-        clothes: which matches count where people change their clothes: all ("any"), those in other clothes than the
-            query's ("changed"), or those in the same ("same"); the person's other rows are junk then.
+        clothes: matches that count if people change their clothes: all ("any"), those in other clothes than the query
+            ("changed"), or those in the same clothes ("same"); the person's other rows are then junk.
 
     Raises:
-        ProtocolError: the queries are in the gallery, and nothing keeps a query from finding itself.
+        ProtocolError: the queries are in the gallery and no rule removes a query from its own list.
     """
 
     name: str
@@ -71,32 +71,32 @@ class EvaluationProtocol:
     def __post_init__(self) -> None:
         if self.queries_in_gallery and self.junk == "nothing":
             raise ProtocolError(
-                f"protocol {self.name!r} puts the queries into the gallery and takes nothing out of their lists: every "
+                f"protocol {self.name!r} adds the queries to the gallery and removes nothing from their lists: every "
                 "query would find itself first; use junk='same_camera', or leave the queries out"
             )
 
     def __repr__(self) -> str:
-        return f"EvaluationProtocol({', '.join(f'{name}={value!r}' for name, value in self._told())})"
+        return f"EvaluationProtocol({', '.join(f'{name}={value!r}' for name, value in self._changed())})"
 
     def _repr_html_(self) -> str:
-        return html_table(f"Protocol {self.name}", self._told()[1:])
+        return html_table(f"Protocol {self.name}", self._changed()[1:])
 
-    def _told(self) -> list[tuple[str, object]]:
-        """Return the name, and what differs from the usual rules."""
+    def _changed(self) -> list[tuple[str, object]]:
+        """Return the name and the rules that differ from the defaults."""
         values = [(rule.name, getattr(self, rule.name), rule.default) for rule in fields(self)]
         return [(name, value) for name, value, usual in values if name == "name" or value != usual]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The scored answer to every query, from which tables, pictures and error analysis are all read.
+    """The scored ranking of every query, the basis of tables, pictures and error analysis.
 
     Args:
-        average_precision: ``(Q,)`` float64; NaN where the query was not scored.
+        average_precision: ``(Q,)`` float64; NaN if the query was not scored.
         inverse_negative_penalty: ``(Q,)`` float64, mINP's term (Ye et al., TPAMI 2021); NaN likewise.
-        first_match: ``(Q,)`` int64, 1-based rank of the first true match; 0 where the query was not scored.
+        first_match: ``(Q,)`` int64, 1-based rank of the first true match; 0 if the query was not scored.
         cmc: ``(max_rank,)`` float64, share of the scored queries matched within each rank.
-        top_indices: ``(Q, k)`` int64 gallery rows in ranked order, junk left out; -1 pads a short list. They count in
+        top_indices: ``(Q, k)`` int64 gallery rows in ranked order, without junk; -1 pads a short list. They are rows of
             the gallery that was searched, see `searched`.
         top_distances: ``(Q, k)`` float32, NaN where padded.
         top_matches: ``(Q, k)`` bool, whether the row shows the same person.
@@ -105,9 +105,8 @@ class Ranking:
         match_ranks: ``(P,)`` int64, 1-based ranks of all true matches, query by query, ascending in each; empty
             only in a ranking made by hand.
         match_offsets: ``(Q + 1,)`` int64; query ``q`` owns ``match_ranks[match_offsets[q]:match_offsets[q + 1]]``.
-        gallery: what was searched; None only in a ranking made by hand.
-        same_person: where the query's own person stands, missed matches and junk included; None in a ranking made
-            by hand.
+        gallery: the gallery that was searched; None only in a ranking made by hand.
+        same_person: all rows of the query's person, missed matches and junk included; None in a ranking made by hand.
     """
 
     average_precision: np.ndarray
@@ -128,14 +127,14 @@ class Ranking:
         """Return whether each of ``top_indices`` is a query, and its row among the queries or in the published gallery.
 
         Returns:
-            ``(Q, k)`` bool and ``(Q, k)`` int64, -1 where the list is short.
+            ``(Q, k)`` bool and ``(Q, k)`` int64, -1 past the end of a short list.
         """
         return (self.gallery or RankedGallery(np.empty(0), np.empty(0))).origin(self.top_indices)
 
     def searched(self, query: Sequence[Item], gallery: Sequence[Item]) -> tuple[Item, ...]:
-        """Return the tracklets that ``top_indices`` are rows of, the queries included where the protocol adds them.
+        """Return the tracklets that ``top_indices`` index, with the queries if the protocol adds them.
 
-        Every reader that turns rows into tracklets calls this, so that none has to know the protocol.
+        Code that turns rows into tracklets calls this and need not know the protocol.
 
         Args:
             query: Q tracklets, in the order of the ranking.
@@ -145,7 +144,7 @@ class Ranking:
             One tracklet per gallery row.
 
         Raises:
-            ProtocolError: these are not the tracklets that were ranked, or the ranking does not say what was.
+            ProtocolError: these are not the tracklets that were ranked, or the ranking does not hold its gallery.
         """
         queries = len(self.average_precision)
         if len(query) != queries:
@@ -155,8 +154,8 @@ class Ranking:
         largest = int(self.top_indices.max(initial=-1))
         if self.protocol.queries_in_gallery or largest >= len(gallery):
             raise ProtocolError(
-                f"the ranking names gallery row {largest}, the given gallery holds {len(gallery)} tracklets, and the "
-                "ranking does not say which gallery was searched; make it by evaluate_features or evaluate_distances"
+                f"the ranking contains gallery row {largest}, the given gallery {len(gallery)} tracklets, and the "
+                "ranking does not hold its gallery; make it with evaluate_features or evaluate_distances"
             )
         return tuple(gallery)
 
@@ -183,12 +182,12 @@ class Ranking:
 
     @property
     def scored(self) -> np.ndarray:
-        """``(Q,)`` bool: which queries count."""
+        """``(Q,)`` bool: which queries were scored."""
         return ~np.isnan(self.average_precision)
 
     @property
     def mean_average_precision(self) -> float:
-        """MAP over the scored queries, 0..1."""
+        """Mean average precision over the scored queries, 0..1."""
         return float(np.nanmean(self.average_precision))
 
     @property
@@ -203,15 +202,15 @@ class Ranking:
 
     @property
     def mean_inverse_negative_penalty(self) -> float:
-        """MINP over the scored queries, 0..1."""
+        """Mean inverse negative penalty over the scored queries, 0..1."""
         return float(np.nanmean(self.inverse_negative_penalty))
 
     def rank(self, k: int) -> float:
-        """Return CMC at rank ``k`` (1-based); past the end of the curve, its last value."""
+        """Return the CMC at rank ``k`` (1-based); past the end of the curve, its last value."""
         return float(self.cmc[min(k, len(self.cmc)) - 1])
 
     def summary(self) -> dict[str, float | int | str]:
-        """Return the headline figures (0..1) together with the protocol line they belong to."""
+        """Return the main scores (0..1) together with their protocol line."""
         return {
             "mAP": self.mean_average_precision,
             "mINP": self.mean_inverse_negative_penalty,
@@ -225,11 +224,11 @@ class Ranking:
         }
 
     def to_table(self, name: str = "", intervals: Mapping[str, Bounds] | None = None) -> Table:
-        """Return the headline figures in percent as one row, with the protocol line as its note.
+        """Return the main scores in percent as one row, with the protocol line as its note.
 
         Args:
-            name: of the row.
-            intervals: printed behind the figures, as `videoreid.metrics.bootstrap_intervals` returns them.
+            name: name of the row.
+            intervals: printed after the scores, as `videoreid.metrics.bootstrap_intervals` returns them.
 
         Returns:
             A table that prints as Markdown and has ``latex()`` and ``csv()``.

@@ -1,4 +1,4 @@
-"""A registry maps names to objects: a duplicate raises, a typo gets a suggestion."""
+"""A registry of named objects: a duplicate name raises an error, a misspelt one gets a suggestion."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names and the objects behind them: factories, rules, records.
+    """A mapping of names to objects: factories, rules, records.
 
     Args:
         kind: what is registered, in the singular ("model", "dataset"); used in messages.
@@ -31,7 +31,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def register(self, name: str, *aliases: str) -> Callable[[T], T]:
-        """Return a decorator that files its target under ``name`` (and ``aliases``).
+        """Return a decorator that registers its target under ``name`` (and ``aliases``).
 
         Raises:
             ConfigError: the name is taken.

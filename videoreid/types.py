@@ -1,4 +1,4 @@
-"""The nouns of the library: frozen records that every floor shares.
+"""The record types of the library, which all subpackages share.
 
 Axes are always ``B T C H W`` (batch, frames of a clip, channels, height, width), ``D`` embedding width,
 ``K`` identities, ``Q`` queries, ``G`` gallery tracklets, ``N`` a set of tracklets.
@@ -38,10 +38,10 @@ class Tracklet:
     Args:
         frames: one key per frame: an image path, or a key that `videoreid.data.frames.FrameReader` resolves.
         pid: person id; -1 is junk and 0 a distractor in the datasets that have them.
-        camid: camera number, 0-based; -1 where the dataset knows no cameras.
-        time: first frame number, or seconds, on the clock of its camera; NaN where unknown.
-        end_time: the same for the last frame; NaN where unknown.
-        clothes: number of the clothes worn, to be compared for one person only; -1 where unknown.
+        camid: camera number, 0-based; -1 if the dataset has no cameras.
+        time: first frame number, or seconds, on the clock of its camera; NaN if unknown.
+        end_time: the same for the last frame; NaN if unknown.
+        clothes: number of the outfit, comparable only within one person; -1 if unknown.
 
     Raises:
         DatasetError: there is no frame.
@@ -70,17 +70,17 @@ class Tracklet:
 
 @dataclass(frozen=True)
 class Splits:
-    """A dataset: what to train on, what to ask, what to search.
+    """The training, query and gallery tracklets of a dataset.
 
-    Train pids are labels ``0 .. K-1`` in the sorted order of the original ids; query and gallery keep theirs.
+    Train pids are labels ``0 .. K-1`` in the sorted order of the original ids; query and gallery keep the original ids.
 
     Args:
-        name: the dataset and, where it has several, the split ("mars", "prid2011/split0").
+        name: the dataset and, if it has several, the split ("mars", "prid2011/split0").
         train: training tracklets.
-        query: tracklets to look for.
-        gallery: tracklets to look in, as published for this dataset.
-        protocol: name of the protocol by which the dataset is scored (see `videoreid.metrics.list_protocols`).
-        licence: under which conditions the data may be used.
+        query: query tracklets.
+        gallery: gallery tracklets, as published for this dataset.
+        protocol: name of the evaluation protocol of the dataset (see `videoreid.metrics.list_protocols`).
+        licence: conditions of use of the data.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Splits:
         return f"{count_of(len(part), 'tracklet')} of {people}"
 
     def with_protocol(self, protocol: str) -> "Splits":
-        """Return the same dataset, scored by another protocol."""
+        """Return the same dataset with another evaluation protocol."""
         return replace(self, protocol=protocol)
 
 
@@ -134,7 +134,7 @@ class Clip(NamedTuple):
         frames: ``(T, 3, H, W)``, batched ``(B, T, 3, H, W)``, RGB, uint8 in 0..255 or float, normalised.
         pid: int64, ``()`` or ``(B,)``.
         camid: int64, the same shape.
-        time: float64, the same shape; NaN where unknown.
+        time: float64, the same shape; NaN if unknown.
         index: int64, position of the tracklet in its split.
     """
 
@@ -149,12 +149,12 @@ class Clip(NamedTuple):
 
 
 class ReIDOutput(NamedTuple):
-    """What a model in train mode returns.
+    """The output of a model in train mode.
 
     Args:
-        embedding: ``(B, D)``, what retrieval compares; the same vector as the model returns in eval mode.
+        embedding: ``(B, D)``, the vector for retrieval, which the model returns in eval mode.
         logits: one ``(B, K)`` per classifier head.
-        features: one ``(B, D_i)`` per metric-learning head; what triplet and centre losses see.
+        features: one ``(B, D_i)`` per metric-learning head, the input of triplet and centre losses.
         extras: named tensors for particular losses ("frame_scores" ``(B, T)``, ...).
     """
 
@@ -168,7 +168,7 @@ class ReIDOutput(NamedTuple):
 
 
 def _shapes(values: Mapping[str, Any]) -> str:
-    """Return what tensors look like from outside, by name."""
+    """Return names, shapes and types of tensors, for printing."""
     return ", ".join(f"{name} {_shape(value)}" for name, value in values.items())
 
 
@@ -185,15 +185,15 @@ def _shape(value: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Embeddings of N tracklets and what is known of each.
+    """Embeddings of N tracklets with their persons, cameras, times and clothes.
 
     Args:
-        embeddings: ``(N, D)`` float tensor, or a NumPy array, which becomes one.
+        embeddings: ``(N, D)`` float tensor, or a NumPy array, which is converted.
         pids: ``(N,)`` int64 array.
         camids: ``(N,)`` int64 array, 0-based.
-        times: ``(N,)`` float64 array of first times; NaN where unknown.
-        end_times: ``(N,)`` float64 array of last times; NaN where unknown.
-        clothes: ``(N,)`` int64 array of the clothes worn, see `Tracklet`; -1 where unknown.
+        times: ``(N,)`` float64 array of first times; NaN if unknown.
+        end_times: ``(N,)`` float64 array of last times; NaN if unknown.
+        clothes: ``(N,)`` int64 array of outfit numbers, see `Tracklet`; -1 if unknown.
 
     Raises:
         ProtocolError: lengths differ, ids are not integers, times are not numbers, or an embedding is NaN or infinite.
@@ -221,9 +221,9 @@ class Features:
             if getattr(self, name).shape != (n,):
                 shape = getattr(self, name).shape
                 raise ProtocolError(
-                    f"{n} embeddings but {name} of shape {shape}: every array needs one row a tracklet"
+                    f"{n} embeddings but {name} of shape {shape}: every array needs one row per tracklet"
                 )
-        # in parts, because the test makes copies
+        # in parts, because isfinite makes copies
         finite = [torch.isfinite(part).all(dim=1) for part in self.embeddings.split(4096)]
         bad = (~torch.cat(finite)).nonzero().flatten().tolist()
         if bad:
@@ -255,7 +255,7 @@ class Features:
 
     @classmethod
     def of(cls, embeddings: Tensor, tracklets: Sequence[Tracklet]) -> "Features":
-        """Put embeddings ``(N, D)`` together with what their N tracklets say of person, camera, times and clothes."""
+        """Combine embeddings ``(N, D)`` with person, camera, times and clothes of their N tracklets."""
         names = {
             "pids": "pid",
             "camids": "camid",
@@ -267,7 +267,7 @@ class Features:
         return cls(embeddings, **arrays)
 
     def select(self, rows: Any) -> "Features":
-        """Return the given rows (indices or a boolean mask)."""
+        """Return the given rows: indices ``(n,)`` or a boolean mask ``(N,)``."""
         picked = torch.as_tensor(np.arange(len(self))[np.asarray(rows)], dtype=torch.long)
         keep = picked.numpy()
         return Features(
@@ -291,5 +291,5 @@ class Features:
         )
 
     def normalised(self) -> "Features":
-        """Return the same with embeddings of length 1."""
+        """Return a copy with embeddings of length 1."""
         return replace(self, embeddings=torch.nn.functional.normalize(self.embeddings, dim=1))

@@ -119,9 +119,9 @@ def test_judged_pairs_are_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a,b\n1,2\n", "needs a first line with the columns query,key,same"),
-        ("query,key,same\nc0:0,c1:1,perhaps\n", "line 2: 'same' is yes or no"),
-        ("query,key,same,distance\nx,y,yes,near\n", "line 2: the distance 'near' is no number"),
-        ("query,key,same,distance\nx,y,yes,3\n", "lies within 0 and 2"),
+        ("query,key,same\nc0:0,c1:1,perhaps\n", "line 2: 'same' must be yes or no"),
+        ("query,key,same,distance\nx,y,yes,near\n", "line 2: the distance 'near' is not a number"),
+        ("query,key,same,distance\nx,y,yes,3\n", "must be between 0 and 2"),
         ("query,key,same,distance,model\nx,y,yes,0.3,net:2\n", "of the model net:2, the gallery of net:1"),
         ("query,key,same\nc0:0,c9:1,yes\n", "no tracklet 'c9:1'"),
         ("query,key,same\nc0:0\n", "line 2: a field is missing"),
@@ -134,6 +134,16 @@ def test_bad_tables_are_named(text: str, message: str, tmp_path: Path) -> None:
         read_pairs(gallery, [tmp_path / "m.csv"])
     with pytest.raises(DatasetError, match="cannot read pairs"):
         read_pairs(gallery, [tmp_path / "none.csv"])
+
+
+def test_close_knots_are_kept(tmp_path: Path) -> None:
+    """Knots are distances of pairs, of which many may lie within the seventh decimal."""
+    gallery = gallery_with_names(tmp_path)
+    knots = np.float32([0.1, np.nextafter(np.float32(0.1), 1), 0.5]).astype(np.float64)
+    gallery.calibrate(GalleryCalibration(knots, np.array([0.9, 0.8, 0.1]), 20, 20))
+    kept = Gallery.open(tmp_path).calibration
+    assert kept is not None
+    assert kept.distances.tolist() == knots.tolist() and kept.probabilities.tolist() == [0.9, 0.8, 0.1]
 
 
 def test_a_gallery_keeps_its_calibration(tmp_path: Path) -> None:
@@ -156,10 +166,10 @@ def test_a_gallery_keeps_its_calibration(tmp_path: Path) -> None:
     ]
     text = (tmp_path / "calibration.json").read_text()
     (tmp_path / "calibration.json").write_text(text.replace("net:1", "net:2"))
-    with pytest.raises(DatasetError, match="of the model net:2"):
+    with pytest.raises(DatasetError, match="for the model net:2"):
         gallery.search(query)
     (tmp_path / "calibration.json").write_text(text[:50])
     with pytest.raises(DatasetError, match="cannot be used"):
         gallery.search(query)
-    with pytest.raises(ConfigError, match="never rise"):
+    with pytest.raises(ConfigError, match="do not increase"):
         GalleryCalibration(np.array([0.0, 1.0]), np.array([0.1, 0.9]), 1, 1)

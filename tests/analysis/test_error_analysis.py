@@ -172,7 +172,7 @@ def test_files_hold_the_figures_and_the_page_its_protocol(analysed, tmp_path) ->
 
 def test_the_line_says_causes_in_order_with_points_and_coverage(analysed) -> None:
     line = analysed[0].summary()
-    assert line.startswith("causes (points of Rank-1, the others held) | ")
+    assert line.startswith("causes (points of Rank-1, adjusted for the others) | ")
     assert line.index("low light") < line.index("dark clothes")
     assert f"{analysed[0].failures} of {QUERIES} queries fail" in line
 
@@ -205,7 +205,7 @@ def test_no_frame_at_all_is_no_crash(analysed, tmp_path) -> None:
     assert analysis.missing_frames == 4 * QUERIES
     assert all(not flag.any() for flag in analysis.flags.values())
     assert all(cost.rank1_points is None for cost in analysis.costs)
-    assert "no estimate (touches 0 %)" in analysis.summary()
+    assert "no estimate (affects 0 %)" in analysis.summary()
     assert "unknown for 60 of 60 queries" in analysis.regressions.left_out["occlusion"]
     analysis.write_page(tmp_path / "page.html", read_frames=nothing)
 

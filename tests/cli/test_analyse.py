@@ -68,7 +68,7 @@ def test_the_line_is_printed_with_the_protocol_and_the_files_are_written(root, t
 def test_a_folder_with_one_feature_file_is_enough_and_a_threshold_may_be_given(root, capsys) -> None:
     assert main(["analyse", str(root), "--root", str(root / "worlds"), *GIVEN, "--frames", "1",
                  "--threshold", "low light=0.99"]) == 0  # fmt: skip
-    assert "low light no estimate (touches 100 %)" in capsys.readouterr().out
+    assert "low light no estimate (affects 100 %)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_bad_options_are_told(root, options, message, capsys) -> None:
 def test_features_of_other_data_are_refused(root, tmp_path, capsys) -> None:
     assert main(["analyse", str(root / "f.h5"), "--root", str(root / "worlds"), *GIVEN[:2], "--option", "frames=2",
                  "--option", "cameras=3"]) == 2  # fmt: skip
-    assert "the features are not of this dataset" in capsys.readouterr().err
+    assert "the features belong to another dataset" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["analyse", str(tmp_path / "empty")]) == 2
     assert "holds 0 feature files" in capsys.readouterr().err

@@ -42,7 +42,10 @@ def test_a_table_with_its_protocol_and_the_pictures(root: Path, tmp_path: Path, 
     scores = [metrics["colour histogram"][key] for key in ("mAP", "rank1", "rank5", "mINP")]
     assert shown == pytest.approx([100 * score for score in scores], abs=0.051)
     assert (tmp_path / "answer" / "ranking.png").stat().st_size > 10_000
-    assert "<html" in (tmp_path / "answer" / "ranking.html").read_text()
+    assert "<html" in (tmp_path / "answer" / "explorer" / "index.html").read_text()
+    index = (tmp_path / "answer" / "explorer" / "data" / "index.js").read_text()
+    queries = metrics["trained"]["queries_scored"] + metrics["trained"]["queries_skipped"]
+    assert f'"queries":{queries},' in index
 
 
 def test_the_same_seed_gives_the_same_table_whatever_the_workers(root: Path, tmp_path: Path) -> None:

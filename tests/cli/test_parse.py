@@ -41,7 +41,7 @@ def test_a_folder(weights: Path, pictures: Path, tmp_path: Path, capsys: pytest.
     printed = capsys.readouterr().out
     assert "ce2p_resnet18_half at 64x32 (pad, whole) | scales 1 | flip no | classes seed7" in printed
     assert "3 pictures parsed" in printed
-    assert "a second" in printed
+    assert "per second" in printed
     assert read_label_map(tmp_path / "out" / "labels" / "p0" / "0.png").shape == (40, 20)
     assert (tmp_path / "out" / "overlays" / "p1" / "1.jpg").is_file()
     assert read_visibility(tmp_path / "out")[0] == ["p0", "p1"]
@@ -69,7 +69,7 @@ def test_wrong_input(
     assert "is of another network" in error(
         source, "--weights", checkpoint, "--model", "ce2p_resnet18", "--table", "seed7"
     )
-    assert "labels no pixels" in error(source, "--weights", checkpoint, "--model", "osnet_x0_25")
+    assert "does not label pixels" in error(source, "--weights", checkpoint, "--model", "osnet_x0_25")
     assert "7 classes, the network 20" in error(
         source, "--weights", checkpoint, "--model", "ce2p_resnet18_half", "--released"
     )
@@ -91,4 +91,4 @@ def test_options_reach_the_loader_of_the_dataset(
     assert main(["parse", "prid2011", "--root", ".", *rest]) == 2
     assert asked == {"name": "prid2011", "split_id": 3}
     assert main(["parse", str(tmp_path), *rest]) == 2
-    assert "--option belongs to a data set" in capsys.readouterr().err
+    assert "--option belongs to a dataset" in capsys.readouterr().err

@@ -254,10 +254,9 @@ def test_what_is_drawn_is_what_was_read_for_it(scene: list[str], monkeypatch: py
         return FrameReader().read
 
     monkeypatch.setattr("videoreid.cli._rank_video.frames_for_pictures", reader)
-    monkeypatch.setattr("videoreid.visual.draw_ranking", lambda *_, style, **__: drawn.append(style.frames))
-    monkeypatch.setattr(
-        "videoreid.visual.write_explorer", lambda *_, options, **__: drawn.append(options.frames)
-    )
+    room = "videoreid.reporting.answer"
+    monkeypatch.setattr(f"{room}.draw_ranking", lambda *_, style, **__: drawn.append(style.frames))
+    monkeypatch.setattr(f"{room}.write_explorer", lambda *_, options, **__: drawn.append(options.frames))
     assert main(scene) == 0
     assert sorted(read) == sorted(drawn) == [4, 8]
 
@@ -276,7 +275,7 @@ def test_a_full_disk_leaves_the_old_outputs_whole(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "ranking")
 
-    monkeypatch.setattr(f"videoreid.visual.{place}", full)
+    monkeypatch.setattr(f"videoreid.reporting.answer.{place}", full)
     assert main([*scene, "--distance", "euclidean"]) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert contents(tmp_path / "out") == before

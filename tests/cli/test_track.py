@@ -40,7 +40,7 @@ def test_a_model_looks_for_switches(scene: Path, capsys: pytest.CaptureFixture[s
     arguments = ["--detector", str(scene / "det.txt"), "--output", str(scene / "out"), "--no-preview"]
     model = ["--model", "osnet_x0_25", "--weights", str(scene / "w.pth")]
     assert main(["track", str(scene / "mpeg4.mp4"), *arguments, *model]) == 0
-    assert "cut at 0 suspected switches between persons" in capsys.readouterr().out
+    assert "cut at 0 suspected identity switches" in capsys.readouterr().out
     assert main(["track", str(scene / "mpeg4.mp4"), *arguments, *model[:2]]) == 2
     assert "--model and --weights belong together" in capsys.readouterr().err
 
@@ -50,7 +50,7 @@ def test_a_bad_recording_does_not_end_the_others(scene: Path, capsys: pytest.Cap
     videos = [str(scene / "text.avi"), str(scene / "mpeg4.mp4")]
     arguments = ["--detector", str(scene / "det.txt"), "--output", str(scene / "out"), "--no-preview"]
     assert main(["track", *videos, *arguments]) == 1
-    assert "1 of 2 videos could not be followed" in capsys.readouterr().err
+    assert "1 of 2 videos could not be read" in capsys.readouterr().err
     assert sorted(path.name for path in (scene / "out").iterdir()) == ["mpeg4.txt"]
 
 

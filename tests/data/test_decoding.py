@@ -48,7 +48,7 @@ def test_a_truncated_image_is_refused_by_name(tmp_path: Path, kind: str) -> None
 def test_a_text_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     path.write_text("not an image")
-    with pytest.raises(FrameError, match=r"x\.jpg: it is damaged, or no image"):
+    with pytest.raises(FrameError, match=r"x\.jpg: it is damaged, or not an image"):
         decode_frame(read_bytes(path), str(path))
 
 

@@ -12,7 +12,7 @@ from videoreid.data.clips import ClipDataset
 from videoreid.data.frames import FrameReader
 from videoreid.data.keys import Box, video_key
 from videoreid.data.loaders import ClipLoader
-from videoreid.errors import ConfigError, FrameError
+from videoreid.errors import ConfigError, DatasetError, FrameError
 from videoreid.types import Tracklet
 
 
@@ -55,6 +55,16 @@ def test_a_skipped_frame_is_replaced_by_its_neighbour_and_counted(
     assert [int(frame[0, 0, 1]) for frame in reader.read(frames)] == [1, 1, 2, 2, 4]
     assert reader.skipped == 2
     assert "000_003.png" in caplog.text
+
+
+def test_a_frame_of_a_missing_store_is_skipped_like_any_other(make_tracklets, tmp_path: Path) -> None:
+    good = make_tracklets(identities=1)[0].frames[2]
+    keys = [f"{tmp_path}/none.h5::a.jpg", good]
+    reader = FrameReader("skip")
+    assert [int(frame[0, 0, 1]) for frame in reader.read(keys)] == [2, 2]
+    assert reader.skipped == 1
+    with pytest.raises(DatasetError, match="no packed store"):
+        FrameReader().read(keys)
 
 
 def test_a_clip_without_a_readable_frame_is_an_error(make_tracklets) -> None:

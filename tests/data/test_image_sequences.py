@@ -30,7 +30,7 @@ def test_missing_and_damaged_images_shift_no_number(tmp_path: Path, caplog: pyte
     frames = list(iterate_frames(folder))
     assert [(frame.number, number_of(frame.image)) for frame in frames] == [(0, 0), (3, 2)]
     assert [frame.seconds for frame in frames] == pytest.approx([float("nan")] * 2, nan_ok=True)
-    assert "2 of 4 frames are damaged and were passed over (counted from 0): 1, 2" in caplog.text
+    assert "2 of 4 frames are damaged and were skipped (counted from 0): 1, 2" in caplog.text
 
 
 def test_a_seqinfo_gives_the_rate(tmp_path: Path) -> None:

@@ -392,7 +392,7 @@ def test_stores_that_cannot_be_opened_say_why(splits: Splits, tmp_path: Path) ->
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = [1]
     seal_file(tmp_path / "other.h5")
-    with pytest.raises(DatasetError, match="no packed store of this version"):
+    with pytest.raises(DatasetError, match="not a packed store of this version"):
         PackedStore(tmp_path / "other.h5")
     pack_splits(splits, tmp_path / "s.h5")
     os.truncate(tmp_path / "s.h5", (tmp_path / "s.h5").stat().st_size - 2000)

@@ -66,3 +66,15 @@ def test_distances_of_such_features_are_refused(metric: str, bad: float) -> None
         with pytest.raises(ProtocolError, match="beyond the range of float32"):
             list(pairwise_distance_chunks(*pair, metric))
     assert pairwise_distance(1e20 * good.double(), good.double(), metric).isfinite().all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "squared_euclidean"])
+@pytest.mark.parametrize("bad", [1e160, torch.nan, torch.inf])
+def test_such_features_are_refused_in_float64_too(metric: str, bad: float) -> None:
+    good, wrong = torch.eye(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)
+    wrong[1, 1] = bad
+    for pair in ((good, wrong), (wrong, good)):
+        with pytest.raises(ProtocolError, match="beyond the range of float64"):
+            pairwise_distance(*pair, metric)
+        with pytest.raises(ProtocolError, match="beyond the range of float64"):
+            list(pairwise_distance_chunks(*pair, metric))

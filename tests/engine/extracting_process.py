@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import torch
 from killed_extraction import Dying, tracklets
 from torch import distributed as dist
 
@@ -23,6 +24,7 @@ if __name__ == "__main__":
         timeout=timedelta(seconds=60),
     )
     extraction_run._KEEP_SECONDS = 0.0
+    torch.set_num_threads(1)  # as torchrun does
     model = Dying(batch if rank == dying else 10**9)
     made = extract_tracklets(model, tracklets(frames), output, settings=ExtractionSettings(frame_budget=4))
     (output.parent / f"runs-{rank}").write_text(f"{Dying.runs} {len(made.gallery)}", encoding="utf-8")

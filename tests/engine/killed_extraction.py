@@ -43,5 +43,6 @@ def tracklets(folder: Path) -> list[Tracklet]:
 
 if __name__ == "__main__":
     extraction_run._KEEP_SECONDS = 0.0
+    torch.set_num_threads(int(sys.argv[4]))
     settings = ExtractionSettings(frame_budget=4)
     extract_tracklets(Dying(int(sys.argv[3])), tracklets(Path(sys.argv[1])), sys.argv[2], settings=settings)

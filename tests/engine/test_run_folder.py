@@ -199,7 +199,7 @@ def test_fewer_or_more_processes_are_refused(world, tmp_path, saved_by):
     state = load_checkpoint(path)
     torch.save({**state, "streams": state["streams"] * saved_by}, path)
     with pytest.raises(
-        ConfigError, match=f"saved by {saved_by} processes and this run has 1: resume with as many"
+        ConfigError, match=f"saved by {saved_by} processes and this run has 1: resume with {saved_by}"
     ):
         fit(engine_for(world), world, 2, tmp_path, resume="auto")
 

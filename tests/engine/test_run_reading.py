@@ -154,7 +154,7 @@ def test_features_elsewhere_are_named(tmp_path):
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, world):
-    with pytest.raises(DatasetError, match=r"is no run folder: it has no run.json"):
+    with pytest.raises(DatasetError, match=r"is not a run folder: it has no run.json"):
         RunFolder.open(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(DatasetError, match="cannot be read"):
@@ -163,9 +163,11 @@ def test_what_is_no_run_folder_is_refused(tmp_path, world):
     with pytest.raises(DatasetError, match="cannot be read"):
         RunFolder.open(tmp_path)
     (tmp_path / "run.json").write_text('{"format": 2, "run": "x"}')
-    with pytest.raises(DatasetError, match="of layout 2; this version reads up to 1: update videoreid"):
+    with pytest.raises(
+        DatasetError, match="of layout 2; this version reads layouts up to 1: update videoreid"
+    ):
         RunFolder.open(tmp_path)
-    with pytest.raises(CheckpointError, match="of layout 2; this version reads up to 1"):
+    with pytest.raises(CheckpointError, match="has layout 2; this version reads layouts up to 1"):
         train(world, tmp_path, resume="auto")
 
 
@@ -184,7 +186,7 @@ def test_a_damaged_or_newer_evaluation_is_refused(tmp_path):
     about = json.loads(str(arrays["about"]))
     arrays["about"] = np.array(json.dumps({**about, "format": 2}))
     np.savez(path, **arrays)
-    with pytest.raises(DatasetError, match="evaluation of layout 2; this version reads up to 1"):
+    with pytest.raises(DatasetError, match="evaluation of layout 2; this version reads layouts up to 1"):
         read_evaluation(place)
     path.unlink()
     with pytest.raises(DatasetError, match=r"holds no ranking.npz"):
@@ -195,7 +197,7 @@ def test_bad_names_and_folders(tmp_path):
     query, gallery = sides()
     ranking = evaluate_features(query, gallery)
     for name in ("../up", "", "a/b", ".."):
-        with pytest.raises(ConfigError, match="is no name of an evaluation"):
+        with pytest.raises(ConfigError, match="cannot name an evaluation"):
             save_evaluation(tmp_path, ranking, query=query, gallery=gallery, name=name)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):

@@ -87,7 +87,7 @@ def test_best_alone_cannot_be_resumed(world, tmp_path):
         FitPlan(validate=lambda: {"mAP": 0.5}, output_dir=tmp_path, progress=False),
     )
     plan = FitPlan(resume=tmp_path / "best.pt", progress=False)
-    with pytest.raises(CheckpointError, match=r"best\.pt holds the weights that scored best"):
+    with pytest.raises(CheckpointError, match=r"best\.pt holds only the weights with the best score"):
         fit(learner_for(world), world.loader(), 2, plan)
 
 

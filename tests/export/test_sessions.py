@@ -75,7 +75,7 @@ def test_extract_takes_a_session(scene: Path, tmp_path: Path, capsys: pytest.Cap
     torch.testing.assert_close(stored.gallery.embeddings, ours.gallery.embeddings)
     with_tracks = ["extract", "--video", "a.avi", "--model", "m.onnx", "--output", "x.h5"]
     assert main(with_tracks) == 2
-    assert "--video and --tracks go together" in capsys.readouterr().err
+    assert "--video and --tracks belong together" in capsys.readouterr().err
 
 
 def test_rank_takes_a_session(scene: Path, tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_the_command_quantises_by_the_frames_of_a_folder(
     command = ["export", "mobilenetv2_x1_0", "--to", "onnx", "--size", "64", "32"]
     command += ["--output", str(tmp_path / "q.onnx"), "--precision", "int8"]
     assert main(command) == 2
-    assert "--precision int8 goes with --calibration" in capsys.readouterr().err
+    assert "--precision int8 needs --calibration" in capsys.readouterr().err
     assert main([*command, "--calibration", str(tmp_path / "people")]) == 0
     printed = capsys.readouterr().out
-    assert "the file holds a network that was not trained" in printed
+    assert "the file holds an untrained network" in printed
     assert "smallest cosine to float32 on 6 clips" in printed
     session = export.load(tmp_path / "q.onnx")
     assert isinstance(session, export.ExportedModel)

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,19 @@ def test_every_frame_comes_with_its_boxes(numbered: Path) -> None:
     assert all(frame.boxes.tolist() == [[frame.number, 10, frame.number + 20, 50]] for frame in frames)
     assert frames[3].scores.tolist() == [0.9]
     assert frames[3].seconds == pytest.approx(0.12)
+
+
+def test_a_detector_with_workers_looks_at_several_frames_at_once(numbered: Path) -> None:
+    together = threading.Barrier(2)
+
+    def find(image: np.ndarray) -> tuple[list[list[float]], list[float]]:
+        together.wait(20)  # one frame alone would wait in vain
+        return moving(image)
+
+    find.workers = 2
+    frames = list(detect(numbered, find))
+    assert [frame.number for frame in frames] == list(range(30))
+    assert all(frame.boxes.tolist() == [[frame.number, 10, frame.number + 20, 50]] for frame in frames)
 
 
 def test_thresholds_and_every_nth_frame(numbered: Path) -> None:
@@ -70,7 +84,7 @@ def test_detections_of_supervision_are_taken_persons_only(numbered: Path) -> Non
         (([[1, 2, 3]], [1]), r"expected boxes \(N, 4\)"),
         (([[1, 2, 3, 4]], [1, 1]), r"expected boxes \(N, 4\)"),
         (([[1, 2, np.nan, 4]], [1]), "not finite"),
-        (([["a", 2, 3, 4]], [1]), "no numbers"),
+        (([["a", 2, 3, 4]], [1]), "not numbers"),
     ],
 )
 def test_a_detector_that_returns_something_else_is_named(numbered: Path, found: object, message: str) -> None:

@@ -125,7 +125,7 @@ def test_whole_numbers_of_any_kind_are_taken_exactly() -> None:
 @pytest.mark.parametrize("ids", [[2**64, 1, 2], [2**63, -1, 2], [-(2**63) - 1, 1, 2]])
 def test_ids_beyond_64_bits_are_named_with_their_row(ids: list[int]) -> None:
     with pytest.raises(
-        TrackFileError, match=f"arrays, row 0: track id {ids[0]} is no whole number of 64 bits"
+        TrackFileError, match=f"arrays, row 0: track id {ids[0]} is not a 64-bit whole number"
     ):
         tracks_from_arrays([0, 1, 2], ids, BOXES)
     with pytest.raises(TrackFileError, match="arrays, row 1: frame 9223372036854775808"):

@@ -6,7 +6,7 @@ import pytest
 
 from videoreid.errors import ConfigError, UnknownNameError
 from videoreid.footage.detection import DetectedFrame
-from videoreid.footage.track_files import read_tracks
+from videoreid.footage.track_files import Tracks, read_tracks
 from videoreid.footage.tracking import OnlineTracker, track, write_tracks
 
 pytest.importorskip("trackers", reason="the extra track is not installed")
@@ -67,3 +67,9 @@ def test_written_tracks_are_read_back(tmp_path: Path) -> None:
     assert again.track_ids.tolist() == tracks.track_ids.tolist()
     assert again.boxes == pytest.approx(tracks.boxes, abs=0.005)
     assert again.confidences == pytest.approx(tracks.confidences, abs=5e-5)
+
+
+def test_a_sliver_at_the_border_is_written_so_that_it_can_be_read(tmp_path: Path) -> None:
+    tracks = Tracks(np.array([0]), np.array([1]), np.array([[-2.0, 5.0, 0.004, 30.0]]))
+    write_tracks(tracks, tmp_path / "t.txt")
+    assert read_tracks(tmp_path / "t.txt").boxes.tolist() == [[-2.0, 5.0, 0.01, 30.0]]

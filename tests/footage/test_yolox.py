@@ -35,7 +35,7 @@ def network(
         seen.append(blob)
         return output
 
-    monkeypatch.setattr(yolox, "_open", lambda path, backend: (run, 416, square))
+    monkeypatch.setattr(yolox, "_open", lambda path, backend: (run, 416, square, 1))
     monkeypatch.setattr(yolox, "_path_of", Path)
     return Yolox("x.onnx", **options)
 
@@ -105,7 +105,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     ):
         Yolox("none.onnx")
     (tmp_path / "x.onnx").write_bytes(b"no network")
-    with pytest.raises(WeightsError, match="is no"):
+    with pytest.raises(WeightsError, match="is not a"):
         Yolox(tmp_path / "x.onnx")
     with pytest.raises(ConfigError, match="min_score"):
         Yolox(tmp_path / "x.onnx", min_score=0.0)
@@ -130,6 +130,17 @@ def test_the_published_network_finds_the_people_of_a_street() -> None:
             total += 1
     assert total > 80
     assert hits / total >= 0.95
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="../shared/data/weights/yolox_nano.onnx is not here")
+def test_onnx_runtime_takes_a_picture_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    for cores, workers in ((1, 1), (3, 3), (64, 8)):
+        monkeypatch.setattr(yolox, "available_cores", lambda cores=cores: cores)
+        assert Yolox(WEIGHTS, backend="onnxruntime").workers == workers
+        assert (
+            Yolox(WEIGHTS, backend="opencv").workers == 1
+        )  # a network of OpenCV holds the picture it looks at
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="../shared/data/weights/yolox_nano.onnx is not here")

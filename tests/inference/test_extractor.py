@@ -230,7 +230,7 @@ def test_arguments_that_make_no_sense(tmp_path, options, message):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
 def test_cuda_that_is_not_there(tmp_path):
     torch.save(build_model("osnet_x0_25").state_dict(), tmp_path / "net.pth")
-    with pytest.raises(ConfigError, match=r"device='cuda' is asked for, but there is no CUDA here"):
+    with pytest.raises(ConfigError, match=r"device='cuda' is not available: there is no CUDA here"):
         FeatureExtractor("osnet_x0_25", str(tmp_path / "net.pth"), device="cuda")
 
 

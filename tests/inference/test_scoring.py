@@ -41,8 +41,8 @@ def tracklets(*people_and_cameras):
 @pytest.mark.parametrize(
     ("query", "gallery", "message"),
     [
-        ([(1, 0), (2, 0)], [(1, 0), (2, 0)], "share 2 people and are of 1 camera"),
-        ([(1, 0)], [(2, 1)], "share 0 people and are of 2 camera"),
+        ([(1, 0), (2, 0)], [(1, 0), (2, 0)], "share 2 people and are from 1 camera"),
+        ([(1, 0)], [(2, 1)], "share 0 people and are from 2 camera"),
         ([(1, -1)], [(1, -1)], "have camera -1"),
         ([], [(1, 0)], "0 queries and 1 gallery"),
     ],

@@ -104,7 +104,7 @@ def test_frame_info_nce(frames, instances):
 
 def test_frame_info_nce_refusals():
     rows = draw(4, 4, 5)
-    with pytest.raises(ConfigError, match="must stand together"):
+    with pytest.raises(ConfigError, match="must be consecutive"):
         frame_info_nce_loss(rows, torch.tensor([0, 1, 0, 1]), instances=2)
     with pytest.raises(ConfigError, match="no multiple of 3 clips"):
         frame_info_nce_loss(rows, torch.tensor([0, 0, 0, 1]), instances=3)

@@ -45,6 +45,27 @@ def test_bad_input():
         ensemble_features([features_of(0, 3), features_of(0, 3, count=8)])
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_no_value_passes_that_is_not_finite(bad):
+    one, two = torch.ones(2, 2), torch.ones(2, 2)
+    two[0, 1] = bad
+    for normalise in ("none", "range", "mean"):
+        with pytest.raises(ProtocolError, match="NaN or infinite"):
+            ensemble_distances([one, two], normalise=normalise)
+    with pytest.raises(ConfigError, match="finite, none negative"):
+        ensemble_distances([one, one], weights=[1, bad])
+    with pytest.raises(ConfigError, match="finite, none negative"):
+        ensemble_features([features_of(0, 3)] * 2, weights=[bad, 1])
+
+
+def test_values_that_cannot_be_scaled_are_refused():
+    with pytest.raises(ProtocolError, match="mean -1 cannot be divided"):
+        ensemble_distances([-torch.ones(1, 2)], normalise="mean")
+    long = Features(torch.tensor([[3e19, 4e19]]), np.zeros(1, int), np.zeros(1, int))
+    with pytest.raises(ProtocolError, match=r"length 5e\+19"):  # float32 would make it the zero vector
+        ensemble_features([long])
+
+
 @pytest.mark.parametrize("normalise", ["none", "range", "mean"])
 def test_half_and_numpy_matrices(normalise):
     constant, other = np.full((2, 3), 60000, np.float16), np.arange(6, dtype=np.float16).reshape(2, 3)

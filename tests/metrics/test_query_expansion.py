@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from videoreid.errors import ConfigError
+from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import augment_database, evaluate_features, expand_queries, query_expansion
 from videoreid.types import Features
 
@@ -54,5 +54,10 @@ def test_bad_input():
         expand_queries(query, gallery, k=201)
     with pytest.raises(ConfigError, match="k is 200, but there are 199 other"):
         augment_database(gallery, k=200)
-    with pytest.raises(ConfigError, match="alpha is -1"):
-        expand_queries(query, gallery, alpha=-1)
+    for alpha in (-1, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=f"alpha is {alpha}"):
+            expand_queries(query, gallery, alpha=alpha)
+    large = Features(torch.tensor([[3e19, 4e19], [1, 0]]), np.arange(2), np.zeros(2, int))
+    for expand in (lambda: expand_queries(large, large, k=1), lambda: augment_database(large, k=1)):
+        with pytest.raises(ProtocolError, match=r"length 5e\+19"):  # float32 would make it the zero vector
+            expand()

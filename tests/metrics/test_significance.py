@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,14 @@ def test_mean_and_spread_over_splits():
     assert mean_and_spread(rankings[:1])["rank1"] == (rankings[0].rank(1), 0.0)
 
 
+def test_a_note_is_no_rule():
+    """Two releases may word the caveat of one protocol differently; the scores are comparable all the same."""
+    first, better = ranking_of(0), ranking_of(1, signal=0.3)
+    noted = replace(better, protocol=replace(better.protocol, note="reworded"))
+    assert paired_test(first, noted, resamples=200) == paired_test(first, better, resamples=200)
+    assert mean_and_spread([first, noted]) == mean_and_spread([first, better])
+
+
 def test_bad_input():
     ranking, other = ranking_of(0), ranking_of(0, protocol="no_cameras")
     with pytest.raises(ConfigError, match="level 2"):
@@ -78,7 +88,7 @@ def test_bad_input():
         paired_test(ranking, ranking_of(0, queries=50))
     with pytest.raises(ConfigError, match="unknown metric 'recall'"):
         paired_test(ranking, ranking, metric="recall")
-    with pytest.raises(ProtocolError, match="mixed protocols"):
+    with pytest.raises(ProtocolError, match="different protocols"):
         mean_and_spread([ranking, other])
     with pytest.raises(ProtocolError, match="none"):
         mean_and_spread([])

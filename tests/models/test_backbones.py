@@ -76,5 +76,5 @@ def test_wrong_names_and_options() -> None:
         build_backbone("osnet_x0_2")
     with pytest.raises(ConfigError, match="resnet18_half as a backbone takes no option 'neck'"):
         build_backbone("resnet18_half", neck=True)
-    with pytest.raises(ConfigError, match="ap3d_resnet50 looks at whole clips"):
+    with pytest.raises(ConfigError, match="ap3d_resnet50 takes whole clips"):
         build_backbone("ap3d_resnet50")

@@ -95,8 +95,8 @@ def test_truncated(tmp_path: Path, new_format: bool) -> None:
     [
         (b"", "is empty"),
         (b"<!DOCTYPE html><html>Google Drive - Quota exceeded</html>", "web page.*quota.*browser"),
-        (b"no checkpoint at all", "no PyTorch checkpoint|truncated or not"),
-        (bytes(range(256)), "no PyTorch checkpoint|truncated or not"),
+        (b"no checkpoint at all", "is not a PyTorch checkpoint, or|truncated or not"),
+        (bytes(range(256)), "is not a PyTorch checkpoint, or|truncated or not"),
     ],
 )
 def test_other_content(tmp_path: Path, content: bytes, message: str) -> None:

@@ -257,7 +257,7 @@ def test_a_run_with_a_moving_average_gives_the_average(
     with caplog.at_level(logging.INFO, "videoreid.models"):
         load_weights(averaged, checkpoint)
     assert equal(averaged, engine.ema.module)
-    assert "the averaged weights are taken, its entry 'ema'" in caplog.text
+    assert "taking the averaged weights, its entry 'ema'" in caplog.text
     load_weights(trained, checkpoint, key="state_dict")
     assert equal(trained, model)
 

@@ -1,6 +1,8 @@
 """TransReID: recorded figures in both modes, and every layout its weights come in."""
 
 import argparse
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -262,3 +264,24 @@ def test_the_weights_say_how_pixels_are_normalised(tmp_path, monkeypatch):
     assert (model.pixel_mean, model.pixel_std) == ((0.5,) * 3, (0.5,) * 3)
     chosen = build_model("transreid_vit_b16", 5, pretrained=True, normalisation="imagenet", **SMALL)
     assert chosen.pixel_mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "count"),
+    [
+        ("transreid_vit_b16", {}, 85_747_968),
+        ("transreid_vit_b16", {"jpm": True, "num_cameras": 15}, 92_855_040),
+        ("transreid_vit_small", {}, 47_934_720),
+        ("transreid_vit_s16", {}, 21_640_320),
+    ],
+)
+def test_the_page_says_how_many_parameters(name, options, count):
+    with torch.device("meta"):
+        model = build_model(name, **options)
+    entries = [entry for part, entry in model.named_parameters() if not part.startswith("classifier")]
+    assert sum(entry.numel() for entry in entries) == count
+    page = (Path(__file__).parents[2] / "docs" / "models" / "transreid.md").read_text(encoding="utf-8")
+    first = "the same, `jpm=True, num_cameras=15`" if options else f"`{name}`"
+    row = re.search(rf"^\| {re.escape(first)} .*$", page, re.MULTILINE)
+    assert row is not None
+    assert f"| {count / 1e6:.1f} M |" in row[0]

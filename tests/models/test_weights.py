@@ -158,6 +158,15 @@ def test_a_trunk_without_imagenet_weights_says_so() -> None:
         build_model("gcm", backbone="resnet18_half", pretrained=True)
 
 
+def test_clip_rules_are_the_published_ones() -> None:
+    rules = {row.model: row.clip for row in list_weights() if row.clip is not None}
+    assert rules == {
+        # the configuration of CAViT takes the first frame of each of 8 chunks, in training and in testing
+        "cavit_vit_b16": table.ClipRule(8, "rrs_first", "rrs_first"),
+        "tfclip_vit_b16": table.ClipRule(8, "restricted", "dense"),
+    }
+
+
 def test_a_row_brings_options_normalisation_and_clip_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

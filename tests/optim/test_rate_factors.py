@@ -72,7 +72,7 @@ def test_a_parallel_wrapper_is_looked_through() -> None:
 
 def test_mistakes_are_explained() -> None:
     model = Transformer()
-    with pytest.raises(ConfigError, match=r"'SAT' finds no parameter; names are like positions"):
+    with pytest.raises(ConfigError, match=r"'SAT' matches no parameter; the first names are positions"):
         build_optimizer(model, multipliers={"SAT": 10.0})
     with pytest.raises(ConfigError, match="not a regular expression"):
         build_optimizer(model, multipliers={"(": 10.0})

@@ -153,7 +153,7 @@ def test_the_cosine_keeps_its_floor_after_the_end():
     assert values[0] == 1.0
     assert values[5] == pytest.approx(0.625)
     assert values[10:] == pytest.approx([0.25] * 5)
-    with pytest.raises(ConfigError, match="share gamma"):
+    with pytest.raises(ConfigError, match="gamma must be in"):
         rates(1, lr_scheduler="cosine_floor", gamma=2.0)
     with pytest.raises(ConfigError, match="first_epoch 0 or more"):
         rates(1, first_epoch=-1)

@@ -63,7 +63,7 @@ def test_overlay_colours_parts_alone() -> None:
     assert drawn[1, 1].tolist() == [50, 114, 50]
     with pytest.raises(ConfigError, match="expected one size"):
         draw_overlay(image, labels[:1], TABLE)
-    with pytest.raises(ConfigError, match="label 9 is no class"):
+    with pytest.raises(ConfigError, match="label 9 is not a class"):
         draw_overlay(image, np.full((2, 2), 9, np.uint8), TABLE)
 
 
@@ -75,7 +75,7 @@ def test_sheet_and_plots(tmp_path: Path) -> None:
     legend = draw_legend(TABLE, 140)
     assert legend.shape == (140, 130, 3)
     assert (legend[30, 10] == palette(7)[1]).all()
-    with pytest.raises(ConfigError, match="one label map a picture"):
+    with pytest.raises(ConfigError, match="one label map per picture"):
         draw_parsing_sheet(tmp_path / "x.png", images, [maps[:1]], TABLE)
     scores = parsing_scores(np.arange(7), np.arange(7), num_classes=7)
     assert cv2.imread(str(draw_confusion(scores, TABLE, tmp_path / "c.png"))) is not None

@@ -330,7 +330,7 @@ def test_shares_and_visibility() -> None:
     assert seen[1, 0] == pytest.approx(2 / 3)
     assert (seen[2] == 0).all()  # nobody in the picture
     assert part_shares([], table).shape == (0, 6)
-    with pytest.raises(ConfigError, match="label 9 is no class"):
+    with pytest.raises(ConfigError, match="label 9 is not a class"):
         part_shares([np.full((2, 2), 9, np.uint8)], table)
     with pytest.raises(ConfigError, match=r"shares \(N, P\)"):
         part_visibility(shares, typical[:3])

@@ -33,6 +33,7 @@ def test_label_maps_have_the_size_of_their_pictures() -> None:
     assert [labels.shape for labels in together] == [(50, 20), (64, 40)]
     assert all(labels.dtype == np.uint8 and labels.max() < 20 for labels in together)
     assert np.array_equal(together[1], parser(images[1:])[0])
+    assert parser([]) == []
 
 
 def test_flip_makes_a_parser_symmetric() -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.data.numbered_video import damage, write_numbered
 from videoreid.errors import ConfigError, DatasetError, FrameError
 from videoreid.parsing import LABEL_TABLES, CallableParser
 from videoreid.parsing.label_files import read_label_map
@@ -86,6 +87,10 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert (nothing.parsed, nothing.pictures_per_second, function.seen) == (0, 0.0, 1)
     with pytest.raises(ConfigError, match="was parsed with counting in table seed7, not with another"):
         parse_into_folder(parser(function, "another"), pictures, output, progress=False)
+    for damaged in ("[]", "{"):
+        (output / "parsing.json").write_text(damaged)
+        with pytest.raises(ConfigError, match=r"parsing\.json is damaged"):
+            parse_into_folder(parser(function), pictures, output, progress=False)
 
 
 def test_no_old_visibility_stands_beside_new_pictures(tmp_path: Path) -> None:
@@ -141,6 +146,16 @@ def test_frames_of_a_video(tmp_path: Path) -> None:
     (tmp_path / "none.avi").write_bytes(b"no video")
     with pytest.raises(FrameError):
         pictures_of_video(tmp_path / "none.avi")
+
+
+def test_a_damaged_frame_of_a_video_is_left_out_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = damage(write_numbered(tmp_path / "mjpg.avi", 6), 2)
+    pictures = pictures_of_video(path)
+    assert [picture.name for picture in pictures] == [f"damaged/{number:06d}" for number in (0, 1, 3, 4, 5)]
+    assert "1 of 6 frames are damaged and were skipped (counted from 0): 2" in caplog.text
+    assert parse_into_folder(parser(Counting()), pictures, tmp_path / "out", progress=False).parsed == 5
 
 
 def test_tracklets_of_a_data_set() -> None:

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from videoreid.cli import main
 from videoreid.data.datasets.synthetic import write_market1501, write_mars
 from videoreid.errors import ConfigError
-from videoreid.recipes import get_recipe
+from videoreid.recipes import get_recipe, score_features
+from videoreid.types import Features, Splits
 
 SMALL = {
     "pretrained": False, "height": 64, "width": 32, "batch_size": 4, "epochs": 2, "model.backbone": "resnet18",
@@ -145,6 +148,27 @@ def test_streid_trains_on_the_layout_of_market(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr().out
     assert "protocol market1501_toolkit" in printed
     assert "published joint: mAP 87.6 %  Rank-1 98.1 % on market1501" in printed
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rows"),
+    [
+        ("mars_official", "gallery 6 with the queries"),
+        ("dukemtmcvidreid", "gallery 4 |"),
+        ("lsvid_queries_out", "gallery 4 |"),
+    ],
+)
+def test_both_blocks_search_the_same_gallery(protocol: str, rows: str) -> None:
+    ids = {"pids": np.array([0, 1, 0, 1]), "camids": np.array([0, 0, 1, 1]), "times": np.zeros(4)}
+    gallery = Features(torch.eye(4), end_times=np.zeros(4), **ids)
+    query = gallery.select([0, 1])
+    if protocol != "dukemtmcvidreid":  # whose gallery holds the queries
+        gallery = gallery.select([2, 3, 2, 3])
+    splits = Splits("toy", (), (), (), protocol=protocol)
+    rankings = score_features(get_recipe("vpreid_gcm"), splits, query, gallery, two_blocks=True)
+    assert rows in rankings["ori"].protocol_line
+    assert rows in rankings["re"].protocol_line
+    assert "protocol camera_aware" in rankings["re"].protocol_line
 
 
 def test_the_list_and_the_page_of_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:

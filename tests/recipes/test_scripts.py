@@ -1,5 +1,6 @@
-"""Scripts of the newer networks run from their command line: a small trunk, small frames, two steps."""
+"""Scripts of the newer networks: their numbers, and two steps of each with a small trunk and small frames."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -29,6 +30,42 @@ def datasets(tmp_path_factory):
     root = tmp_path_factory.mktemp("recipes")
     build_dataset("synthetic", root / "worlds", identities=10, frames=6)
     return root / "worlds"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module
+
+
+def test_the_numbers_of_the_3d_resnets(script):
+    numbers = script("train_clip_resnet")
+    assert numbers.WEIGHT_DECAY == 5e-4
+    assert numbers.MARGINS == {"bicnet_tks": 0.5, "tclnet": 0.4}
+    assert numbers.MILESTONES == {"ap3d_resnet50": [60, 120, 180]}
+    assert numbers.EPOCHS == {"ap3d_resnet50": 240, "bicnet_tks": 150}
+    assert numbers.FRAMES == {"bicnet_tks": 8}
+    assert numbers.STRIDES == {"bicnet_tks": 4}
+    assert numbers.BATCH_SIZES == {"bicnet_tks": 64}
+    assert numbers.LEARNING_RATES == {"bicnet_tks": 3.5e-4}
+    terms = {name: set(numbers.criterion_of(name, 4).terms) for name in ("sinet", "sbnet", "idnet", "sanet")}
+    assert terms["sinet"] == terms["sbnet"] == {"softmax", "triplet", "frames"}
+    assert terms["idnet"] == terms["sanet"] == {"softmax", "triplet"}
+    assert numbers.criterion_of("sinet", 4).weights["frames"] == 0.001
+    assert numbers.criterion_of("bicnet_tks", 4).weights["apart"] == 0.01
+
+
+def test_the_numbers_of_the_transformers(script):
+    transreid, clipreid, tfclip = map(script, ("train_transreid", "train_clipreid", "train_tfclip"))
+    assert (transreid.LEARNING_RATE, transreid.WEIGHT_DECAY) == (0.008, 1e-4)
+    assert (transreid.FLOOR, transreid.WARMUP_EPOCHS) == (0.002, 5)
+    assert (clipreid.TEXT_RATE, clipreid.TEXT_DECAY, clipreid.TEXT_BATCH, clipreid.TEXT_WARMUP) == (
+        3.5e-4, 1e-4, 64, 5,
+    )  # fmt: skip
+    assert (clipreid.LEARNING_RATE, clipreid.WEIGHT_DECAY) == (5e-6, 1e-4)
+    assert (clipreid.MILESTONES, clipreid.WARMUP_EPOCHS) == ([30, 50], 10)
+    assert (tfclip.LEARNING_RATE, tfclip.WEIGHT_DECAY) == (5e-6, 1e-4)
+    assert (tfclip.MILESTONES, tfclip.WARMUP_EPOCHS) == ([30, 50, 70], 10)
 
 
 @pytest.mark.slow

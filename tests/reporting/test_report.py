@@ -5,7 +5,9 @@ import html
 import json
 import re
 
+import numpy as np
 import pytest
+import torch
 
 from videoreid.cli import main
 from videoreid.engine import RunFolder, save_evaluation
@@ -13,6 +15,9 @@ from videoreid.engine.run_record import complete_record
 from videoreid.errors import DatasetError, StorageError
 from videoreid.metrics import evaluate_features
 from videoreid.reporting import write_report
+from videoreid.reporting.feature_plots import _draw_transitions as draw_transitions
+from videoreid.retrieval import FeatureFile
+from videoreid.types import Features
 
 SCRIPT = '<script>alert("x")</script>'
 
@@ -24,6 +29,15 @@ def text_of(page) -> str:
 
 def content(folder) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_transitions_are_between_the_middles_of_tracklets(tmp_path):
+    """As `videoreid st fit` takes them: 200 to 1050, not the starts 0 and 1050."""
+    times, ends = np.array([0.0, 1050.0]), np.array([400.0, 1050.0])
+    train = Features(torch.zeros(2, 0), np.zeros(2, int), np.array([0, 1]), times, ends)
+    files = draw_transitions(None, FeatureFile(train, train, train=train), tmp_path / "transitions")
+    rows = csv.DictReader(files.csv.read_text().splitlines())
+    assert [float(row["time"]) for row in rows if float(row["seen"])] == [850.0]
 
 
 def test_a_whole_run(make_run):
@@ -78,7 +92,7 @@ def test_what_is_not_there_is_said(make_run, tmp_path):
     text = text_of(write_report(folder))
     assert "the features were not kept; evaluate again with save_features=True" in text
     assert "training curves: the folder holds no finished epoch" in text
-    assert "explorer: the frames of the tracklets are not known" in text
+    assert "explorer: the frames of the tracklets are unknown" in text
     assert "length: no length of a scored query is known" in text
     gone = make_run("gone")  # with features and frames, which are lost later
     (gone / "frames/frame.png").unlink()
@@ -112,7 +126,7 @@ def test_evaluations_of_other_rules_keep_their_lines(make_run, sides):
 
 
 def test_bad_folders(make_run, tmp_path, capsys):
-    with pytest.raises(DatasetError, match="is no run folder"):
+    with pytest.raises(DatasetError, match="is not a run folder"):
         write_report(tmp_path)
     folder = make_run(features=False, frames=False)
     (tmp_path / "file").write_text("")
@@ -121,7 +135,10 @@ def test_bad_folders(make_run, tmp_path, capsys):
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**record, "format": 9}))
     assert main(["report", str(folder)]) == 2
-    assert "run folder of layout 9; this version reads up to 1: update videoreid" in capsys.readouterr().err
+    assert (
+        "run folder of layout 9; this version reads layouts up to 1: update videoreid"
+        in capsys.readouterr().err
+    )
     assert not (folder / "report").exists()
 
 

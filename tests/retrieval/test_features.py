@@ -61,7 +61,7 @@ def test_bad_files(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w"):
         pass
     seal_file(tmp_path / "other.h5")
-    with pytest.raises(DatasetError, match="no feature file of this version"):
+    with pytest.raises(DatasetError, match="not a feature file of this version"):
         read_features(tmp_path / "other.h5")
     path = tmp_path / "features.h5"
     write_features(path, features_of(3), features_of(4))

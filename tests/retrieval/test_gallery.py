@@ -65,6 +65,8 @@ def test_the_search_can_be_narrowed(tmp_path: Path) -> None:
     query = np.array([1.0, 0.0, 0.0])
     assert [m.key for m in gallery.search(query, cameras=["hall"])] == ["hall:1"]
     assert [m.key for m in gallery.search(query, threshold=0.01)] == ["gate:1", "hall:1"]
+    with pytest.raises(ConfigError, match="threshold is NaN"):
+        gallery.search(query, threshold=float("nan"))
     late = gallery.search(query, since=datetime(2024, 5, 1, 12, 30))
     assert [m.key for m in late] == ["hall:1", "gate:2"]
     assert [m.key for m in gallery.search(query, until=datetime(2024, 5, 1, 13))] == ["gate:1", "gate:2"]
@@ -96,9 +98,9 @@ def test_features_share_a_clock_where_all_recordings_have_one(tmp_path: Path) ->
 
 def test_another_model_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
     new(tmp_path)
-    with pytest.raises(DatasetError, match=r"model net:1, and is asked by net:2"):
+    with pytest.raises(DatasetError, match=r"model net:1, but is used with net:2"):
         Gallery.open(tmp_path, fingerprint="net:2")
-    with pytest.raises(DatasetError, match="is no gallery"):
+    with pytest.raises(DatasetError, match="is not a gallery"):
         Gallery.open(tmp_path / "none")
     (tmp_path / "gallery.json").write_text("[1]")
     with pytest.raises(DatasetError, match="damaged"):

@@ -109,7 +109,7 @@ def test_one_process_writes(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_other_words_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no gallery index"):
+    with pytest.raises(DatasetError, match="is not a gallery index"):
         GalleryIndex.open(tmp_path)
     with pytest.raises(DatasetError, match="give the width"):
         GalleryIndex.open(tmp_path / "none", mode="write")

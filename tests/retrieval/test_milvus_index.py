@@ -103,7 +103,7 @@ def test_texts_cannot_leave_their_quotes(database: str) -> None:
 
 def test_a_collection_of_others_is_refused(database: str) -> None:
     MilvusIndex(4, server=database, collection="mine", fingerprint="net:1")
-    with pytest.raises(DatasetError, match="made with the model 'net:1', and is asked by 'net:2'"):
+    with pytest.raises(DatasetError, match="made with the model 'net:1', but is used with 'net:2'"):
         MilvusIndex(4, server=database, collection="mine", fingerprint="net:2")
     with pytest.raises(DatasetError, match="of width 4 and cosine"):
         MilvusIndex(5, server=database, collection="mine", fingerprint="net:1")

@@ -48,6 +48,15 @@ def test_an_error_leaves_the_old_ones(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_a_run_that_stops_while_it_deletes_its_folder_blocks_nothing(tmp_path: Path) -> None:
+    """Its list of names may be the first file to go; the outputs are complete by then."""
+    write(tmp_path, "one")
+    (tmp_path / ".metrics.json.whole").mkdir()
+    write(tmp_path, "two")
+    assert read(tmp_path) == ("two", "two", ["two"])
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_run_that_stops_among_the_renames_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

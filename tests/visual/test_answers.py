@@ -28,4 +28,4 @@ def test_rows_without_a_key_cannot_be_marked(tmp_path: Path) -> None:
 
 def test_an_empty_answer_says_so(tmp_path: Path) -> None:
     write_answer_html(tmp_path / "a.html", [])
-    assert "Nobody is near enough" in (tmp_path / "a.html").read_text()
+    assert "No tracklet is near enough" in (tmp_path / "a.html").read_text()

@@ -182,7 +182,7 @@ def test_filters(page: Page) -> None:
     page.choose("text", "nothing of the kind")
     assert (
         page.run("return document.querySelector('#rows .nothing').textContent")
-        == "No query fits these filters."
+        == "No query matches these filters."
     )
 
 

@@ -26,7 +26,9 @@ def test_strips_lie_at_their_times_and_never_on_each_other(tmp_path: Path) -> No
         and "gate &lt;early&gt;" in page
         and "4 &lt;tracklets&gt;" in page
     )
-    assert "08:00 &amp; so" in page and 'href="file:///g.mp4#t=0.0"' in page and "not an identity" in page
+    assert (
+        "08:00 &amp; so" in page and 'href="file:///g.mp4#t=0.0"' in page and "not prove an identity" in page
+    )
 
 
 def test_nobody_is_said(tmp_path: Path) -> None:

@@ -22,26 +22,26 @@ def associate(
     rerank: KReciprocal | None = None,
     spatial_temporal: SpatialTemporalModel | None = None,
 ) -> np.ndarray:
-    """Return which tracklets are the same person; how many persons there are need not be known.
+    """Cluster tracklets into persons; the number of persons need not be known.
 
-    Clusters are joined nearest first, by the mean distance between their tracklets, until no two are within the
-    threshold. Two tracklets of one camera that overlap in time are two people, and so are never joined.
+    The two clusters with the smallest mean distance between their tracklets are joined, until no two are within the
+    threshold. Two tracklets of one camera that overlap in time are two people, so they are never joined.
 
     Args:
         features: N tracklets.
-        threshold: largest mean distance within which clusters are joined, of the distances that are used: cosine; with
+        threshold: largest mean distance at which clusters are joined. Distances are cosine distances; with
             ``spatial_temporal`` 1 - joint score; with ``rerank`` those of k-reciprocal re-ranking. Choose it on a
             validation split (`threshold_at`).
         forbidden: ``(N, N)`` bool, pairs that cannot be one person; None takes `forbidden_pairs`.
         rerank: k-reciprocal distances in place of cosine distances.
-        spatial_temporal: a fitted model that joins appearance with times of transit. Not with ``rerank``.
+        spatial_temporal: a fitted model that combines appearance and transition times. Not with ``rerank``.
 
     Returns:
         ``(N,)`` int64 identities, numbered from 0 in the order of their first tracklets.
 
     Raises:
-        ConfigError: a threshold that is NaN, or both kinds of distances at once.
-        ProtocolError: ``forbidden`` is no symmetric bool matrix of N rows.
+        ConfigError: the threshold is NaN, or both kinds of distances are given.
+        ProtocolError: ``forbidden`` is not a symmetric bool matrix of N rows.
 
     Reference:
         Sokal and Michener, A statistical method for evaluating systematic relationships, 1958 (average linkage);
@@ -64,15 +64,16 @@ def assign(
     threshold: float,
     transit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give new tracklets, one after another, to the identities that are known; the online variant of `associate`.
+    """Assign new tracklets, one after another, to known identities; the online variant of `associate`.
 
-    Each goes to the identity with the least mean cosine distance, if that is within the threshold and no tracklet of it
-    contradicts it, else it becomes an identity of its own, which the next ones may join. Nothing is taken back.
+    A tracklet is assigned to the identity with the smallest mean cosine distance, if that is within the threshold and
+    no tracklet of the identity is forbidden. Otherwise it starts a new identity, which later tracklets may join. No
+    assignment is changed later.
 
     Args:
-        features: N new tracklets, in the order in which they come.
-        known: M tracklets on the same clocks; there may be none.
-        identities: ``(M,)`` int64 of them.
+        features: N new tracklets, in the order in which they arrive.
+        known: M tracklets on the same clocks, 0 or more.
+        identities: ``(M,)`` int64 identities of the known tracklets.
         threshold: largest mean cosine distance.
         transit: see `forbidden_pairs`.
 
@@ -80,8 +81,8 @@ def assign(
         ``(N,)`` int64; new identities get the next free numbers.
 
     Raises:
-        ConfigError: a threshold that is NaN.
-        ProtocolError: not an identity for each known tracklet.
+        ConfigError: the threshold is NaN.
+        ProtocolError: the number of identities differs from that of the known tracklets.
     """
     _check(threshold)
     identities = np.asarray(identities)
@@ -142,10 +143,10 @@ def forbidden_pairs(features: Features, *, transit: np.ndarray | None = None) ->
     """Return ``(N, N)`` bool: pairs of tracklets that cannot be one person.
 
     Args:
-        features: tracklets with cameras and times; where one of them is unknown (-1, NaN), nothing is forbidden. A
-            tracklet without an end is a moment.
-        transit: ``(C, C)`` float, the least time that anybody needs from camera to camera, on the clock that all
-            cameras then share; None forbids only what one camera sees at the same time.
+        features: tracklets with cameras and times; a tracklet of unknown camera (-1) or time (NaN) has no forbidden
+            pairs. A tracklet without an end time has no duration.
+        transit: ``(C, C)`` float, the shortest possible time from camera to camera; all cameras must then share one
+            clock. None forbids only tracklets that overlap in time in one camera.
 
     Raises:
         ProtocolError: a camera is not in ``transit``.
@@ -154,9 +155,9 @@ def forbidden_pairs(features: Features, *, transit: np.ndarray | None = None) ->
     end = np.where(np.isnan(features.end_times), begin, features.end_times)
     known = (cameras >= 0) & ~np.isnan(begin)
     both = known[:, None] & known
-    # time between the end of the one and the begin of the other; negative where they overlap
+    # time between the end of one and the start of the other; negative where they overlap
     with np.errstate(invalid="ignore"):
-        after = begin[None, :] - end[:, None]  # of going from the row's camera to the column's
+        after = begin[None, :] - end[:, None]  # from the row's camera to the column's
         apart = both & (cameras[:, None] == cameras) & (after <= 0) & (after.T <= 0)
     if transit is not None:
         transit = np.asarray(transit, np.float64)
@@ -165,7 +166,7 @@ def forbidden_pairs(features: Features, *, transit: np.ndarray | None = None) ->
             or transit.shape[0] != transit.shape[1]
             or cameras.max(initial=-1) >= len(transit)
         ):
-            raise ProtocolError(f"transit {transit.shape} is not a row and a column for each camera")
+            raise ProtocolError(f"transit {transit.shape} must have a row and a column for each camera")
         need = transit[np.ix_(np.maximum(cameras, 0), np.maximum(cameras, 0))]
         first = begin[:, None] <= begin
         other = cameras[:, None] != cameras
@@ -179,7 +180,7 @@ def threshold_at(calibration: Callable[[np.ndarray], np.ndarray], probability: f
     """Return the largest cosine distance at which two tracklets are one person with this probability or more.
 
     Args:
-        calibration: of a validation split, see `videoreid.metrics.fit_isotonic`; never of the test set.
+        calibration: of a validation split, see `videoreid.metrics.fit_isotonic`; never of the test split.
         probability: above 0 and below 1.
 
     Raises:
@@ -189,7 +190,7 @@ def threshold_at(calibration: Callable[[np.ndarray], np.ndarray], probability: f
     enough = np.flatnonzero(np.asarray(calibration(grid)) >= probability)
     if not 0.0 < probability < 1.0 or not len(enough):
         raise ConfigError(
-            f"no distance has the probability {probability}: ask for one above 0 and below 1 that occurs"
+            f"no distance has the probability {probability}: choose one above 0, below 1, and within the calibration"
         )
     return float(grid[enough[-1]])
 
@@ -220,7 +221,7 @@ def _distances(
         raise ConfigError("take either rerank or spatial_temporal: their distances are of different kinds")
     unit = _unit(features)
     if rerank is not None:
-        # every tracklet is query and gallery, so each neighbour is there twice: twice the published numbers
+        # every tracklet is query and gallery, so each neighbour occurs twice: k1 and k2 are doubled
         rows = torch.from_numpy(unit)
         k1, k2 = 2 * rerank.k1, 2 * rerank.k2 if rerank.k2 > 1 else 1
         found = k_reciprocal_rerank(

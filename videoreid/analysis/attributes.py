@@ -1,4 +1,4 @@
-"""What makes a crop hard to recognise, measured from its pixels: occlusion, company, detail, light, clothes."""
+"""Attributes that make a crop hard to recognise, from its pixels: occlusion, people, resolution, light, clothes."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from videoreid.parsing import LabelTable
 __all__ = ["ATTRIBUTES", "frame_attributes", "motion_blur"]
 
 ATTRIBUTES = ("occlusion", "people", "resolution", "light", "clothing_darkness")
-_LEAST = 16  # pixels of height and half of it in breadth, below which nothing has a shape
+_LEAST = 16  # least height in pixels, and half of it the least width, at which shapes are measured
 _LEAST_CONTRAST = 4.0  # grey levels between the 5th and the 95th percentile
 _SURE = 0.6
 
@@ -27,26 +27,26 @@ def frame_attributes(
     label_maps: Sequence[np.ndarray] | None = None,
     table: LabelTable | None = None,
 ) -> dict[str, np.ndarray]:
-    """Measure what makes N crops of people hard to recognise.
+    """Measure attributes that make crops of people hard to recognise.
 
-    From pixels alone by default; with part labels, occlusion, company and clothes come from them. Every value is NaN
-    where it cannot be told: occlusion, people, resolution and clothes of a picture without contrast, occlusion, people
-    and clothes of one below 16 x 8 pixels. How far each agrees with the truth is measured in docs/error_analysis.md.
+    By default only pixels are used; with part labels, occlusion, people and clothes are measured from the labels. A
+    value is NaN if it cannot be measured: occlusion, people, resolution and clothes of a picture without contrast, and
+    occlusion, people and clothes below 16 x 8 pixels. docs/error_analysis.md reports the agreement with the truth.
 
     Args:
         images: an array ``(N, H, W, 3)``, a tensor ``(N, 3, H, W)``, or a sequence of arrays ``(H, W, 3)`` of any
-            sizes; uint8 RGB, as stored: resolution cannot be told from crops that were scaled down afterwards.
+            sizes; uint8 RGB, as stored: resolution cannot be measured on crops that were scaled down later.
         label_maps: N part maps of ``table``, of any sizes (`videoreid parse` writes them).
         table: the classes of the maps.
 
     Returns:
-        Arrays ``(N,)`` float64 by name. ``occlusion``: estimated share of the person behind something, 0..1.
-        ``people``: visible area of others by that of the person, 0 is alone. ``resolution``: pixels of height that the
-        detail needs, the stored height at most. ``light``: grey level of the surroundings, 0..1.
-        ``clothing_darkness``: of the clothes in a full light, 0 (white) to 1 (black).
+        Arrays ``(N,)`` float64 by name. ``occlusion``: estimated hidden share of the person, 0..1. ``people``: visible
+        area of other people divided by that of the person, 0 if alone. ``resolution``: height in pixels that the
+        detail needs, at most the stored height. ``light``: grey level of the surroundings, 0..1.
+        ``clothing_darkness``: of the clothes in full light, 0 (white) to 1 (black).
 
     Raises:
-        ConfigError: another shape or type, or label maps without a table, or not one a picture.
+        ConfigError: another shape or type, label maps without a table, or not one map per picture.
     """
     found = as_images(images)
     maps = _checked(found, label_maps, table)
@@ -75,9 +75,9 @@ def frame_attributes(
 
 
 def motion_blur(images: Images) -> np.ndarray:
-    """Return how much wider edges of one direction are than those of the other: natural log of the ratio, 0 or more.
+    """Return the natural log of the ratio of edge widths in the two directions, 0 or more.
 
-    A low resolution widens all edges alike, motion those across it.
+    Low resolution widens all edges, motion only the edges across it.
 
     Args:
         images: as for `frame_attributes`.
@@ -97,13 +97,13 @@ def _checked(
         return None
     if table is None or len(label_maps) != len(images):
         raise ConfigError(
-            f"label maps need their table, and one map a picture: got {len(label_maps)} maps for {len(images)} pictures"
+            f"label maps need their table, and one map per picture: got {len(label_maps)} for {len(images)} pictures"
         )
     return PartMaps.of(label_maps, table)
 
 
 def _trunk(figure: np.ndarray) -> np.ndarray:
-    """Return where clothes are for sure: what stands out in the middle of the box, below the head."""
+    """Return a mask of pixels that are certainly clothes: foreground in the middle of the box, below the head."""
     mask = np.zeros(figure.shape, dtype=bool)
     middle = (slice(None), slice(10, 37), slice(7, 17))
     mask[middle] = figure[middle] > _SURE

@@ -1,4 +1,4 @@
-"""From pairs that somebody judged, or whose persons are known, to the probability of "same person"."""
+"""Calibration from labelled pairs: the probability of "same person" by distance."""
 
 import csv
 import os
@@ -25,13 +25,13 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class LabelledPairs:
-    """Pairs of tracklets of which it is known whether they are one person.
+    """Pairs of tracklets with labels: one person or two.
 
     Args:
         distances: ``(n,)`` cosine distances.
         same: ``(n,)`` bool.
-        groups: ``(n,)`` int64; pairs of one group (of one query, say) are fitted and checked together.
-        share: of pairs of one person where they come from; None if it is that of these pairs.
+        groups: ``(n,)`` int64; pairs of one group, such as those of one query, stay in one fold.
+        share: share of pairs of one person in the data that the pairs were drawn from; None if it is that of the pairs.
     """
 
     distances: np.ndarray
@@ -48,60 +48,61 @@ def calibrate_pairs(
 ) -> GalleryCalibration:
     """Fit the probability of "same person" by distance.
 
-    With 200 pairs of either kind the curve is isotonic, with fewer logistic. How far it is off is measured on pairs
-    that were left out of a fit, a fifth at a time.
+    With 200 pairs of each kind or more the curve is isotonic, with fewer logistic. Its error is measured by five-fold
+    cross-validation.
 
     Args:
-        pairs: of a validation split, or as people judged answers; never of the footage a threshold is tested on.
-        prior: share of pairs of one person where the probabilities will be used; None takes that of the pairs.
-        source: which pairs they are, in words.
+        pairs: of a validation split, or answers that people judged; never of the data a threshold is tested on.
+        prior: share of pairs of one person in the data that the probabilities are for; None takes that of the pairs.
+        source: description of the pairs.
 
     Raises:
-        ConfigError: fewer than ten pairs of either kind, a prior outside 0..1, or one person's pairs lie farther apart
-            than those of two.
+        ConfigError: fewer than ten pairs of either kind, a prior outside 0..1, or the distances of pairs of one person
+            are not smaller than those of two.
     """
     genuine, impostor = int(pairs.same.sum()), int((~pairs.same).sum())
     if min(genuine, impostor) < _LEAST:
         raise ConfigError(
-            f"{genuine} pairs of one person and {impostor} of two: {_LEAST} of each are the least; judge more answers"
+            f"{genuine} pairs of one person and {impostor} of two: at least {_LEAST} of each are needed; judge more"
         )
-    told = held_out_probabilities(pairs)
-    error = expected_calibration_error(told, pairs.same, bins=10)
+    predicted = held_out_probabilities(pairs)
+    error = expected_calibration_error(predicted, pairs.same, bins=10)
     knots, values = _fit(pairs, pairs.share if prior is None else prior)
     if values[0] - values[-1] < 1e-3:
         raise ConfigError(
-            "pairs of one person lie no nearer than pairs of two: these distances tell nothing. Are the labels right?"
+            "pairs of one person are no nearer than pairs of two: the distances carry no information. "
+            "Are the labels right?"
         )
     return GalleryCalibration(knots, values, genuine, impostor, error, source)
 
 
 def held_out_probabilities(pairs: LabelledPairs) -> np.ndarray:
-    """Return ``(n,)`` probabilities, each by a fit on the pairs of other groups; for a reliability diagram."""
+    """Return ``(n,)`` probabilities, each from a fit on the pairs of other groups, for a reliability diagram."""
     names, place = np.unique(pairs.groups, return_inverse=True)
     fold = generator_from(0).permutation(len(names))[place] % _FOLDS
-    if len(names) < _FOLDS:  # few queries: their pairs have to be parted
+    if len(names) < _FOLDS:  # few queries: pairs of one query go into different folds
         fold = generator_from(0).permutation(len(pairs)) % _FOLDS
-    told = np.empty(len(pairs))
+    predicted = np.empty(len(pairs))
     for number in range(_FOLDS):
         out = fold == number
         rest = LabelledPairs(pairs.distances[~out], pairs.same[~out], pairs.groups[~out])
-        if rest.same.all() or not rest.same.any():  # too few to leave a fold out: as good as no knowledge
-            told[out] = rest.same.mean() if len(rest) else 0.5
+        if rest.same.all() or not rest.same.any():  # one kind of pair is missing: nothing can be fitted
+            predicted[out] = rest.same.mean() if len(rest) else 0.5
             continue
-        told[out] = np.interp(pairs.distances[out], *_fit(rest, None))
-    return told
+        predicted[out] = np.interp(pairs.distances[out], *_fit(rest, None))
+    return predicted
 
 
 def pairs_of_gallery(gallery: Gallery) -> LabelledPairs:
-    """Return the pairs of a gallery whose persons are known, over cameras where it has several.
+    """Return the pairs of a gallery of known persons; only pairs across cameras if it has several cameras.
 
-    Of more than a million pairs of two persons a random million is kept.
+    Of more than a million pairs of two persons, a random million is kept.
 
     Args:
         gallery: of a labelled dataset (``videoreid index add GALLERY DATASET``).
 
     Raises:
-        ConfigError: no person is known.
+        ConfigError: the gallery has no names of persons.
     """
     names = np.array(gallery.persons, dtype=str)
     known = np.flatnonzero(names != "")
@@ -132,13 +133,13 @@ def read_pairs(gallery: Gallery, paths: Sequence[str | os.PathLike[str]]) -> Lab
     """Read pairs that people judged, as the answer page saves them.
 
     Args:
-        gallery: to which they belong.
+        gallery: the gallery that the keys are from.
         paths: CSV files with the columns ``query,key,same`` and optionally ``distance,model``. ``same`` is yes or no
-            (or 1 and 0, right and wrong). Without a distance both names are keys of tracklets of the gallery.
+            (or 1 and 0, right and wrong). Without a distance, both names must be keys of tracklets of the gallery.
 
     Raises:
-        DatasetError: a file that is no such table; the message has the line.
-        ConfigError: distances of another model, or a name that is not in the gallery.
+        DatasetError: a file is not such a table; the message names the line.
+        ConfigError: the distances are of another model, or a name is not in the gallery.
     """
     judged: dict[tuple[str, str], tuple[float, bool]] = {}
     for path in paths:
@@ -146,11 +147,12 @@ def read_pairs(gallery: Gallery, paths: Sequence[str | os.PathLike[str]]) -> Lab
             where = f"{os.fspath(path)}, line {line}"
             word = row["same"].strip().lower()
             if word not in _WORDS:
-                raise DatasetError(f"{where}: 'same' is yes or no, got {row['same']!r}")
+                raise DatasetError(f"{where}: 'same' must be yes or no, got {row['same']!r}")
             model = (row.get("model") or "").strip()
             if model and model != gallery.fingerprint:
                 raise ConfigError(
-                    f"{where} is of the model {model}, the gallery of {gallery.fingerprint}: distances do not compare"
+                    f"{where} is of the model {model}, the gallery of {gallery.fingerprint}: their distances cannot be "
+                    "compared"
                 )
             judged[row["query"], row["key"]] = (_distance(gallery, row, where), _WORDS[word])
     groups = {query: number for number, query in enumerate(dict.fromkeys(query for query, _ in judged))}
@@ -185,9 +187,9 @@ def _distance(gallery: Gallery, row: dict[str, str], where: str) -> float:
         try:
             value = float(text)
         except ValueError as error:
-            raise DatasetError(f"{where}: the distance {text!r} is no number") from error
+            raise DatasetError(f"{where}: the distance {text!r} is not a number") from error
         if not -1e-3 <= value <= 2.001:
-            raise DatasetError(f"{where}: a cosine distance lies within 0 and 2, got {value}")
+            raise DatasetError(f"{where}: a cosine distance must be between 0 and 2, got {value}")
         return value
     one, two = (np.asarray(gallery.embedding(row[name]), np.float64) for name in ("query", "key"))
     return float(1.0 - one @ two)

@@ -1,4 +1,4 @@
-"""Named causes of failure: when a query is touched by one, and how many points it costs."""
+"""Named causes of failure: which queries they affect, and how many points each costs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Cause:
     """A cause of failure.
 
     Args:
-        name: how it is printed.
-        attribute: what is measured.
-        threshold: a tracklet is touched beyond it.
-        above: beyond means above; else below.
-        hardness: how its proxy is called in the regression, where higher is harder.
+        name: printed name.
+        attribute: the measured attribute.
+        threshold: a tracklet whose attribute is beyond it is affected.
+        above: beyond means above the threshold; otherwise below.
+        hardness: name of its proxy in the regression, where higher is harder.
     """
 
     name: str
@@ -45,18 +45,18 @@ CAUSES = (
     Cause("low light", "light", 60 / 255, False, "scene darkness"),  # noqa: FBT003
     Cause("dark clothes", "clothing_darkness", 0.60, True, "clothing darkness"),  # noqa: FBT003
 )
-"""The five of the study, with the thresholds of docs/error_analysis.md."""
+"""The five causes of the study, with the thresholds of docs/error_analysis.md."""
 
 
 def find_causes(thresholds: Mapping[str, float]) -> tuple[Cause, ...]:
     """Return the causes with some thresholds replaced, by name of the cause.
 
     Raises:
-        ConfigError: no such cause.
+        ConfigError: a name is not that of a cause.
     """
     known = {cause.name for cause in CAUSES}
     if unknown := sorted(set(thresholds) - known):
-        raise ConfigError(f"no cause is called {unknown[0]!r}; they are {', '.join(sorted(known))}")
+        raise ConfigError(f"no cause is called {unknown[0]!r}; choose {', '.join(sorted(known))}")
     return tuple(
         Cause(c.name, c.attribute, float(thresholds.get(c.name, c.threshold)), c.above, c.hardness)
         for c in CAUSES
@@ -65,16 +65,17 @@ def find_causes(thresholds: Mapping[str, float]) -> tuple[Cause, ...]:
 
 @dataclass(frozen=True)
 class CauseCost:
-    """What a cause costs.
+    """The cost of a cause.
 
     Args:
         name: of the cause.
-        touched: scores of the queries where it touches the query or its best true match.
-        others: scores of the rest.
-        map_points: points of mAP, 0..100, that the whole would gain if touched queries did as well as the rest; None
-            where no query, or every one, is touched.
-        rank1_points: the same of Rank-1.
-        adjusted_points: points of Rank-1 that the regression ascribes to it, the other proxies held; None without one.
+        touched: scores of the queries that are affected, or whose best true match is.
+        others: scores of the other queries.
+        map_points: points of mAP, 0..100, that the whole would gain if affected queries scored as the others do; None
+            if no query or every query is affected.
+        rank1_points: the same for Rank-1.
+        adjusted_points: points of Rank-1 that the regression attributes to it, adjusted for the other proxies; None
+            without a regression.
     """
 
     name: str
@@ -88,7 +89,7 @@ class CauseCost:
 def cause_flags(
     causes: Sequence[Cause], query: Mapping[str, np.ndarray], match: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return, by cause, ``(Q,)`` bool: whether it touches the query or its best true match."""
+    """Return, by cause, ``(Q,)`` bool: whether it affects the query or its best true match."""
     return {
         cause.name: cause.touches(query[cause.attribute]) | cause.touches(match[cause.attribute])
         for cause in causes
@@ -102,12 +103,12 @@ def cause_costs(
     resamples: Resamples,
     adjusted: Mapping[str, Interval],
 ) -> tuple[CauseCost, ...]:
-    """Score the queries that each cause touches against the others, dearest cause first.
+    """Score the queries that each cause affects against the others; the most costly cause comes first.
 
     Args:
-        causes: which.
-        flags: of `cause_flags`, ``(Q,)`` bool for all Q queries.
-        scores: of the S scored ones.
+        causes: the causes.
+        flags: result of `cause_flags`, ``(Q,)`` bool for all Q queries.
+        scores: of the S scored queries.
         resamples: for the intervals.
         adjusted: points by cause of `adjusted_points`; empty without a regression.
     """
@@ -126,22 +127,23 @@ def cause_costs(
             )
         )
     key = "adjusted_points" if adjusted else "rank1_points"
-    return tuple(sorted(found, key=lambda cost: _dearness(getattr(cost, key)), reverse=True))
+    return tuple(sorted(found, key=lambda cost: _cost_value(getattr(cost, key)), reverse=True))
 
 
 def adjusted_points(
     fit: LogisticFit, design: np.ndarray, columns: Mapping[str, tuple[int, float]], *, seed: int, level: float
 ) -> dict[str, Interval]:
-    """Return the points of Rank-1 that failure would fall by if no query were beyond a cause's threshold.
+    """Return, by cause, how many points the failure rate would fall if no query were beyond the threshold.
 
-    Values beyond it are set to the median of the others, all else held, and predicted failures are averaged before and
-    after. The interval is of coefficients drawn from their normal approximation.
+    Values beyond the threshold are set to the median of the others, all other columns are kept, and the mean of the
+    predicted failures is taken before and after. The interval comes from coefficients drawn from their normal
+    approximation.
 
     Args:
         fit: of failure on the design.
         design: ``(N, P)`` the columns that were fitted.
-        columns: by cause, its column and the threshold in the column's unit; a cause that is beyond it nowhere, or
-            everywhere, is left out: there is nothing to compare with.
+        columns: by cause, its column and the threshold in the column's unit. A cause is left out if no query or every
+            query is beyond it, because there is nothing to compare with.
         seed: of the draws.
         level: of the interval.
     """
@@ -152,12 +154,12 @@ def adjusted_points(
     draws = np.vstack([fit.coefficients, draws])
     found = {}
     for name, (column, threshold) in columns.items():
-        mended = design.copy()
+        changed = design.copy()
         beyond = design[:, column] > threshold
         if not beyond.any() or beyond.all():
             continue
-        mended[beyond, column] = np.median(design[~beyond, column])
-        before, after = (_mean_failure(draws, matrix) for matrix in (design, mended))
+        changed[beyond, column] = np.median(design[~beyond, column])
+        before, after = (_mean_failure(draws, matrix) for matrix in (design, changed))
         points = 100.0 * (before - after)
         low, high = np.quantile(points[1:], [(1 - level) / 2, (1 + level) / 2])
         found[name] = Interval(float(points[0]) / 100, float(low) / 100, float(high) / 100)
@@ -170,7 +172,7 @@ def _mean_failure(draws: np.ndarray, design: np.ndarray) -> np.ndarray:
 
 
 def _points(values: np.ndarray, mask: np.ndarray, resamples: Resamples) -> Interval | None:
-    """Return how much the mean over all falls short of the mean over those not touched."""
+    """Return the mean over the unaffected queries minus the mean over all queries."""
     if not mask.any() or mask.all():
         return None
     every = np.ones_like(mask)
@@ -178,5 +180,5 @@ def _points(values: np.ndarray, mask: np.ndarray, resamples: Resamples) -> Inter
     return resamples.interval(float(values[~mask].mean() - values.mean()), draws)
 
 
-def _dearness(interval: Interval | None) -> float:
+def _cost_value(interval: Interval | None) -> float:
     return interval.value if interval is not None else -np.inf

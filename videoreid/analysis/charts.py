@@ -18,7 +18,7 @@ def draw_charts(figures: Mapping[str, Any]) -> bytes:
     """Return a PNG.
 
     Args:
-        figures: of `ErrorAnalysis.to_dict`.
+        figures: result of `ErrorAnalysis.to_dict`.
     """
     from matplotlib.figure import Figure
 
@@ -47,7 +47,7 @@ def draw_charts(figures: Mapping[str, Any]) -> bytes:
 def _draw_causes(ax: "Axes", costs: Sequence[Mapping[str, Any]]) -> None:
     for key, colour, shift, label in (
         ("rank1_points", _ORANGE, 0.13, "unadjusted"),
-        ("adjusted_rank1_points", _BLUE, -0.13, "the others held"),
+        ("adjusted_rank1_points", _BLUE, -0.13, "adjusted for the others"),
     ):
         rows = [(place, cost[key]) for place, cost in enumerate(reversed(costs)) if cost[key]]
         if rows:
@@ -60,7 +60,7 @@ def _draw_causes(ax: "Axes", costs: Sequence[Mapping[str, Any]]) -> None:
     names = [f"{cost['cause']} ({100 * cost['touched']['coverage']:.0f} %)" for cost in reversed(costs)]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.set(title="What each cause costs (share of queries touched)", xlabel="points of Rank-1")
+    ax.set(title="Cost of each cause (share of queries affected)", xlabel="points of Rank-1")
     if ax.containers:
         ax.legend(frameon=False, fontsize=8)
     _dress(ax)
@@ -82,7 +82,7 @@ def _draw_fit(ax: "Axes", regressions: Mapping[str, Any]) -> None:
     ]
     _dots(ax, values, list(range(len(rows))), reach, (_BLUE, "o", ""))
     ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
-    ax.set(xlabel="harder than easy: right of 0")
+    ax.set(xlabel="right of 0: more failures where the proxy is larger")
     _dress(ax)
 
 

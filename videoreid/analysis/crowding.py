@@ -1,8 +1,8 @@
-"""How much of a person something hides, and whether others are in the box, from pixels alone.
+"""Occlusion of a person, and the presence of other people in the box, from pixels alone.
 
-No rule of thumb told a second walker from the first one's own arms, so a small network does: 10,690 weights that were
-learnt on the embedded world, which knows the truth (benchmarks/attribute_network.py). It sees colours relative to their
-picture and what stands out from the border, not raw pixels.
+Simple rules could not distinguish a second person from the arms of the first, so a small network is used: 10,690
+weights, trained on the synthetic dataset, whose truth is known (benchmarks/attribute_network.py). Its input is colours
+relative to their picture and the foreground of the box, not raw pixels.
 """
 
 import base64
@@ -21,15 +21,15 @@ __all__ = ["CHANNELS", "crowding_inputs", "occlusion_and_people", "run_network"]
 
 CHANNELS = (5, 12, 24, 32)
 _BATCH = 256
-_MOST = 1.5  # of people, up to which the network was taught
+_MOST = 1.5  # largest value of people in the training data of the network
 
 
 def occlusion_and_people(colours: np.ndarray, figure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the estimated hidden share of each person, and the visible area of others by the person's own.
+    """Return the estimated hidden share of each person, and the visible area of others divided by the person's.
 
     Args:
-        colours: ``(N, 48, 24, 3)`` of `normalised_colours`.
-        figure: ``(N, 48, 24)`` of `foreground`.
+        colours: ``(N, 48, 24, 3)``, result of `normalised_colours`.
+        figure: ``(N, 48, 24)``, result of `foreground`.
 
     Returns:
         ``(N,)`` float64 in 0..1, and ``(N,)`` float64 in 0..1.5.
@@ -37,7 +37,7 @@ def occlusion_and_people(colours: np.ndarray, figure: np.ndarray) -> tuple[np.nd
     frames = crowding_inputs(colours, figure)
     with torch.inference_mode():
         parts = [run_network(part, _weights()) for part in torch.from_numpy(frames).split(_BATCH)]
-        # what a mirror shows is as true
+        # a mirrored picture has the same truth, so both estimates are averaged
         parts = [(part + run_network(one.flip(3), _weights())) / 2
                  for part, one in zip(parts, torch.from_numpy(frames).split(_BATCH), strict=True)]  # fmt: skip
     found = torch.cat(parts).double().numpy()
@@ -45,7 +45,7 @@ def occlusion_and_people(colours: np.ndarray, figure: np.ndarray) -> tuple[np.nd
 
 
 def crowding_inputs(colours: np.ndarray, figure: np.ndarray) -> np.ndarray:
-    """Return what the network sees, ``(N, 5, 48, 24)`` float32."""
+    """Return the input of the network, ``(N, 5, 48, 24)`` float32."""
     relative = colours - colours.mean(axis=(1, 2), keepdims=True)
     cut = foreground(colours, sides=False)
     stacked = np.concatenate([relative, figure[..., None], cut[..., None]], axis=-1)
@@ -53,7 +53,7 @@ def crowding_inputs(colours: np.ndarray, figure: np.ndarray) -> np.ndarray:
 
 
 def run_network(frames: Tensor, weights: list[Tensor]) -> Tensor:
-    """Return ``(N, 2)``: hidden share, and others by the person.
+    """Return ``(N, 2)``: hidden share, and area of others divided by that of the person.
 
     Args:
         frames: ``(N, 5, 48, 24)``.

@@ -1,4 +1,4 @@
-"""Why queries fail: a ranking, its tracklets and their frames to causes with what each costs."""
+"""Error analysis: which causes of failure affect the queries of a ranking, and what each costs."""
 
 import csv
 import json
@@ -35,20 +35,20 @@ __all__ = ["AnalysisSettings", "ErrorAnalysis", "analyse_errors"]
 
 @dataclass(frozen=True)
 class AnalysisSettings:
-    """How errors are analysed.
+    """Settings of an error analysis.
 
     Args:
-        frames: frames of each tracklet to look at.
-        bins: groups of equal size that each proxy is cut into.
+        frames: frames of each tracklet to measure.
+        bins: number of groups of equal size for each proxy.
         resamples: of the bootstrap.
         level: of all intervals.
         seed: of all draws.
-        min_failures: failures, and hits, without which there is no regression.
-        hardest: queries to name per cause.
-        thresholds: by cause, in place of its own (`videoreid.analysis.CAUSES`).
+        min_failures: least number of failures, and of hits, for a regression.
+        hardest: queries to list per cause.
+        thresholds: by cause, in place of its default (`videoreid.analysis.CAUSES`).
 
     Raises:
-        ConfigError: a number below its least, or a cause that does not exist.
+        ConfigError: a number is too small, or a cause does not exist.
     """
 
     frames: int = 6
@@ -64,31 +64,31 @@ class AnalysisSettings:
         if min(self.frames, self.bins, self.resamples, self.min_failures, self.hardest) < 1:
             raise ConfigError("frames, bins, resamples, min_failures and hardest must be 1 or more")
         if not 0.0 < self.level < 1.0:
-            raise ConfigError(f"level must lie between 0 and 1, got {self.level}")
+            raise ConfigError(f"level must be between 0 and 1, got {self.level}")
         find_causes(self.thresholds)
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorAnalysis:
-    """Why the queries of a ranking fail.
+    """Result of an error analysis.
 
     Args:
-        ranking: what was analysed.
+        ranking: the analysed ranking.
         query: Q tracklets.
-        searched: G tracklets that the ranking's rows are.
-        best_matches: ``(Q,)`` int64 row of each query's nearest true match in ``searched``; -1 where there is none, or
-            it is not known.
-        query_attributes: what was measured of the queries.
-        match_attributes: of their best true matches; NaN where there is none.
-        proxies: by name, ``(Q,)`` float64, the harder of query and match, higher being harder.
-        flags: by cause, ``(Q,)`` bool, whether it touches the query or its match.
+        searched: the G tracklets of the ranking's rows.
+        best_matches: ``(Q,)`` int64 row of each query's nearest true match in ``searched``; -1 if there is none or it
+            is unknown.
+        query_attributes: measured attributes of the queries.
+        match_attributes: of their best true matches; NaN without a match.
+        proxies: by name, ``(Q,)`` float64, the harder of query and match; higher is harder.
+        flags: by cause, ``(Q,)`` bool, whether it affects the query or its match.
         bins: by proxy, its groups from easy to hard.
         camera_pairs: by camera of the query and of its match.
-        costs: of the causes, dearest first.
+        costs: of the causes, the most costly first.
         regressions: of failure at Rank-1.
-        hardest: by cause, rows of the queries it touches that rank worst.
-        settings: how it was done.
-        causes: with the thresholds in force.
+        hardest: by cause, rows of the affected queries with the lowest average precision.
+        settings: of the analysis.
+        causes: with the thresholds that were used.
     """
 
     ranking: Ranking = field(repr=False)
@@ -109,17 +109,17 @@ class ErrorAnalysis:
 
     @property
     def missing_frames(self) -> int:
-        """Frames that could not be read, of queries and matches."""
+        """Number of frames of queries and matches that could not be read."""
         return int(self.query_attributes.missing.sum() + self.match_attributes.missing.sum())
 
     @property
     def unknown_matches(self) -> int:
-        """Scored queries whose best true match is not known: it stands behind the answers that the ranking kept."""
+        """Number of scored queries whose best true match is unknown, because the ranking kept too few answers."""
         return int((self.ranking.scored & (self.best_matches < 0)).sum())
 
     @property
     def failures(self) -> int:
-        """Scored queries whose first answer is wrong."""
+        """Number of scored queries whose first answer is wrong."""
         return int((self.ranking.scored & (self.ranking.first_match != 1)).sum())
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class ErrorAnalysis:
         }
 
     def summary(self) -> str:
-        """Return the causes in one line, dearest first, with what each costs and how many queries it touches."""
+        """Return the causes in one line, the most costly first, with their costs and the share of affected queries."""
         costs = [plain_cost(cost) for cost in self.costs]
         return cause_line(costs, self.failures, int(self.ranking.scored.sum()))
 
@@ -152,7 +152,7 @@ class ErrorAnalysis:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a row per query: scores, match, attributes of both sides, proxies, flags; unknown values are empty."""
+        """Write one row per query: scores, match, attributes of both, time gap, flags; unknown values are empty."""
         columns = self._columns()
         with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -177,11 +177,11 @@ class ErrorAnalysis:
         return columns | {name: flag.astype(int).tolist() for name, flag in self.flags.items()}
 
     def write_page(self, path: str | os.PathLike[str], *, read_frames: FrameReading | None = None) -> None:
-        """Write one HTML file that needs nothing else.
+        """Write one self-contained HTML file.
 
         Args:
-            path: the page; an existing one is replaced.
-            read_frames: reads frame keys into images, for the pictures of the hardest queries; None leaves them out.
+            path: the page; an existing file is replaced.
+            read_frames: reads frame keys into images, for pictures of the hardest queries; None draws no pictures.
         """
         write_analysis_page(
             self.to_dict(), self.summary(), path, hard=self._hard_queries(), read_frames=read_frames
@@ -212,17 +212,17 @@ def analyse_errors(
     labels: ParsedFolderLabels | None = None,
     settings: AnalysisSettings | None = None,
 ) -> ErrorAnalysis:
-    """Measure each query and its nearest true match, and say what goes with failure and what it costs.
+    """Measure each query and its nearest true match, and relate the attributes to failure.
 
     Args:
         ranking: the scored answers.
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
-        read_frames: reads frame keys into images; frames that it cannot read are counted.
-        best_matches: ``(Q,)`` rows of the nearest true matches, see `best_true_matches`; None takes those among the
+        read_frames: reads frame keys into images; unreadable frames are counted.
+        best_matches: ``(Q,)`` rows of the nearest true matches, see `best_true_matches`; None takes them from the
             answers that the ranking kept.
         labels: part labels of the dataset; None measures pixels alone.
-        settings: how.
+        settings: of the analysis; None for the defaults.
 
     Raises:
         ProtocolError: ranking and tracklets do not belong together, or Rank-1 is a mean over drawn galleries.
@@ -231,8 +231,8 @@ def analyse_errors(
     settings = settings or AnalysisSettings()
     if ranking.protocol.gallery_shot == "single":
         raise ProtocolError(
-            "Rank-1 of a single gallery shot is a mean over draws, not a hit or a miss of each query; "
-            "analyse by a protocol with the whole gallery"
+            "Rank-1 of a single gallery shot is a mean over draws, not a hit or a miss per query; "
+            "use a protocol with the whole gallery"
         )
     searched = ranking.searched(query, gallery)
     matches = _checked_matches(ranking, len(searched), best_matches)
@@ -257,7 +257,7 @@ def _explain(
     measured: tuple[TrackletAttributes, TrackletAttributes],
     settings: AnalysisSettings,
 ) -> dict[str, Any]:
-    """Return what follows from the attributes of queries and matches: the other fields of `ErrorAnalysis`."""
+    """Return the fields of `ErrorAnalysis` that are computed from the attributes of queries and matches."""
     causes = find_causes(settings.thresholds)
     sides = hardness(measured[0]), hardness(measured[1])
     proxies = pair_proxies(*sides, time_gaps(query, pairs))
@@ -320,7 +320,7 @@ def _measure(
 
 
 def _spread_out(found: TrackletAttributes, rows: np.ndarray, matches: np.ndarray) -> TrackletAttributes:
-    """Return what was measured of each row for every query that it is the match of; missing frames count once."""
+    """Return the attributes of the measured rows for every query that has them as match; missing frames count once."""
     known = matches >= 0
     place = np.searchsorted(rows, matches[known])
     values = {}
@@ -374,7 +374,7 @@ def _camera_pairs(
 
 
 def _hardest(ranking: Ranking, flag: np.ndarray, count: int) -> tuple[int, ...]:
-    """Return rows of touched queries whose first answer is wrong, lowest average precision first."""
+    """Return rows of affected queries whose first answer is wrong, lowest average precision first."""
     rows = np.flatnonzero(flag & ranking.scored & (ranking.first_match != 1))
     order = np.argsort(ranking.average_precision[rows], kind="stable")
     return tuple(int(row) for row in rows[order][:count])

@@ -1,23 +1,23 @@
-"""What stands out from the border of a box: the person, when nothing is in front of them."""
+"""Foreground of a box: pixels that edges separate from its border, which is the person if nothing hides them."""
 
 import cv2
 import numpy as np
 
 __all__ = ["barrier_distance", "foreground", "normalised_colours"]
 
-_FULL = 0.3  # barrier, in units of the picture's contrast, from which on a pixel is foreground for sure
+_FULL = 0.3  # barrier, in units of the picture's contrast, from which on a pixel is certainly foreground
 _ROUNDS = 2
 
 
 def foreground(colours: np.ndarray, *, sides: bool = True) -> np.ndarray:
-    """Return how surely each pixel is cut off from the border of the box, 0..1.
+    """Return how clearly edges separate each pixel from the border of the box, 0..1.
 
-    What reaches the border without crossing an edge is ground: walls, pavement, and obstacles, which go on beyond the
-    box. A person does not.
+    Regions that reach the border without crossing an edge are background: walls, pavement, and obstacles, which
+    continue beyond the box. A person does not.
 
     Args:
-        colours: ``(N, H, W, 3)`` of `normalised_colours`.
-        sides: the left and the right border are ground too; without them whoever is cut by a side stays figure.
+        colours: ``(N, H, W, 3)``, result of `normalised_colours`.
+        sides: count the left and the right border as background; without them, people cut by a side stay foreground.
 
     Reference:
         Zhang et al., Minimum barrier salient object detection at 80 FPS, ICCV 2015.
@@ -33,7 +33,7 @@ def foreground(colours: np.ndarray, *, sides: bool = True) -> np.ndarray:
 
 
 def normalised_colours(small: np.ndarray) -> np.ndarray:
-    """Return Lab colours by the lightness contrast of their picture, so that dim and hazy pictures compare.
+    """Return Lab colours divided by the lightness contrast of their picture, so that dim pictures are comparable.
 
     Args:
         small: ``(N, H, W, 3)`` float32 RGB in 0..255.
@@ -46,7 +46,7 @@ def normalised_colours(small: np.ndarray) -> np.ndarray:
 
 
 def barrier_distance(values: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Return, of the best path to a seed, the difference of its highest and lowest value.
+    """Return the smallest difference between the highest and the lowest value on a path to a seed.
 
     Args:
         values: ``(N, H, W)`` float32.
@@ -69,7 +69,7 @@ def barrier_distance(values: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 
 
 def _relax(arrays: list[np.ndarray], line: int, source: int) -> None:
-    """Let a line of pixels go on the paths of the line beside it where that is shorter."""
+    """Continue the paths of the neighbouring line into a line of pixels where that lowers the cost."""
     values, high, low, best = arrays
     top, bottom = np.maximum(high[source], values[line]), np.minimum(low[source], values[line])
     cost = np.where(np.isinf(best[source]), np.inf, top - bottom)

@@ -1,4 +1,4 @@
-"""Images in whatever form they come, as a list of RGB arrays, and the small views that are measured."""
+"""Images of several forms as a list of RGB arrays, and small versions of them for measuring."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How light a scene is, and how dark the clothes are in it: the two that a mean grey level confuses."""
+"""Light of a scene and darkness of clothes, measured separately; a mean grey level would mix the two."""
 
 import numpy as np
 
@@ -6,24 +6,24 @@ from videoreid.analysis.images import GRID, luminance
 
 __all__ = ["clothing_darkness", "scene_light"]
 
-_SIDE = 4  # columns on either side in which a centred person is seldom
+_SIDE = 4  # columns on either side that a centred person seldom reaches
 _TOP = 3
 _UPPER, _LOWER = slice(10, 24), slice(24, 37)  # rows of trunk and legs
 _MIDDLE = slice(9, 15)  # columns
 _SCENE = 0.6
-"""Grey level, 0..1, that the brighter part of a scene has in a full light: pavements, walls, daylight."""
-_FLOOR = 0.001  # a quarter of a grey level: in a black picture all is alike, and nothing is divided by 0
+"""Grey level, 0..1, of the brighter part of a scene in full light: pavements, walls, daylight."""
+_FLOOR = 0.001  # a quarter of a grey level, so that a black picture divides nothing by 0
 
 
 def scene_light(small: np.ndarray, background: np.ndarray | None = None) -> np.ndarray:
-    """Return how light the surroundings of a person are: the upper quartile of their grey levels.
+    """Return the upper quartile of the grey levels around a person.
 
-    The surroundings alone are measured, so that black clothes are not taken for a dark scene; the quartile, so that
-    an obstacle or a neighbour in dark clothes is not either.
+    Only the surroundings are measured, because black clothes do not make a dark scene. The upper quartile is used,
+    because an obstacle or a neighbour in dark clothes does not either.
 
     Args:
         small: ``(N, 48, 24, 3)`` float32, see `shrink`.
-        background: ``(N, 48, 24)`` bool, where no person is; None takes the sides and the top of the box.
+        background: ``(N, 48, 24)`` bool, pixels without a person; None takes the sides and the top of the box.
 
     Returns:
         ``(N,)`` float64 in 0..1.
@@ -40,19 +40,19 @@ def scene_light(small: np.ndarray, background: np.ndarray | None = None) -> np.n
 
 
 def clothing_darkness(small: np.ndarray, light: np.ndarray, clothes: np.ndarray | None = None) -> np.ndarray:
-    """Return how dark the clothes would be in a full light, 0 (white) to 1 (black).
+    """Return the darkness that clothes would have in full light, 0 (white) to 1 (black).
 
-    Light multiplies what clothes and walls reflect alike, and the tone curve of a camera is near a power law, so the
-    ratio of grey levels is what stays when the lamp is turned down. Nothing is added to dark levels, which would make
-    clothes of dim pictures light, and the mean is that of grey levels: in linear light a collar outweighs a black coat.
+    Light scales the brightness of clothes and walls by the same factor, and the tone curve of a camera is close to a
+    power law, so the ratio of grey levels does not depend on light. A larger floor would make clothes of dim pictures
+    look light, and a mean in linear light would count a white collar more than a black coat.
 
     Args:
         small: ``(N, 48, 24, 3)`` float32, see `shrink`.
-        light: ``(N,)`` of `scene_light`.
-        clothes: ``(N, 48, 24)`` bool, where clothes are; None takes the middle of the box.
+        light: ``(N,)``, result of `scene_light`.
+        clothes: ``(N, 48, 24)`` bool, pixels of clothes; None takes the middle of the box.
 
     Returns:
-        ``(N,)`` float64 in 0..1; NaN where ``clothes`` shows none.
+        ``(N,)`` float64 in 0..1; NaN where ``clothes`` has no pixel.
     """
     levels = luminance(small) / 255.0
     if clothes is None:

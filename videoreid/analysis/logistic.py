@@ -1,4 +1,4 @@
-"""Logistic regression with intervals: which properties go with failure when all are looked at together."""
+"""Logistic regression with intervals, for the relation of several properties to failure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class LogisticFit:
         low: ``(P,)`` float64, lower end of the interval.
         high: ``(P,)`` float64, upper end.
         p_values: ``(P,)`` float64, two-sided, of Wald's test.
-        vif: ``(P,)`` float64 variance inflation by the other columns; NaN for the intercept. Above 5 or 10, columns say
-            the same, and their coefficients are not to be read one by one.
+        vif: ``(P,)`` float64 variance inflation factors; NaN for the intercept. Above 5 or 10, columns are nearly
+            collinear, and their coefficients must not be interpreted one by one.
         method: "maximum likelihood", or "Firth's penalised likelihood" where failure is separated perfectly.
-        rows: rows that were fitted.
-        failures: how many of them are 1.
+        rows: number of rows that were fitted.
+        failures: number of rows whose outcome is 1.
         dropped: constant columns that were left out, by name with the reason.
     """
 
@@ -55,7 +55,7 @@ def fit_logistic(
 ) -> LogisticFit:
     """Fit by Newton's method (iteratively reweighted least squares), with intervals.
 
-    Where a combination of columns tells failure from success without an error, likelihood has no maximum; Firth's
+    If a combination of columns separates failure from success without an error, the likelihood has no maximum. Firth's
     penalty then gives finite coefficients and intervals, and `LogisticFit.method` says so.
 
     Args:
@@ -65,7 +65,7 @@ def fit_logistic(
         level: of the intervals, between 0 and 1.
 
     Raises:
-        ConfigError: shapes differ, a value is not finite, all outcomes are equal, or rows are no more than columns.
+        ConfigError: shapes differ, a value is not finite, all outcomes are equal, or there are too few rows.
 
     Reference:
         McCullagh and Nelder, Generalized Linear Models, 1989; Firth, Bias reduction of maximum likelihood estimates,
@@ -104,10 +104,10 @@ def fit_logistic(
 
 
 def variance_inflation(design: np.ndarray) -> np.ndarray:
-    """Return ``(P,)``: by how much the other columns inflate the variance of each coefficient; 1 is not at all.
+    """Return the variance inflation factors ``(P,)`` of the columns: 1 if uncorrelated, infinite if collinear.
 
     Args:
-        design: ``(N, P)`` float64, no column constant. Columns that others give exactly are infinite.
+        design: ``(N, P)`` float64, no column constant.
     """
     centred = design - design.mean(axis=0)
     found = np.ones(design.shape[1])
@@ -147,7 +147,7 @@ def _newton(matrix: np.ndarray, hits: np.ndarray, *, firth: bool) -> np.ndarray:
 
 
 def _is_separated(matrix: np.ndarray, hits: np.ndarray) -> bool:
-    """Say whether a plane parts the classes, rows on the plane allowed; likelihood then has no maximum.
+    """Return whether a plane separates the classes, rows on the plane allowed; likelihood then has no maximum.
 
     Reference:
         Konis, Linear programming algorithms for detecting separated data in binary logistic regression models, 2007.
@@ -194,8 +194,8 @@ def _check(columns: np.ndarray, hits: np.ndarray, names: Sequence[str], level: f
             f"expected a design (N, P), N outcomes and P names, got {columns.shape}, {hits.shape} and {len(names)}"
         )
     if not np.isfinite(columns).all() or not np.isin(hits, (0.0, 1.0)).all():
-        raise ConfigError("a design must be finite and outcomes 0 or 1: leave out rows that are not known")
+        raise ConfigError("a design must be finite and outcomes 0 or 1: leave out unknown rows")
     if len(hits) == 0 or hits.min() == hits.max():
-        raise ConfigError("all outcomes are the same: nothing tells failure from success")
+        raise ConfigError("all outcomes are the same: there is nothing to fit")
     if not 0.0 < level < 1.0:
-        raise ConfigError(f"level must lie between 0 and 1, got {level}")
+        raise ConfigError(f"level must be between 0 and 1, got {level}")

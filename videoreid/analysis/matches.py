@@ -1,4 +1,4 @@
-"""The nearest true match of each query, found among that person's tracklets alone."""
+"""The nearest true match of each query, from the distances to that person's tracklets alone."""
 
 import numpy as np
 import torch
@@ -18,22 +18,22 @@ def best_true_matches(
     protocol: str | EvaluationProtocol = "cross_camera",
     distance: str = "cosine",
 ) -> np.ndarray:
-    """Return the gallery row of each query's nearest true match, whatever its rank.
+    """Return the gallery row of each query's nearest true match, at any rank.
 
-    A ranking keeps the first answers only, so it does not know the best match of a query that went wrong badly.
+    A ranking keeps only the first answers, so it does not know the best match of a query whose match ranks lower.
 
     Args:
         query: Q tracklets.
         gallery: G tracklets, as the dataset publishes them; a protocol with the queries in the gallery appends them.
-        protocol: says which rows count.
+        protocol: defines which rows count.
         distance: "cosine", "euclidean" or "squared_euclidean".
 
     Returns:
         ``(Q,)`` int64; -1 where there is no true match. Of equal distances the first row is taken.
 
     Raises:
-        ConfigError: another distance.
-        ProtocolError: the protocol needs what the features do not say.
+        ConfigError: an unknown distance.
+        ProtocolError: the protocol needs cameras or clothes that are unknown.
     """
     if distance not in ("cosine", "euclidean", "squared_euclidean"):
         raise ConfigError(
@@ -49,7 +49,7 @@ def best_true_matches(
         rules,
         (query.clothes, searched.clothes),
     )
-    asked, rows = pairs.queries[pairs.is_match], pairs.rows[pairs.is_match]
+    queries, rows = pairs.queries[pairs.is_match], pairs.rows[pairs.is_match]
     found = np.full(len(query), -1, np.int64)
     lengths = np.empty(len(rows))
     sides = [features.embeddings.detach().cpu() for features in (query, searched)]
@@ -57,13 +57,13 @@ def best_true_matches(
         part = slice(start, start + 65536)
         one, two = (
             side[torch.from_numpy(index[part])].double()
-            for side, index in zip(sides, (asked, rows), strict=True)
+            for side, index in zip(sides, (queries, rows), strict=True)
         )
         if distance == "cosine":
             lengths[part] = 1.0 - torch.nn.functional.cosine_similarity(one, two).numpy()
         else:
             lengths[part] = (one - two).square().sum(dim=1).numpy()
-    order = np.lexsort((rows, lengths, asked))
-    first = order[np.unique(asked[order], return_index=True)[1]]
-    found[asked[first]] = rows[first]
+    order = np.lexsort((rows, lengths, queries))
+    first = order[np.unique(queries[order], return_index=True)[1]]
+    found[queries[first]] = rows[first]
     return found

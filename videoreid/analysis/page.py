@@ -1,4 +1,4 @@
-"""An error analysis as one HTML file: causes, groups, regression, and pictures of what failed."""
+"""An error analysis as one HTML file: causes, groups, regression, and pictures of failed queries."""
 
 import base64
 import html
@@ -34,13 +34,13 @@ figure { margin: 0; } figcaption { font-size: .85em; }
 
 @dataclass(frozen=True)
 class HardQuery:
-    """A query that failed, for its picture.
+    """A failed query and its pictures.
 
     Args:
         row: of the query.
         query: its tracklet.
-        match: its nearest true match; None where unknown.
-        answer: what was found first; None where nothing was kept.
+        match: its nearest true match; None if unknown.
+        answer: the first answer; None if the ranking kept none.
         average_precision: of the query.
         first_match: rank of the first true match.
     """
@@ -64,10 +64,10 @@ def write_analysis_page(
     """Write the page, whole or not at all.
 
     Args:
-        figures: of `ErrorAnalysis.to_dict`.
+        figures: result of `ErrorAnalysis.to_dict`.
         line: the causes in one line.
         path: the page.
-        hard: queries to picture, by cause.
+        hard: queries to show, by cause.
         read_frames: reads frame keys into RGB images ``(H, W, 3)``; None draws no pictures.
     """
     chart = base64.b64encode(draw_charts(figures)).decode()
@@ -99,16 +99,16 @@ def write_analysis_page(
 def _counts(figures: Mapping[str, Any]) -> str:
     return (
         f"{figures['queries_scored']} queries scored, {figures['queries_without_match']} without a true match; the "
-        f"best match of {figures['matches_unknown']} is not known; {figures['frames_looked_at']} frames looked at, "
-        f"{figures['frames_missing']} could not be read. Intervals hold {100 * figures['settings']['level']:.0f} %; "
-        "people are resampled, not queries."
+        f"best match of {figures['matches_unknown']} is unknown; {figures['frames_looked_at']} frames measured, "
+        f"{figures['frames_missing']} could not be read. Intervals are {100 * figures['settings']['level']:.0f} % "
+        "bootstrap intervals over people, not over queries."
     )
 
 
 def _causes(figures: Mapping[str, Any]) -> str:
     head = (
-        "cause", "threshold", "touches", "mAP touched", "mAP others", "Rank-1 touched", "Rank-1 others",
-        "points of mAP", "points of Rank-1", "the others held",
+        "cause", "threshold", "affects", "mAP affected", "mAP others", "Rank-1 affected", "Rank-1 others",
+        "points of mAP", "points of Rank-1", "adjusted for the others",
     )  # fmt: skip
     limits = figures["settings"]["thresholds"]
     rows = [
@@ -122,14 +122,14 @@ def _causes(figures: Mapping[str, Any]) -> str:
         for cost in figures["causes"]
     ]
     note = (
-        "A cause touches a query where it touches the query or its best true match. Points: what the whole would gain "
-        "if touched queries did as well as the others; in the last column, as the regression has it."
+        "A cause affects a query if the query or its best true match is beyond the threshold. Points: gain of the "
+        "whole if affected queries scored as the others do; in the last column, as estimated by the regression."
     )
     return _table(head, rows) + f'<p class="note">{note}</p>'
 
 
 def _regressions(found: Mapping[str, Any]) -> str:
-    texts = {"pair": "Harder of query and match", "sides": "Query and match apart"}
+    texts = {"pair": "Harder of query and match", "sides": "Query and match separately"}
     parts = []
     for name, title in texts.items():
         fit = found[name]
@@ -168,7 +168,7 @@ def _cells(found: Mapping[str, Any]) -> str:
     return text + (
         f"<p>{html.escape(last['name'])}: log odds {_number(last['coefficient'])} [{_number(last['low'])}, "
         f"{_number(last['high'])}] per product of standard deviations, p {_number(last['p_value'])}; above 0, dark "
-        "clothes make a dark scene worse than the two add up to.</p>"
+        "clothes in a dark scene cost more than the sum of the two effects.</p>"
     )
 
 
@@ -189,18 +189,18 @@ def _pictures(
     hard: Mapping[str, Sequence[HardQuery]],
     read_frames: Callable[[Sequence[str]], Sequence[np.ndarray]] | None,
 ) -> list[str]:
-    parts = ['<p class="note">Query, nearest true match, and what was found first.</p>']
+    parts = ['<p class="note">Query, nearest true match, and first answer.</p>']
     for cause, queries in hard.items():
         parts.append(f"<h3>{html.escape(cause)}</h3>")
         if not queries:
-            parts.append("<p>No failed query is touched by it.</p>")
+            parts.append("<p>It affects no failed query.</p>")
         parts += [_picture(item, read_frames) for item in queries]
     return parts
 
 
 def _picture(item: HardQuery, read_frames: Callable[[Sequence[str]], Sequence[np.ndarray]] | None) -> str:
     figures = []
-    for name, tracklet in (("query", item.query), ("true match", item.match), ("found first", item.answer)):
+    for name, tracklet in (("query", item.query), ("true match", item.match), ("first answer", item.answer)):
         if tracklet is None:
             continue
         label = f"{name}: id {tracklet.pid}, cam {tracklet.camid}"

@@ -1,4 +1,4 @@
-"""Occlusion, company and clothes from part labels, where a parser has made them."""
+"""Occlusion, other people and clothes from the part labels of a parser."""
 
 import json
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ __all__ = [
     "resize_masks",
 ]
 
-_ROW_SHARE = 0.15  # of the breadth that a row must show of the person to count as covered
-_LEAST_FIGURE, _LEAST_HEAD = 0.02, 0.005  # of the picture, below which a piece is nobody
+_ROW_SHARE = 0.15  # share of the width that the person must take in a row for the row to count as covered
+_LEAST_FIGURE, _LEAST_HEAD = 0.02, 0.005  # shares of the picture below which a component is not a person
 # of the classes of LIP; tables with fewer classes name their own
 _GROUPS = {
     "lip20": ((1, 2, 4, 13), (5, 6, 7, 10, 11, 14, 15), (9, 12, 16, 17), (8, 18, 19)),
@@ -40,7 +40,7 @@ class PartMaps:
     Args:
         labels: N maps ``(h, w)`` uint8.
         groups: classes of head, upper body, lower body, feet; fewer where the table has fewer.
-        worn: classes that are clothes.
+        worn: classes of clothes.
     """
 
     labels: Sequence[np.ndarray]
@@ -49,7 +49,7 @@ class PartMaps:
 
     @classmethod
     def of(cls, labels: Sequence[np.ndarray], table: LabelTable) -> "PartMaps":
-        """Read N maps ``(h, w)``; of a table not built in, every class but background is part and clothes."""
+        """Read N maps ``(h, w)``; with a table that is not built in, every class but background is part and clothes."""
         parts = tuple(range(1, table.num_classes))
         built_in = LABEL_TABLES.get(table.name) is not None and table.name in _GROUPS
         groups = _GROUPS[table.name] if built_in else tuple((part,) for part in parts)
@@ -57,23 +57,23 @@ class PartMaps:
 
     @property
     def background(self) -> list[np.ndarray]:
-        """N bool masks ``(h, w)`` of what is nobody."""
+        """N bool masks ``(h, w)`` of pixels without a person."""
         return [labels == 0 for labels in self.labels]
 
     @property
     def clothes(self) -> list[np.ndarray]:
-        """N bool masks ``(h, w)`` of what is worn."""
+        """N bool masks ``(h, w)`` of clothes."""
         return [np.isin(labels, self.worn) for labels in self.labels]
 
 
 def part_occlusion(maps: PartMaps) -> np.ndarray:
-    """Return 1 - half of (mean visible share of the parts + share of the rows in which the person is seen).
+    """Return 1 - half of (mean visible share of the parts + share of the rows in which the person is visible).
 
-    A part's visible share is its area by the median area of that part in all pictures given, 1 at most; so give many
-    pictures at once.
+    The visible share of a part is its area divided by the median area of that part in all given pictures, at most 1;
+    so give many pictures at once.
 
     Returns:
-        ``(N,)`` float64 in 0..1; 1 where nobody is seen.
+        ``(N,)`` float64 in 0..1; 1 where no person is visible.
     """
     return occlusion_of(part_areas(maps))
 
@@ -92,7 +92,7 @@ def occlusion_of(areas: np.ndarray) -> np.ndarray:
     """Return the hidden share of N pictures, each part relative to its median in all of them.
 
     Args:
-        areas: ``(N, P + 1)`` of `part_areas`.
+        areas: ``(N, P + 1)``, result of `part_areas`.
     """
     shares, rows = areas[:, :-1], areas[:, -1]
     typical = np.array([np.median(column[column > 0]) if (column > 0).any() else 0.0 for column in shares.T])
@@ -106,16 +106,16 @@ def occlusion_of(areas: np.ndarray) -> np.ndarray:
 
 
 def _covered(labels: np.ndarray) -> float:
-    """Return the share of the rows in which the person takes enough of the breadth."""
+    """Return the share of the rows in which the person takes enough of the width."""
     seen = (labels > 0) & (labels < 255)
     return float((seen.mean(axis=1) >= _ROW_SHARE).mean())
 
 
 def part_people(maps: PartMaps) -> np.ndarray:
-    """Return ``(N,)`` float64: the area of a second person by the first one's; 0 is alone, NaN is nobody.
+    """Return ``(N,)`` float64: area of the second person divided by that of the first; 0 if alone, NaN without any.
 
-    Figures that touch are one piece, so heads are counted too: the larger of the two ratios is returned. A parser that
-    labels the person of interest alone cannot see others.
+    People that touch form one component, so heads are compared too, and the larger of the two ratios is returned. A
+    parser that labels only the person of interest shows no others.
     """
     found = []
     for labels in maps.labels:
@@ -126,7 +126,7 @@ def part_people(maps: PartMaps) -> np.ndarray:
 
 
 def _areas(mask: np.ndarray, least: float) -> list[int]:
-    """Return the areas of the pieces that are at least so large a share of the picture, largest first."""
+    """Return the areas of the components with at least the share ``least`` of the picture, largest first."""
     stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2]
     areas = sorted(stats[1:, cv2.CC_STAT_AREA].tolist(), reverse=True)
     return [area for area in areas if area >= least * mask.size]
@@ -137,7 +137,7 @@ def _second(areas: list[int]) -> float:
 
 
 def resize_masks(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return masks at the size regions are measured at, ``(N, 48, 24)`` bool."""
+    """Return masks at the size at which regions are measured, ``(N, 48, 24)`` bool."""
     size = (GRID[1], GRID[0])
     small = [cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5 for mask in masks]
     return np.array(small).reshape(-1, *GRID)
@@ -150,7 +150,7 @@ class ParsedFolderLabels:
         folder: holds ``parsing.json`` and ``labels/``.
 
     Raises:
-        DatasetError: it is no such folder.
+        DatasetError: the folder holds no part labels.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -169,7 +169,7 @@ class ParsedFolderLabels:
         Args:
             side: "query" or "gallery".
             row: of the tracklet in it.
-            places: of the frames in the tracklet.
+            places: numbers of the frames in the tracklet.
 
         Raises:
             DatasetError: a map is missing or damaged.

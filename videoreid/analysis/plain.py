@@ -1,4 +1,4 @@
-"""The figures of an error analysis as plain values, for JSON, CSV and pages; NaN is None."""
+"""The results of an error analysis as plain values, for JSON, CSV and pages; NaN becomes None."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ class BinScores:
     """Scores of the queries whose proxy lies between two values.
 
     Args:
-        low: least value in the group.
-        high: largest.
+        low: smallest value in the group.
+        high: largest value.
         scores: of its queries.
     """
 
@@ -55,7 +55,7 @@ class CameraPair:
 
 
 def plain_cost(cost: CauseCost) -> dict[str, Any]:
-    """Return what a cause costs."""
+    """Return the cost of a cause."""
     return {
         "cause": cost.name,
         "touched": plain_group(cost.touched),
@@ -77,7 +77,7 @@ def plain_pairs(pairs: Sequence[CameraPair]) -> list[dict[str, Any]]:
 
 
 def plain_regressions(found: Regressions) -> dict[str, Any]:
-    """Return the fits, and why one is missing."""
+    """Return the fits, and the reasons why one is missing."""
     return {
         "pair": None if found.pair is None else _fit(found.pair),
         "sides": None if found.sides is None else _fit(found.sides),
@@ -98,31 +98,31 @@ def plain_group(group: GroupScores) -> dict[str, Any]:
 
 
 def cause_line(costs: Sequence[Mapping[str, Any]], failures: int, queries: int) -> str:
-    """Return the causes in one line, dearest first.
+    """Return the causes in one line, the most costly first.
 
     Args:
-        costs: of `plain_cost`, dearest first.
-        failures: queries whose first answer is wrong.
-        queries: scored ones.
+        costs: results of `plain_cost`, the most costly first.
+        failures: number of queries whose first answer is wrong.
+        queries: number of scored queries.
     """
     parts = []
     adjusted = any(cost["adjusted_rank1_points"] for cost in costs)
     key = "adjusted_rank1_points" if adjusted else "rank1_points"
     for cost in costs:
-        coverage = f"touches {100 * cost['touched']['coverage']:.0f} %"
+        coverage = f"affects {100 * cost['touched']['coverage']:.0f} %"
         points = cost[key]
-        said = (
+        text = (
             "no estimate"
             if points is None
             else f"{points['value']:+.1f} [{points['low']:.1f}, {points['high']:.1f}]"
         )
-        parts.append(f"{cost['cause']} {said} ({coverage})")
-    kind = "points of Rank-1, the others held" if adjusted else "points of Rank-1, unadjusted"
+        parts.append(f"{cost['cause']} {text} ({coverage})")
+    kind = "points of Rank-1, adjusted for the others" if adjusted else "points of Rank-1, unadjusted"
     return f"causes ({kind}) | {failures} of {queries} queries fail | " + " > ".join(parts)
 
 
 def number(value: float) -> float | None:
-    """Return a number that JSON has; None for NaN and infinity."""
+    """Return a number for JSON; None for NaN and infinity."""
     return float(value) if math.isfinite(value) else None
 
 

@@ -1,4 +1,4 @@
-"""Attributes of a query and of its best true match as columns of numbers, higher being harder."""
+"""Proxies of hardness: attributes of a query and of its best true match as columns, where higher is harder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ HARDNESS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "box jitter": ("jitter", np.asarray),
     "motion blur": ("blur", np.asarray),
 }
-"""Proxies of the regression: the attribute each is made from, and how."""
-_KNOWN = 0.9  # share of the queries that a column must be known of
+"""Proxies of the regression: by name, the attribute and the function that turns it into hardness."""
+_KNOWN = 0.9  # least share of the queries with a known value in a column
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,10 @@ class Design:
 
     Args:
         names: of the P columns.
-        rows: ``(N,)`` int64, which of the given rows are known throughout.
+        rows: ``(N,)`` int64, the given rows without an unknown value.
         matrix: ``(N, P)`` float64, each column with mean 0 and standard deviation 1.
-        centre: ``(P,)`` float64 that was taken off.
-        scale: ``(P,)`` float64 that it was divided by.
+        centre: ``(P,)`` float64, the subtracted means.
+        scale: ``(P,)`` float64, the standard deviations that columns were divided by.
         left_out: columns left out, by name with the reason.
     """
 
@@ -52,28 +52,28 @@ class Design:
 
 
 def hardness(attributes: TrackletAttributes) -> dict[str, np.ndarray]:
-    """Return each proxy ``(N,)`` of N tracklets, higher being harder; NaN is unknown."""
+    """Return each proxy ``(N,)`` of N tracklets; higher is harder, NaN is unknown."""
     return {name: turn(attributes.values[attribute]) for name, (attribute, turn) in HARDNESS.items()}
 
 
 def pair_proxies(
     query: Mapping[str, np.ndarray], match: Mapping[str, np.ndarray], gaps: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return each proxy ``(Q,)`` of a query and its best true match: the harder of the two; and the time between them.
+    """Return each proxy ``(Q,)`` of a query and its best true match, the harder of the two, and their time gap.
 
     Args:
-        query: of `hardness`.
-        match: of `hardness`, NaN where there is no match.
-        gaps: ``(Q,)`` of `time_gaps`.
+        query: result of `hardness`.
+        match: result of `hardness`, NaN where there is no match.
+        gaps: ``(Q,)``, result of `time_gaps`.
     """
     pairs = {name: np.fmax(query[name], match[name]) for name in query}
     return {**pairs, "time gap": np.log10(1.0 + gaps)}
 
 
 def time_gaps(query: Sequence[Tracklet], match: Sequence[Tracklet | None]) -> np.ndarray:
-    """Return ``(Q,)`` times between the two, by the dataset's clock; 0 if they overlap, NaN if unknown."""
-    return np.array([np.nan if found is None else _gap(asked, found)
-                     for asked, found in zip(query, match, strict=True)], dtype=np.float64)  # fmt: skip
+    """Return ``(Q,)`` times between query and match, on the dataset's clock; 0 if they overlap, NaN if unknown."""
+    return np.array([np.nan if found is None else _gap(one, found)
+                     for one, found in zip(query, match, strict=True)], dtype=np.float64)  # fmt: skip
 
 
 def _gap(one: Tracklet, two: Tracklet) -> float:
@@ -84,7 +84,7 @@ def _gap(one: Tracklet, two: Tracklet) -> float:
 
 
 def design_of(proxies: Mapping[str, np.ndarray], rows: np.ndarray) -> Design:
-    """Put proxies of some queries into columns: unknown and constant ones left out, the others standardised.
+    """Return standardised columns of proxies of some queries; unknown and constant proxies are left out.
 
     Args:
         proxies: ``(Q,)`` each.
@@ -111,7 +111,7 @@ def design_of(proxies: Mapping[str, np.ndarray], rows: np.ndarray) -> Design:
 
 
 def cause_columns(design: Design, causes: Sequence[Cause]) -> dict[str, tuple[int, float]]:
-    """Return the column of each cause that has one, and its threshold in the column's unit."""
+    """Return, for each cause with a column, the column and the threshold in the column's unit."""
     found = {}
     for cause in causes:
         if cause.hardness in design.names:

@@ -1,4 +1,4 @@
-"""The regressions of an error analysis: all proxies, each side alone, and darkness of scene by darkness of clothes."""
+"""The regressions of an error analysis: all proxies, query and match separately, and dark scenes by dark clothes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _SCENE, _CLOTHES = "scene darkness", "clothing darkness"
 
 @dataclass(frozen=True, eq=False)
 class Interaction:
-    """Whether darkness of the scene is worse for people in dark clothes.
+    """Interaction of dark scenes and dark clothes.
 
     Args:
-        cells: scores by (scene is dark, clothes are dark), each touching query or match.
+        cells: scores by (scene is dark, clothes are dark), of query or match.
         fit: regression on all proxies and the product of the two; None without a regression.
-        reason: why there is none.
+        reason: why there is no regression.
     """
 
     cells: Mapping[tuple[bool, bool], GroupScores]
@@ -33,13 +33,13 @@ class Interaction:
 
 @dataclass(frozen=True, eq=False)
 class Regressions:
-    """What goes with failure at Rank-1.
+    """Regressions of failure at Rank-1.
 
     Args:
-        pair: on the proxies of each query and its match, the harder side counting; None where there cannot be one.
-        sides: on the five attributes of the query and of the match apart; None where there cannot be one.
+        pair: on the proxies of each query and its match, the harder of the two; None if it cannot be fitted.
+        sides: on the five attributes of the query and of the match separately; None if it cannot be fitted.
         interaction: of dark scenes and dark clothes.
-        points: by cause, points of Rank-1 that the pair regression ascribes to it.
+        points: by cause, points of Rank-1 that the pair regression attributes to it.
         left_out: proxies left out, by name with the reason.
         reasons: why a regression is missing, by its name.
     """
@@ -62,16 +62,16 @@ def regress_failure(
     *,
     rules: tuple[int, int, float],
 ) -> Regressions:
-    """Fit what there are failures enough for.
+    """Fit the regressions for which there are enough failures.
 
     Args:
         scores: of the scored queries.
-        proxies: of `pair_proxies`, ``(Q,)`` each.
-        sides: of `hardness`, of the queries and of their matches.
-        flags: of `cause_flags`.
-        causes: which.
+        proxies: result of `pair_proxies`, ``(Q,)`` each.
+        sides: results of `hardness`, of the queries and of their matches.
+        flags: result of `cause_flags`.
+        causes: the causes.
         resamples: for the intervals of the cells.
-        rules: least failures, seed of the draws, level of the intervals.
+        rules: least number of failures, seed of the draws, level of the intervals.
     """
     least, seed, level = rules
     failure = scores.hit < 0.5
@@ -93,14 +93,14 @@ def regress_failure(
 def _fit(
     names: tuple[str, ...], matrix: np.ndarray, failure: np.ndarray, *, least: int, level: float
 ) -> tuple[LogisticFit | None, str]:
-    """Return a fit, or why there is none."""
+    """Return a fit, or None and the reason."""
     failures = int(failure.sum())
     fewer = min(failures, len(failure) - failures)
     if not names:
-        return None, "no proxy is known and varies"
+        return None, "every proxy is unknown or constant"
     if fewer < least:
         return None, (
-            f"{failures} failures in {len(failure)} queries of which all proxies are known: a regression needs "
+            f"{failures} failures in {len(failure)} queries with all proxies known: a regression needs "
             f"{least} failures and {least} hits or more"
         )
     if len(failure) <= len(names) + 1:
@@ -124,7 +124,7 @@ def _interaction(
     }
     if _SCENE not in design.names or _CLOTHES not in design.names:
         missing = _SCENE if _SCENE not in design.names else _CLOTHES
-        return Interaction(cells, None, f"{missing} is not among the proxies that are known and vary")
+        return Interaction(cells, None, f"the proxy {missing} is unknown or constant")
     names, matrix = design.with_product(_SCENE, _CLOTHES)
     fit, why = _fit(names, matrix, failure[design.rows], least=rules[0], level=rules[2])
     return Interaction(cells, fit, why)

@@ -1,4 +1,4 @@
-"""Scores of groups of queries with bootstrap intervals over people, since queries of one person are alike."""
+"""Scores of groups of queries with bootstrap intervals over people; queries of one person are not independent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ __all__ = ["GroupScores", "QueryScores", "Resamples", "score_group"]
 
 @dataclass(frozen=True, eq=False)
 class QueryScores:
-    """What each of the S scored queries got.
+    """Scores of each of the S scored queries.
 
     Args:
         rows: ``(S,)`` int64 rows of the queries in the ranking.
-        pids: ``(S,)`` int64 of whom they ask for.
+        pids: ``(S,)`` int64 pids of the queries.
         precision: ``(S,)`` float64 average precision.
         hit: ``(S,)`` float64, 1 where the first answer is right.
     """
@@ -36,7 +36,7 @@ class GroupScores:
     """Scores of a group of queries.
 
     Args:
-        queries: how many are in it.
+        queries: number of queries in the group.
         coverage: share of the scored queries.
         mean_average_precision: with its interval; None for an empty group.
         rank1: with its interval; None for an empty group.
@@ -53,7 +53,7 @@ class Resamples:
 
     Args:
         scores: of the S scored queries.
-        resamples: how many.
+        resamples: number of resamples.
         seed: of the draws.
         level: share of the resamples inside an interval.
     """
@@ -75,7 +75,7 @@ class Resamples:
             return np.asarray((self._drawn @ sums) / np.where(total > 0, total, np.nan))
 
     def interval(self, value: float, draws: np.ndarray) -> Interval:
-        """Return a value with the range in which its draws ``(R,)`` lie."""
+        """Return a value with the percentile interval of its draws ``(R,)``; NaN bounds if all draws are NaN."""
         known = draws[~np.isnan(draws)]
         if not len(known):
             return Interval(value, float("nan"), float("nan"))

@@ -15,15 +15,15 @@ class AssociationScores:
     """Agreement of N identities with the truth, each 0..1.
 
     Args:
-        pairwise_precision: share of the pairs put together that are one person.
-        pairwise_recall: share of the pairs of one person that were put together.
+        pairwise_precision: share of the pairs within clusters that are one person.
+        pairwise_recall: share of the pairs of one person that are within a cluster.
         pairwise_f1: their harmonic mean.
-        bcubed_precision: share of a tracklet's cluster that is its person, averaged over tracklets.
-        bcubed_recall: share of a tracklet's person that is in its cluster, averaged over tracklets.
+        bcubed_precision: share of a tracklet's cluster that is of its person, averaged over tracklets.
+        bcubed_recall: share of the tracklets of a tracklet's person that are in its cluster, averaged over tracklets.
         bcubed_f1: their harmonic mean.
         homogeneity: 1 where each cluster holds one person.
         completeness: 1 where each person is in one cluster.
-        idf1: share of the tracklets that are right when each person is given to the one cluster that suits best.
+        idf1: share of correct tracklets under the best one-to-one assignment of persons to clusters.
 
     Reference:
         Bagga and Baldwin, ACL 1998 (B-cubed); Rosenberg and Hirschberg, EMNLP 2007 (homogeneity, completeness); Ristani
@@ -44,14 +44,14 @@ class AssociationScores:
 def association_scores(identities: np.ndarray, pids: np.ndarray) -> AssociationScores:
     """Compare identities with the truth.
 
-    Without a single pair a pairwise share is 1: nothing was put together wrongly, nothing was missed.
+    Pairwise precision is 1 if no cluster holds a pair; pairwise recall is 1 if no person has a pair.
 
     Args:
-        identities: ``(N,)`` int64, as `associate` gives them.
-        pids: ``(N,)`` int64, the persons. Leave tracklets of unknown persons out.
+        identities: ``(N,)`` int64, result of `associate`.
+        pids: ``(N,)`` int64, the persons. Leave out tracklets of unknown persons.
 
     Raises:
-        ProtocolError: lengths differ, nothing is given, or an array holds no whole numbers.
+        ProtocolError: lengths differ, nothing is given, or an array does not hold whole numbers.
     """
     found, true = as_ids("identities", identities), as_ids("pids", pids)
     if found.shape != true.shape or found.ndim != 1 or not len(found):

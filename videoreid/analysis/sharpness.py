@@ -1,4 +1,4 @@
-"""The size at which a crop was really taken, from the breadth of its edges, and how much motion has smeared it."""
+"""Effective resolution and motion blur of a crop, from the widths of its edges."""
 
 import cv2
 import numpy as np
@@ -18,16 +18,16 @@ _WIDTHS = np.array([0.69, 0.92, 1.08, 1.19, 1.36, 1.45, 1.64, 1.80, 1.94])
 
 
 def effective_height(image: np.ndarray) -> float:
-    """Return the height in pixels that the picture's detail needs: less than stored where it was scaled up or blurred.
+    """Return the height in pixels that the detail needs: below the stored height if scaled up or blurred.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        Pixels, H at most; NaN where the picture shows no edge.
+        Pixels, at most H; NaN if the picture has no edge.
     """
     height = image.shape[0]
-    if min(image.shape[:2]) < 4 * _BORDER:  # no room for edges, and no need: it is as small as it is
+    if min(image.shape[:2]) < 4 * _BORDER:  # too small to measure edges; its height is already low
         return float(height)
     across, down = edge_widths(image)
     widths = [width for width in (across, down) if not np.isnan(width)]
@@ -38,16 +38,16 @@ def effective_height(image: np.ndarray) -> float:
 
 
 def edge_widths(image: np.ndarray) -> tuple[float, float]:
-    """Return the standard deviation of the blur on upright and on level edges, in pixels.
+    """Return the standard deviation of the blur on vertical and on horizontal edges, in pixels.
 
-    The picture is blurred once more; a sharp edge loses much of its slope by that, a wide one little, and the ratio of
-    the slopes says how wide it was. Contrast cancels. Motion to the side widens upright edges alone.
+    The picture is blurred again. A sharp edge loses much of its slope by this, a wide edge little, so the ratio of the
+    slopes gives the width, independent of contrast. Sideways motion widens vertical edges only.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        Across upright edges, across level edges; NaN where there are too few.
+        Width of vertical edges, width of horizontal edges; NaN if there are too few.
 
     Reference:
         Zhuo and Sim, Defocus map estimation from a single image, Pattern Recognition 2011.
@@ -66,7 +66,7 @@ def edge_widths(image: np.ndarray) -> tuple[float, float]:
 
 
 def _typical(width: np.ndarray, size: np.ndarray, peak: np.ndarray) -> float:
-    """Return the median width of the strongest edges of one direction; motion makes those of the other weak."""
+    """Return the median width of the strongest edges of one direction."""
     if peak.sum() < _LEAST_EDGES:
         return float("nan")
     strong = peak & (size >= np.quantile(size[peak], _STRONGEST))

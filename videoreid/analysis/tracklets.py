@@ -1,4 +1,4 @@
-"""What makes a tracklet hard to recognise: its frames' attributes, and what only several frames together show."""
+"""Attributes that make a tracklet hard to recognise: medians over its frames, length and jitter."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -19,21 +19,21 @@ __all__ = ["FrameReading", "TrackletAttributes", "tracklet_attributes"]
 FrameReading = Callable[[Sequence[str]], Sequence[np.ndarray]]
 """Reads frame keys into RGB images ``(H, W, 3)`` uint8: ``FrameReader().read`` of `videoreid.data`, or your own."""
 
-_BATCH = 128  # frames that are measured together, which is much quicker than one by one
-_LEAST_RESPONSE = 0.1  # of a phase correlation, below which noise alone gives the shift
+_BATCH = 128  # frames that are measured together, which is much faster than one by one
+_LEAST_RESPONSE = 0.1  # of a phase correlation, below which the shift is noise
 
 
 @dataclass(frozen=True, eq=False)
 class TrackletAttributes:
-    """What was measured of N tracklets.
+    """Measured attributes of N tracklets.
 
     Args:
-        values: by name, ``(N,)`` float64 medians over the frames looked at (`frame_attributes`), "occlusion_p80" and
-            "people_p80" (80th percentile: trouble that passes), "length" (frames of the tracklet), "jitter" (how far
-            the person jumps in the box between frames looked at, share of its height) and "blur" (`motion_blur`).
-            NaN is unknown.
-        frames: ``(N,)`` int64, frames that were looked at.
-        missing: ``(N,)`` int64, frames among the chosen ones that could not be read.
+        values: by name, ``(N,)`` float64 medians over the measured frames (`frame_attributes`), "occlusion_p80" and
+            "people_p80" (80th percentile, for short occlusions), "length" (frames of the tracklet), "jitter" (shift of
+            the person in the box between measured frames, as a share of its height) and "blur" (`motion_blur`). NaN is
+            unknown.
+        frames: ``(N,)`` int64, number of measured frames.
+        missing: ``(N,)`` int64, number of chosen frames that could not be read.
     """
 
     values: dict[str, np.ndarray]
@@ -50,14 +50,14 @@ def tracklet_attributes(
 ) -> TrackletAttributes:
     """Measure tracklets on some of their frames, evenly spread.
 
-    A frame that cannot be read is counted and left out; a tracklet of which none can be read is NaN throughout, but for
+    A frame that cannot be read is counted and left out. A tracklet without a readable frame is NaN in everything but
     its length.
 
     Args:
         tracklets: N tracklets.
         read_frames: reads frame keys into images.
-        frames: how many to look at, all where there are fewer.
-        labels: part labels, and of each tracklet its side and its row in it; None measures pixels alone.
+        frames: number of frames to measure; all if a tracklet has fewer.
+        labels: part labels, and for each tracklet its side and its row there; None measures pixels alone.
 
     Raises:
         ConfigError: fewer than one frame.
@@ -96,7 +96,7 @@ def tracklet_attributes(
 def _measure(
     images: list[np.ndarray], maps: list[np.ndarray], table: LabelTable | None
 ) -> dict[str, np.ndarray]:
-    """Return what each frame shows, and the areas of its parts where there are labels."""
+    """Return the attributes of each frame, and the areas of its parts if there are labels."""
     found = frame_attributes(images, label_maps=None if table is None else maps, table=table)
     found["blur"] = motion_blur(images)
     if table is not None:
@@ -110,7 +110,7 @@ def _joined(
     maps: list[np.ndarray],
     table: LabelTable | None,
 ) -> dict[str, np.ndarray]:
-    """Put batches together; how much of a part is usual is known only now, from all frames."""
+    """Join batches; occlusion by part labels is computed here, because it needs the part areas of all frames."""
     if images:
         done = [*done, _measure(images, maps, table)]
     if not done:
@@ -133,7 +133,7 @@ def _read(
     keys = [tracklet.frames[place] for place in places]
     try:
         return list(read_frames(keys)), places, 0
-    except (DatasetError, FileNotFoundError):  # which one: read them one by one
+    except (DatasetError, FileNotFoundError):  # read one by one, to find which frames fail
         images, kept = [], []
         for key, place in zip(keys, places, strict=True):
             try:
@@ -150,7 +150,7 @@ def _quantile(values: np.ndarray, share: float) -> float:
 
 
 def _jitter(images: Sequence[np.ndarray]) -> float:
-    """Return the median shift between neighbours among the frames, by phase correlation of the middle of the box."""
+    """Return the median shift between neighbouring frames, by phase correlation of the middle of the box."""
     if len(images) < 2:
         return float("nan")
     levels = luminance(shrink(images, (96, 48)))

@@ -1,7 +1,7 @@
-"""The command line: ``videoreid COMMAND ...``; one module per command, one line per command here.
+"""The command line ``videoreid COMMAND ...``: one module per command, one line per command here.
 
-A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``; it imports what is
-heavy inside ``run``, so that ``videoreid --help`` answers at once.
+A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``; heavy imports are inside
+``run``, so that ``videoreid --help`` is fast.
 """
 
 import argparse
@@ -42,7 +42,7 @@ _COMMANDS: tuple[str, ...] = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 2 for a user error, 130 for Ctrl-C."""
+    """Run one command; return its exit status: 2 after a user error, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="videoreid", description="Person re-identification in video.")
     parser.add_argument("--version", action="version", version=f"videoreid {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -53,19 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run)
     args = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that is not UTF-8 is printed with its bytes escaped
+        if isinstance(stream, io.TextIOWrapper):  # bytes of names that are not UTF-8 are printed escaped
             stream.reconfigure(errors="backslashreplace")
     try:
         return int(args.run(args))
     except VideoReIDError as error:
         return _fail(args.command, str(error))
-    except OSError as error:  # a full disk, a read-only folder, a file where a folder is asked for
+    except OSError as error:  # a full disk, a read-only folder, a file instead of a folder
         named = f": {error.filename}" if error.filename else ""
         return _fail(args.command, f"{error.strerror or ' '.join(str(error).split())}{named}")
     except UnicodeError as error:
         return _fail(args.command, f"a path that is not UTF-8 ({error}); rename the folder or file")
     except MemoryError as error:
-        return _fail(args.command, f"not enough memory ({error}); take smaller batches or fewer frames")
+        return _fail(args.command, f"not enough memory ({error}); use smaller batches or fewer frames")
     except KeyboardInterrupt:
         print(f"videoreid {args.command}: interrupted", file=sys.stderr)
         return 130

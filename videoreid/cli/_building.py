@@ -1,4 +1,4 @@
-"""Networks by name and weights, or from an exported file; shared by the verbs that run one."""
+"""Build a network by name and weights, or load an exported file; shared by several commands."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +14,26 @@ _EXPORTED = (".onnx", ".ts", ".xml")
 
 
 def is_exported(model: str) -> bool:
-    """Tell a file of an exported network from the name of one."""
+    """Return whether ``model`` is the file of an exported network, and not the name of a network."""
     return model.endswith(_EXPORTED)
 
 
 def build_with_weights(model: str, weights: str | None) -> "ReIDModel":
-    """Build a network and fill it, or load an exported one.
+    """Build a network and load its weights, or load an exported network.
 
     Args:
         model: name of a network, or an exported file.
-        weights: checkpoint file, or the name of published weights; none for an exported file.
+        weights: checkpoint file, or the name of published weights; None for an exported file.
 
     Raises:
-        ConfigError: a network without weights, or an exported file with some.
+        ConfigError: a network has no weights, or an exported file is given with weights.
     """
     from videoreid.export import load
     from videoreid.models import build_model, load_weights
 
     if is_exported(model):
         if weights:
-            raise ConfigError(f"{model} holds its weights: leave --weights out")
+            raise ConfigError(f"{model} already holds its weights: do not give --weights")
         return load(model)
     if not weights:
         raise ConfigError("--weights is missing: give a checkpoint file, or the name of published weights")

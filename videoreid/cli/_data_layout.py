@@ -1,15 +1,17 @@
-"""``videoreid data layout``: the tree a dataset must have, and where to ask for it."""
+"""``videoreid data layout``: print the folder tree that a dataset must have, and where to request the data."""
 
 import argparse
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "print the expected tree of a dataset and where to ask for the data; without a name, list the datasets"
+HELP = "print the expected folder tree of a dataset and where to request the data; without a name, list all datasets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="dataset; without it, all are listed")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="name of the dataset; without it, all are listed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = (
-    "check a dataset: counts, files, duplicates, frames that do not decode, cameras; exit status 1 on damage"
-)
+HELP = "check a dataset: counts, files, duplicates, damaged frames, cameras; exit status 1 if it is damaged"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,19 +21,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset_arguments(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
-        "--sample", type=int, default=1000, metavar="N", help="frames to decode (default 1000)"
+        "--sample", type=int, default=1000, metavar="N", help="number of frames to decode (default 1000)"
     )
     amount.add_argument("--all", action="store_true", help="decode every frame")
     parser.add_argument(
-        "--num-frames", type=int, default=4, metavar="T", help="count shorter tracklets (default 4)"
+        "--num-frames",
+        type=int,
+        default=4,
+        metavar="T",
+        help="also count tracklets with fewer frames (default 4)",
     )
     parser.add_argument("--workers", type=int, default=2, help="threads that decode (default 2)")
-    parser.add_argument("--seed", type=int, default=0, help="names the sample")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings there")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings to this file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and print; return 1 on damage, else 0."""
+    """Check and print; return 1 if the dataset is damaged, else 0."""
     from tqdm import tqdm
 
     from videoreid.utils import atomic_write_text

@@ -1,4 +1,4 @@
-"""Name, root and options of a dataset on the command line; shared by the verbs that read one."""
+"""Options for a dataset: name, root and dataset options; shared by several commands."""
 
 import argparse
 import ast
@@ -12,27 +12,27 @@ __all__ = ["add_dataset_arguments", "add_option_argument", "parse_options"]
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare NAME, ROOT and ``--option``."""
-    parser.add_argument("name", metavar="NAME", help="dataset (videoreid data layout lists them)")
-    parser.add_argument("root", metavar="ROOT", type=Path, help="its folder, or the parent of it")
+    parser.add_argument("name", metavar="NAME", help="name of the dataset; videoreid data layout prints all")
+    parser.add_argument("root", metavar="ROOT", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(parser)
 
 
 def add_option_argument(parser: Any) -> None:
-    """Declare ``--option`` on a parser or a group of one."""
+    """Declare ``--option`` on a parser or an argument group."""
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an option of the dataset, such as split_id=3; may be repeated",
+        help="option of the dataset, such as split_id=3; may be repeated",
     )
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """Return ``KEY=VALUE`` texts as keywords; a value is read as a Python literal where it is one.
+    """Return ``KEY=VALUE`` texts as keywords; a value that is a Python literal is read as one, else as text.
 
     Raises:
-        ConfigError: a text without ``=``, or a key given twice.
+        ConfigError: a text has no ``=``, or a key is given twice.
     """
     options: dict[str, Any] = {}
     for pair in pairs:
@@ -44,5 +44,5 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
         try:
             options[key] = ast.literal_eval(value)
         except (SyntaxError, ValueError, MemoryError, RecursionError):
-            options[key] = value  # a word
+            options[key] = value  # plain text
     return options

@@ -1,4 +1,4 @@
-"""The demo of footage: film the embedded world, follow its people, find three of them, and say who is who."""
+"""The demo of footage: film the synthetic world, track its people, find three of them, and associate all tracks."""
 
 import argparse
 import contextlib
@@ -29,13 +29,13 @@ _PEOPLE, _FAST_PEOPLE = 20, 8
 _IDENTITIES, _FAST_IDENTITIES = 250, 40
 _STEPS, _FAST_STEPS = 250, 30
 _ASKED, _SHOWN = 3, 5
-_DISTANCES = [number / 100 for number in range(2, 71, 2)]  # thresholds of the association that are tried
-_START = "2024-05-01T08:00"  # of all recordings: an ordinary morning
+_DISTANCES = [number / 100 for number in range(2, 71, 2)]  # candidates for the threshold of the association
+_START = "2024-05-01T08:00"  # of all recordings
 
 
 @dataclass(frozen=True)
 class _Place:
-    """The folders and names of one demo."""
+    """The folders and file names of a demo."""
 
     output: Path
 
@@ -69,7 +69,7 @@ def film_and_find(args: argparse.Namespace) -> int:
     place.output.mkdir(parents=True, exist_ok=True)
     with repeatable(args.seed):
         threshold = _network(args, place)
-    log.info("filming a world of its own people: %d cameras", _CAMERAS)
+    log.info("filming other people of the synthetic world with %d cameras", _CAMERAS)
     _film(args, place)
     _follow(place)
     if (place.index / "gallery.json").is_file():
@@ -95,7 +95,7 @@ def film_and_find(args: argparse.Namespace) -> int:
 
 
 def _network(args: argparse.Namespace, place: _Place) -> float:
-    """Take the network that is there, or train one; return the threshold of its distances on drawn test people."""
+    """Load the network of an earlier demo, or train one; return its distance threshold on synthetic test people."""
     from videoreid.data.datasets import build_dataset
     from videoreid.models import from_pretrained, save_pretrained
     from videoreid.utils import get_logger
@@ -104,7 +104,7 @@ def _network(args: argparse.Namespace, place: _Place) -> float:
     identities = args.identities or (_FAST_IDENTITIES if args.fast else _IDENTITIES)
     splits = build_dataset("synthetic", args.root, identities=identities, seed=args.seed)
     if file.is_file():
-        log.info("taking the network %s, which an earlier demo trained", file)
+        log.info("loading the network %s of an earlier demo", file)
         model = from_pretrained(file)
     else:
         steps = args.steps if args.steps is not None else (_FAST_STEPS if args.fast else _STEPS)
@@ -118,7 +118,7 @@ def _network(args: argparse.Namespace, place: _Place) -> float:
 
 
 def _threshold(model: "ReIDModel", splits: "Splits", workers: int) -> float:
-    """Return the distance by which drawn test people, none of whom is filmed, are associated best."""
+    """Return the distance threshold that associates synthetic test people best; none of them is filmed."""
     from videoreid.analysis import associate, association_scores
     from videoreid.data import build_transform, eval_loader
     from videoreid.engine import extract_features
@@ -150,7 +150,7 @@ def _film(args: argparse.Namespace, place: _Place) -> None:
 
 
 def _follow(place: _Place) -> None:
-    """Track what a fair detector sees; without the extra, take the tracks of the truth."""
+    """Track the simulated detections; without the extra [track], take the true tracks."""
     from videoreid.footage import detect, read_mot_ground_truth, track, write_tracks
     from videoreid.utils import get_logger
 
@@ -158,14 +158,14 @@ def _follow(place: _Place) -> None:
         try:
             tracks = track(detect(place.video(name), place.detections(name), min_score=0.1), source=name)
         except MissingExtraError as error:
-            get_logger("demo").warning("%s; the true tracks are taken instead of a tracker's", error)
+            get_logger("demo").warning("%s; the true tracks are used instead of a tracker's", error)
             tracks = read_mot_ground_truth(place.truth(name), min_visibility=0.3)
         place.tracks(name).parent.mkdir(exist_ok=True)
         write_tracks(tracks, place.tracks(name))
 
 
 def _people_of_tracks(place: _Place, name: str) -> dict[int, int]:
-    """Return the person of each track of a camera, by the truth; tracks of nobody are left out."""
+    """Return the person of each track of a camera from the ground truth; tracks without a person are dropped."""
     from videoreid.footage import match_tracks, read_mot_ground_truth, read_tracks
 
     persons = _persons(place, name)
@@ -184,7 +184,7 @@ def _persons(place: _Place, name: str) -> dict[int, int]:
 
 
 def _questions(place: _Place) -> list[tuple[str, int, int, str]]:
-    """Choose people who are seen in two cameras or more: camera, person, frame and box of each."""
+    """Choose people that two or more cameras see; return camera, person, frame and box of each."""
     import numpy as np
 
     from videoreid.footage import read_mot_ground_truth
@@ -208,7 +208,7 @@ def _questions(place: _Place) -> list[tuple[str, int, int, str]]:
 def _find(
     place: _Place, number: int, question: tuple[str, int, int, str], people: dict[str, dict[int, int]]
 ) -> str:
-    """Ask for one person in the other cameras; return what came of it."""
+    """Search one person in the other cameras; return the ranks of the right answers as text."""
     name, person, frame, box = question
     others = [option for other in place.names if other != name for option in ("--camera", other)]
     asked = ["--video", str(place.video(name)), "--frame", str(frame), "--box", box]
@@ -225,7 +225,7 @@ def _find(
 
 
 def _score_association(place: _Place, people: dict[str, dict[int, int]], threshold: float) -> str:
-    """Return how well the identities that were written agree with the truth."""
+    """Return the scores of the written identities against the ground truth as text."""
     import csv
 
     import numpy as np
@@ -249,7 +249,7 @@ def _score_association(place: _Place, people: dict[str, dict[int, int]], thresho
 
 
 def _call(arguments: list[str]) -> None:
-    """Show a command of this library and run it."""
+    """Print a command of this library and run it."""
     print(f"$ videoreid {shlex.join(arguments)}", file=sys.stderr)
     if main(arguments):
-        raise VideoReIDError("the command above failed, and with it the demo")
+        raise VideoReIDError("the demo failed because the command above failed")

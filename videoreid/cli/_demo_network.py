@@ -1,4 +1,4 @@
-"""The small network of the demos: how it is built, trained and scored, the same for a seed."""
+"""Build, train and score the small network of the demos, reproducibly for a seed."""
 
 import argparse
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ FRAMES = 4
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Seed everything and ask for deterministic algorithms; put the switch back afterwards."""
+    """Seed everything and use deterministic algorithms; restore the setting afterwards."""
     import torch
 
     from videoreid.utils import seed_everything
@@ -36,7 +36,7 @@ def repeatable(seed: int) -> Iterator[None]:
 
 
 def build_network(splits: "Splits") -> "ReIDModel":
-    """Return the network before training; it asks for pictures of the size that it is trained at."""
+    """Return the untrained network, whose input size is that of the training."""
     from videoreid.models import build_model
 
     model = build_model(MODEL, num_classes=splits.num_train_pids)
@@ -63,7 +63,7 @@ def score_network(model: "ReIDModel", splits: "Splits", workers: int) -> "Rankin
 
 
 def train_network(model: "ReIDModel", splits: "Splits", steps: int, args: argparse.Namespace) -> None:
-    """Train with cross-entropy alone: from scratch, a triplet loss tends to collapse in the first steps."""
+    """Train with cross-entropy only: from random weights, a triplet loss tends to collapse in the first steps."""
     from videoreid.data import train_loader
     from videoreid.engine import Engine, TrainSettings
     from videoreid.losses import SoftmaxCriterion

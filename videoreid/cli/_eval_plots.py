@@ -1,4 +1,4 @@
-"""The pictures of ``videoreid eval``: CMC, precision over recall, distances of pairs."""
+"""Draw the pictures of ``videoreid eval``: CMC, precision over recall, distances of pairs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def draw_precision_recall(ranking: Ranking, path: Path) -> None:
 
 
 def draw_distances(pairs: PairDistances, ranking: Ranking, path: Path) -> None:
-    """Draw how distances of the same and of different persons overlap."""
+    """Draw the histograms of distances between tracklets of the same and of different persons."""
 
     def draw(axes: "Axes") -> None:
         edges, genuine, impostor = score_histograms(pairs)
@@ -77,6 +77,6 @@ def _save(draw: "Callable[[Axes], None]", line: str, path: Path) -> None:
     draw(axes)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(fill(line, 135), fontsize=6, color="0.35")  # a score never leaves without its line
+    figure.supxlabel(fill(line, 135), fontsize=6, color="0.35")  # every score is shown with its protocol line
     with atomic_path(path) as target:
         figure.savefig(target, dpi=130)

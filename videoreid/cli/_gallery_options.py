@@ -1,4 +1,4 @@
-"""What the commands that index and search share: the model, the rules, the clocks, the sources."""
+"""Options of the commands that index and search: model, rules, start times, sources."""
 
 import argparse
 import functools
@@ -33,7 +33,7 @@ _DETECTOR = "yolox_nano"
 
 @dataclass(frozen=True)
 class Source:
-    """A recording to index, or, with a root, a dataset."""
+    """A recording to index, or a dataset (with ``--root``)."""
 
     name: str
     camera: str = ""
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A gallery with the model that made it."""
+    """An open gallery, with its encoder and its detector."""
 
     gallery: "Gallery"
     encoder: "Encoder"
@@ -51,11 +51,11 @@ class Opened:
 
 
 def add_making_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how recordings become tracklets, and by which model."""
+    """Declare the options of the model and of detection, tracking and indexing."""
     group = parser.add_argument_group("how recordings become tracklets")
-    group.add_argument("--model", help="network (default: the gallery's own; videoreid models list)")
+    group.add_argument("--model", help="name of the network (default: the network of the gallery)")
     group.add_argument("--weights", help="checkpoint file, or the name of published weights")
-    group.add_argument("--device", help="cpu, cuda (default: the best there is)")
+    group.add_argument("--device", help="cpu or cuda (default: the best available)")
     group.add_argument(
         "--precision",
         default="float32",
@@ -67,7 +67,7 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
         type=at_least(1),
         default=1,
         metavar="N",
-        help="recordings that are indexed at the same time (default 1)",
+        help="number of recordings that are indexed in parallel (default 1)",
     )
     add_tracking_arguments(group, detector=None)
     group.add_argument(
@@ -75,44 +75,50 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=16,
         metavar="N",
-        help="crops a track that are embedded (default 16)",
+        help="crops per track that are embedded (default 16)",
     )
     group.add_argument(
-        "--cameras", nargs="+", metavar="NAME", help="camera of each recording (default: the file's name)"
+        "--cameras",
+        nargs="+",
+        metavar="NAME",
+        help="camera of each recording (default: the name of the file)",
     )
     group.add_argument(
         "--starts",
         nargs="+",
         metavar="TIME",
-        help="time of day of each first frame, such as 2024-05-01T08:00",
+        help="date and time of the first frame of each recording, such as 2024-05-01T08:00",
     )
     group.add_argument(
-        "--tracks", nargs="+", metavar="FILE", help="track file (MOT) of each recording, where there is"
+        "--tracks",
+        nargs="+",
+        metavar="FILE",
+        help="track file (MOT) of each recording, instead of detection and tracking",
     )
 
 
 def time_of(text: str) -> datetime:
-    """Read a time of day without a time zone.
+    """Read a date and time without a time zone.
 
     Raises:
-        ConfigError: the text is no such time.
+        ConfigError: the text is not such a time.
     """
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"{text!r} is no time: write it as 2024-05-01T08:00") from error
+        raise ConfigError(f"{text!r} is not a time: write it as 2024-05-01T08:00") from error
     if found.tzinfo is not None:
-        raise ConfigError(f"{text!r} has a time zone: give the clock of the place")
+        raise ConfigError(f"{text!r} has a time zone: give the local time without one")
     return found
 
 
 def sources_of(args: argparse.Namespace, names: Sequence[str]) -> list[Source]:
-    """Return the recordings with their cameras, clocks and tracks."""
+    """Return the recordings with their cameras, start times and track files."""
     columns = {name: getattr(args, name) or [] for name in ("cameras", "starts", "tracks")}
     for name, values in columns.items():
         if values and len(values) != len(names):
             raise ConfigError(
-                f"{len(names)} recordings, but {len(values)} --{name}: one each, in the same order"
+                f"{len(names)} recordings, but {len(values)} --{name}: give one per recording, in the same order"
             )
     starts: list[datetime | None] = [time_of(text) for text in columns["starts"]]
     starts = starts or [None] * len(names)
@@ -121,7 +127,7 @@ def sources_of(args: argparse.Namespace, names: Sequence[str]) -> list[Source]:
 
 
 def rules_of(args: argparse.Namespace, detector: str) -> "IndexRules":
-    """Return how recordings become tracklets."""
+    """Return the rules by which recordings become tracklets."""
     from videoreid.indexing import IndexRules
 
     return IndexRules(
@@ -135,7 +141,7 @@ def rules_of(args: argparse.Namespace, detector: str) -> "IndexRules":
 
 
 def open_gallery(args: argparse.Namespace, *, create: bool) -> Opened:
-    """Open or make the gallery ``args.gallery`` with its model and its detector."""
+    """Open or create the gallery ``args.gallery`` with its model and its detector."""
     from videoreid.engine import FeatureExtractor
     from videoreid.indexing import model_fingerprint
     from videoreid.retrieval import Gallery

@@ -1,4 +1,4 @@
-"""The loop of the commands that index: an estimate, several recordings at a time, and what became of each."""
+"""The loop of the commands that index: an estimate, recordings in parallel, and a result line for each."""
 
 import sys
 import threading
@@ -20,8 +20,8 @@ __all__ = ["add_videos", "run_each"]
 
 
 def add_videos(opened: Opened, sources: Sequence[Source], rules: "IndexRules", *, workers: int = 1) -> int:
-    """Index each recording, say how it went, and go on after one that cannot be read; return how many failed."""
-    _tell_estimate(opened, sources, rules, workers)
+    """Index each recording and print the result; skip unreadable recordings; return how many failed."""
+    _print_estimate(opened, sources, rules, workers)
 
     def add(source: Source, stopped: threading.Event) -> int | None:
         return _add(opened, source, rules, stopped, alone=workers == 1)
@@ -36,7 +36,7 @@ def run_each(
     *,
     workers: int = 1,
 ) -> int:
-    """Call ``add`` for each source, some at a time; a full disk and Ctrl-C end all of them."""
+    """Call ``add`` for each source, several in parallel; a full disk or Ctrl-C ends all of them."""
     failed, done, stopped = 0, 0, threading.Event()
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
@@ -57,10 +57,10 @@ def run_each(
                 failed += 1
                 print(f"{place} {name}: {error}", file=sys.stderr)
                 continue
-            what = "is in the gallery already: skipped" if added is None else f"{added} tracklets"
+            what = "is already in the gallery: skipped" if added is None else f"{added} tracklets"
             print(f"{place} {name}: {what} ({as_time(seconds)})", file=sys.stderr)
     finally:
-        stopped.set()  # what is still at work ends at its next frame
+        stopped.set()  # the other recordings end at their next frame
         pool.shutdown(cancel_futures=True)
     if failed:
         print(f"{failed} of {len(sources)} recordings could not be indexed", file=sys.stderr)
@@ -75,7 +75,7 @@ def _timed(
 
 
 class _StoppedError(Exception):
-    """Another recording has ended the work."""
+    """The work on all recordings has ended."""
 
 
 def _add(
@@ -85,7 +85,7 @@ def _add(
     from videoreid.indexing import index_recording
     from videoreid.retrieval import Gallery
 
-    gallery = Gallery.open(opened.gallery.path, fingerprint=opened.gallery.fingerprint)  # a thread's own
+    gallery = Gallery.open(opened.gallery.path, fingerprint=opened.gallery.fingerprint)  # one per thread
     progress = Progress(source.name, stated_frames(source.name), alone=alone)
 
     def each(number: int) -> None:
@@ -114,8 +114,8 @@ def _tracks(source: Source) -> "Tracks | None":
     return read_tracks(source.tracks) if source.tracks else None
 
 
-def _tell_estimate(opened: Opened, sources: Sequence[Source], rules: "IndexRules", workers: int) -> None:
-    """Say what the recordings that are not in the gallery yet will take."""
+def _print_estimate(opened: Opened, sources: Sequence[Source], rules: "IndexRules", workers: int) -> None:
+    """Print the estimated time and space of the recordings that are not in the gallery yet."""
     import shutil
 
     from videoreid.indexing import estimate_work, file_digest
@@ -125,7 +125,7 @@ def _tell_estimate(opened: Opened, sources: Sequence[Source], rules: "IndexRules
         try:
             if opened.gallery.holds(file_digest(source.name)) is None:
                 new.append((source.name, _tracks(source)))
-        except (VideoReIDError, OSError):  # said when its turn comes
+        except (VideoReIDError, OSError):  # reported when the recording is indexed
             continue
     if new:
         try:

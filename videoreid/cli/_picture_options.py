@@ -1,16 +1,14 @@
-"""Options of pictures of a ranking, and the pictures; shared by the verbs that rank."""
+"""Options of pictures of a ranking, shared by the verbs that rank."""
 
 import argparse
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from videoreid.types import Features, Ranking, Splits
-    from videoreid.visual.strips import FrameReading
+    from videoreid.reporting import AnswerOptions
+    from videoreid.types import Ranking, Splits
 
-__all__ = ["PICTURES", "add_picture_arguments", "frame_counts", "write_pictures"]
+__all__ = ["PICTURES", "add_picture_arguments", "answer_options", "frame_counts"]
 
 _FORMATS = ("png", "pdf", "svg")
 _MOST = 20
@@ -53,55 +51,19 @@ def frame_counts(args: argparse.Namespace) -> tuple[int, int]:
     return get_layout(args.layout).style.frames, ExplorerOptions().frames
 
 
-def write_pictures(
-    args: argparse.Namespace,
-    rankings: Mapping[str, "Ranking"],
-    splits: "Splits",
-    place: Path,
-    *,
-    features: "tuple[Features, Features] | None",
-    top_k: int,
-    read: "FrameReading | None" = None,
-) -> None:
-    """Draw the queries that the options ask for, of the first ranking, and write the explorer of all.
+def answer_options(
+    args: argparse.Namespace, ranking: "Ranking", splits: "Splits", *, top_k: int
+) -> "AnswerOptions":
+    """Return what `write_answer` shows of a ranking, as the options ask for it.
 
     Args:
         args: holds `add_picture_arguments`; ``seed``, if there is one, is that of order "random".
-        rankings: by name; one, or two side by side.
+        ranking: whose queries are drawn.
         splits: whose query and gallery were ranked.
-        place: folder that gets ``ranking.<format>`` or ``ranking/``, and ``explorer/``.
-        features: of query and gallery, for searching in the page.
         top_k: answers of a query.
-        read: turns frame keys into pictures; by default a `FrameReader`.
     """
-    from videoreid.data import FrameReader
-    from videoreid.visual import ExplorerOptions, write_explorer
-
-    read = read or FrameReader().read
-    _draw(args, next(iter(rankings.values())), splits, place, read, top_k)
-    options = ExplorerOptions(
-        title=f"{splits.name}: {len(splits.query):,} queries",
-        top_k=top_k,
-        threads=min(4, os.cpu_count() or 1),
-    )
-    write_explorer(
-        rankings,
-        splits.query,
-        splits.gallery,
-        place / "explorer",
-        read_frames=read,
-        features=features,
-        options=options,
-    )
-
-
-def _draw(
-    args: argparse.Namespace, ranking: "Ranking", splits: "Splits", place: Path, read: Any, top_k: int
-) -> None:
-    from dataclasses import replace
-
-    from videoreid.visual import draw_queries, draw_ranking, select_queries
-    from videoreid.visual.layouts import get_layout
+    from videoreid.reporting import AnswerOptions
+    from videoreid.visual import select_queries
 
     rows = select_queries(
         ranking,
@@ -111,11 +73,13 @@ def _draw(
         count=args.draw,
         seed=int(getattr(args, "seed", 0)),
     )
-    parts = ranking, splits.query, splits.gallery
-    how: dict[str, Any] = {"read_frames": read, "rows": rows, "layout": args.layout}
-    how["style"] = replace(get_layout(args.layout).style, dpi=args.dpi)
-    if args.per_query:
-        draw_queries(*parts, place / "ranking", top_k=top_k, ending=f".{args.format}", **how)
-    else:
-        # a sheet of more columns is not read
-        draw_ranking(*parts, place / f"ranking.{args.format}", top_k=min(top_k, 10), **how)
+    return AnswerOptions(
+        rows=rows.tolist(),
+        top_k=top_k,
+        layout=args.layout,
+        per_query=args.per_query,
+        ending=f".{args.format}",
+        dpi=args.dpi,
+        title=f"{splits.name}: {len(splits.query):,} queries",
+        threads=min(4, os.cpu_count() or 1),
+    )

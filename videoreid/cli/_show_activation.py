@@ -1,4 +1,4 @@
-"""``videoreid show activation``: where a network looks, as heat over the frames of tracklets."""
+"""``videoreid show activation``: draw activation maps of a network over the frames of tracklets."""
 
 import argparse
 from pathlib import Path
@@ -13,37 +13,69 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "draw where a network looks, as heat over the frames of tracklets"
+HELP = "draw activation maps of a network over the frames of tracklets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="dataset (videoreid data layout lists them)")
-    parser.add_argument("root", metavar="ROOT", nargs="?", type=Path, help="its folder, or the parent of it")
-    add_option_argument(parser)
-    parser.add_argument("--split", default="query", choices=("train", "query", "gallery"))
-    parser.add_argument("--rows", type=int, nargs="+", default=[0], help="tracklets of the split (default 0)")
-    parser.add_argument("--other", type=int, nargs="+", metavar="ROW", help="what to compare each with")
-    parser.add_argument("--other-split", default="gallery", choices=("train", "query", "gallery"))
-    parser.add_argument("--video", type=Path, help="a recording instead of a dataset, with --tracks")
     parser.add_argument(
-        "--tracks", type=Path, help="its track file; --rows and --other are track numbers then"
+        "name", metavar="NAME", nargs="?", help="name of the dataset; videoreid data layout prints all"
     )
-    parser.add_argument("--model", required=True, help="network of the zoo")
+    parser.add_argument(
+        "root", metavar="ROOT", nargs="?", type=Path, help="folder of the dataset, or its parent"
+    )
+    add_option_argument(parser)
+    parser.add_argument(
+        "--split",
+        default="query",
+        choices=("train", "query", "gallery"),
+        help="split of --rows (default query)",
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[0],
+        help="rows of the tracklets in the split, from 0 (default 0)",
+    )
+    parser.add_argument(
+        "--other", type=int, nargs="+", metavar="ROW", help="rows of the tracklets to compare with"
+    )
+    parser.add_argument(
+        "--other-split",
+        default="gallery",
+        choices=("train", "query", "gallery"),
+        help="split of --other (default gallery)",
+    )
+    parser.add_argument("--video", type=Path, help="a recording instead of a dataset; needs --tracks")
+    parser.add_argument(
+        "--tracks", type=Path, help="track file of --video; --rows and --other are then track numbers"
+    )
+    parser.add_argument(
+        "--model", required=True, help="name of the network; videoreid models list prints all"
+    )
     parser.add_argument("--weights", help="checkpoint file, or the name of published weights")
     parser.add_argument(
         "--method", default="channels", help="channels (default), grad_cam, pair, rollout, ..."
     )
-    parser.add_argument("--layer", help="layer to read (default: the last with a map of every frame)")
-    parser.add_argument("--scale", help="bring maps to 0..1 by frame or by clip")
-    parser.add_argument("--frames", type=int, help="frames of a clip (default: the network's, else 4)")
-    parser.add_argument("--sampling", default="evenly", help="which frames (default evenly)")
+    parser.add_argument("--layer", help="layer of the maps (default: the last layer with a map per frame)")
+    parser.add_argument("--scale", help="scale maps to 0..1 per frame or per clip")
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
+        "--frames", type=int, help="frames per clip (default: the clip length of the network, else 4)"
     )
-    parser.add_argument("--colours", default="jet", help="jet, turbo, viridis or inferno (default jet)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default cpu)")
-    parser.add_argument("--output", type=Path, required=True, help="the picture, .png or .jpg")
+    parser.add_argument("--sampling", default="evenly", help="rule that chooses the frames (default evenly)")
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="input size of a frame (default: the network's)",
+    )
+    parser.add_argument(
+        "--colours", default="jet", help="colour map: jet, turbo, viridis or inferno (default jet)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (default cpu)")
+    parser.add_argument("--output", type=Path, required=True, help="picture to write, .png or .jpg")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,10 +99,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tracklets(args: argparse.Namespace) -> tuple[list["Tracklet"], list["Tracklet"] | None]:
-    """Return the tracklets to show, and those to compare them with.
+    """Return the tracklets to draw, and those to compare them with.
 
     Raises:
-        ConfigError: no source or two, or a row that is not there.
+        ConfigError: there is not exactly one source, or a row does not exist.
     """
     if (args.video is None) != (args.tracks is None):
         raise ConfigError("--video and --tracks belong together: give both")
@@ -93,7 +125,7 @@ def _tracklets(args: argparse.Namespace) -> tuple[list["Tracklet"], list["Trackl
 
 
 def _of_recording(video: Path, tracks: Path) -> dict[int, "Tracklet"]:
-    """Return the tracks of a recording by their number; frames stay in the video."""
+    """Return the tracks of a recording by number; their frames are read from the video."""
     from videoreid.data.keys import video_key
     from videoreid.data.video import VideoReader
     from videoreid.footage import read_tracks

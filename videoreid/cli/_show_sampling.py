@@ -1,4 +1,4 @@
-"""``videoreid show sampling``: the frames that sampling rules choose on a real tracklet."""
+"""``videoreid show sampling``: draw the frames that sampling rules choose on a tracklet."""
 
 import argparse
 from pathlib import Path
@@ -23,14 +23,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="rules",
         metavar="RULE",
-        help="a sampling rule; may be repeated (default: evenly, random_crop, restricted, all_continuous)",
+        help="sampling rule; may be repeated (default: evenly, random_crop, restricted, all_continuous)",
     )
-    parser.add_argument("--part", choices=("train", "query", "gallery"), default="train")
-    parser.add_argument("--row", type=int, default=0, help="the tracklet: its row in that part (default 0)")
-    parser.add_argument("--frames", type=int, default=4, help="frames of a clip T (default 4)")
-    parser.add_argument("--clips", type=int, default=3, help="clips shown of a rule (default 3)")
-    parser.add_argument("--seed", type=int, default=0, help="of random rules (default 0)")
-    parser.add_argument("--output", type=Path, required=True, help="the picture: .png, .jpg, .pdf or .svg")
+    parser.add_argument(
+        "--part", choices=("train", "query", "gallery"), default="train", help="default train"
+    )
+    parser.add_argument(
+        "--row", type=int, default=0, help="row of the tracklet in that part, from 0 (default 0)"
+    )
+    parser.add_argument("--frames", type=int, default=4, help="frames per clip (default 4)")
+    parser.add_argument(
+        "--clips", type=int, default=3, help="largest number of clips drawn per rule (default 3)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of random rules (default 0)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="picture to write: .png, .jpg, .pdf or .svg"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""How recordings become tracks, on the command line; shared by the commands that detect and track."""
+"""Options of detection and tracking, shared by several commands."""
 
 import argparse
 from typing import Any
@@ -7,7 +7,7 @@ __all__ = ["add_tracking_arguments", "at_least"]
 
 
 def at_least(least: int) -> Any:
-    """Return a type of argparse: whole numbers from ``least`` on."""
+    """Return a type for argparse: integers of at least ``least``."""
 
     def number(text: str) -> int:
         value = int(text)
@@ -19,17 +19,17 @@ def at_least(least: int) -> Any:
 
 
 def add_tracking_arguments(parser: Any, *, detector: str | None) -> None:
-    """Declare detector, tracker and their thresholds on a parser or a group of one.
+    """Declare the options of detector and tracker on a parser or an argument group.
 
     Args:
-        parser: of argparse.
-        detector: the default; None where something else decides.
+        parser: parser or group of argparse.
+        detector: the default; None if the gallery decides.
     """
     parser.add_argument(
         "--detector",
         default=detector,
         help="yolox_nano, yolox_tiny, yolox_s, an ONNX file of that family, or a file of detections (default: "
-        + ("%(default)s)" if detector else "the gallery's own, else yolox_nano)"),
+        + ("%(default)s)" if detector else "the detector of the gallery, else yolox_nano)"),
     )
     parser.add_argument(
         "--tracker",
@@ -41,9 +41,9 @@ def add_tracking_arguments(parser: Any, *, detector: str | None) -> None:
         "--min-score",
         type=float,
         default=0.1,
-        help="lowest score of a box that may go on with a track (default 0.1)",
+        help="lowest score of a box that may continue a track (default 0.1)",
     )
+    parser.add_argument("--min-length", type=int, default=5, help="drop tracks with fewer boxes (default 5)")
     parser.add_argument(
-        "--min-length", type=int, default=5, help="leave out tracks of fewer boxes (default 5)"
+        "--every", type=int, default=1, metavar="N", help="use only every N-th frame (default 1)"
     )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame only")

@@ -1,4 +1,4 @@
-"""``videoreid analyse``: why queries fail, from stored features and the frames of their dataset."""
+"""``videoreid analyse``: find out why queries fail, from stored features and the frames of their dataset."""
 
 import argparse
 from collections.abc import Mapping
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "say why queries fail: occlusion, company, resolution, light, clothes, and what each costs"
+HELP = (
+    "find out why queries fail: occlusion, several people, resolution, light, clothes, and the cost of each"
+)
 
 _OUTPUTS = ("queries.csv", "analysis.html", "analysis.json")
 
@@ -25,36 +27,47 @@ _OUTPUTS = ("queries.csv", "analysis.html", "analysis.json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "features", type=Path, help="feature file of videoreid extract, or a folder that holds one"
+        "features", type=Path, help="feature file of videoreid extract, or a folder with one such file"
     )
     source = parser.add_argument_group("the frames (a dataset, or a video with its tracks)")
-    source.add_argument("--dataset", help="name of the dataset (default: the feature file's own)")
+    source.add_argument("--dataset", help="name of the dataset (default: the one in the feature file)")
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
-    parser.add_argument("--protocol", help="how to score (default: the file's own, else cross_camera)")
-    parser.add_argument("--distance", default="cosine", choices=("cosine", "euclidean", "squared_euclidean"))
     parser.add_argument(
-        "--labels", type=Path, metavar="FOLDER", help="part labels of the dataset, of videoreid parse"
+        "--protocol", help="evaluation protocol (default: the one in the file, else cross_camera)"
     )
-    parser.add_argument("--frames", type=int, default=6, help="frames of a tracklet to look at (default 6)")
-    parser.add_argument("--bins", type=int, default=4, help="groups of each proxy (default 4)")
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals (default 0)")
+    parser.add_argument(
+        "--distance",
+        default="cosine",
+        choices=("cosine", "euclidean", "squared_euclidean"),
+        help="default cosine",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FOLDER", help="part labels of the dataset, written by videoreid parse"
+    )
+    parser.add_argument(
+        "--frames", type=int, default=6, help="frames per tracklet that are measured (default 6)"
+    )
+    parser.add_argument(
+        "--bins", type=int, default=4, help="number of bins of each measured cause (default 4)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the intervals (default 0)")
     parser.add_argument(
         "--threshold",
         action="append",
         default=[],
         metavar="CAUSE=VALUE",
-        help="from where on a cause touches a tracklet, such as 'low resolution=48'; may be repeated",
+        help="threshold at which a cause affects a tracklet, such as 'low resolution=48'; may be repeated",
     )
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder for analysis.json, queries.csv and analysis.html (default: the line only)",
+        help="folder for analysis.json, queries.csv and analysis.html (default: print only)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, measure, print the causes with the protocol line, write the requested files; return 0."""
+    """Score, measure the causes, print them with the protocol line, write the requested files; return 0."""
     from videoreid.analysis import AnalysisSettings, ParsedFolderLabels, analyse_errors
     from videoreid.data import FrameReader
     from videoreid.retrieval import read_features
@@ -84,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _feature_file(path: Path) -> Path:
-    """Return the feature file that is meant: the path, or the one file in a folder."""
+    """Return the feature file: the path itself, or the only feature file in a folder."""
     if not path.is_dir():
         return path
     found = sorted(path.glob("*.h5")) or sorted(path.glob("*/*.h5"))
@@ -98,7 +111,7 @@ def _feature_file(path: Path) -> Path:
 
 
 def _splits(args: argparse.Namespace, stored: "FeatureFile") -> "Splits":
-    """Return the dataset that the features are of, checked row by row."""
+    """Return the dataset of the features, after a check of all rows."""
     import numpy as np
 
     from videoreid.data.datasets import build_dataset
@@ -112,8 +125,8 @@ def _splits(args: argparse.Namespace, stored: "FeatureFile") -> "Splits":
         pids = np.array([tracklet.pid for tracklet in tracklets])
         if len(pids) != len(features) or (pids != features.pids).any():
             raise ConfigError(
-                f"the features are not of this dataset: {len(features)} {side} rows for {len(pids)} tracklets of "
-                f"{splits.name}, or other people; give the --dataset, --root and --option that were extracted"
+                f"the features belong to another dataset: {len(features)} {side} rows for {len(pids)} tracklets of "
+                f"{splits.name}, or other people; give the --dataset, --root and --option of the extraction"
             )
     return splits
 

@@ -1,4 +1,4 @@
-"""``videoreid calibrate``: from pairs that were judged to the probability of "same person" in a gallery."""
+"""``videoreid calibrate``: learn the probability of "same person" in a gallery from judged pairs."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "learn how likely a distance means the same person, from pairs that somebody judged"
+HELP = "learn the probability of the same person at a distance, from judged pairs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,18 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pairs",
         nargs="+",
         metavar="CSV",
-        help="judged pairs: query,key,same and optionally distance,model, as the answer page saves them",
+        help="judged pairs: query,key,same and optionally distance,model, as saved by the answer page",
     )
     pairs.add_argument(
         "--labelled",
         metavar="GALLERY",
-        help="a gallery of the same model whose persons are known (videoreid index add GALLERY DATASET --root ROOT)",
+        help="a gallery of the same model with known persons (videoreid index add GALLERY DATASET --root ROOT)",
     )
     parser.add_argument(
         "--prior",
         type=float,
         metavar="SHARE",
-        help="share of pairs of one person where the answers will be used (default: as in the pairs)",
+        help="share of same-person pairs in the later use (default: their share in the judged pairs)",
     )
     parser.add_argument("--output", type=Path, help="folder for reliability.png (default: the gallery)")
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.labelled:
         if Path(args.labelled).resolve() == Path(args.gallery).resolve():
             raise ConfigError(
-                "a gallery is not calibrated on itself: index the labelled dataset into a gallery of its own"
+                "a gallery cannot be calibrated on itself: index the labelled dataset into a separate gallery"
             )
         pairs = pairs_of_gallery(Gallery.open(args.labelled, fingerprint=gallery.fingerprint))
         source = f"of the labelled gallery {Path(args.labelled).name}"

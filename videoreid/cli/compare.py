@@ -1,30 +1,35 @@
-"""``videoreid compare``: runs side by side, with paired tests."""
+"""``videoreid compare``: compare runs in a table, with paired tests."""
 
 import argparse
 from pathlib import Path
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "compare run folders: table with intervals, paired tests, queries that changed"
+HELP = "compare run folders: a table with intervals, paired tests, changed queries"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "runs", type=Path, nargs="+", metavar="RUN_DIR", help="two or more; the baseline first"
+        "runs", type=Path, nargs="+", metavar="RUN_DIR", help="two or more run folders, the baseline first"
     )
-    parser.add_argument("--evaluation", help="which stored evaluation of each (default: the first)")
+    parser.add_argument("--evaluation", help="name of the stored evaluation of each run (default: the first)")
     parser.add_argument(
-        "--format", default="markdown", choices=("markdown", "latex", "csv"), help="of the printed table"
+        "--format",
+        default="markdown",
+        choices=("markdown", "latex", "csv"),
+        help="format of the printed table (default markdown)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals and tests (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the intervals and tests (default 0)")
     parser.add_argument(
-        "--output", type=Path, help="folder for a page, its CMC and CSV (default: table only)"
+        "--output",
+        type=Path,
+        help="folder for an HTML page, a CMC picture and a CSV file (default: print only)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table and the tests, write the page if asked; return 0."""
+    """Print the table and the tests; write the page with ``--output``; return 0."""
     from videoreid.reporting import compare_runs, write_comparison
     from videoreid.reporting.comparison import tests_rows
 

@@ -1,7 +1,6 @@
 """``videoreid demo``: train a small network on the synthetic dataset from scratch, and score it."""
 
 import argparse
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ HELP = "draw a small world, train on it, and show what was learnt (no download, 
 IDENTITIES, FAST_IDENTITIES = 250, 40
 STEPS, FAST_STEPS = 450, 30
 _NETWORK = "model.safetensors"
-_OUTPUTS = ("table.txt", "ranking.png", "ranking.html", _NETWORK, "metrics.json")
+_OUTPUTS = ("table.txt", "ranking.png", "ranking.html", "explorer", _NETWORK, "metrics.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
         rankings["trained"] = score_network(model, splits, args.workers)
     table = _table(rankings)
     with staged_outputs(args.output, _OUTPUTS) as place:
-        _write(rankings, splits, table, place)
         save_pretrained(model, place / _NETWORK)
+        _write(rankings, splits, table, place)
     print(table)
-    print(f"wrote table.txt, metrics.json, ranking.png, ranking.html and {_NETWORK} to {args.output}")
+    print(f"wrote table.txt, metrics.json, ranking.png and {_NETWORK} to {args.output}")
+    print("open explorer/index.html there")
     log.info("took %.1f minutes", (time.perf_counter() - began) / 60)
     return 0
 
@@ -111,17 +111,19 @@ def _table(rankings: "Mapping[str, Ranking]") -> str:
 
 
 def _write(rankings: "Mapping[str, Ranking]", splits: "Splits", table: str, output: Path) -> None:
-    from videoreid.data import FrameReader
+    from videoreid.reporting import AnswerOptions, write_answer
     from videoreid.utils import atomic_write_text
-    from videoreid.visual import draw_ranking, order_queries, write_ranking_html
+    from videoreid.visual import order_queries
 
     atomic_write_text(output / "table.txt", table + "\n")
-    scores = {name: ranking.summary() for name, ranking in rankings.items()}
-    atomic_write_text(output / "metrics.json", json.dumps(scores, indent=2) + "\n")
-    trained, read = rankings["trained"], FrameReader().read
-    rows = order_queries(trained, "given")
-    spread = rows[:: max(1, len(rows) // 12)]  # hits and misses as they come, not a choice
-    draw_ranking(
-        trained, splits.query, splits.gallery, output / "ranking.png", read_frames=read, rows=spread[:12]
+    trained = rankings["trained"]
+    rows = order_queries(trained, "given").tolist()
+    spread = rows[:: max(1, len(rows) // 12)][:12]  # hits and misses as they come, not a choice
+    write_answer(
+        trained,
+        splits.query,
+        splits.gallery,
+        output,
+        metrics={name: ranking.summary() for name, ranking in rankings.items()},
+        options=AnswerOptions(rows=spread),
     )
-    write_ranking_html(trained, splits.query, splits.gallery, output / "ranking.html", read_frames=read)

@@ -1,14 +1,13 @@
 """``videoreid eval``: scores, intervals and plots of stored features."""
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videoreid.cli._dataset_options import add_option_argument, parse_options
-from videoreid.cli._picture_options import PICTURES, add_picture_arguments, write_pictures
+from videoreid.cli._picture_options import PICTURES, add_picture_arguments, answer_options
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -254,7 +253,7 @@ def _write(
 ) -> None:
     from videoreid.cli._eval_plots import draw_cmc, draw_distances, draw_precision_recall
     from videoreid.metrics import equal_error_rate, pair_distances, tpr_at_fpr
-    from videoreid.utils import atomic_write_text
+    from videoreid.reporting import write_scores
     from videoreid.utils.staging import staged_outputs
 
     ranking = next(iter(rankings.values()))
@@ -278,21 +277,31 @@ def _write(
         if len(ranking.match_ranks):
             draw_precision_recall(ranking, place / "precision_recall.png")
         draw_distances(pairs, ranking, place / "distances.png")
-        if args.dataset is not None:
-            _draw(args, rankings, stored, place)
-        atomic_write_text(place / "metrics.json", json.dumps(report, indent=2) + "\n")
+        if args.dataset is None:  # there are no frames to show
+            write_scores(place, report)
+        else:
+            _write_answer(args, report, rankings, stored, place)
 
 
-def _draw(
-    args: argparse.Namespace, rankings: dict[str, "Ranking"], stored: "FeatureFile", place: Path
+def _write_answer(
+    args: argparse.Namespace,
+    report: dict[str, Any],
+    rankings: dict[str, "Ranking"],
+    stored: "FeatureFile",
+    place: Path,
 ) -> None:
     from videoreid.data.datasets import build_dataset
+    from videoreid.reporting import write_answer
 
     splits = build_dataset(args.dataset, root=args.root, **parse_options(args.option))
     features = stored.query, stored.gallery
-    gallery = next(iter(rankings.values())).gallery
+    first = next(iter(rankings.values()))
+    gallery = first.gallery
     joined = gallery is not None and gallery.query_start is None and len(gallery) > len(splits.gallery)
     if joined:  # expanded queries search a gallery that holds them as they were
         splits = replace(splits, gallery=(*splits.gallery, *splits.query))
         features = stored.query, stored.gallery.concat(stored.query)
-    write_pictures(args, rankings, splits, place, features=features, top_k=args.top)
+    options = answer_options(args, first, splits, top_k=args.top)
+    write_answer(
+        rankings, splits.query, splits.gallery, place, metrics=report, features=features, options=options
+    )

@@ -1,4 +1,4 @@
-"""``videoreid export``: a network as a file for another runtime."""
+"""``videoreid export``: write a network to a file for another runtime."""
 
 import argparse
 import tempfile
@@ -12,42 +12,58 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "write a network to an ONNX, TorchScript or OpenVINO file, and compare the two"
+HELP = "write a network to an ONNX, TorchScript or OpenVINO file, and compare their outputs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("name", metavar="NAME", help="network (videoreid models list)")
+    parser.add_argument("name", metavar="NAME", help="name of the network; videoreid models list prints all")
     parser.add_argument(
         "--weights",
-        help="checkpoint file, or the name of published weights (default: a network that was not trained)",
+        help="checkpoint file, or the name of published weights (default: an untrained network)",
     )
-    parser.add_argument("--to", default="onnx", choices=("onnx", "torchscript", "openvino"))
+    parser.add_argument(
+        "--to",
+        default="onnx",
+        choices=("onnx", "torchscript", "openvino"),
+        help="format of the file (default onnx)",
+    )
     parser.add_argument(
         "--input",
         default="uint8",
         choices=("uint8", "float32"),
-        help="type of the pixels 0..255; the file normalises them (default uint8)",
+        help="type of the input pixels, 0..255; the exported network normalises them (default uint8)",
     )
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="input size of a frame (default: the network's)",
     )
     parser.add_argument("--frames", type=int, metavar="T", help="fix the clip length (default: any)")
     parser.add_argument(
         "--batch",
         type=int,
         metavar="B",
-        help="fix the number of clips of a call; sessions cut batches (default: any)",
+        help="fix the number of clips per call; sessions split larger batches (default: any)",
     )
-    parser.add_argument("--precision", default="float32", choices=("float32", "float16", "int8"))
     parser.add_argument(
-        "--calibration", type=Path, help="example frames for int8: a packed store, or a folder of tracklets"
+        "--precision",
+        default="float32",
+        choices=("float32", "float16", "int8"),
+        help="arithmetic of the exported network (default float32)",
     )
-    parser.add_argument("--output", type=Path, required=True, help="the file: *.onnx, *.ts or *.xml")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        help="example frames for --precision int8: a packed store, or a folder of tracklets",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="file to write: *.onnx, *.ts or *.xml")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, compare, tell; return 0."""
+    """Export, compare the outputs, and print the error; return 0."""
     from videoreid.errors import ConfigError
     from videoreid.export import export_model, quantise_model
     from videoreid.models import build_model
@@ -56,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     setup_logging()
     int8 = args.precision == "int8"
     if int8 != (args.calibration is not None) or (int8 and args.to != "onnx"):
-        raise ConfigError("--precision int8 goes with --calibration, and with --to onnx alone")
+        raise ConfigError("--precision int8 needs --calibration and works only with --to onnx")
     model = build_with_weights(args.name, args.weights) if args.weights else build_model(args.name)
     options: dict[str, Any] = {
         "input_type": args.input,
@@ -65,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         "batch": args.batch,
     }
     if not args.weights:
-        print("no --weights: the file holds a network that was not trained")
+        print("no --weights: the file holds an untrained network")
     if int8:
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder, "float32.onnx")
@@ -77,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"wrote {args.output} in int8; smallest cosine to float32 on {len(clips)} clips: {cosine:.4f}")
         return 0
     error = export_model(model, args.output, args.to, precision=args.precision, **options)
-    print(f"wrote {args.output}; it answers as the network does, relative error at most {error:.1g}")
+    print(f"wrote {args.output}; its outputs agree with the network, relative error at most {error:.1g}")
     return 0
 
 
@@ -85,7 +101,7 @@ _EXAMPLES = 64
 
 
 def _examples(source: Path, size: tuple[int, int], frames: int | None) -> "Tensor":
-    """Return up to 64 clips ``(B, T, 3, H, W)`` of tracklets from the first to the last."""
+    """Return up to 64 clips ``(B, T, 3, H, W)`` of evenly spread tracklets."""
     import torch
 
     from videoreid.data import ClipDataset, build_transform

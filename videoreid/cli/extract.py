@@ -1,4 +1,4 @@
-"""``videoreid extract``: a dataset to a feature file."""
+"""``videoreid extract``: extract the features of a dataset into a file."""
 
 import argparse
 from pathlib import Path
@@ -12,37 +12,54 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "extract features into a file; a killed run goes on where it was"
+HELP = "extract features into a file; the same command continues a killed run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--dataset", "--corpus", dest="dataset", help="name of a dataset")
+    source.add_argument(
+        "--dataset", "--corpus", dest="dataset", help="name of a dataset; videoreid data layout prints all"
+    )
     source.add_argument("--source", type=Path, help="a packed store (.h5), or a folder of tracklets")
     source.add_argument("--video", type=Path, help="a recording; needs --tracks")
-    parser.add_argument("--tracks", type=Path, help="the boxes on --video, a file of a tracker")
+    parser.add_argument("--tracks", type=Path, help="track file of --video, as trackers write it")
     parser.add_argument("--camera", type=int, default=0, help="camera number of --video (default 0)")
     parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(parser)
     parser.add_argument("--model", required=True, help="network, or an exported file (.onnx, .ts, .xml)")
     parser.add_argument("--weights", help="checkpoint file, or the name of published weights")
-    parser.add_argument("--frames", type=int, help="frames per clip (default: the network's, else 1)")
-    parser.add_argument("--sampling", default="all_continuous", help="which frames (default all_continuous)")
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of a frame"
+        "--frames", type=int, help="frames per clip (default: the clip length of the network, else 1)"
+    )
+    parser.add_argument(
+        "--sampling", default="all_continuous", help="rule that chooses the frames (default all_continuous)"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="input size of a frame (default: the network's)",
     )
     parser.add_argument("--flip", action="store_true", help="add the embedding of the mirrored frames")
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
-    parser.add_argument("--frame-budget", type=int, default=128, help="frames of a batch (default 128)")
-    parser.add_argument("--threads", type=int, default=2, help="that decode (default 2)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="arithmetic of the network (default auto: the faster of float32 and bfloat16)",
+    )
+    parser.add_argument(
+        "--frame-budget", type=int, default=128, help="largest number of frames in a batch (default 128)"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads that decode frames (default 2)")
     parser.add_argument("--compile", action="store_true", help="run the network through torch.compile")
     parser.add_argument("--device", help="cpu, cuda, mps (default: cpu)")
-    parser.add_argument("--output", type=Path, required=True, help="the feature file, *.h5")
+    parser.add_argument("--output", type=Path, required=True, help="feature file to write, *.h5")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Extract, tell; return 0."""
+    """Extract and print a summary; return 0."""
     from videoreid.engine import ExtractionSettings, extract_tracklets
     from videoreid.engine.accelerator import join_processes
     from videoreid.engine.tracklet_lists import TrackletList, write_tracklets
@@ -78,20 +95,20 @@ def run(args: argparse.Namespace) -> int:
             f"wrote {args.output}: {len(stored.query)} queries, {len(stored.gallery)} gallery tracklets, in "
             f"{stored.details['precision']}"
         )
-        if isinstance(source, Splits):  # pages and reports find the frames by it
+        if isinstance(source, Splits):  # with it, pages and reports find the frames
             frames = TrackletList.of(source.query, source.gallery)
             write_tracklets(args.output.with_suffix(".tracklets.json.gz"), frames, args.output.parent)
     return 0
 
 
 def _source(args: argparse.Namespace) -> "Source":
-    """Return what is asked for; a dataset by name is read here, with its options."""
+    """Return the source that the options name; a dataset is read here, with its options."""
     from videoreid.data.datasets import build_dataset
     from videoreid.engine.extraction_sources import VideoTracks
     from videoreid.errors import ConfigError
 
     if (args.video is None) != (args.tracks is None):
-        raise ConfigError("--video and --tracks go together: a recording and the boxes on it")
+        raise ConfigError("--video and --tracks belong together: a recording and its track file")
     if args.video is not None:
         return VideoTracks(args.video, args.tracks, args.camera)
     if args.source is not None:

@@ -1,4 +1,4 @@
-"""``videoreid find``: where is this person in the recordings?"""
+"""``videoreid find``: find a person in recordings."""
 
 import argparse
 import math
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "find a person in recordings, by a picture, a box or a tracklet"
-_ASKED = ("image", "person", "crop", "video", "frame", "box", "tracklet")  # what a log of questions keeps
+HELP = "find a person in recordings by a picture, a box or a tracklet"
+_ASKED = ("image", "person", "crop", "video", "frame", "box", "tracklet")  # fields of the log of searches
 _WHERE = ("camera", "since", "until", "top", "threshold")
 
 
@@ -34,22 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="videoreid_index",
         metavar="DIR",
-        help="gallery (default: videoreid_index)",
+        help="folder of the gallery (default: videoreid_index)",
     )
     parser.add_argument("--videos", nargs="+", metavar="VIDEO", help="index these recordings first")
-    asked = parser.add_argument_group("whom to find")
-    asked.add_argument("--image", help="a photograph; the detector finds the person in it")
-    asked.add_argument("--person", type=int, metavar="N", help="which person of the photograph")
-    asked.add_argument("--crop", action="store_true", help="the picture is nothing but the person")
-    asked.add_argument("--video", help="a recording, with --frame and --box")
+    asked = parser.add_argument_group("query")
+    asked.add_argument("--image", help="a photograph, in which the detector finds the person")
+    asked.add_argument("--person", type=int, metavar="N", help="number of the person in the photograph")
+    asked.add_argument("--crop", action="store_true", help="the picture is a crop of the person")
+    asked.add_argument("--video", help="a recording; needs --frame and --box")
     asked.add_argument("--frame", type=int, metavar="N", help="number of the frame, from 0")
     asked.add_argument("--box", metavar="X,Y,W,H", help="left, top, width, height in pixels")
-    asked.add_argument("--tracklet", metavar="KEY", help="a tracklet of the gallery")
-    where = parser.add_argument_group("where to look, and what to show")
-    where.add_argument("--camera", action="append", metavar="NAME", help="search here only; may be repeated")
-    where.add_argument("--from", dest="since", metavar="TIME", help="such as 2024-05-01T08:00")
-    where.add_argument("--to", dest="until", metavar="TIME")
-    where.add_argument("--top", type=int, default=10, metavar="K", help="answers at most (default 10)")
+    asked.add_argument("--tracklet", metavar="KEY", help="key of a tracklet in the gallery")
+    where = parser.add_argument_group("search and output")
+    where.add_argument(
+        "--camera", action="append", metavar="NAME", help="search only this camera; may be repeated"
+    )
+    where.add_argument("--from", dest="since", metavar="TIME", help="earliest time, such as 2024-05-01T08:00")
+    where.add_argument("--to", dest="until", metavar="TIME", help="latest time")
+    where.add_argument(
+        "--top", type=int, default=10, metavar="K", help="largest number of answers (default 10)"
+    )
     where.add_argument("--threshold", type=float, help="largest cosine distance")
     where.add_argument("--json", action="store_true", help="print a JSON list")
     where.add_argument("--page", metavar="FILE", help="write an HTML page (with --videos: DIR/answer.html)")
@@ -57,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         type=Path,
         metavar="FILE",
-        help="append who asked what to this file (default: no log is kept)",
+        help="append user, query and answers to this file (default: no log)",
     )
     add_making_arguments(parser)
 
@@ -75,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
         return _answer(args, gallery, gallery.embedding(args.tracklet), gallery.thumbnails(args.tracklet))
     sources = sources_of(args, args.videos or [])
     opened = open_gallery(args, create=bool(args.videos))
-    crop = None if args.tracklet else _query_crop(args, opened.detector)  # an error before the work
+    crop = (
+        None if args.tracklet else _query_crop(args, opened.detector)
+    )  # reports errors before the long work
     failed = 0
     if sources:
         failed = add_videos(opened, sources, rules_of(args, opened.detector), workers=args.workers)
@@ -90,13 +96,11 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     given = [name for name in ("image", "video", "tracklet") if getattr(args, name)]
     if len(given) != 1:
-        raise ConfigError(
-            "say whom to find: --image P.jpg, --video V --frame N --box X,Y,W,H, or --tracklet KEY"
-        )
+        raise ConfigError("give a query: --image P.jpg, --video V --frame N --box X,Y,W,H, or --tracklet KEY")
     if args.video and (args.frame is None or args.box is None):
         raise ConfigError("--video needs --frame N and --box X,Y,W,H")
     if args.top < 1:
-        raise ConfigError(f"--top is {args.top}: ask for one answer or more")
+        raise ConfigError(f"--top must be 1 or more, got {args.top}")
 
 
 def _query_crop(args: argparse.Namespace, detector: str) -> "np.ndarray":
@@ -108,7 +112,9 @@ def _query_crop(args: argparse.Namespace, detector: str) -> "np.ndarray":
         try:
             box = [float(part) for part in args.box.split(",")]
         except ValueError as error:
-            raise ConfigError(f"--box is four numbers, left,top,width,height; got {args.box!r}") from error
+            raise ConfigError(
+                f"--box must be four numbers, left,top,width,height; got {args.box!r}"
+            ) from error
         return crop_of_box(FrameReader().read([video_key(args.video, args.frame)])[0], box)
     if not Path(args.image).is_file():
         raise FrameError(f"no picture {args.image}")
@@ -130,7 +136,7 @@ def _answer(
     if args.log is not None:
         from videoreid.retrieval import log_question
 
-        log_question(  # before the answer is shown
+        log_question(  # before the answer is printed
             args.log,
             args.gallery,
             asked={name: getattr(args, name) for name in _ASKED},
@@ -139,7 +145,7 @@ def _answer(
         )
     print(answer.to_json() if args.json else answer)
     if not len(answer) and not args.json:
-        print("nobody is near enough" if answer.searched else "nobody was recorded there")
+        print("no tracklet is near enough" if answer.searched else "no tracklet was recorded there")
     page = args.page or (str(Path(args.gallery) / "answer.html") if args.videos else None)
     if page is not None:
         from videoreid.cli._answer_page import write_answer_page
@@ -150,7 +156,7 @@ def _answer(
 
 
 def _query_name(args: argparse.Namespace) -> str:
-    """Return what was asked for: the key of a tracklet, or the picture."""
+    """Return the name of the query: the key of a tracklet, or the picture."""
     if args.tracklet:
         return str(args.tracklet)
     if args.video:

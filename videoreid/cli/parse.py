@@ -1,4 +1,4 @@
-"""``videoreid parse``: label the parts of people in a video, a folder of pictures or a data set."""
+"""``videoreid parse``: label the body parts of people in a video, a folder of pictures or a dataset."""
 
 import argparse
 from pathlib import Path
@@ -14,54 +14,67 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "label the parts of people: maps, overlays, and what each tracklet shows"
+HELP = "label the body parts of people: label maps, overlays, and the visibility of parts in each tracklet"
 _BY_COUNT = {20: "lip20", 7: "seed7", 5: "spreid5"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "source", help="video file, folder of pictures (a folder is a tracklet), or name of a data set"
+        "source", help="video file, folder of pictures (each folder is a tracklet), or name of a dataset"
     )
-    parser.add_argument("--root", type=Path, help="folder of the data set, or its parent")
+    parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(parser)
     parser.add_argument(
-        "--splits", nargs="+", default=["query", "gallery"], choices=["train", "query", "gallery"]
+        "--splits",
+        nargs="+",
+        default=["query", "gallery"],
+        choices=["train", "query", "gallery"],
+        help="splits of the dataset (default: query gallery)",
     )
     parser.add_argument(
-        "--every", type=int, default=1, metavar="N", help="take one video frame of N (default 1)"
+        "--every", type=int, default=1, metavar="N", help="use only every N-th video frame (default 1)"
     )
-    model = parser.add_argument_group("with what")
+    model = parser.add_argument_group("parser")
     model.add_argument(
         "--weights",
         required=True,
-        help="network of save_pretrained (folder or .safetensors), checkpoint, .onnx file, or a folder of transformers",
+        help="network of save_pretrained (folder or .safetensors), checkpoint, .onnx file, or folder of transformers",
     )
     model.add_argument(
-        "--model", default="ce2p_resnet101", help="network of a checkpoint (default ce2p_resnet101)"
+        "--model", default="ce2p_resnet101", help="network of the checkpoint (default ce2p_resnet101)"
     )
     model.add_argument(
-        "--released", action="store_true", help="the checkpoint is one of the authors' training code (BGR)"
+        "--released",
+        action="store_true",
+        help="the checkpoint was written by the authors' training code (BGR)",
     )
-    model.add_argument("--table", help="lip20, seed7 or spreid5 (default: by the number of classes)")
+    model.add_argument(
+        "--table", help="label table: lip20, seed7 or spreid5 (default: by the number of classes)"
+    )
     model.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="input size of the network"
     )
     model.add_argument(
-        "--fit", default="pad", choices=["pad", "stretch"], help="how pictures are put into it"
+        "--fit",
+        default="pad",
+        choices=["pad", "stretch"],
+        help="how pictures are fitted to this size (default pad)",
     )
-    model.add_argument("--scales", type=float, nargs="+", default=[1.0], help="scales to average over")
+    model.add_argument(
+        "--scales", type=float, nargs="+", default=[1.0], help="scales to average over (default 1)"
+    )
     model.add_argument("--flip", action="store_true", help="also average over the mirror image")
-    model.add_argument("--batch-size", type=int, default=16, help="pictures at once")
-    model.add_argument("--device", help="cpu, cuda, mps (default: cuda where there is one)")
-    parser.add_argument("--no-overlays", action="store_true", help="write label maps alone")
+    model.add_argument("--batch-size", type=int, default=16, help="pictures per batch (default 16)")
+    model.add_argument("--device", help="cpu, cuda or mps (default: cuda if available, else cpu)")
+    parser.add_argument("--no-overlays", action="store_true", help="write only label maps")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for labels/, overlays/, visibility.csv"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Parse, write, and say how fast; return 0."""
+    """Parse, write, and print the speed; return 0."""
     from videoreid.parsing.writing import parse_into_folder
     from videoreid.utils import setup_logging
 
@@ -77,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{parser.description} | classes {parser.table.name}")
     print(
-        f"{done.parsed} pictures parsed, {done.pictures_per_second:.1f} a second; {done.found} were there already; "
+        f"{done.parsed} pictures parsed, {done.pictures_per_second:.1f} per second; {done.found} were already there; "
         f"wrote {args.output}"
     )
     return 0
@@ -93,13 +106,13 @@ def _pictures(args: argparse.Namespace) -> "list[Picture]":
         splits = build_dataset(args.source, args.root, **parse_options(args.option))
         return pictures_of_splits(splits, args.splits)
     if args.option:
-        raise ConfigError("--option belongs to a data set: give its name and --root")
+        raise ConfigError("--option belongs to a dataset: give its name and --root")
     if path.is_dir():
         return pictures_of_folder(path)
     if path.is_file():
         return pictures_of_video(path, every=args.every)
     raise ConfigError(
-        f"{args.source} is no file and no folder; for a data set give --root too (videoreid data layout lists them)"
+        f"{args.source} is neither a file nor a folder; for a dataset (videoreid data layout) give --root too"
     )
 
 
@@ -110,7 +123,7 @@ def _parser(args: argparse.Namespace) -> "Parser":
 
         if args.table is None or args.size is None:
             raise ConfigError(
-                "an ONNX file does not say what its classes and size are: give --table and --size"
+                "an ONNX file does not name its classes and input size: give --table and --size"
             )
         return OnnxParser(path=weights, table=_table(args.table), size=tuple(args.size), fit=args.fit)
     if (weights / "config.json").is_file():
@@ -130,12 +143,12 @@ def _network_parser(args: argparse.Namespace, weights: Path) -> "Parser":
     if weights.is_dir() or weights.suffix == ".safetensors":
         model = from_pretrained(weights)
         if not isinstance(model, CE2P):
-            raise ConfigError(f"{weights} holds a {type(model).__name__}, which labels no pixels")
+            raise ConfigError(f"{weights} holds a {type(model).__name__}, which does not label pixels")
     else:
         model = _from_checkpoint(args, weights)
     name = args.table or _BY_COUNT.get(model.num_classes)
     if name is None:
-        raise ConfigError(f"no table has {model.num_classes} classes; give --table")
+        raise ConfigError(f"no label table has {model.num_classes} classes; give --table")
     return NetworkParser(
         model=model,
         table=_table(name),
@@ -157,7 +170,7 @@ def _from_checkpoint(args: argparse.Namespace, weights: Path) -> "CE2P":
     model = build_model(args.model, num_classes=table.num_classes, **options)
     if not isinstance(model, CE2P):
         raise ConfigError(
-            f"{args.model} labels no pixels; choose a ce2p network (videoreid models list 'ce2p*')"
+            f"{args.model} does not label pixels; choose a ce2p network (videoreid models list 'ce2p*')"
         )
     report = load_released_weights(model, weights) if args.released else load_weights(model, weights)
     if report.missing or report.mismatched:

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from videoreid.cli._building import build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
-from videoreid.cli._picture_options import PICTURES, add_picture_arguments, frame_counts, write_pictures
+from videoreid.cli._picture_options import PICTURES, add_picture_arguments, answer_options, frame_counts
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     """Rank, score, draw; return 0."""
     from videoreid.cli._rank_video import frames_for_pictures
     from videoreid.engine import save_evaluation
+    from videoreid.reporting import write_answer
     from videoreid.utils import setup_logging
     from videoreid.utils.staging import staged_outputs
 
@@ -96,12 +96,17 @@ def run(args: argparse.Namespace) -> int:
         splits = dataset or _tracks_of_video(args)
         query, gallery = _embed_splits(model, splits, args)
         ranking = _score(query, gallery, splits, args, weights)
-        _write(ranking, splits, place, args, weights)
+        _write_answers(ranking, splits, place / "ranking.csv")
         tracklets = (*splits.query, *splits.gallery)
-        read = None if args.video is None else frames_for_pictures(tracklets, frame_counts(args))
-        embedded = (query, gallery)
-        write_pictures(
-            args, {"ranking": ranking}, splits, place, features=embedded, top_k=args.top, read=read
+        write_answer(
+            ranking,
+            splits.query,
+            splits.gallery,
+            place,
+            metrics={**ranking.summary(), **_provenance(args), "model": args.model, **weights},
+            read_frames=None if args.video is None else frames_for_pictures(tracklets, frame_counts(args)),
+            features=(query, gallery),
+            options=answer_options(args, ranking, splits, top_k=args.top),
         )
     save_evaluation(
         args.output,
@@ -112,6 +117,12 @@ def run(args: argparse.Namespace) -> int:
         features=args.save_features,
         notes={"model": args.model, **weights, **_provenance(args), "command": sys.argv},
     )
+    _print_answer(ranking, splits)
+    print(f"wrote metrics.json, ranking.csv and pictures to {args.output}; open explorer/index.html there")
+    return 0
+
+
+def _print_answer(ranking: "Ranking", splits: "Splits") -> None:
     summary = ranking.summary()
     searched = ranking.searched(splits.query, splits.gallery)
     print(_table(ranking, splits.query, searched, rows=min(10, len(splits.query))))
@@ -119,8 +130,6 @@ def run(args: argparse.Namespace) -> int:
         "\n" + "  ".join(f"{key} {summary[key]:.3f}" for key in ("mAP", "mINP", "rank1", "rank5", "rank10"))
     )
     print(ranking.protocol_line)
-    print(f"wrote metrics.json, ranking.csv and pictures to {args.output}; open explorer/index.html there")
-    return 0
 
 
 def _dataset(args: argparse.Namespace) -> "Splits | None":
@@ -213,16 +222,8 @@ def _score(
     )
 
 
-def _write(
-    ranking: "Ranking",
-    splits: "Splits",
-    place: Path,
-    args: argparse.Namespace,
-    weights: "Mapping[str, str]",
-) -> None:
-    metrics = {**ranking.summary(), **_provenance(args), "model": args.model, **weights}
-    (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    with (place / "ranking.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+def _write_answers(ranking: "Ranking", splits: "Splits", path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         csv.writer(file).writerows(_csv_rows(ranking, splits))
 
 

@@ -1,24 +1,24 @@
-"""``videoreid recipes``: which published systems there are, and every number of one."""
+"""``videoreid recipes``: list the published recipes, or show every setting of one."""
 
 import argparse
 from collections.abc import Iterable
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "list the published recipes, or show every number of one"
+HELP = "list the published recipes, or show every setting of one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two sub-commands."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="list|show")
-    commands.add_parser("list", help="one recipe a line, its name first")
-    showing = commands.add_parser("show", help="everything about one recipe")
+    commands.add_parser("list", help="print one recipe per line, its name first")
+    showing = commands.add_parser("show", help="print every setting and published score of one recipe")
     showing.add_argument("name", help="name of the recipe")
-    showing.add_argument("--dataset", help="with the numbers that are published for this dataset")
+    showing.add_argument("--dataset", help="use the settings that are published for this dataset")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list or the page; return 0."""
+    """Print the list, or the recipe; return 0."""
     for line in _list() if args.what == "list" else _show(args.name, args.dataset):
         print(line)
     return 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "find and follow the persons in recordings; write their tracks as MOT files"
+HELP = "detect and track the persons in recordings; write their tracks as MOT files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, help="folder for NAME.txt and NAME.mp4 of each video"
     )
     add_tracking_arguments(parser, detector="yolox_nano")
-    parser.add_argument("--min-height", type=float, default=0.0, help="leave out lower boxes, in pixels")
+    parser.add_argument(
+        "--min-height", type=float, default=0.0, help="drop boxes that are less high, in pixels (default 0)"
+    )
     parser.add_argument(
         "--model",
-        help="network that looks for switches between persons, where tracks are cut (videoreid models list)",
+        help="network that finds identity switches, where tracks are cut (videoreid models list prints all)",
     )
-    parser.add_argument("--weights", help="its checkpoint file, or the name of published weights")
-    parser.add_argument("--no-preview", action="store_true", help="write no video with boxes and ids")
+    parser.add_argument("--weights", help="checkpoint file of --model, or the name of published weights")
+    parser.add_argument("--no-preview", action="store_true", help="do not write a video with boxes and ids")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Follow the persons of each video; return 0, or 1 if one of several could not be read."""
+    """Track the persons in each video; return 0, or 1 if one of several could not be read."""
     from videoreid.utils import setup_logging
     from videoreid.utils.staging import staged_outputs
 
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ConfigError(
-            f"several videos would be written to {twice[0]}.txt: call the command for each, or rename"
+            f"several videos would be written to {twice[0]}.txt: run the command once per video, or rename them"
         )
     failed = 0
     for video, name in zip(args.videos, names, strict=True):
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             print(f"{video}: {error}", file=sys.stderr)
     if failed:
-        print(f"{failed} of {len(args.videos)} videos could not be followed", file=sys.stderr)
+        print(f"{failed} of {len(args.videos)} videos could not be read", file=sys.stderr)
     return int(failed > 0)
 
 
@@ -105,15 +107,15 @@ def _follow(args: argparse.Namespace, video: str, base: Path) -> None:
         with PreviewWriter(base.with_name(f"{base.name}.mp4"), frame_rate=rate or 25.0) as preview:
             tracks = track(found, args.tracker, frame_rate=rate, each=each, source=video)
     if not frames:
-        raise FrameError(f"{video} has no frame that decodes")
+        raise FrameError(f"{video} has no frame that can be decoded")
     seconds = time.perf_counter() - begin
     if args.model is not None:
         tracks, cuts = _without_switches(args, video, tracks)
         print(
-            f"{video}: cut at {cuts} suspected switches between persons; the preview shows the tracks before"
+            f"{video}: cut at {cuts} suspected identity switches; the preview shows the tracks before the cuts"
         )
     _write(args, base, tracks)
-    print(f"  {frames} frames, {frames / seconds:.1f} a second")
+    print(f"  {frames} frames, {frames / seconds:.1f} per second")
 
 
 def _write(args: argparse.Namespace, base: Path, tracks: "Tracks") -> None:
@@ -125,7 +127,7 @@ def _write(args: argparse.Namespace, base: Path, tracks: "Tracks") -> None:
     print(f"{tracks.source}: {people} tracks, {len(kept)} boxes")
     short = len(set(tracks.track_ids.tolist())) - people
     if short:
-        print(f"  {short} tracks of fewer than {args.min_length} boxes were left out")
+        print(f"  {short} tracks with fewer than {args.min_length} boxes were dropped")
     print(f"  wrote {args.output / base.name}.txt" + ("" if args.no_preview else f" and {base.name}.mp4"))
 
 

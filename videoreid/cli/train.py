@@ -10,7 +10,7 @@ from videoreid.errors import ConfigError
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-_TOLD = (
+_RUN_OPTIONS = (
     "max_steps",
     "resume",
     "weights",
@@ -21,47 +21,51 @@ _TOLD = (
     "root",
     "save_features",
 )
-HELP = "train a published recipe and score it (videoreid recipes list names them)"
+HELP = "train a published recipe and score it (videoreid recipes list prints the recipes)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("recipe", metavar="RECIPE", help="its name, see videoreid recipes list")
     parser.add_argument(
-        "--dataset", required=True, help="name of the dataset (videoreid data layout lists them)"
+        "recipe", metavar="RECIPE", help="name of the recipe; videoreid recipes list prints all"
     )
     parser.add_argument(
-        "--root", type=Path, help="folder of the dataset (default: the variable VIDEOREID_DATA)"
+        "--dataset", required=True, help="name of the dataset; videoreid data layout prints all"
+    )
+    parser.add_argument(
+        "--root", type=Path, help="folder of the dataset (default: the environment variable VIDEOREID_DATA)"
     )
     add_option_argument(parser)
-    parser.add_argument("--split-id", type=int, help="which of ten splits (default: the published one)")
+    parser.add_argument(
+        "--split-id",
+        type=int,
+        help="which of the ten splits, 0 to 9 (default: the split of the published score)",
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another number (epochs=2, model.backbone=resnet18); videoreid recipes show RECIPE prints the keys",
+        help="change a setting (epochs=2, model.backbone=resnet18); videoreid recipes show RECIPE prints the keys",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
-    parser.add_argument("--max-steps", type=int, help="stop after so many updates")
-    parser.add_argument(
-        "--weights", help="a checkpoint to start from, such as one trained on another dataset"
-    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
+    parser.add_argument("--max-steps", type=int, help="stop after N updates", metavar="N")
+    parser.add_argument("--weights", help="checkpoint to start from, such as one trained on another dataset")
     parser.add_argument(
         "--two-blocks", action="store_true", help='also score VPReID\'s second block ("re Results")'
     )
-    parser.add_argument("--no-validation", action="store_true", help="score at the end only")
+    parser.add_argument("--no-validation", action="store_true", help="score only at the end")
     parser.add_argument(
         "--save-features", action="store_true", help="keep the features, for a report with distances"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that read frames (default 2)")
     parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16, float16 or auto")
-    parser.add_argument("--device", help="default: the best there is")
+    parser.add_argument("--device", help="such as cpu or cuda:0 (default: the best available)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, score, print the scores beside the published ones; return 0."""
+    """Train, score, and print the scores next to the published ones; return 0."""
     from videoreid.recipes import (
         RunOptions,
         get_recipe,
@@ -76,15 +80,15 @@ def run(args: argparse.Namespace) -> int:
     setup_logging()
     published = get_recipe(args.recipe)
     settings, dataset_options = parse_settings(args.set), _dataset_options(args)
-    if "split_id" in dataset_options:  # a number of the recipe, which the run records
+    if "split_id" in dataset_options:  # a setting of the recipe, so that run.json holds it
         settings["split_id"] = dataset_options.pop("split_id")
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):
         known = ", ".join(dict.fromkeys(score.dataset for score in published.results)) or "no dataset"
         print(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})", flush=True)
     splits = open_dataset(recipe, args.dataset, args.root, **dataset_options)
-    told = {name: getattr(args, name) for name in _TOLD}
-    options = RunOptions(output_dir=args.output, validate=not args.no_validation, command=sys.argv, **told)
+    given = {name: getattr(args, name) for name in _RUN_OPTIONS}
+    options = RunOptions(output_dir=args.output, validate=not args.no_validation, command=sys.argv, **given)
     rankings = train_recipe(recipe, splits, options)
     for line in published_lines(published, args.dataset, rankings):
         print(line)
@@ -96,5 +100,5 @@ def _dataset_options(args: argparse.Namespace) -> dict[str, Any]:
     if args.split_id is None:
         return options
     if "split_id" in options:
-        raise ConfigError("the split is given twice: take --split-id or --option split_id=, not both")
+        raise ConfigError("the split is given twice: use --split-id or --option split_id=, not both")
     return {**options, "split_id": args.split_id}

@@ -74,7 +74,7 @@ _MOVED = (
 
 
 def __getattr__(name: str) -> object:
-    """Find what moved to the room of footage."""
+    """Return a name that moved to `videoreid.footage`."""
     if name in _MOVED:
         return getattr(importlib.import_module("videoreid.footage"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,17 +14,17 @@ __all__ = ["Capture"]
 
 
 class Capture:
-    """An open video, read from the front; what does not decode is told from the end.
+    """An open video, read forward frame by frame or packet by packet.
 
-    It belongs to the process and the thread that opened it. A forked child that drops an inherited one leaves it alone:
-    the decoder's threads do not exist there, and to wait for them would never end.
+    It belongs to the process and the thread that opened it. A forked child does not close an inherited capture: the
+    decoder's threads do not exist in the child, and waiting for them would never end.
 
     Args:
         path: any file that OpenCV decodes.
         packets: step through the packets of the container instead, without decoding them.
 
     Raises:
-        FrameError: the file is missing or no video, or, for packets, OpenCV cannot give them.
+        FrameError: the file is missing or is not a video, or OpenCV cannot read its packets one by one.
     """
 
     def __init__(self, path: str, *, packets: bool = False) -> None:
@@ -70,13 +70,13 @@ class Capture:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if ok and image is not None else None
 
     def seek(self, stamp: int) -> None:
-        """Ask for the frame at a time stamp; where the video then stands, only the next `stamp` says."""
+        """Seek to a time stamp in microseconds; OpenCV may stop at another frame, which the next `stamp` shows."""
         import cv2
 
         self._capture.set(cv2.CAP_PROP_POS_MSEC, stamp / 1000)
 
     def rate(self) -> float:
-        """Return the frames per second that the container states; 0 where it states none that can be."""
+        """Return the frames per second that the container states; 0 where it states none or an impossible rate."""
         import cv2
 
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
@@ -94,7 +94,7 @@ class Capture:
             self._capture.release()
 
     def __del__(self) -> None:
-        """Keep a capture that a fork inherited from closing the decoder of another process."""
+        """Leave a decoder open that this process inherited through a fork."""
         capture = self.__dict__.get("_capture")
         if capture is not None and self._process != os.getpid():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(capture))

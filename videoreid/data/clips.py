@@ -1,4 +1,4 @@
-"""Tracklets to clips: the dataset behind every loader."""
+"""The clips of tracklets: the dataset behind every loader."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -18,11 +18,11 @@ __all__ = ["ClipDataset", "ClipKey"]
 
 
 class ClipKey(NamedTuple):
-    """What a training sampler asks a dataset for; it names the draw, so that no worker needs to know the epoch.
+    """The item that a training sampler requests; it names the random draw, so that no worker needs to know the epoch.
 
     Args:
         epoch: number of the epoch.
-        position: place within the epoch, so that a tracklet that comes twice gives two different clips.
+        position: position within the epoch, so that a tracklet that is used twice gives two different clips.
         tracklet: position of the tracklet in its split.
     """
 
@@ -32,18 +32,18 @@ class ClipKey(NamedTuple):
 
 
 class ClipDataset(Dataset[Clip]):
-    """The clips of tracklets, read, cut and augmented on demand.
+    """The clips of tracklets, sampled, read and augmented on demand.
 
     An item number counts clips: a rule that gives a tracklet several clips makes the dataset longer than its list of
-    tracklets, and `Clip.index` says which tracklet a clip belongs to. A `ClipKey` asks for one clip of a
-    tracklet, drawn again.
+    tracklets, and `Clip.index` says which tracklet a clip belongs to. A `ClipKey` gives one clip of a
+    tracklet, drawn for its epoch and position.
 
     Args:
         tracklets: one split of a dataset.
         num_frames: frames of a clip T.
         sampling: a rule of `videoreid.data.sampling`, by name or as a function.
         transform: from the frames of a clip to ``(T, 3, H, W)`` uint8; None leaves them as they are.
-        seed: of sampling and augmentation; a clip is decided by (seed, epoch, position, tracklet) alone.
+        seed: seed of sampling and augmentation; a clip depends on (seed, epoch, position, tracklet) alone.
         on_bad_frame: "raise", or "skip": another frame of the clip takes its place, and it is counted.
 
     Raises:
@@ -75,7 +75,7 @@ class ClipDataset(Dataset[Clip]):
         self._ends = self._count_clips()
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the draws of plain item numbers; a `ClipKey` brings its own epoch."""
+        """Set the epoch of the draws for plain item numbers; a `ClipKey` has its own epoch."""
         if epoch != self.epoch:
             self.epoch = epoch
             self._ends = self._count_clips()
@@ -100,7 +100,7 @@ class ClipDataset(Dataset[Clip]):
 
     def _clip(self, key: ClipKey, *, clip: int | None) -> Clip:
         tracklet = self.tracklets[key.tracklet]
-        # two streams: how often the rule draws must not shift the augmentation, nor the clip number the rule
+        # two streams: the draws of the rule must not change the augmentation, nor the clip number the rule's draws
         indices = sample_indices(self.sampling, len(tracklet), self.num_frames, self._generator(key))
         augmentation = self._generator(key, 1 if clip is None else 1 + clip)
         if clip is None:

@@ -19,11 +19,11 @@ HISTOGRAM_BINS = (8, 4, 4)
 def colour_histogram(frame: np.ndarray, stripes: int = 6) -> np.ndarray:
     """Return the HSV histogram of each horizontal stripe, one after the other.
 
-    The square root of every share is taken, so that the Euclidean distance of two histograms is the Hellinger distance
-    and a large bin, such as that of the wall behind, does not drown the small ones.
+    An entry is the square root of a bin's share of the stripe: the Euclidean distance of two histograms is then, up to
+    a factor, the Hellinger distance, and a large bin, such as a wall in the background, does not outweigh small ones.
 
     Args:
-        frame: ``(H, W, 3)`` uint8 RGB, of any size with a row or more per stripe.
+        frame: ``(H, W, 3)`` uint8 RGB, of any size with at least one row per stripe.
         stripes: equal parts from head to foot.
 
     Returns:
@@ -60,7 +60,10 @@ def histogram_features(
     Args:
         tracklets: one split of a dataset.
         stripes: see `colour_histogram`.
-        max_frames: at most so many frames of a tracklet, evenly spread; None takes all.
+        max_frames: use at most this many frames of a tracklet, evenly spread; None uses all.
+
+    Returns:
+        Embeddings ``(N, stripes * 128)`` float32 with the labels of the tracklets.
 
     Raises:
         ConfigError: no tracklet, or ``max_frames`` below one.

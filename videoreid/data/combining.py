@@ -14,7 +14,7 @@ class CombinedTrain(NamedTuple):
     """The training tracklets of several datasets.
 
     Args:
-        tracklets: pids are labels ``0 .. K-1``, cameras count through the datasets.
+        tracklets: pids are labels ``0 .. K-1``; camera numbers continue from one dataset to the next.
         domains: for every tracklet, the number of its dataset in the given order.
     """
 
@@ -23,11 +23,11 @@ class CombinedTrain(NamedTuple):
 
 
 def combine_train(datasets: Sequence[Splits], *, include_test: bool = False) -> CombinedTrain:
-    """Return the training tracklets of all datasets with labels and cameras of their own.
+    """Combine the training tracklets of several datasets; no two datasets share a label or a camera number.
 
     Args:
         datasets: one or more.
-        include_test: also train on the people of query and gallery (junk -1 and distractors 0 left out): for a
+        include_test: also train on the people of query and gallery, without junk (-1) and distractors (0), for a
             model that is used on other footage. Scores on these datasets are then meaningless.
 
     Raises:
@@ -41,7 +41,7 @@ def combine_train(datasets: Sequence[Splits], *, include_test: bool = False) -> 
         chosen = [(False, tracklet) for tracklet in dataset.train]
         if include_test:
             chosen += [(True, t) for t in (*dataset.query, *_without_queries(dataset)) if t.pid > 0]
-        # training labels keep their order and come first; the pids of the test side are another numbering
+        # training labels keep their order and come first; test pids are numbered separately
         for key in sorted({(tested, tracklet.pid) for tested, tracklet in chosen}):
             people[key] = first_pid + len(people)
         for tested, tracklet in chosen:
@@ -59,6 +59,6 @@ def combine_train(datasets: Sequence[Splits], *, include_test: bool = False) -> 
 
 
 def _without_queries(dataset: Splits) -> list[Tracklet]:
-    # some galleries hold the queries again, as other objects of the same frames
-    asked = {tracklet.frames[0] for tracklet in dataset.query}
-    return [tracklet for tracklet in dataset.gallery if tracklet.frames[0] not in asked]
+    # some galleries contain the queries again, as other `Tracklet` objects with the same frames
+    query_frames = {tracklet.frames[0] for tracklet in dataset.query}
+    return [tracklet for tracklet in dataset.gallery if tracklet.frames[0] not in query_frames]

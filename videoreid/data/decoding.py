@@ -1,4 +1,4 @@
-"""Encoded pictures to pixels, as every reader of this floor does it; see `videoreid.utils.pictures`."""
+"""Decoding of image files, as every reader of `videoreid.data` uses it; see `videoreid.utils.pictures`."""
 
 from videoreid.utils.pictures import check_picture, decode_frame, read_bytes
 

@@ -1,4 +1,4 @@
-"""Numbers of the frames of a video, counted by the time stamps of its container, so that a lost frame shifts none."""
+"""Frame numbers of a video, counted by the time stamps of its container: a lost frame does not shift the others."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from videoreid.errors import FrameError
 
 __all__ = ["PATIENCE", "FrameIndex", "frame_index"]
 
-PATIENCE = 256  # failed steps in a row that are taken for the end
+PATIENCE = 256  # this many failed steps in a row mean the end
 _MOST_SHIFTS = 512  # packets before the first frame that an edit list of an MP4 file may hide
 _EDITED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
 _MOST_INDEXES = 1024
@@ -30,10 +30,10 @@ class Packets(NamedTuple):
     """The packets of a video.
 
     Args:
-        stamps: ``(N,)`` int64 microseconds, rising; empty where the container has no stamps that tell frames apart.
-        before: of each, how many of the earlier ones also come earlier in the file.
-        is_key: of each, whether it decodes without others.
-        whole: every packet could be read.
+        stamps: ``(N,)`` int64 microseconds, rising; empty if the stamps of the container do not distinguish frames.
+        before: ``(N,)`` int64, for each packet how many packets with an earlier stamp also come earlier in the file.
+        is_key: ``(N,)`` bool, whether a packet decodes without others.
+        whole: whether every packet could be read.
     """
 
     stamps: np.ndarray
@@ -43,10 +43,10 @@ class Packets(NamedTuple):
 
 
 class FrameIndex:
-    """What is known of the frames of one video: it grows as the video is decoded from its front.
+    """Numbers and time stamps of the frames of one video, recorded while the video is decoded from the start.
 
-    A frame's number is the place of its time stamp among those of the container's packets, so that a packet that
-    gives no picture keeps its number. Without usable stamps the failed steps of the decoder are counted instead.
+    A frame's number is the position of its time stamp among the stamps of all packets, so a packet that does not
+    decode keeps its number. Without usable stamps the failed steps of the decoder are counted instead.
 
     Args:
         path: the video.
@@ -54,28 +54,28 @@ class FrameIndex:
 
     def __init__(self, path: str) -> None:
         self._packets = _packets(path)
-        self.stamps = array("q")  # of the frames that decoded, in order; -1 where there is none
+        self.stamps = array("q")  # of the frames that decoded, in order; -1 for a stamp that does not rise
         self.numbers = array("q")  # of the same frames, rising
         stamps = self._packets.stamps
         shifts = stamps[:_MOST_SHIFTS] if path.lower().endswith(_EDITED) else stamps[:1]
-        # an edit list hides the first packets: which of them is the first frame shows where the frames fit
+        # an edit list hides the first packets: the stamps of the frames show which packet is the first frame
         self._offsets = shifts - shifts[:1]
         self._first = np.zeros(len(self._offsets), dtype=np.int64)
         self._anchor = 0
         self._latest = -1
-        # next to damage a decoder makes pictures up, and other ones after a seek
+        # near damage a decoder invents pictures, and different ones after a seek
         self.seekable = bool(len(stamps)) and self._packets.whole
 
     def observe(self, ordinal: int, stamp: int, failures: int) -> int:
-        """Take note of a frame and return its number.
+        """Record a frame and return its number.
 
         Args:
             ordinal: how many frames decoded before it.
             stamp: its time stamp in microseconds.
-            failures: steps that failed between the frame before and this one.
+            failures: failed steps between the previous frame and this one.
 
         Raises:
-            FrameError: the frame was seen before with another stamp: the file changed, or decodes by chance.
+            FrameError: the frame had another stamp before: the file changed, or does not decode the same way twice.
         """
         with _LOCK:
             last = self.numbers[-1] if self.numbers else -1
@@ -95,7 +95,7 @@ class FrameIndex:
             return self.numbers[ordinal]
 
     def _number(self, stamp: int, last: int) -> int | None:
-        """Return the number of a frame by its stamp, or None where the packets do not know it."""
+        """Return the number of a frame by its stamp, or None if no packet has this stamp."""
         packets = self._packets.stamps
         if not len(self._offsets):
             return None
@@ -117,7 +117,8 @@ class FrameIndex:
     def _lost_before(self, place: int) -> int:
         """Return how many frames were lost before the first that decoded.
 
-        Stamps that are later than they should be by the delay of the decoder (AVI) do not begin with a key frame.
+        In AVI files the stamps are late by the delay of the decoder. The first stamp is then not that of a key frame,
+        and no frame was lost.
         """
         return int(self._packets.before[place]) if self._packets.is_key[place] else 0
 
@@ -136,10 +137,10 @@ class FrameIndex:
 
 
 def frame_index(path: str) -> FrameIndex:
-    """Return what this process knows of the frames of a video; one index for all its readers.
+    """Return the index of a video's frames, which all readers of this process share.
 
     Raises:
-        FrameError: the file is missing or no video.
+        FrameError: the file is missing or is not a video.
     """
     try:
         status = Path(path).stat()
@@ -149,7 +150,7 @@ def frame_index(path: str) -> FrameIndex:
     with _LOCK:
         known = _INDEXES.get(key)
     if known is None:
-        fresh = FrameIndex(path)  # reads the file: not while others wait
+        fresh = FrameIndex(path)  # reads the whole file, so not under the lock
         with _LOCK:
             known = _INDEXES.setdefault(key, fresh)
             while len(_INDEXES) > _MOST_INDEXES:
@@ -158,7 +159,7 @@ def frame_index(path: str) -> FrameIndex:
 
 
 def _packets(path: str) -> Packets:
-    """Read the stamps of all packets; a packet that cannot be read gets one between its neighbours'."""
+    """Read the stamps of all packets; a packet that cannot be read gets a stamp between those of its neighbours."""
     stamps: list[int] = []
     keys: list[bool] = []
     failures = unread = 0
@@ -185,6 +186,6 @@ def _packets(path: str) -> Packets:
     rising = table[order]
     if len(rising) < 2 or (np.diff(rising) <= 0).any():
         return none
-    # in file order and earlier in time: what a later packet shows earlier was reordered, not lost
+    # a packet that comes later in the file but is shown earlier was reordered, not lost
     before = np.minimum(np.arange(len(order)), order)
     return Packets(rising, before, np.array(keys, dtype=bool)[order], whole=not unread)

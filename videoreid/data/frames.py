@@ -1,8 +1,9 @@
-"""Frame keys to pixels, from folders, packed stores and videos alike."""
+"""Reading of frames by key, from folders, packed stores and videos."""
 
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ _MAX_VIDEOS = 8
 
 
 class _OpenVideos(threading.local):
-    """The videos that one thread of one process has open: decoders can be shared with neither."""
+    """The open videos of one thread of one process; neither threads nor processes can share a decoder."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -33,18 +34,18 @@ class _OpenVideos(threading.local):
 class FrameReader:
     """Reads frames by key; safe in forked and spawned workers, and in several threads.
 
-    Open stores and videos belong to the process that opened them, videos to the thread as well, and are opened again
-    in every other.
+    An open store belongs to one process, an open video to one thread of one process; every other process or thread
+    opens it again.
 
     Args:
         on_bad_frame: what to do with a frame that cannot be read: "raise" a `FrameError` that names it, or
             "skip" it: the nearest readable frame of the same call takes its place, a warning names it, and
             `skipped` counts it, across the workers of a loader as well.
-        sixteen_bits: bits that a picture of 16 bits a channel uses, 8 to 16; see `videoreid.data.decoding`.
+        sixteen_bits: bits in use in pictures of 16 bits per channel, 8 to 16; see `videoreid.data.decoding`.
         check_packed: compare the checksum of every frame that comes from a packed store.
 
     Raises:
-        ConfigError: another word for ``on_bad_frame``, or another number of bits.
+        ConfigError: ``on_bad_frame`` or ``sixteen_bits`` has another value.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class FrameReader:
         self.on_bad_frame = on_bad_frame
         self.sixteen_bits = sixteen_bits
         self.check_packed = check_packed
-        # one slot a worker, in shared memory: no lock, and no lost count
+        # one slot per worker, in shared memory: no lock, and no lost count
         self._skipped = torch.zeros(_MAX_WORKERS, dtype=torch.int64).share_memory_()
         self._videos = _OpenVideos()
 
@@ -77,10 +78,10 @@ class FrameReader:
             frames: keys: paths, ``store.h5::entry`` or ``video.avi::frame=12`` (see `videoreid.data.keys`).
 
         Returns:
-            One ``(H, W, 3)`` uint8 RGB array a key, in their order; sizes may differ.
+            One ``(H, W, 3)`` uint8 RGB array per key, in the order of the keys; sizes may differ.
 
         Raises:
-            FrameError: a frame cannot be read, or, where they are skipped, all of them.
+            FrameError: a frame cannot be read; with "skip", no frame can be read.
         """
         if len(frames) > 1 and "::" in frames[0]:
             _prefetch(frames)
@@ -138,11 +139,12 @@ class FrameReader:
 
 
 def _prefetch(frames: Sequence[str]) -> None:
-    """Have the frames of a clip fetched from a packed store together; other keys are passed over."""
+    """Fetch the frames of a clip from a packed store together; other keys are ignored."""
     parsed = [parse_key(key) for key in frames if "::" in key]
     entries = [key.entry for key in parsed if key.entry and key.path == parsed[0].path]
     if entries:
-        open_store(parsed[0].path).prefetch(entries)
+        with suppress(DatasetError):  # reading the frames meets the same error, and raises or skips it
+            open_store(parsed[0].path).prefetch(entries)
 
 
 def _fill(images: list[np.ndarray | None], frames: Sequence[str]) -> list[np.ndarray]:

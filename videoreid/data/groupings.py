@@ -1,4 +1,4 @@
-"""How the tracklets of an identity are put into groups of K, and groups into batches."""
+"""Rules that put the tracklets of each identity into groups of K, and groups into batches."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,14 @@ GROUPINGS: Registry[Grouping] = Registry("grouping")
 def permutation(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Take every identity once an epoch; K of its tracklets, repeated only where it has fewer.
+    """Take every identity once per epoch, with K of its tracklets, repeated only if it has fewer.
 
     Args:
         pids: ``(N,)`` identity of every tracklet.
         camids: ``(N,)`` camera of every tracklet.
-        instances: tracklets of a group K.
-        identities: groups of a batch P.
-        generator: where the order is drawn from.
+        instances: tracklets per group K.
+        identities: groups per batch P.
+        generator: source of the random order.
 
     Returns:
         ``(num_groups, K)`` positions of tracklets, in the order of use.
@@ -38,7 +38,10 @@ def permutation(
 def replacement(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Take every identity once an epoch; K tracklets with replacement; all else as for `permutation`."""
+    """Take every identity once per epoch, with K tracklets drawn with replacement.
+
+    Arguments and result as for `permutation`.
+    """
     members = _members(pids)
     chosen = (members[i] for i in generator.permutation(len(members)))
     return _stack((generator.choice(m, instances, replace=True) for m in chosen), instances)
@@ -48,9 +51,10 @@ def replacement(
 def all_groups(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Cut every identity's shuffled tracklets into groups of K and shuffle all groups; a batch may hold one twice.
+    """Cut every identity's shuffled tracklets into groups of K and shuffle all groups.
 
-    An identity with fewer than K is drawn with replacement to exactly K; remainders are dropped.
+    An identity with fewer than K tracklets gives K, drawn with replacement; remainders are dropped. A batch may hold
+    two groups of an identity.
     Arguments and result as for `permutation`.
     """
     groups = [group for cut in _cut_identities(pids, instances, generator) for group in cut]
@@ -61,7 +65,7 @@ def all_groups(
 def distinct(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Cut as `all_groups`, but give every batch P different identities, while so many have groups left.
+    """Cut as `all_groups` does, but give every batch P different identities, until fewer than P have groups left.
 
     Arguments and result as for `permutation`.
     """
@@ -78,7 +82,7 @@ def distinct(
 def camera_balanced(
     pids: np.ndarray, camids: np.ndarray, instances: int, identities: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Take every identity once an epoch; its K tracklets go round its cameras, two cameras at least where it can.
+    """Take every identity once per epoch, with K tracklets from its cameras in turn: two cameras at least if possible.
 
     Arguments and result as for `permutation`.
     """
@@ -92,7 +96,7 @@ def domain_batches(
 ) -> np.ndarray:
     """Return ``(num_batches, P)`` groups, each batch with ``per_domain`` groups from each of its domains.
 
-    Goes on while enough domains have groups left; the domains with most left come first, chance decides ties.
+    Stops when too few domains have groups left. The domains with most groups left come first; ties are drawn at random.
     """
     queues = [
         list(generator.permutation(np.flatnonzero(group_domains == d))) for d in np.unique(group_domains)
@@ -139,7 +143,7 @@ def _round_of_cameras(
 ) -> np.ndarray:
     queues = [list(generator.permutation(members[camids == camera])) for camera in np.unique(camids)]
     queues = [queues[i] for i in generator.permutation(len(queues))]
-    if len(members) < instances:  # every tracklet first, then some of them again, still round the cameras
+    if len(members) < instances:  # some tracklets are used again, still one camera after the other
         queues = [queue * instances for queue in queues]
     picked: list[int] = []
     while len(picked) < instances:

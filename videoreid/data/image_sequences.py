@@ -1,4 +1,4 @@
-"""Folders of images, and patterns such as ``img/%06d.jpg``, as recordings."""
+"""Image sequences as recordings: folders of images, and patterns such as ``img/%06d.jpg``."""
 
 import configparser
 import re
@@ -21,13 +21,13 @@ def is_image_sequence(path: str) -> bool:
 def image_sequence(path: str) -> list[tuple[int, str]]:
     """Return ``(number, file)`` of the images of a sequence, rising; the lowest number counts as 0.
 
-    A number that is missing is a frame that is lost: it shifts none of the others.
+    A missing number is a lost frame; it does not shift the others.
 
     Args:
-        path: a folder, whose images' names end in their numbers, or a pattern.
+        path: a folder of images whose names end in their numbers, or a pattern.
 
     Raises:
-        FrameError: no image, a name without a number, or two images of one number.
+        FrameError: no image, a name without a number, or two images with the same number.
     """
     folder, pattern = Path(path), None
     if not folder.is_dir():
@@ -44,7 +44,7 @@ def image_sequence(path: str) -> list[tuple[int, str]]:
         number = int(match[1])
         if number in numbers:
             raise FrameError(
-                f"{folder / name} has the number of {numbers[number]}: one sequence a folder is needed"
+                f"{folder / name} has the number of {numbers[number]}: expected one sequence per folder"
             )
         numbers[number] = str(folder / name)
     if not numbers:

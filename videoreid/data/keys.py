@@ -1,4 +1,4 @@
-"""Frame keys: a path, or a string that names its own store (``store.h5::key``, ``video.avi::frame=12``)."""
+"""Frame keys: a path, an entry of a packed store (``store.h5::entry``) or a video frame (``video.avi::frame=12``)."""
 
 import functools
 import os
@@ -25,13 +25,13 @@ class Box(NamedTuple):
 
 
 class FrameKey(NamedTuple):
-    """A frame key taken apart.
+    """The parts of a frame key.
 
     Args:
         path: the image, the store or the video.
         entry: name of the frame within a packed store; empty otherwise.
         frame: 0-based frame number within a video; -1 otherwise.
-        box: what to cut out of the frame of a video; None is all of it.
+        box: rectangle to crop from the frame of a video; None is the whole frame.
     """
 
     path: str
@@ -51,14 +51,14 @@ def video_key(video: str | os.PathLike[str], frame: int, box: Box | None = None)
     return f"{os.fspath(video)}{_SEPARATOR}{inner}"
 
 
-@functools.lru_cache(maxsize=4096)  # a packed clip is first asked for whole and then read frame by frame
+@functools.lru_cache(maxsize=4096)  # a packed clip is first prefetched and then read frame by frame
 def parse_key(key: str) -> FrameKey:
-    """Take a frame key apart.
+    """Split a frame key into its parts.
 
-    A folder or a file may have ``::`` in its name: what cannot be an entry of a store or a frame of a video is a path.
+    A folder or a file may have ``::`` in its name: a key that is no store entry and no video frame is a path.
 
     Raises:
-        FrameError: what follows ``::`` is neither an entry of a store nor a frame of a video.
+        FrameError: the key has ``::`` and is neither an entry of a store, nor a frame of a video, nor a path.
     """
     path, separator, inner = key.rpartition(_SEPARATOR)
     if not separator:
@@ -79,7 +79,7 @@ def parse_key(key: str) -> FrameKey:
 
 
 def _store_of(key: str) -> str:
-    """Return the part of a key that names a store, or nothing; a folder may be called like one."""
+    """Return the part of a key that names a store, or ""; the name of a folder may end like that of a store."""
     places = [match.start() for match in re.finditer(_SEPARATOR, key)]
     stores = [key[:place] for place in places if key[:place].lower().endswith(STORE_SUFFIXES)]
     if len(stores) > 1 or (stores and "/" in key[len(stores[0]) :]):

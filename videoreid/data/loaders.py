@@ -20,17 +20,17 @@ __all__ = ["ClipLoader", "eval_loader", "train_loader"]
 
 
 class ClipLoader(DataLoader[Clip]):
-    """A `DataLoader` of clips that knows how far its consumer has come, and can fetch ahead over the end of an epoch.
+    """A `DataLoader` of clips that counts the batches its consumer has taken and can prefetch the next epoch.
 
     Args:
         dataset: the clips.
-        batch_size: clips of a batch.
+        batch_size: clips per batch.
         sampler: a `PKSampler`, or any other; None takes every clip in order.
-        workers: processes that read; 0 reads in this one.
+        workers: number of reading processes; 0 reads in this process.
 
     Raises:
-        ConfigError: a batch size that is not the sampler's.
-        WorkerError: while it is read: a worker was killed.
+        ConfigError: ``batch_size`` differs from that of the sampler.
+        WorkerError: a worker was killed while batches were read.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ClipLoader(DataLoader[Clip]):
             worker_init_fn=seed_worker,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
-            # else each start of workers draws from the global generator, and when they start must not matter
+            # without it, each start of workers draws from the global generator: results would depend on when they start
             generator=torch.Generator().manual_seed(dataset.seed) if isinstance(sampler, PKSampler) else None,
         )
 
@@ -69,7 +69,7 @@ class ClipLoader(DataLoader[Clip]):
                 yield batch
             return
         self._done, count, present = sampler.batches_to_skip, len(self), (sampler.seed, sampler.epoch)
-        running, self._running = self._running, None  # not put back where the consumer stops early
+        running, self._running = self._running, None  # stays None if the consumer stops early
         if running is None or self._read != (present[0], present[1] - 1) or not sampler.follows_on():
             running = self._started()
         for batch in self._guarded(islice(running, count)):
@@ -80,9 +80,9 @@ class ClipLoader(DataLoader[Clip]):
     def fetch_ahead(self, last_epoch: int) -> None:
         """Let workers fetch the first batches of the next epoch while this one ends, up to ``last_epoch`` (0-based).
 
-        What a clip looks like is named by its `ClipKey`, so nothing depends on when it is fetched. An epoch begins at
-        once if it is the one after the last that was read whole; any other is started again. Without workers, or
-        with another sampler than a `PKSampler`, nothing changes.
+        A clip depends on its `ClipKey` alone, not on when it is fetched. If the previous epoch was read completely,
+        the next one uses the prefetched batches; any other epoch starts a new pass. Without workers, or with a sampler
+        that is not a `PKSampler`, nothing changes.
         """
         if isinstance(self.sampler, PKSampler) and self.num_workers > 0:
             self.sampler.follow_on(last_epoch)
@@ -93,7 +93,7 @@ class ClipLoader(DataLoader[Clip]):
         return self.dataset.skipped_frames  # type: ignore[attr-defined]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of sampler and dataset."""
+        """Set the epoch of sampler and dataset."""
         for part in (self.sampler, self.dataset):
             if hasattr(part, "set_epoch"):
                 part.set_epoch(epoch)
@@ -103,23 +103,23 @@ class ClipLoader(DataLoader[Clip]):
         return self._resumable().state_dict(self._done)
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on where `state_dict` was taken: the next pass gives the rest of that epoch."""
+        """Resume where `state_dict` was taken: the next pass gives the rest of that epoch."""
         self._resumable().load_state_dict(state)
         self._done = state["batches_done"]
 
     def _started(self) -> Iterator[Clip]:
-        """Start a pass, with new workers where one of the last pass has died since."""
+        """Start a pass, with new workers if a worker of the last pass has died."""
         workers = getattr(self._iterator, "_workers", ())
         if not all(worker.is_alive() for worker in workers):
             self._iterator = None
-        with worker_errors():  # they can die before the first batch is asked for
+        with worker_errors():  # workers can die before the first batch is requested
             return super().__iter__()
 
     def _guarded(self, batches: Iterator[Clip]) -> Iterator[Clip]:
         try:
             yield from guard_workers(batches)
         except WorkerError:
-            self._iterator = None  # its other workers are of no use; the next pass starts new ones
+            self._iterator = None  # the next pass starts new workers
             raise
 
     def _resumable(self) -> PKSampler:
@@ -141,23 +141,23 @@ def train_loader(
     workers: int = 0,
     seed: int = 0,
 ) -> ClipLoader:
-    """Build the loader of a training split: P x K batches, one random clip a tracklet.
+    """Build the loader of a training split: P x K batches, one random clip per tracklet.
 
-    Call ``set_epoch(epoch)`` on it, or on its sampler, before each epoch. Other samplers and options go together by
-    hand: ``ClipLoader(ClipDataset(...), sampler=PKSampler(..., grouping=...))``.
+    Call ``set_epoch(epoch)`` on it, or on its sampler, before each epoch. For other samplers and options, build the
+    loader yourself: ``ClipLoader(ClipDataset(...), sampler=PKSampler(..., grouping=...))``.
 
     Args:
         tracklets: the training split; pids are the labels.
-        batch_size: clips of a batch on one process, a multiple of ``instances``.
-        num_frames: frames of a clip T.
-        instances: tracklets of an identity in a batch K.
-        sampling: which frames (see `videoreid.data.sampling`).
-        transform: what is done to them, or the name of a preset, in its published size.
-        workers: processes that read; the numbers do not depend on it.
-        seed: of batches, frames and augmentation.
+        batch_size: clips per batch on one process, a multiple of ``instances``.
+        num_frames: frames per clip T.
+        instances: tracklets per identity in a batch K.
+        sampling: rule that chooses the frames (see `videoreid.data.sampling`).
+        transform: transform of a clip, or the name of a preset in its published size.
+        workers: number of reading processes; the clips do not depend on it.
+        seed: seed of batches, frames and augmentation.
 
     Raises:
-        ConfigError: the batch cannot be filled, or is no multiple of ``instances``.
+        ConfigError: the batch cannot be filled, or is not a multiple of ``instances``.
     """
     if isinstance(transform, str):
         transform = build_transform(transform, train=True)
@@ -181,11 +181,11 @@ def eval_loader(
 
     Args:
         tracklets: a split.
-        batch_size: clips of a batch.
-        num_frames: frames of a clip T.
-        sampling: which frames; "all_strided" or "dense" take every one, in several clips.
-        transform: what is done to them, or the name of a preset, in its published size.
-        workers: processes that read.
+        batch_size: clips per batch.
+        num_frames: frames per clip T.
+        sampling: rule that chooses the frames; "all_strided" and "dense" use every frame, in several clips.
+        transform: transform of a clip, or the name of a preset in its published size.
+        workers: number of reading processes.
 
     Raises:
         ConfigError: clips of unequal length (the rule "all") in a batch of several.

@@ -1,4 +1,4 @@
-"""Which tracklets form a batch: P identities x K tracklets, whole on every process, resumable in mid-epoch."""
+"""Samplers of P x K batches: P identities with K tracklets each, split over processes, resumable in mid-epoch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,20 +18,20 @@ __all__ = ["DomainSampler", "PKSampler"]
 class PKSampler(Sampler[ClipKey]):
     """Yields the tracklets of P x K batches, batch after batch.
 
-    An epoch is planned whole from (seed, epoch); process r of R takes the batches r, r + R, ..., so that
+    Every process plans the whole epoch from (seed, epoch); process r of R takes the batches r, r + R, ..., so that
     batches stay whole, no tracklet group is used twice, and every process has the same number of batches.
 
     Args:
         tracklets: the training split.
-        batch_size: clips of a batch on one process, P x K.
-        instances: tracklets of an identity K.
-        grouping: which tracklets of an identity go together (see `videoreid.data.groupings`).
-        seed: of the plan.
+        batch_size: clips per batch on one process, P x K.
+        instances: tracklets per identity K.
+        grouping: rule that puts the tracklets of an identity into groups (see `videoreid.data.groupings`).
+        seed: seed of the plan.
         rank: number of this process; None asks `torch.distributed`.
         world_size: number of processes; None asks `torch.distributed`.
 
     Raises:
-        ConfigError: the batch is no multiple of K, or there are too few identities to fill one batch.
+        ConfigError: the batch is not a multiple of K, or there are too few identities to fill one batch.
     """
 
     def __init__(
@@ -74,40 +74,40 @@ class PKSampler(Sampler[ClipKey]):
 
     @property
     def num_batches(self) -> int:
-        """Batches of this process in the present epoch."""
+        """Batches of this process in the current epoch."""
         return len(self._epoch_plan()) // self.world_size
 
     @property
     def batches_to_skip(self) -> int:
-        """Batches of this process that the next pass leaves out, because they were used before a resume."""
+        """Batches of this process that the next pass skips, because they were used before a resume."""
         return self._skip
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; a position given by `load_state_dict` for the same epoch stays."""
+        """Set the epoch; a position that `load_state_dict` set for the same epoch stays."""
         if epoch != self.epoch:
             self.epoch, self._skip = epoch, 0
 
     def state_dict(self, batches_done: int = 0) -> dict[str, int]:
-        """Return where to go on, after ``batches_done`` batches of this epoch on this process.
+        """Return the position to resume from, after ``batches_done`` batches of this epoch on this process.
 
         A loader fetches ahead of its consumer, so only the consumer knows this number (`ClipLoader` counts it).
         """
         return {"epoch": self.epoch, "seed": self.seed, "batches_done": batches_done}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on where `state_dict` was taken: the next pass yields the rest of that epoch."""
+        """Resume where `state_dict` was taken: the next pass yields the rest of that epoch."""
         self.epoch, self.seed, self._skip = state["epoch"], state["seed"], state["batches_done"]
         self._planned = None
 
     def follow_on(self, last_epoch: int) -> None:
-        """Let a pass go on with the epochs after this one, up to ``last_epoch``, for a loader that fetches ahead.
+        """Let a pass continue with the following epochs, up to ``last_epoch``, for a loader that fetches ahead.
 
-        The length stays that of one epoch: whoever takes the clips counts them.
+        The length stays that of one epoch: the consumer counts the clips.
         """
         self._last_epoch = last_epoch
 
     def follows_on(self) -> bool:
-        """Return whether a pass that came to the end of the epoch before goes on with the present one."""
+        """Return whether a pass that reached the end of the previous epoch continues with the current one."""
         return self.epoch <= self._last_epoch and self._ended_after != self.epoch - 1 and not self._skip
 
     def __iter__(self) -> Iterator[ClipKey]:
@@ -150,11 +150,11 @@ class DomainSampler(PKSampler):
     Args:
         tracklets: the training split, pids distinct between the sources.
         domains: for every tracklet, the number of its source.
-        domains_per_batch: how many sources a batch mixes; None is all of them. P must be a multiple of it.
+        domains_per_batch: number of sources in a batch; None is all of them. P must be a multiple of it.
         **options: as for `PKSampler`.
 
     Raises:
-        ConfigError: as `PKSampler`, or P cannot be shared equally.
+        ConfigError: as `PKSampler`, or P cannot be divided equally among the sources.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class DomainSampler(PKSampler):
         self._domains_per_batch = domains_per_batch or sources
         if len(self._domains) != len(tracklets):
             raise ConfigError(
-                f"{len(tracklets)} tracklets but {len(self._domains)} domains: one a tracklet is needed"
+                f"{len(tracklets)} tracklets but {len(self._domains)} domains: expected one per tracklet"
             )
         if not 1 <= self._domains_per_batch <= sources or (batch_size // instances) % self._domains_per_batch:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Rows of text files: any usual separator, comment and header; a wrong structure is an error."""
+"""Rows of text files, with the usual separators, comments and headers; a wrong structure is an error."""
 
 import csv
 import os
@@ -17,8 +17,8 @@ class Row(NamedTuple):
     """A row of a table with a header.
 
     Args:
-        where: the file and the line, as messages begin.
-        fields: text of each column by its name, without white space around it.
+        where: the file and the line, for the start of a message.
+        fields: text of each column by column name, without white space around it.
     """
 
     where: str
@@ -30,12 +30,12 @@ def read_lines(
 ) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, text)`` of the lines that are neither blank nor a comment (``#``).
 
-    A byte order mark and line ends of any kind are passed over.
+    A byte order mark is skipped; line ends of any kind are accepted.
 
     Args:
         path: the file.
         expected: what the file should be, for messages.
-        error: raised for what cannot be read.
+        error: exception to raise if the file cannot be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -61,7 +61,7 @@ def read_lines(
 
 
 def field_separator(text: str) -> str:
-    """Return what separates the fields of a line: a semicolon, a tab or a comma; nothing for white space."""
+    """Return the separator of the fields of a line: a semicolon, a tab or a comma; "" for white space."""
     return next((mark for mark in (";", "\t", ",") if mark in text), "")
 
 
@@ -72,15 +72,15 @@ def read_rows(
     *,
     optional: Sequence[str] = (),
 ) -> list[Row]:
-    """Read a CSV table with a header line; its columns may stand in any order.
+    """Read a CSV table with a header line; its columns may be in any order.
 
-    Commas, semicolons and tabs separate, as the header shows.
+    The separator is the one that the header uses: a comma, a semicolon or a tab.
 
     Args:
         path: the file.
-        columns: columns that it must have, none of whose fields may be empty.
-        error: raised, with the line number, for whatever is malformed.
-        optional: columns that it may have. Any other is refused: it may be one of these, misspelt.
+        columns: columns that the table must have; none of their fields may be empty.
+        error: exception to raise, with the line number, if the table is malformed.
+        optional: columns that the table may have. Any other column is an error: it may be a misspelt optional one.
     """
     expected = f"a CSV with the columns {', '.join(columns)}"
     rows: list[Row] = []

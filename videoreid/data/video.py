@@ -1,4 +1,4 @@
-"""Frames of a video by number, and all of them in one pass: the same frames under the same numbers."""
+"""Reading of a video, by frame number or in one pass; both number the frames in the same way."""
 
 import math
 import os
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _SEEK_AFTER = 64  # decoding on is cheaper than seeking to a key frame and decoding from there
-_STEPS_BACK = (0, 64, 512)  # frames before the one asked for where a seek is tried
+_STEPS_BACK = (0, 64, 512)  # a seek is tried this many frames before the requested one
 _MOST_NAMED = 10
 
 
@@ -33,8 +33,8 @@ class VideoFrame(NamedTuple):
     """A frame that decoded.
 
     Args:
-        number: 0-based, counted by the container's time stamps: a frame that is lost keeps its number.
-        seconds: since the first frame, by the container's time stamps; by the stated rate where there are none.
+        number: 0-based, counted by the container's time stamps: a lost frame keeps its number.
+        seconds: time since the first frame by the container's time stamps, or by the stated rate if there are none.
         image: ``(H, W, 3)`` uint8 RGB.
     """
 
@@ -46,21 +46,21 @@ class VideoFrame(NamedTuple):
 class VideoReader:
     """Random access to the frames of one video; fast when the numbers come in rising order.
 
-    A frame that was never reached is reached by decoding. A frame that was is sought, and what comes is checked by its
-    time stamp: where the file has none that can be relied on, or the seek ends elsewhere, it is decoded from the start.
+    A frame after the last known one is reached by decoding. For a known frame the reader seeks and checks the time
+    stamp of the result; if the file has no reliable stamps, or the seek ends elsewhere, it decodes from the start.
 
     Args:
         path: any file that OpenCV decodes.
 
     Raises:
-        FrameError: the file is missing or no video.
+        FrameError: the file is missing or is not a video.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._capture = Capture(self.path)
         self._index = frame_index(self.path)
-        self._at = -1  # ordinal of the frame that was stepped to last
+        self._at = -1  # ordinal of the current frame
         self._may_seek = True
 
     def read(self, frame: int) -> np.ndarray:
@@ -84,7 +84,7 @@ class VideoReader:
         raise FrameError(f"cannot read frame {frame} of {self.path}: it is damaged and does not decode")
 
     def _reach(self, frame: int) -> None:
-        """Decode on until the number is known, or the video ends."""
+        """Decode until the number is known or the video ends."""
         numbers = self._index.numbers
         while not numbers or numbers[-1] < frame:
             if numbers:
@@ -104,7 +104,7 @@ class VideoReader:
                 )
 
     def _seek(self, ordinal: int) -> bool:
-        """Stand at or before a known frame, if the time stamps show it."""
+        """Seek to a known frame, or to one before it; return whether the time stamps confirm it."""
         for back in _STEPS_BACK if self._may_seek and self._index.seekable else ():
             if back >= ordinal:
                 return False
@@ -116,7 +116,7 @@ class VideoReader:
         if self._may_seek:
             self._may_seek = False
             get_logger("data").warning(
-                "%s cannot be sought by its time stamps: frames before the last one read are decoded from the start",
+                "%s: seeking by time stamps does not work; frames before the last one read are decoded from the start",
                 self.path,
             )
         return False
@@ -134,14 +134,14 @@ class VideoReader:
 def iterate_frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
     """Yield every frame that decodes, in order, with its number and time, one in memory at a time.
 
-    A damaged frame is passed over: it keeps its number, and a warning at the end counts and names what was lost.
+    A damaged frame is skipped but keeps its number; a warning at the end counts and lists the lost frames.
 
     Args:
         path: a video, a folder of images whose names end in their numbers, or a pattern such as ``img/%06d.jpg``.
-            Images have no times but those of a ``seqinfo.ini`` (MOT) beside them: their seconds are NaN without it.
+            The times of images follow from a ``seqinfo.ini`` (MOT) beside them; without it their seconds are NaN.
 
     Raises:
-        FrameError: the file is missing or no video.
+        FrameError: the file is missing or is not a video.
     """
     name = os.fspath(path)
     if is_image_sequence(name):
@@ -168,7 +168,7 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
                 yield VideoFrame(number, seconds, image)
     _report(name, lost, number + 1)
     if left := packets_left(name):
-        get_logger("data").warning("%s: the last %d of its packets give no picture", name, left)
+        get_logger("data").warning("%s: its last %d packets do not decode", name, left)
 
 
 def _iterate_images(path: str) -> Iterator[VideoFrame]:
@@ -181,7 +181,7 @@ def _iterate_images(path: str) -> Iterator[VideoFrame]:
         try:
             image = decode_frame(read_bytes(file), file)
         except FrameError as error:
-            get_logger("data").warning("passed over: %s", error)
+            get_logger("data").warning("skipped: %s", error)
             lost.append(number)
             continue
         yield VideoFrame(number, number / rate if rate else math.nan, image)
@@ -191,10 +191,10 @@ def _iterate_images(path: str) -> Iterator[VideoFrame]:
 def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield the image of every frame that decodes, ``(H, W, 3)`` uint8 RGB, one in memory at a time.
 
-    Count with `iterate_frames`, not with ``enumerate``: a damaged frame is passed over here.
+    A damaged frame is skipped without a gap: take frame numbers from `iterate_frames`, not from ``enumerate``.
 
     Raises:
-        FrameError: the file is missing or no video.
+        FrameError: the file is missing or is not a video.
     """
     for frame in iterate_frames(path):
         yield frame.image
@@ -203,7 +203,7 @@ def iterate_video(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
 def packets_left(path: str | os.PathLike[str]) -> int:
     """Return how many packets come after the last frame that is known to decode.
 
-    After a video was read to its end, they are frames that were lost there, or that an edit list hides.
+    After the video was read to its end, these are frames that were lost at the end or that an edit list hides.
     """
     if is_image_sequence(os.fspath(path)):
         return 0
@@ -216,7 +216,7 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
     """Return the frames per second that a video states.
 
     Raises:
-        FrameError: the file is missing, no video, or states no rate.
+        FrameError: the file is missing, is not a video, or states no rate.
     """
     if is_image_sequence(os.fspath(path)):
         rate = sequence_rate(os.fspath(path))
@@ -229,10 +229,10 @@ def frame_rate(path: str | os.PathLike[str]) -> float:
 
 
 def stated_frames(path: str | os.PathLike[str]) -> int:
-    """Return how many frames a video states, for a progress bar: what decodes may be fewer or more; 0 if unknown.
+    """Return the number of frames that a video states, for a progress bar; 0 if unknown. It may be wrong.
 
     Raises:
-        FrameError: the file is missing or no video.
+        FrameError: the file is missing or is not a video.
     """
     if is_image_sequence(os.fspath(path)):
         return image_sequence(os.fspath(path))[-1][0] + 1
@@ -252,7 +252,7 @@ def _report(path: str, lost: list[int], count: int) -> None:
     if lost:
         named = ", ".join(map(str, lost[:_MOST_NAMED])) + (", ..." if len(lost) > _MOST_NAMED else "")
         get_logger("data").warning(
-            "%s: %d of %d frames are damaged and were passed over (counted from 0): %s",
+            "%s: %d of %d frames are damaged and were skipped (counted from 0): %s",
             path,
             len(lost),
             count,

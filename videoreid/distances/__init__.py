@@ -1,14 +1,14 @@
 """Distance arithmetic of evaluation, re-ranking and the gallery index.
 
-Two questions are asked of distances. Ranking asks for those of queries to gallery rows, in blocks (`DistanceSource`);
-re-ranking for those of all rows to each other, in tiles (`AllPairsSource`). Both multiply features in float32 and
-settle in float64 what rounding could have decided, so that results do not depend on the size of blocks.
+Ranking needs the distances of queries to gallery rows, in blocks (`DistanceSource`); re-ranking needs those of all rows
+to each other, in tiles (`AllPairsSource`). Both multiply features in float32 and repeat in float64 every comparison
+that rounding could have decided, so that results do not depend on the size of blocks.
 
 | module | content |
 |---|---|
 | arithmetic | distances of two sets of rows |
-| rounding | bounds on the error of products, and what keeps them valid |
-| sources | `DistanceSource`: a matrix, or rows that are computed when they are asked for |
+| rounding | bounds on the error of products, and the settings that keep them valid |
+| sources | `DistanceSource`: a matrix, or rows that are computed on demand |
 | features | `DistanceSource` of two sets of features |
 | all_pairs | `AllPairsSource`: features, or three matrices |
 """

@@ -12,14 +12,14 @@ from videoreid.errors import ConfigError, ProtocolError
 __all__ = ["AllPairsSource", "FeaturePairs", "MatrixPairs"]
 
 PAIR_ELEMENTS = 1 << 20
-"""Numbers of one side that a gather of feature pairs holds at a time: 8 MiB of float64, which caches can hold."""
+"""Numbers of one side that a gather of feature pairs holds at a time: 8 MiB of float64, which fits a cache."""
 
 
 class AllPairsSource(Protocol):
     """Distances of the ``N = Q + G`` rows, queries first, never held as one matrix.
 
-    The published code divides the columns of its matrix and transposes it. Entry ``(i, j)`` here is already of the
-    transposed matrix, so all that follows works along rows; for symmetric distances there is no difference.
+    The published code divides the columns of its matrix and transposes it. Entry ``(i, j)`` here is that of the
+    transposed matrix, so all later steps work along rows; for symmetric distances there is no difference.
     """
 
     num_queries: int
@@ -38,13 +38,13 @@ class AllPairsSource(Protocol):
 
 
 class FeaturePairs:
-    """Distances computed from features when they are asked for; a row is at distance exactly 0 of itself.
+    """Distances computed from features on demand; the distance of a row to itself is exactly 0.
 
-    Tiles are matrix products, whose rounding depends on their shape and on the device. `pairs` accumulates in
-    float64, and decides the order of neighbours.
+    Tiles are matrix products, whose rounding depends on their shape and on the device. `pairs` computes in float64
+    and decides the order of neighbours.
 
     Args:
-        query: ``(Q, D)`` float; 16-bit values are computed with in float32.
+        query: ``(Q, D)`` float; 16-bit values are converted to float32.
         gallery: ``(G, D)``, the same type and device.
         metric: a key of `videoreid.distances.DISTANCES`.
 
@@ -105,7 +105,7 @@ class FeaturePairs:
 
 
 class MatrixPairs:
-    """Distances read from the three matrices that the published code asks for.
+    """Distances read from the three matrices that the published code takes.
 
     The gallery-to-query part is the transpose of ``q_g``, as published; ``q_q`` and ``g_g`` may be asymmetric, and
     are then read by columns, as the published code does.

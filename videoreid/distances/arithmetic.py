@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videoreid.distances.rounding import check_lengths
+from videoreid.distances.rounding import LONGEST, LONGEST_FLOAT64, check_lengths
 from videoreid.errors import ConfigError
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
 def squared_euclidean_distance(x: Tensor, y: Tensor) -> Tensor:
     """Return ``(N, M)`` squared Euclidean distances of the rows of ``x (N, D)`` and ``y (M, D)``.
 
-    Computed as ``|x|^2 + |y|^2 - 2 x.y`` and clamped at zero, where rounding would make it negative. 16-bit features
-    are computed with in float32, also under autocast: the squares of float16 end at 65,504.
+    Computed as ``|x|^2 + |y|^2 - 2 x.y`` and clamped at zero, because rounding can make it negative. 16-bit features
+    are converted to float32, also under autocast, because the largest float16 is 65,504.
     """
     x, y = _widened(x), _widened(y)
     squares = x.square().sum(1, keepdim=True) + y.square().sum(1)
@@ -40,7 +40,7 @@ def euclidean_distance(x: Tensor, y: Tensor) -> Tensor:
 def cosine_distance(x: Tensor, y: Tensor) -> Tensor:
     """Return ``(N, M)`` values ``1 - cos``, in 0..2, of the rows of ``x (N, D)`` and ``y (M, D)``.
 
-    16-bit features are computed with in float32, also under autocast.
+    16-bit features are converted to float32, also under autocast.
     """
     with _without_autocast(x.device):
         return 1.0 - F.normalize(_widened(x), dim=1) @ F.normalize(_widened(y), dim=1).t()
@@ -52,7 +52,7 @@ def _widened(rows: Tensor) -> Tensor:
 
 
 def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Keep products in the type of their factors."""
+    """Return a context in which products keep the type of their factors."""
     if device.type != "meta" and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
@@ -86,7 +86,7 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
 def pairwise_distance_chunks(
     x: Tensor, y: Tensor, metric: str = "cosine", chunk_size: int = 1024
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield ``(rows, distances)``: the distance matrix in blocks of ``chunk_size`` rows, never held whole.
+    """Yield ``(rows, distances)``: the distance matrix in blocks of ``chunk_size`` rows, one in memory at a time.
 
     Args:
         x: ``(N, D)`` float.
@@ -117,6 +117,8 @@ def _distance_function(x: Tensor, y: Tensor, metric: str) -> Callable[[Tensor, T
         raise ConfigError(f"unknown metric {metric!r}; choose one of {', '.join(DISTANCES)}")
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ConfigError(f"expected (N, D) and (M, D), got {tuple(x.shape)} and {tuple(y.shape)}")
-    if torch.float64 not in (x.dtype, y.dtype):
-        check_lengths(*(torch.linalg.vector_norm(rows.detach().float(), dim=1) for rows in (x, y)))
+    wide = torch.float64 in (x.dtype, y.dtype)
+    dtype, longest = (torch.float64, LONGEST_FLOAT64) if wide else (torch.float32, LONGEST)
+    norms = (torch.linalg.vector_norm(rows.detach().to(dtype), dim=1) for rows in (x, y))
+    check_lengths(*norms, longest=longest)
     return DISTANCES[metric]

@@ -14,23 +14,23 @@ __all__ = ["FeatureSource", "ROW_STEP"]
 _BLOCK_BYTES = 16 << 20
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
 ROW_STEP = 1024
-"""Queries multiplied out together where whole rows are asked for."""
+"""Queries per product when whole rows are requested."""
 
 
 class FeatureSource:
     """Distances of two sets of features: float32 products, settled in float64 where a comparison is close.
 
-    Float32 blocks differ by device and block size; what is within the rounding error of a match is therefore
-    computed once more in float64, so that ranks and ties do not depend on either.
+    Float32 blocks differ by device and block size. Distances within the rounding error of a match are therefore
+    computed again in float64, so that ranks and ties do not depend on either.
 
     Args:
         query: ``(Q, D)`` float.
         gallery: ``(G, D)`` float, same dtype and device.
         metric: "cosine", "euclidean" or "squared_euclidean".
-        gallery_norms: ``(G,)`` float64 lengths of the gallery rows, by `row_norms`, where they are known already.
+        gallery_norms: ``(G,)`` float64 lengths of the gallery rows, by `row_norms`; None computes them.
 
     Raises:
-        ProtocolError: the two do not fit each other, or are too long to be compared in float32.
+        ProtocolError: width, type or device of the two differ, or features are too long to be compared in float32.
         ConfigError: unknown distance.
     """
 
@@ -83,8 +83,8 @@ class FeatureSource:
         for start in range(0, len(rows), step):
             picked, owner = index[start : start + step], owners[start : start + step]
             gallery = self._gallery.index_select(0, picked).double()
-            asked, place = owner.unique_consecutive(return_inverse=True)
-            difference = self._exact(self._query[asked], self._q_norms[asked]).index_select(0, place)
+            unique, place = owner.unique_consecutive(return_inverse=True)
+            difference = self._exact(self._query[unique], self._q_norms[unique]).index_select(0, place)
             if self.metric == "cosine":
                 difference.addcdiv_(gallery, self._g_norms[picked].clamp_min(1e-12).unsqueeze(1), value=-1.0)
             else:

@@ -12,7 +12,10 @@ from videoreid.errors import ProtocolError
 __all__ = ["LONGEST", "check_lengths", "full_precision", "probable_rounding", "product_rounding", "row_norms"]
 
 LONGEST = 1e18
-"""Length of a feature: four times its square is within the range of float32."""
+"""Largest length of a feature: four times its square is within the range of float32."""
+
+LONGEST_FLOAT64 = 1e150
+"""The same for float64."""
 
 _UNIT = 2.0**-24  # half the spacing of float32 at one
 _CACHE_BYTES = 1 << 20  # what stays in a cache between two steps over it
@@ -21,10 +24,10 @@ _SWITCH = threading.RLock()
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Keep autocast and TF32, which no bound here covers, out of a product.
+    """Turn off autocast and TF32, which the bounds of this module do not cover, during a product.
 
-    Torch's setting is one of the whole process: while it is switched, other threads wait here, so that none of them
-    takes the switched setting for the user's, or loses it in the middle of a product.
+    Torch has one precision setting per process. While it is changed, other threads wait here, so that none of them
+    mistakes the changed setting for the user's, or has it changed back in the middle of a product.
     """
     with _SWITCH:
         precision = torch.get_float32_matmul_precision()
@@ -46,14 +49,20 @@ def row_norms(rows: Tensor) -> Tensor:
     return torch.cat([part.double().norm(dim=1) for part in rows.split(step)])
 
 
-def check_lengths(*norms: Tensor) -> None:
-    """Raise ProtocolError where a length is NaN, or so large that squared distances leave the range of float32."""
+def check_lengths(*norms: Tensor, longest: float = LONGEST) -> None:
+    """Raise ProtocolError where a length is NaN, or so large that squared distances leave the floating type.
+
+    Args:
+        norms: ``(N,)`` lengths, of any number of sets.
+        longest: largest allowed length; `LONGEST` for float32, `LONGEST_FLOAT64` for float64.
+    """
     for values in norms:
         largest = float(values.max()) if len(values) else 0.0
-        if not largest <= LONGEST:
+        if not largest <= longest:
+            dtype = "float64" if longest > LONGEST else "float32"
             raise ProtocolError(
-                f"a feature of length {largest:.3g} is NaN, or its squares are beyond the range of float32; scale the "
-                f"features, or normalise them, to lengths of at most {LONGEST:g}"
+                f"a feature of length {largest:.3g} is NaN, or its squares are beyond the range of {dtype}; scale the "
+                f"features, or normalise them, to lengths of at most {longest:g}"
             )
 
 
@@ -82,8 +91,8 @@ def product_rounding(rows: Tensor) -> float:
     """Return the bound on the rounding of ``1 - x . y`` in a matrix product, for rows of length 1.
 
     It holds for any order of summation, hence for any tile made under `full_precision`. Infinite on devices other than
-    the CPU, whose libraries may take shorter ways. Euclidean tiles have no useful bound: far from the origin their
-    squares lose most of their digits.
+    the CPU, whose libraries may use faster, less exact methods. Euclidean tiles have no useful bound: far from the
+    origin their squares lose most of their digits.
 
     Args:
         rows: ``(N, D)`` float32 or float64.

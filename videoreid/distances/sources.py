@@ -17,15 +17,15 @@ class DistanceSource(Protocol):
 
     A *position* is a float64 number that orders gallery rows; `block` gives positions in working precision, each
     within `tolerance` of the true one, and `positions` gives them to float64. A *key* is the distance a user sees;
-    gallery rows of equal key are tied. In an exact source all four are the same numbers.
+    gallery rows of equal key are tied. In an exact source, positions and keys are the same numbers.
     """
 
     shape: tuple[int, int]
     metric: str | None
-    """Which distance of the features these are; None where something changed them."""
+    """Which distance of the features these are; None if a refiner changed them."""
     is_exact: bool
     row_step: int | None
-    """Rows that are computed together, where that is costly: blocks should not cross a multiple of it."""
+    """Rows that are computed together if that is costly, otherwise None: blocks should not cross a multiple of it."""
 
     def block(self, rows: slice, columns: slice) -> Tensor:
         """Return ``(rows, columns)`` approximate positions; the caller may overwrite them unless exact."""
@@ -46,11 +46,11 @@ class DistanceSource(Protocol):
         """Return the distances ``(rows, G)`` of some queries in working precision."""
 
     def dense(self) -> Tensor:
-        """Return all distances ``(Q, G)`` in working precision, for those that cannot do with less."""
+        """Return all distances ``(Q, G)`` in working precision, for refiners that need the whole matrix."""
 
 
 class MatrixSource:
-    """Distances that were computed elsewhere, taken as they are.
+    """Distances of a given matrix, unchanged.
 
     Args:
         distances: ``(Q, G)`` float tensor.
@@ -95,10 +95,10 @@ class MatrixSource:
 
 
 class StreamedSource:
-    """Rows of distances that a function computes whenever they are asked for; they are never held as one matrix.
+    """Rows of distances that a function computes on demand; the whole matrix is not kept.
 
-    Rows are computed in steps that always begin at the same rows, so that their last digits do not depend on who asks
-    for what; the last step is kept.
+    Rows are computed in steps that always begin at the same rows, so that their last digits do not depend on the
+    rows requested; the last step is cached.
 
     Args:
         compute: returns the distances ``(rows, G)`` of some queries.

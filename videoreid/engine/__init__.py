@@ -1,4 +1,4 @@
-"""Training, extraction and scoring: functions, and an engine that keeps the state between them."""
+"""Training, extraction and scoring: plain functions, and an engine that holds the state of a run."""
 
 from videoreid.engine.checkpointing import find_checkpoint, load_checkpoint, save_checkpoint
 from videoreid.engine.engine import Engine

@@ -1,4 +1,4 @@
-"""The accelerate library: device, mixed precision and processes, set up for one engine."""
+"""Set up the accelerate library (device, mixed precision, processes) for one engine."""
 
 import os
 from typing import Any
@@ -19,15 +19,15 @@ _NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 def new_accelerator(precision: str, device: torch.device | str | None = None) -> Any:
     """Return an `accelerate.Accelerator`.
 
-    Accelerate keeps precision and device in a state that the whole process shares; it is made again here, because
-    one script may train several engines.
+    Accelerate keeps precision and device in a state that the whole process shares; it is reset here, because one
+    script may train several engines.
 
     Args:
         precision: "float32", "bfloat16" or "float16".
-        device: None takes the best there is; under several processes each one takes its own.
+        device: None takes the best available device; with several processes each takes its own.
 
     Raises:
-        ConfigError: float16 without CUDA.
+        ConfigError: float16 is requested without CUDA.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
@@ -36,7 +36,7 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
     if precision == "float16" and (cpu or not torch.cuda.is_available()):
         raise ConfigError("float16 scales the loss and needs CUDA; use bfloat16 or float32 on this device")
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    # heads that a criterion does not look at, and layers that are frozen for a while, get no gradient
+    # heads that the criterion does not use, and layers that are frozen for some epochs, get no gradient
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=_NAMES[precision], cpu=cpu, kwargs_handlers=[parallel])
 
@@ -44,15 +44,15 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
 def training_precision(
     precision: AutoPrecision, model: nn.Module, device: torch.device | str | None = None
 ) -> Precision:
-    """Return the arithmetic that a training run asks for, "auto" resolved.
+    """Return the arithmetic of a training run, with "auto" resolved.
 
-    Nothing is timed: what a run learns must not depend on how busy the machine was when it began, nor may a resumed run
-    choose otherwise than it did. So "auto" is bfloat16 where the hardware has it, and float32 elsewhere.
+    "auto" is bfloat16 if the hardware has it, and float32 otherwise. Nothing is timed, so that the choice does not
+    depend on the load of the machine and is the same after a resume.
 
     Args:
         precision: see `TrainSettings`.
-        model: a network of another type than float32 stays as it is.
-        device: None takes the best there is.
+        model: if its weights are not float32, "auto" keeps float32.
+        device: None takes the best available device.
     """
     if precision != "auto":
         return precision
@@ -65,13 +65,13 @@ def training_precision(
 
 
 def join_processes(device: str | None = None) -> str | None:
-    """Join the processes that torchrun or `accelerate launch` started; without them nothing happens.
+    """Join the processes that torchrun or `accelerate launch` started; with one process, do nothing.
 
     Args:
         device: "cpu", "cuda", or None for the CPU.
 
     Returns:
-        The device of this process: its own GPU among several.
+        The device of this process; with several GPUs, its own GPU.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return device

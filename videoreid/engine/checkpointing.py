@@ -1,4 +1,4 @@
-"""Training checkpoints: written whole, read without running code from the file, recognised when damaged."""
+"""Write and read training checkpoints: atomic writes, no code from the file is run, damage is detected."""
 
 import json
 import os
@@ -29,17 +29,17 @@ __all__ = [
 
 RECORD = "run.json"
 FORMAT = 1
-"""Number of the layout of a run folder; raised when an older reader would misread a newer folder."""
+"""Number of the layout of a run folder; it grows when an older version would misread a newer folder."""
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
 
 
 def checkpoint_path(folder: str | os.PathLike[str], step: int) -> Path:
-    """Return the file in which the state after ``step`` updates is saved."""
+    """Return the path of the checkpoint after ``step`` updates."""
     return Path(folder) / f"checkpoint-{step:08d}.pt"
 
 
 def step_of(path: Path) -> int:
-    """Return the updates after which a ``checkpoint-<step>.pt`` was saved, by its name."""
+    """Return the number of updates from the file name ``checkpoint-<step>.pt``."""
     match = _NAME.fullmatch(path.name)
     if match is None:
         raise CheckpointError(f"{path} is not named as a checkpoint, checkpoint-<step>.pt")
@@ -47,10 +47,10 @@ def step_of(path: Path) -> int:
 
 
 def read_run(folder: str | os.PathLike[str]) -> str | None:
-    """Return the name of the run that a folder belongs to; None where it has no ``run.json``.
+    """Return the name of the run that a folder belongs to; None if it has no ``run.json``.
 
     Raises:
-        CheckpointError: ``run.json`` cannot be read, or is of a newer layout.
+        CheckpointError: ``run.json`` cannot be read, or has a newer layout.
     """
     path = Path(folder) / RECORD
     if not path.is_file():
@@ -60,21 +60,21 @@ def read_run(folder: str | os.PathLike[str]) -> str | None:
         run, number = str(record["run"]), int(record.get("format", FORMAT))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} names no run ({type(error).__name__}); move it away if the checkpoints beside it are of one run"
+            f"{path} names no run ({type(error).__name__}); move it away if the checkpoints next to it are of one run"
         ) from error
     if number > FORMAT:
         raise CheckpointError(
-            f"{path} is of layout {number}; this version reads up to {FORMAT}: update videoreid"
+            f"{path} has layout {number}; this version reads layouts up to {FORMAT}: update videoreid"
         )
     return run
 
 
 def save_checkpoint(state: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
-    """Write a training state, whole or not at all.
+    """Write a training state; an interrupted write leaves no file.
 
     Args:
-        state: tensors, numbers, strings and containers of them, so that reading needs no trust.
-        path: ``checkpoint-<step>.pt`` so that `find_checkpoint` finds it.
+        state: tensors, numbers, strings and containers of them; such a file can be read without running code.
+        path: named ``checkpoint-<step>.pt``, so that `find_checkpoint` finds it.
 
     Returns:
         The path.
@@ -85,10 +85,10 @@ def save_checkpoint(state: Mapping[str, Any], path: str | os.PathLike[str]) -> P
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote, on the CPU.
+    """Read a checkpoint of `save_checkpoint`; tensors are on the CPU.
 
     Raises:
-        CheckpointError: no such file, truncated or damaged, or not a training state of this library.
+        CheckpointError: the file is missing, truncated, damaged, or not a training state of this library.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,7 +104,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from error
     if not isinstance(state, dict) or "progress" not in state:
         raise CheckpointError(
-            f"{path} holds no training state; for weights alone use videoreid.models.load_weights"
+            f"{path} holds no training state; to load weights only, use videoreid.models.load_weights"
         )
     return state
 
@@ -117,13 +117,12 @@ def list_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def find_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest checkpoint of a folder that can be read, with its content; None where there is none.
+    """Return the newest readable checkpoint of a folder and its content; None if the folder has no checkpoint.
 
-    A damaged one is passed over with a warning, in favour of the one before; likewise one that was put there from
-    another run than the folder's (see ``run.json``).
+    Damaged checkpoints, and those of another run than the folder's (see ``run.json``), are skipped with a warning.
 
     Raises:
-        CheckpointError: there are checkpoints, and none of them can be read.
+        CheckpointError: there are checkpoints, but none can be used.
     """
     paths, run = list_checkpoints(folder), read_run(folder)
     for path in reversed(paths):
@@ -134,7 +133,7 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any
             continue
         if run is None or state.get("run", {}).get("run", run) == run:
             return path, state
-        get_logger("engine").warning("%s belongs to another run than %s; it is passed over", path, folder)
+        get_logger("engine").warning("%s belongs to another run than %s; it is skipped", path, folder)
     if paths:
         raise CheckpointError(
             f"none of the {len(paths)} checkpoints in {folder} can be read; begin a new run with resume=None"

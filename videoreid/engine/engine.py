@@ -1,4 +1,4 @@
-"""The engine: a learner that is trained over epochs and scored."""
+"""The engine: a learner with the methods fit, evaluate and validation."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ __all__ = ["Engine"]
 class Engine(Learner):
     """Train and score one model, on one process or on several.
 
-    The engine is given modules and loaders and knows nothing of datasets. Override `step` to train differently.
-    Arguments are those of `Learner`.
+    The engine takes modules and loaders, not datasets. Override `step` to change the training step. The arguments are
+    those of `Learner`.
 
     Example:
         >>> from videoreid.engine import Engine, TrainSettings
@@ -44,27 +44,28 @@ class Engine(Learner):
         """Train for a number of epochs.
 
         Args:
-            loader: yields `Clip` batches, has a length, and hears of each epoch through ``set_epoch`` if it has it.
-            epochs: to train in all, those before a resume included.
-            validate: called between epochs; returns numbers by name. `validation` makes one.
-            output_dir: where checkpoints go; None saves none. A folder belongs to one run: where a new run begins, the
-                files of an older one are moved to ``run-<n>`` inside it.
-            resume: "auto" goes on from the newest readable checkpoint in ``output_dir``, if there is one; a path
-                names it.
-            callbacks: told of each step, epoch and validation on the main process; an exception from one ends
+            loader: yields `Clip` batches and has a length; its ``set_epoch``, if it has one, is called for each epoch.
+            epochs: total number of epochs, including those before a resume.
+            validate: called between epochs; returns numbers by name. `validation` returns such a function.
+            output_dir: folder for checkpoints; None saves none. A folder belongs to one run: when a new run begins,
+                the files of an older run are moved to ``run-<n>`` inside it.
+            resume: "auto" continues from the newest readable checkpoint in ``output_dir``, if there is one; a path
+                names one.
+            callbacks: called with each step, epoch and validation on the main process; an exception in one ends
                 the run.
-            max_steps: stop after so many updates; where that is inside an epoch, a resume goes on with its next batch.
-            progress: show one bar with loss, rate, clips per second and the time that is left.
+            max_steps: stop after this number of updates; inside an epoch, a resume continues with the next batch.
+            progress: show a bar with loss, rate, clips per second and remaining time.
 
         Returns:
-            One row per finished epoch: mean losses, lr, and what ``validate`` returned; and one of the epoch inside
-            which ``max_steps`` stopped.
+            One row per finished epoch: mean losses, lr, and the numbers from ``validate``; and a row for the epoch
+            inside which ``max_steps`` stopped.
 
         Raises:
-            TrainingError: a loss is NaN or infinite; the batch is named, and has changed nothing.
+            TrainingError: a loss is NaN or infinite; the message names the batch, which has not changed the model.
             CheckpointError: no checkpoint can be read, or it belongs to another run.
-            ConfigError: it was saved by fewer or more processes, or a schedule waits for what will not come.
-            KeyboardInterrupt: Ctrl-C; a checkpoint has been saved (SIGTERM likewise ends with SystemExit).
+            ConfigError: another number of processes saved the checkpoint, or the schedule follows a number that no
+                validation returns.
+            KeyboardInterrupt: Ctrl-C was pressed; a checkpoint has been saved (SIGTERM: SystemExit instead).
         """
         plan = FitPlan(
             validate=validate,
@@ -86,14 +87,14 @@ class Engine(Learner):
         save_features: bool = False,
         **options: Any,
     ) -> Ranking:
-        """Score the model (its moving average, if there is one).
+        """Score the model, or its moving average if there is one.
 
         Args:
             query_loader: clips of the query tracklets.
             gallery_loader: clips of the gallery tracklets.
-            output_dir: run folder to store the ranking in, for `videoreid report` and `compare`; None stores nothing.
-            name: of the stored evaluation; one of this name is replaced.
-            save_features: store the features too, from which a report draws distances.
+            output_dir: run folder for the ranking, for `videoreid report` and `compare`; None stores nothing.
+            name: of the stored evaluation; an older evaluation of this name is replaced.
+            save_features: also store the features, so that a report can draw distances.
             options: of `videoreid.engine.evaluate`.
         """
         ranking, query, gallery = evaluate_and_keep(
@@ -118,17 +119,17 @@ class Engine(Learner):
     def validation(
         self, query_loader: Iterable[Clip], gallery_loader: Iterable[Clip], **options: Any
     ) -> Callable[[], dict[str, Any]]:
-        """Return a ``validate`` for `fit`: `evaluate` on these loaders, as numbers by name.
+        """Return a ``validate`` function for `fit`, which calls `evaluate` and returns numbers by name.
 
-        That some query can be found in the gallery is looked at here, before anything is trained.
+        Before any training, this method checks that at least one query has a match in the gallery.
 
         Args:
             query_loader: clips of the query tracklets.
             gallery_loader: clips of the gallery tracklets.
-            options: of `evaluate`; with ``output_dir`` the ranking of the last validation stays there.
+            options: of `evaluate`; with ``output_dir`` the ranking of the last validation is kept there.
 
         Raises:
-            ProtocolError: no query can have a match, whatever the network learns.
+            ProtocolError: no query has a match in the gallery.
         """
         query, gallery = LoaderInfo.of(query_loader).tracklets, LoaderInfo.of(gallery_loader).tracklets
         if query is not None and gallery is not None:

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, git revision, machine and device."""
+"""Describe the environment of a run: versions, git revision, machine and device."""
 
 import platform
 import subprocess
@@ -18,7 +18,7 @@ def describe_environment(device: torch.device | str | None = None) -> dict[str, 
     """Return versions, revision, system and device as plain values.
 
     Args:
-        device: on which the run computes; None for the CPU.
+        device: of the run; None means the CPU.
     """
     used = torch.device(device or "cpu")
     name = (
@@ -36,7 +36,7 @@ def describe_environment(device: torch.device | str | None = None) -> dict[str, 
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions on which the numbers of a run depend."""
+    """Return the versions that influence the results of a run."""
     return {
         "videoreid": __version__,
         "python": platform.python_version(),
@@ -47,7 +47,7 @@ def installed_versions() -> dict[str, str]:
 
 @cache
 def git_revision() -> str | None:
-    """Return the git revision of the sources, "+changes" where files differ from it; None outside a checkout."""
+    """Return the git revision of the sources, with "+changes" if files differ from it; None outside a checkout."""
     here = Path(__file__).parents[1]
 
     def git(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The batches of one epoch, from the first one or from where a checkpoint left off."""
+"""Iterate the batches of one epoch, from its start or from the position of a checkpoint."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,17 +15,17 @@ __all__ = ["EpochBatches"]
 
 
 class EpochBatches:
-    """Iterate one epoch of a loader, note the time spent waiting, and know how to begin in its middle.
+    """Iterate one epoch of a loader, measure the time spent waiting, and start in its middle if needed.
 
-    A loader that knows its position is told where to go on. Any other is played again from the random state at the
-    start of the epoch and its used batches are dropped, so that workers, samplers and dataset draw what they drew
-    before; that costs the time to read them.
+    A loader that can set its position continues there. Any other loader is iterated again from the random state at the
+    start of the epoch, and the batches already trained are dropped; so workers, samplers and dataset draw the same
+    numbers again. That takes the time to read these batches.
 
     Args:
         loader: yields `Clip` batches.
-        epoch: its number, 0-based.
-        used: batches of it that were used before.
-        stream: what `state_dict` returned after them; None begins afresh.
+        epoch: number of the epoch, 0-based.
+        used: batches of the epoch that were already trained.
+        stream: what `state_dict` returned after these batches; None begins a new epoch.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class EpochBatches:
         self.info = LoaderInfo.of(loader)
         self.epoch = epoch
         self.taken = used if stream is not None else 0
-        # of the whole epoch, known once it has begun: some samplers plan epochs of unequal length
+        # batches of the epoch, known when it begins: some samplers plan epochs of unequal length
         self.count = 0
         self.waited = 0.0
         self.random_at_start: Mapping[str, Any] = {}
@@ -56,11 +56,11 @@ class EpochBatches:
         return rest if self.taken > self.count - rest else size
 
     def closes_group(self, size: int) -> bool:
-        """Return whether the batch taken last is the last one of its accumulation group."""
+        """Return whether the batch taken last closes its accumulation group."""
         return self.taken % size == 0 or self.is_finished
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the random state now and at the start of the epoch, and the loader's position if it knows it."""
+        """Return the random state now and at the start of the epoch, and the loader's position if it has one."""
         return {
             "start": self.random_at_start,
             "now": get_random_state(),
@@ -96,7 +96,9 @@ class EpochBatches:
         if stream["loader"] is not None and self.info.set_position is not None:
             self.info.set_position(stream["loader"])
             iterator = guard_workers(iter(self.loader))
-            first = list(islice(iterator, 1))  # starting an iterator draws a number; that was drawn before
+            first = list(
+                islice(iterator, 1)
+            )  # starting an iterator draws a random number, which was drawn before
             iterator = chain(first, iterator)
         else:
             iterator = guard_workers(iter(self.loader))

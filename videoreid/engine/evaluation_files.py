@@ -1,4 +1,4 @@
-"""A scored ranking on disk: what pictures, tables and reports are made of afterwards, without the network."""
+"""Write and read scored rankings, from which pictures, tables and reports are made later without the network."""
 
 import json
 import os
@@ -34,16 +34,16 @@ _NAME = re.compile(r"\w[\w.,+ -]*")
 
 @dataclass(frozen=True, eq=False)
 class StoredEvaluation:
-    """A scored ranking of a run folder, with what is known of its queries.
+    """A scored ranking of a run folder, with the ids of its queries.
 
     Args:
         name: of the evaluation.
-        path: its folder.
+        path: folder of the evaluation.
         ranking: as it was scored.
         query_pids: ``(Q,)`` int64.
         query_camids: ``(Q,)`` int64.
-        query_lengths: ``(Q,)`` int64 frames of each query; -1 where unknown.
-        features_file: the features that were ranked; None where they were not kept.
+        query_lengths: ``(Q,)`` int64, frames of each query; -1 if unknown.
+        features_file: file of the ranked features; None if they were not kept.
     """
 
     name: str
@@ -55,15 +55,15 @@ class StoredEvaluation:
     features_file: Path | None = None
 
     def features(self) -> FeatureFile | None:
-        """Return the features that were ranked; None where they were not kept.
+        """Return the ranked features; None if they were not kept.
 
         Raises:
-            DatasetError: the file is damaged, or has gone.
+            DatasetError: the file is damaged or missing.
         """
         return None if self.features_file is None else read_features(self.features_file)
 
     def tracklets(self) -> TrackletList | None:
-        """Return queries and gallery with up to 16 frames each, for pictures; None where they were not known.
+        """Return queries and gallery with up to 16 frames per tracklet, for pictures; None if they were not kept.
 
         Raises:
             DatasetError: the list is damaged.
@@ -83,28 +83,28 @@ def save_evaluation(
     features: bool | str | os.PathLike[str] = False,
     notes: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a scored ranking into a run folder, whole or not at all, and name it in ``run.json``.
+    """Write a scored ranking into a run folder, and add it to ``run.json``; an interrupted write leaves no file.
 
     Args:
-        folder: of the run; made where it is missing.
+        folder: of the run; created if it is missing.
         ranking: of ``query`` against ``gallery``.
-        query: features of the queries; of them only ids are kept unless ``features`` asks for more.
+        query: features of the queries; only their ids are kept, unless ``features`` is set.
         gallery: features of the gallery, as published.
-        name: of the evaluation; one of this name is replaced.
-        tracklets: queries and gallery, whose frames pictures are made of.
-        features: True keeps the features (4 bytes a number); the path of a feature file refers to it instead.
-        notes: plain values for ``run.json``: model, command, device, ...
+        name: of the evaluation; an older evaluation of this name is replaced.
+        tracklets: queries and gallery, for pictures of their frames.
+        features: True keeps the features (4 bytes per number); the path of a feature file stores a reference to it.
+        notes: plain values for ``run.json``, such as model, command and device.
 
     Returns:
         The folder of the evaluation.
 
     Raises:
-        ConfigError: the name is none of a folder.
+        ConfigError: the name cannot be the name of a folder.
         StorageError: the disk is full, or the folder cannot be written to.
     """
     if _NAME.fullmatch(name) is None:
         raise ConfigError(
-            f"{name!r} is no name of an evaluation: letters, digits and '_' first, then also . , + -"
+            f"{name!r} cannot name an evaluation: begin with a letter, digit or '_'; then space . , + - are allowed too"
         )
     folder, notes = Path(folder), dict(notes or {})
     place = folder / EVALUATIONS / name
@@ -132,13 +132,13 @@ def save_evaluation(
 
 
 def read_evaluation(path: str | os.PathLike[str]) -> StoredEvaluation:
-    """Read what `save_evaluation` wrote.
+    """Read an evaluation of `save_evaluation`.
 
     Args:
-        path: the folder that it returned.
+        path: folder of the evaluation.
 
     Raises:
-        DatasetError: there is no ranking, it is damaged, or of a newer version.
+        DatasetError: the ranking is missing or damaged, or was written by a newer version.
     """
     path = Path(path)
     if not (path / _RANKING).is_file():
@@ -165,7 +165,7 @@ def _listed(tracklets: Any) -> TrackletList:
 
 
 def _from_here(file: Path, folder: Path, place: Path) -> str:
-    """Return the path of a file as its reader finds it, also when the run folder was moved with the file in it."""
+    """Return a path relative to ``place`` for a file in the run folder, which may be moved; else an absolute path."""
     file = file.resolve()
     return os.path.relpath(file, place.resolve()) if file.is_relative_to(folder.resolve()) else str(file)
 
@@ -205,5 +205,5 @@ def _ranking(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Rank
 def _refuse_newer(path: Path, number: int) -> None:
     if number > FORMAT:
         raise DatasetError(
-            f"{path} is an evaluation of layout {number}; this version reads up to {FORMAT}: update videoreid"
+            f"{path} is an evaluation of layout {number}; this version reads layouts up to {FORMAT}: update videoreid"
         )

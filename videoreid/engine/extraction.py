@@ -1,4 +1,4 @@
-"""Tracklets of any length to a feature file, in constant memory; a killed extraction goes on where it was."""
+"""Extract tracklets of any length into a feature file, in constant memory; a killed extraction can continue."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from videoreid.data.transforms import build_transform
+from videoreid.engine.batch_forward import CPU_FRAMES, Forward, one_thread
 from videoreid.engine.extraction_identity import describe_run
-from videoreid.engine.extraction_run import Forward, extract_range, mean_embeddings
+from videoreid.engine.extraction_run import extract_range, mean_embeddings
 from videoreid.engine.extraction_sources import Source, open_source
 from videoreid.engine.part_files import PartFiles
 from videoreid.engine.tracklet_batches import FramePlan, count_clips, read_batches, share_clips
@@ -36,23 +37,25 @@ _ARITHMETIC = ("precision", "layout")
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """How features are made.
+    """Options of an extraction.
 
     Args:
-        num_frames: clip length T; None takes the network's, or 1 where it takes any, so that no frame counts twice.
-        sampling: which frames, a rule of `videoreid.data.sampling`.
-        size: (height, width); None takes the network's.
+        num_frames: clip length T; None takes the network's, or 1 if it accepts any, so that no frame counts twice.
+        sampling: rule that chooses the frames, see `videoreid.data.sampling`.
+        size: (height, width) in pixels; None takes the network's.
         flip: add the embedding of the mirrored frames.
-        precision: arithmetic of the forward pass. "auto" times float32 and, where the hardware has it, bfloat16 on some
-            of the frames, and takes bfloat16 if it is faster and answers alike; with less than 2048 frames it is
-            float32. The choice is logged and stored, and an extraction that goes on keeps it.
-        frame_budget: the most frames of a batch; memory depends on it, numbers do not.
-        threads: that decode.
-        device: where to run; by default where the model is.
+        precision: arithmetic of the forward pass. "auto" times float32 and, if the hardware has it, bfloat16 on some
+            of the frames, and takes bfloat16 if it is faster and its embeddings agree; with fewer than 2048 frames it
+            takes float32. The choice is logged and stored, and a continued extraction keeps it.
+        frame_budget: largest number of frames in a batch; it changes the memory, not the embeddings.
+            On the CPU, batches are cut at 16 frames, and as many run at the same time as PyTorch has threads
+            (`torch.set_num_threads`).
+        threads: number of threads that decode.
+        device: of the forward pass; None takes the device of the model.
         compile: run the network through `torch.compile`, which takes a minute before the first batch.
 
     Raises:
-        ConfigError: a number below one, or an unknown precision.
+        ConfigError: a number is below 1, or the precision is unknown.
     """
 
     num_frames: int | None = None
@@ -84,24 +87,25 @@ def extract_tracklets(
 ) -> FeatureFile:
     """Extract queries and gallery into a feature file that `videoreid.retrieval.read_features` reads.
 
-    Batches hold a bounded number of frames, of one tracklet or of several, so a tracklet of any length takes the same
-    memory. Finished clips are kept beside the output every few seconds: after a crash or a kill the same call goes on
-    behind them. An output that is complete is returned as it is. Features of other weights, frames or settings are
-    never added to what is there: that is an error.
+    Batches hold a bounded number of frames, of one or several tracklets, so a tracklet of any length takes the same
+    memory. Finished clips are written next to the output every few seconds; after a crash or a kill, the same call
+    continues after them. A complete output is returned unchanged. Features of other weights, frames or settings are
+    never mixed: that is an error.
 
-    Under several processes (torchrun, accelerate) each one takes a share of the frames, and all return the whole.
+    With several processes (torchrun, accelerate) each process takes a share of the frames, and all return the result.
 
     Args:
         model: as for `extract_features`; also one of `videoreid.export.load`.
         source: a dataset, a packed store, a folder, a `VideoTracks`; or tracklets, which become the gallery.
         output: the feature file, usually ``*.h5``.
         settings: how features are made.
-        model_name: what the file calls the model; by default the name it was built with.
-        details: further texts for the file; they may differ when an extraction goes on.
+        model_name: name of the model in the file; by default the name it was built with.
+        details: further texts for the file; they may differ when an extraction is continued.
 
     Raises:
-        ConfigError: the output, or its beginning, was made otherwise; another process is writing it; no tracklet.
-        FrameError: a frame that cannot be read; what was finished before is kept.
+        ConfigError: the output, or its beginning, has other weights, frames or settings; another process is writing
+            it; or there is no tracklet.
+        FrameError: a frame cannot be read; finished clips are kept.
         ProtocolError: an embedding is NaN or infinite.
     """
     settings, output = settings or ExtractionSettings(), Path(output)
@@ -149,13 +153,13 @@ def _begin(
     settings: ExtractionSettings,
     place: tuple[PartFiles, Path, dict[str, str]],
 ) -> tuple[Arithmetic, bool]:
-    """Choose the arithmetic and refuse another run's file or parts, on the first process for all of them.
+    """Choose the arithmetic and refuse the file or parts of another run; the first process decides for all.
 
     Returns:
         The arithmetic, and whether the output is complete.
     """
     parts, output, run = place
-    said: tuple[Arithmetic, bool] | VideoReIDError | None = None
+    decision: tuple[Arithmetic, bool] | VideoReIDError | None = None
     if process_rank() == 0:
         try:
             finished = output.is_file()
@@ -166,14 +170,14 @@ def _begin(
                 _refuse_other(output, known, whole)
             else:
                 parts.open(whole)
-            said = arithmetic, finished
+            decision = arithmetic, finished
         except VideoReIDError as error:
-            said = error
-    said = gather_objects(said)[0]
-    if isinstance(said, VideoReIDError):
-        raise said
-    assert said is not None
-    return said
+            decision = error
+    decision = gather_objects(decision)[0]
+    if isinstance(decision, VideoReIDError):
+        raise decision
+    assert decision is not None
+    return decision
 
 
 def _arithmetic(
@@ -183,24 +187,25 @@ def _arithmetic(
     settings: ExtractionSettings,
     known: Mapping[str, str],
 ) -> Arithmetic:
-    """Return the arithmetic of what is there, or choose one."""
-    wish = settings.precision
-    if all(name in known for name in _ARITHMETIC) and wish in ("auto", known["precision"]):
+    """Return the arithmetic of the stored features, or choose one."""
+    requested = settings.precision
+    if all(name in known for name in _ARITHMETIC) and requested in ("auto", known["precision"]):
         stored: Any = known["precision"]
-        return Arithmetic(stored, known["layout"] == "channels last", "as the features that are there")
-    if wish != "auto":
-        # bfloat16 and float16 convolutions want channels last, on processors and GPUs alike
-        return Arithmetic(wish, channels_last=wish != "float32", reason="asked for")
+        return Arithmetic(stored, known["layout"] == "channels last", "as the stored features")
+    if requested != "auto":
+        # bfloat16 and float16 convolutions are faster channels last, on processors and GPUs
+        return Arithmetic(requested, channels_last=requested != "float32", reason="as requested")
     if sum(map(len, tracklets)) < _WORTH_TIMING:
         return Arithmetic(reason="too few frames to try others")
     frames, camids = _sample(tracklets, plan)
-    chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
+    with one_thread() if _workers(model, settings) > 1 else nullcontext():  # as the batches will run
+        chosen = choose_arithmetic(lambda: eval_copy(model, settings.device), frames, camids)
     get_logger("engine").info("precision: %s (%s)", chosen, chosen.reason)
     return chosen
 
 
 def _sample(tracklets: Sequence[Tracklet], plan: FramePlan) -> tuple[Tensor, Tensor]:
-    """Return a clip each of some tracklets from the first to the last, about eight frames."""
+    """Return one clip each of evenly spread tracklets, about eight frames together, and their cameras."""
     count = min(max(_SAMPLE_FRAMES // plan.num_frames, 1), len(tracklets))
     places = torch.linspace(0, len(tracklets) - 1, count).round().long().tolist()
     chosen = [replace(tracklets[p], frames=tracklets[p].frames[: plan.num_frames]) for p in places]
@@ -216,13 +221,13 @@ def _extract(
     settings: ExtractionSettings,
     place: tuple[PartFiles, Arithmetic],
 ) -> Tensor:
-    """Run this process's share of the clips and return the means of all, ``(N, D)``, on the first process."""
+    """Run this process's share of the clips; return the mean embeddings ``(N, D)`` on the first process."""
     parts, arithmetic = place
     counts = count_clips(tracklets, plan)
     done = gather_objects([part[:2] for part in parts.read(counts.total)] if process_rank() == 0 else [])[0]
     if done:
         get_logger("engine").info(
-            "%d of %d clips are there already", sum(b - a for a, b in done), counts.total
+            "%d of %d clips are already there", sum(b - a for a, b in done), counts.total
         )
     shares = share_clips(counts, done, processes=process_count())[process_rank()]
     if shares:
@@ -232,10 +237,23 @@ def _extract(
         )
         if settings.compile:
             runner = torch.compile(runner)  # type: ignore[assignment]
+        workers = _workers(runner, settings)
+        forward = Forward(runner, arithmetic.precision, settings.flip, workers)
+        if workers > 1:
+            plan = replace(plan, batch_frames=CPU_FRAMES)
         for clips in shares:
-            extract_range(Forward(runner, arithmetic.precision, settings.flip), tracklets, plan, parts, clips)
+            extract_range(forward, tracklets, plan, parts, clips)
     gather_objects(None)
     return mean_embeddings(parts.read(counts.total), counts) if process_rank() == 0 else torch.empty(0)
+
+
+def _workers(model: nn.Module, settings: ExtractionSettings) -> int:
+    """Return how many batches run at the same time: one a core for a network of PyTorch on the CPU, otherwise one."""
+    parameter = next(model.parameters(), None)
+    if parameter is None or settings.compile:
+        return 1  # a session of another runtime, or a compiled network, divides its work itself
+    device = parameter.device if settings.device is None else torch.device(settings.device)
+    return torch.get_num_threads() if device.type == "cpu" else 1
 
 
 def _write(output: Path, made: FeatureFile) -> None:
@@ -261,7 +279,7 @@ def _plan(model: nn.Module, settings: ExtractionSettings) -> FramePlan:
     network = unwrap_model(model)
     size = settings.size or getattr(network, "input_size", None)
     if size is None:
-        raise ConfigError("the network does not say how large its frames are: give settings.size")
+        raise ConfigError("the network does not name the size of its frames: set settings.size")
     clip = settings.num_frames or getattr(network, "frames", None) or 1
     transform = build_transform(size=size, train=False)
     return FramePlan(clip, settings.sampling, transform, settings.frame_budget, settings.threads)
@@ -271,7 +289,7 @@ def _refuse_other(output: Path, known: Mapping[str, str], run: Mapping[str, str]
     different = sorted(key for key, value in run.items() if known.get(key) != value)
     if different:
         raise ConfigError(
-            f"{output} is there already, with other {', '.join(different)}; features are not mixed: choose another "
+            f"{output} already exists, with other {', '.join(different)}; features are not mixed: choose another "
             "output, or delete the file"
         )
-    get_logger("engine").info("%s is complete already", output)
+    get_logger("engine").info("%s is already complete", output)

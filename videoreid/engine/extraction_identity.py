@@ -1,4 +1,4 @@
-"""What the features of an extraction depend on, so that those of two are never mixed."""
+"""Describe what the features of an extraction depend on, so that features of two extractions are never mixed."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ def describe_run(
     size: tuple[int, int] | None = None,
     flip: bool = False,
 ) -> dict[str, str]:
-    """Return all that the numbers depend on but the arithmetic, as texts that a feature file carries.
+    """Return everything that the features depend on, except the arithmetic, as texts for the feature file.
 
     Args:
         model: the network.
         tracklets: queries and gallery, in order.
-        plan: which frames.
-        size: (height, width); None takes the network's.
-        flip: whether mirrored frames are added.
+        plan: chooses the frames.
+        size: (height, width) in pixels; None takes the network's.
+        flip: the embeddings of mirrored frames are added.
     """
     network: Any = unwrap_model(model)
     digest = hashlib.sha256()

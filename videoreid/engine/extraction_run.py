@@ -1,38 +1,22 @@
-"""The loop of an extraction: batches through the network, sums of clips to parts on disk."""
+"""The loop of an extraction: run batches through the network, write sums of clip embeddings to disk."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from videoreid.engine.batch_forward import Forward, embed_batches
 from videoreid.engine.part_files import Part, PartFiles
-from videoreid.engine.tracklet_batches import ClipCounts, FrameBatch, FramePlan, read_batches
+from videoreid.engine.tracklet_batches import ClipCounts, FramePlan, read_batches
 from videoreid.errors import ProtocolError
-from videoreid.inference.extraction import Precision, embed_frames
 from videoreid.types import Tracklet
 from videoreid.utils import get_logger
 
-__all__ = ["Forward", "extract_range", "mean_embeddings"]
+__all__ = ["extract_range", "mean_embeddings"]
 
-_KEEP_SECONDS = 10.0  # what a kill can cost
-
-
-@dataclass(frozen=True)
-class Forward:
-    """How a batch becomes embeddings.
-
-    Args:
-        runner: the network, an eval copy.
-        precision: arithmetic of the forward pass.
-        flip: add the embedding of the mirrored frames.
-    """
-
-    runner: nn.Module
-    precision: Precision
-    flip: bool
+_KEEP_SECONDS = 10.0  # the most work that a kill can lose
 
 
 def extract_range(
@@ -42,17 +26,17 @@ def extract_range(
     parts: PartFiles,
     clips: tuple[int, int],
 ) -> None:
-    """Run a range of clips and keep their sums every few seconds, and at the end, also of an error.
+    """Run a range of clips; write their sums every few seconds and at the end, also after an error.
 
     Args:
         forward: the network.
-        tracklets: all of them.
+        tracklets: all tracklets of the extraction.
         plan: how they are read.
-        parts: where the sums go.
-        clips: number of the first clip and the one behind the last.
+        parts: folder for the sums.
+        clips: number of the first clip, and the number after the last clip.
 
     Raises:
-        FrameError: a frame that cannot be read.
+        FrameError: a frame cannot be read.
         ProtocolError: an embedding is NaN or infinite.
     """
     first = reached = clips[0]
@@ -61,15 +45,15 @@ def extract_range(
     kept = time.monotonic()
     try:
         batches = read_batches(tracklets, plan, first=clips[0], last=clips[1])
-        for batch in _on_device(batches, _device_of(forward.runner)):
-            for row, vector in zip(batch.rows, _embed(forward, batch, tracklets), strict=True):
+        for batch, vectors in embed_batches(forward, batches, tracklets):
+            for row, vector in zip(batch.rows, vectors, strict=True):
                 sums[row] = sums[row] + vector if row in sums else vector
             reached += len(batch.rows)
             progress.add(batch.frames)
             if time.monotonic() - kept > _KEEP_SECONDS:
                 parts.write(_part(first, reached, sums))
                 first, sums, kept = reached, {}, time.monotonic()
-    finally:  # an unreadable frame must not cost what was finished before it
+    finally:  # an unreadable frame must not lose the clips before it
         if sums:
             parts.write(_part(first, reached, sums))
     progress.close()
@@ -83,7 +67,7 @@ def mean_embeddings(parts: Sequence[Part], counts: ClipCounts) -> Tensor:
         counts: of the tracklets.
 
     Raises:
-        ProtocolError: a clip is in no part; nothing is made up for it.
+        ProtocolError: a clip is missing in the parts.
     """
     reached = 0
     total: np.ndarray | None = None
@@ -95,7 +79,7 @@ def mean_embeddings(parts: Sequence[Part], counts: ClipCounts) -> Tensor:
         reached = part.last
     if total is None or reached != counts.total:
         raise ProtocolError(
-            f"clip {reached} of {counts.total} is missing among the finished parts: another process has removed "
+            f"clip {reached} of {counts.total} is missing in the finished parts: another process has removed "
             "them; run the same call again"
         )
     return torch.from_numpy(total / counts.clips[:, None]).float()
@@ -106,64 +90,18 @@ def _part(first: int, last: int, sums: dict[int, Tensor]) -> Part:
     return Part(first, last, np.array(rows, dtype=np.int64), torch.stack([sums[row] for row in rows]).numpy())
 
 
-def _embed(forward: Forward, batch: FrameBatch, tracklets: Sequence[Tracklet]) -> Tensor:
-    """Return ``(B, D)`` float64 on the CPU."""
-    camids = torch.tensor([tracklets[row].camid for row in batch.rows])
-    with torch.inference_mode():
-        vectors = embed_frames(
-            forward.runner, batch.frames, camids, flip=forward.flip, precision=forward.precision
-        ).cpu()
-    bad = (~torch.isfinite(vectors).all(dim=1)).nonzero().flatten().tolist()
-    if bad:
-        row = batch.rows[bad[0]]
-        raise ProtocolError(
-            f"the embedding of tracklet {row} ({tracklets[row].frames[0]} ...) is NaN or infinite in "
-            f"{forward.precision}: check the weights, or take precision='float32'"
-        )
-    return vectors.double()
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-
-
-def _on_device(batches: Iterator[FrameBatch], device: torch.device) -> Iterator[FrameBatch]:
-    """Copy batches to a GPU from pinned memory on a stream of their own, one ahead of the network."""
-    if device.type != "cuda":
-        yield from batches
-        return
-    stream = torch.cuda.Stream(device)
-    waiting: tuple[FrameBatch, torch.cuda.Event] | None = None
-    for batch in batches:
-        with torch.cuda.stream(stream):
-            frames = batch.frames.pin_memory().to(device, non_blocking=True)
-            coming = batch._replace(frames=frames), stream.record_event()
-        if waiting is not None:
-            yield _arrived(*waiting, device)
-        waiting = coming
-    if waiting is not None:
-        yield _arrived(*waiting, device)
-
-
-def _arrived(batch: FrameBatch, event: torch.cuda.Event, device: torch.device) -> FrameBatch:
-    current = torch.cuda.current_stream(device)
-    current.wait_event(event)
-    batch.frames.record_stream(current)  # the allocator must not give its memory away on the other stream
-    return batch
-
-
 class _Progress:
-    """Frames and clips a second, and the time that is left, in the log every ten seconds and at the end."""
+    """Log frames and clips per second, and the remaining time, every ten seconds and at the end."""
 
     def __init__(self, total: int) -> None:
         self.total, self.frames, self.clips = total, 0, 0
-        self.start = self.told = time.monotonic()
+        self.start = self.logged = time.monotonic()
 
     def add(self, frames: Tensor) -> None:
         self.frames, self.clips = self.frames + frames.shape[0] * frames.shape[1], self.clips + len(frames)
         now = time.monotonic()
-        if now - self.told > _KEEP_SECONDS:
-            self.told = now
+        if now - self.logged > _KEEP_SECONDS:
+            self.logged = now
             left = (now - self.start) * (self.total / self.clips - 1)
             get_logger("engine").info("%d of %d clips, %s, %.0f s left", self.clips, self.total, self, left)
 

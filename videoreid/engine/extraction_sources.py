@@ -1,4 +1,4 @@
-"""What can be extracted: datasets, tracklets, packed stores, folders, and videos with their tracks."""
+"""Open the sources of an extraction: datasets, tracklets, packed stores, folders, and videos with tracks."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ __all__ = ["Source", "VideoTracks", "open_source"]
 
 @dataclass(frozen=True)
 class VideoTracks:
-    """A recording and the boxes that a tracker drew on it.
+    """A recording and its tracks.
 
     Args:
         video: any file that OpenCV decodes.
-        tracks: boxes on its frames, or the file that `read_tracks` reads.
+        tracks: boxes on its frames, or a file for `read_tracks`.
         camid: camera number of the tracklets, 0-based.
     """
 
@@ -44,15 +44,15 @@ Source = Splits | VideoTracks | Sequence[Tracklet] | str | os.PathLike[str]
 def open_source(source: Source, output: Path) -> Iterator[Splits]:
     """Yield a source as a dataset.
 
-    The crops of a video are cut once, by one pass over it, into a folder beside the output, which is deleted on the
-    way out; decoding it again for every track would cost more than the network.
+    The crops of a video are cut in one pass into a folder next to the output, which is deleted at the end; to decode
+    the video again for every track would take longer than the network.
 
     Args:
         source: see `Source`.
         output: the feature file that is being made.
 
     Raises:
-        ConfigError: no such file or folder.
+        ConfigError: there is no such file or folder.
         DatasetError: the store, folder, video or track file cannot be read.
     """
     if isinstance(source, Splits):
@@ -85,7 +85,7 @@ def _crops(source: VideoTracks, folder: Path) -> Iterator[list[Tracklet]]:
     try:
         cut = crop_tracklets(source.video, tracks, folder, camid=source.camid) if process_rank() == 0 else []
         yield gather_objects(cut)[0]
-        gather_objects(None)  # nobody may still be reading
+        gather_objects(None)  # wait until no process reads
     finally:
         if process_rank() == 0:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Train a learner for a number of epochs: batches, updates, validations, checkpoints."""
+"""Train a learner for a number of epochs, with validations and checkpoints."""
 
 import math
 import time
@@ -34,16 +34,16 @@ __all__ = ["FitPlan", "fit"]
 
 @dataclass(frozen=True, kw_only=True)
 class FitPlan:
-    """What happens around the steps of `fit`.
+    """Options of `fit` besides the training itself.
 
     Args:
         validate: called between epochs; returns numbers by name.
-        callbacks: told of each step, epoch and validation on the main process; an exception from one ends the run.
-        max_steps: stop after so many updates.
-        output_dir: where checkpoints go; None saves none.
-        resume: "auto" goes on from the newest checkpoint in ``output_dir``, if there is one; a path names it.
+        callbacks: called with each step, epoch and validation on the main process; an exception in one ends the run.
+        max_steps: stop after this number of updates.
+        output_dir: folder for checkpoints; None saves none.
+        resume: "auto" continues from the newest checkpoint in ``output_dir``, if there is one; a path names one.
         start_epoch: epochs that a new run counts as finished.
-        progress: show a bar.
+        progress: show a progress bar.
     """
 
     validate: Callable[[], Mapping[str, Any]] | None = None
@@ -58,22 +58,22 @@ class FitPlan:
 def fit(
     learner: Learner, loader: Iterable[Clip], epochs: int, plan: FitPlan | None = None
 ) -> list[dict[str, float]]:
-    """Train until an end is reached.
+    """Train until the last epoch, ``max_steps`` or the end of patience is reached.
 
     Args:
-        learner: what is trained; it remembers how far it has come.
+        learner: model, criterion and optimisers; it keeps the counters of the run.
         loader: yields `Clip` batches, see `LoaderInfo`.
-        epochs: to train in all.
-        plan: what happens around the steps.
+        epochs: total number of epochs.
+        plan: validation, callbacks, checkpoints and limits.
 
     Returns:
-        One row per finished epoch: mean losses, lr, and what ``validate`` returned; and one of the epoch inside
+        One row per finished epoch: mean losses, lr, and the numbers from ``validate``; and a row for the epoch inside
         which ``max_steps`` stopped.
 
     Raises:
-        TrainingError: a loss is NaN or infinite; the batch is named, and has changed nothing.
+        TrainingError: a loss is NaN or infinite; the message names the batch, which has not changed the model.
         CheckpointError: no checkpoint can be read, or it belongs to another run.
-        ConfigError: the loader has no batch, or a schedule waits for what will not come.
+        ConfigError: the loader has no batch, or the schedule follows a number that no validation returns.
         WorkerError: a worker process of the loader has died.
     """
     plan, state = plan or FitPlan(), learner.progress
@@ -91,13 +91,15 @@ def fit(
             state.go_on()
             batches = EpochBatches(loader, state.epoch, used=state.batch, stream=stream)
             stream = None
-            if state.batch == 0:  # in the middle of an epoch, what the hooks changed is in the checkpoint
+            if state.batch == 0:  # in the middle of an epoch, the checkpoint holds what the hooks changed
                 for hook in learner.epoch_hooks:
                     hook(state.epoch)
             _choose_layers(learner)
             speed = _train(learner, batches, plan, interrupt, bar)
             _close(learner, batches, plan, speed, last=state.epoch + 1 >= epochs)
-            if any_process(interrupt.signal is not None):  # it came during validation; the epoch is saved
+            if any_process(
+                interrupt.signal is not None
+            ):  # it was received during validation; the epoch is saved
                 interrupt.raise_again()
     return state.rows()
 
@@ -134,13 +136,13 @@ def _train(
 
 
 def _take_batch(learner: Learner, clip: Clip, batches: EpochBatches, *, update: bool) -> dict[str, float]:
-    """Forward and backward; with ``update``, the step that closes a group of accumulated batches."""
+    """Run forward and backward; with ``update``, also the optimiser step that closes a group of batches."""
     group = batches.group_of(learner.settings.accumulation)
     with undone_on_error(learner.model, learner.criterion):
         with nullcontext() if update else learner.accelerator.no_sync(learner.parallel):
             losses = learner.step(move_clip(clip, learner.device))
             learner.accelerator.backward(losses["loss"] / group)
-        # looked at after the backward pass is queued, so that the device does not wait, and before weights change
+        # checked after the backward pass is queued, so that the device does not wait, and before weights change
         if any_process(not bool(torch.isfinite(losses["loss"]).all())):
             check_finite(losses, clip, batches.loader)
             raise TrainingError("the loss is not finite on another process, whose message names the batch")
@@ -155,7 +157,7 @@ def _take_batch(learner: Learner, clip: Clip, batches: EpochBatches, *, update: 
 def _close(
     learner: Learner, batches: EpochBatches, plan: FitPlan, speed: dict[str, float], *, last: bool
 ) -> None:
-    """Close the epoch, or note where ``max_steps`` stopped inside it; save before anything else can fail."""
+    """Close the epoch, or store where ``max_steps`` stopped inside it; save before anything else can fail."""
     state, scheduler = learner.progress, learner.scheduler
     parts = gather_objects(state.means())
     means = {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
@@ -194,12 +196,12 @@ def _validate(learner: Learner, plan: FitPlan, place: Position | None) -> None:
         )
     _tell(learner, plan, "validation", values)
     if math.isnan(values[metric]):
-        get_logger("engine").warning("%s is NaN; it counts as no improvement", metric)
+        get_logger("engine").warning("%s is NaN; it does not count as an improvement", metric)
     get_logger("engine").info("epoch %d: %s %.4f", state.epoch, metric, values[metric])
     if state.judge(values[metric], patient=not state.stopped):
         save_best(learner, plan.output_dir)
     state.unvalidated = False
-    if state.stopped:  # a run that goes on inside the epoch must not notice that it was validated there
+    if state.stopped:  # a resumed epoch must train as if it had not been validated in its middle
         state.stopped |= values
     else:
         state.history[-1] |= values
@@ -210,7 +212,7 @@ def _validate(learner: Learner, plan: FitPlan, place: Position | None) -> None:
 
 
 def _choose_layers(learner: Learner) -> None:
-    """Set train mode on the layers that train in this epoch; what the user froze stays frozen."""
+    """Set train mode on the layers that train in this epoch; layers frozen by the user stay frozen."""
     settings = learner.settings
     if learner.progress.epoch < settings.fixbase_epochs:
         open_specified_layers(learner.model, settings.open_layers)
@@ -227,23 +229,23 @@ def _is_over(learner: Learner, plan: FitPlan) -> bool:
 
 
 def _check_schedule(learner: Learner, plan: FitPlan) -> None:
-    """Refuse a schedule that waits for numbers which will not come."""
+    """Refuse a schedule that follows a number which no validation will return."""
     settings = learner.settings
     if not isinstance(learner.scheduler, ReduceLROnPlateau):
         return
     if settings.schedule == "step":
         raise ConfigError(
-            "ReduceLROnPlateau looks at epochs: use TrainSettings(schedule='epoch'), which is the default"
+            "ReduceLROnPlateau is stepped per epoch: use TrainSettings(schedule='epoch'), which is the default"
         )
     if learner.scheduler.mode == "max" and plan.validate is None:
         raise ConfigError(
-            f"ReduceLROnPlateau with mode='max' follows settings.metric ({settings.metric!r}), and there is no "
-            "validate; give one, or mode='min' to follow the loss"
+            f"ReduceLROnPlateau with mode='max' follows settings.metric ({settings.metric!r}), but there is no "
+            "validate: give one, or use mode='min' to follow the loss"
         )
 
 
 def _bar(learner: Learner, loader: Iterable[Clip], epochs: int, plan: FitPlan) -> Any:
-    """Return the bar over all batches, and let the loader fetch ahead as far as they go."""
+    """Return the progress bar over all batches, and let the loader fetch ahead to the last one."""
     from tqdm import tqdm
 
     info, state = LoaderInfo.of(loader), learner.progress

@@ -1,4 +1,4 @@
-"""Freeze all but some layers for a while, then open them all: the functions of `videoreid.models.freezing`."""
+"""Freeze all but some layers, and open all layers again: functions of `videoreid.models.freezing`."""
 
 from videoreid.models.freezing import open_all_layers, open_specified_layers
 

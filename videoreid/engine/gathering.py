@@ -19,7 +19,7 @@ __all__ = [
 
 
 def any_process(flag: bool) -> bool:  # noqa: FBT001 - the flag is the value
-    """Return whether the flag is up on any process."""
+    """Return whether the flag is True on any process."""
     if process_count() == 1:
         return flag
     device = "cuda" if dist.get_backend() == "nccl" else "cpu"
@@ -29,7 +29,7 @@ def any_process(flag: bool) -> bool:  # noqa: FBT001 - the flag is the value
 
 
 class _AllGather(torch.autograd.Function):
-    """Concatenate the rows of all processes; backwards, sum what every process sends to ours."""
+    """Concatenate the rows of all processes; the backward pass sums the gradients of all processes for our rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class _AllGather(torch.autograd.Function):
 def gather_batch(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Concatenate each tensor over the processes, differentiably, in one exchange.
 
-    One exchange, because several could interleave with those of the gradient averaging in another order elsewhere.
+    Several exchanges could run in another order on another process, between those of the gradient averaging.
 
     Args:
         tensors: floating, each ``(B, ...)`` with the same B on every process.
@@ -62,9 +62,9 @@ def gather_batch(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def gather_output(output: ReIDOutput, clip: Clip) -> tuple[ReIDOutput, Clip]:
-    """Return the outputs and labels of all processes as one batch, so that a loss sees every pair of it.
+    """Return the outputs and labels of all processes as one batch, so that a loss sees all pairs.
 
-    The clip comes back without frames (they stay where they are).
+    The returned clip has no frames; frames are not exchanged.
 
     Raises:
         TrainingError: the processes hold batches of different sizes.

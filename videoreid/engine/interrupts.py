@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that is looked at between steps, so that a checkpoint can be saved."""
+"""Turn Ctrl-C and SIGTERM into a flag that is checked between steps, so that a checkpoint can be saved."""
 
 import signal
 import threading
@@ -10,27 +10,27 @@ __all__ = ["Interrupt", "catch_interrupts"]
 
 
 class Interrupt:
-    """Which signal has come, if any."""
+    """The signal that was received, if any."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note a signal; this is the handler itself."""
+        """Handle a signal: store its number."""
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # the second Ctrl-C does not wait for the step to end
         self.signal = number
 
     def raise_again(self) -> None:
-        """End the program the way the signal would have: KeyboardInterrupt, or exit status 143 for SIGTERM."""
-        if self.signal is None or self.signal == signal.SIGINT:  # none: the signal came to another process
+        """End the program as the signal would: raise KeyboardInterrupt, or exit with status 143 for SIGTERM."""
+        if self.signal is None or self.signal == signal.SIGINT:  # None: another process received the signal
             raise KeyboardInterrupt
         raise SystemExit(128 + self.signal)
 
 
 @contextmanager
 def catch_interrupts() -> Iterator[Interrupt]:
-    """Collect SIGINT and SIGTERM while the block runs; outside the main thread, where none can be, do nothing."""
+    """Catch SIGINT and SIGTERM while the block runs; outside the main thread, where Python forbids it, do nothing."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt

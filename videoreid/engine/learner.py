@@ -1,4 +1,4 @@
-"""What is trained: model, criterion, optimisers and schedule, with one step of them and their state."""
+"""The learner: model, criterion, optimisers and schedule, with a training step and a state."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,20 +30,20 @@ __all__ = ["Learner"]
 class Learner:
     """Model, criterion and optimisers on their device, on one process or on several.
 
-    Override `step` to train differently. `videoreid.engine.fitting.fit` runs it over epochs, and calls the functions in
-    ``epoch_hooks`` with the number of each epoch (0-based) before its first batch, on every process.
+    Override `step` to change the training step. `videoreid.engine.fitting.fit` trains it over epochs, and calls the
+    functions in ``epoch_hooks`` with the number of each epoch (0-based) before its first batch, on every process.
 
     Args:
         model: the network; moved to the device.
         criterion: ``(output, clip) -> losses``, see `videoreid.losses.Criterion`; moved to the device.
-        optimizer: one, or several that are stepped in order (the second one for class centres).
-        scheduler: stepped once an epoch, or once a step (see `TrainSettings`). `ReduceLROnPlateau` follows
+        optimizer: one, or several that are stepped in order (such as a second one for class centres).
+        scheduler: stepped once per epoch or per step (see `TrainSettings`). `ReduceLROnPlateau` follows
             ``settings.metric`` at each validation with mode "max", and the mean loss of each epoch with mode "min".
-        settings: everything else.
-        device: None takes the best there is.
+        settings: training options.
+        device: None takes the best available device.
 
     Raises:
-        ConfigError: half precision for a float64 network.
+        ConfigError: half precision is requested for a float64 network.
     """
 
     def __init__(
@@ -87,16 +87,16 @@ class Learner:
 
     @property
     def scored_model(self) -> nn.Module:
-        """The weights that are scored: the moving average, if there is one."""
+        """The model that is scored: the moving average, if there is one."""
         return self.model if self.ema is None else self.ema.module
 
     @property
     def lr(self) -> float:
-        """The rate of the last parameter group of the first optimiser."""
+        """The learning rate of the last parameter group of the first optimiser."""
         return float(self.optimizers[0].param_groups[-1]["lr"])
 
     def step(self, clip: Clip) -> Losses:
-        """Return the losses of one batch; the one method to override.
+        """Return the losses of one batch; override this method to change the training step.
 
         Args:
             clip: on the learner's device, frames uint8.
@@ -104,7 +104,7 @@ class Learner:
         return self.losses(self.forward(clip), clip)
 
     def forward(self, clip: Clip) -> ReIDOutput:
-        """Run the model on a batch in the chosen precision and return its output in float32 (float64 stays)."""
+        """Run the model on a batch in the chosen precision; return the output in float32, or in float64 if it is."""
         with self.accelerator.autocast():
             output = forward(self.parallel, clip.frames, clip.camid)
         return ReIDOutput(
@@ -115,17 +115,17 @@ class Learner:
         )
 
     def losses(self, output: ReIDOutput, clip: Clip) -> Losses:
-        """Apply the criterion, to the batches of all processes together where the settings say so."""
+        """Apply the criterion; with ``gather_features``, to the batches of all processes together."""
         if self.settings.gather_features and process_count() > 1:
             output, clip = gather_output(output, clip)
         losses: Losses = self.criterion(output, clip)
         return losses
 
     def update(self) -> None:
-        """Apply the gradients that `step` and a backward pass have left, and clear them.
+        """Step the optimisers with the current gradients, and clear the gradients.
 
         Raises:
-            TrainingError: their norm, which ``clip_norm`` asks for, is not finite.
+            TrainingError: ``clip_norm`` is set and the norm of the gradient is not finite.
         """
         self._average_criterion_gradients()
         scaler = self.accelerator.scaler
@@ -136,7 +136,7 @@ class Learner:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
             if scaler is None and not bool(torch.isfinite(norm)):
                 raise TrainingError(
-                    "the gradient is not finite although the loss is: look for a square root or a logarithm of 0"
+                    "the gradient is not finite although the loss is finite: look for a square root or logarithm of 0"
                 )
         for optimizer in self.optimizers:
             optimizer.step() if scaler is None else scaler.step(optimizer)
@@ -148,7 +148,7 @@ class Learner:
             self.ema.update_parameters(self.model)
 
     def state(self) -> TrainingState:
-        """Return everything that changes in training, but for the generators and the loader."""
+        """Return everything that training changes, except the generators and the loader."""
         scaler = self.accelerator.scaler
         return TrainingState(
             state_dict=self.model.state_dict(),
@@ -165,10 +165,10 @@ class Learner:
         return self.state().to_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned; the rate comes from the schedule of this learner.
+        """Restore what `state_dict` returned; the learning rate comes from the schedule of this learner.
 
         Raises:
-            CheckpointError: it is of another model, criterion, or set of optimisers.
+            CheckpointError: the state belongs to another model, criterion, or set of optimisers.
         """
         saved = TrainingState.from_dict(state)
         self.refuse_misfit(saved)
@@ -194,20 +194,20 @@ class Learner:
         """Refuse the state of another run; nothing is changed.
 
         Raises:
-            CheckpointError: names what is missing or does not fit.
+            CheckpointError: a part is missing or does not fit; the message names it.
         """
         parts = {"state_dict": self.model, "criterion": self.criterion, "ema": self.ema}
         others = {"scheduler": self.scheduler, "scaler": self.accelerator.scaler}
         saved.refuse_misfit({**parts, **others}, len(self.optimizers))
 
     def _wrap(self) -> nn.Module:
-        """Wrap the model for several processes, without accelerate's patch of its forward: `forward` autocasts."""
+        """Wrap the model for several processes, without accelerate's autocast: `forward` already autocasts."""
         wrapped: nn.Module = self.accelerator.prepare_model(self.model)
         self.accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
         return wrapped
 
     def _average_criterion_gradients(self) -> None:
-        """Average what the criterion has learnt over the processes; the wrapper does so for the model alone."""
+        """Average the gradients of the criterion over the processes; the wrapper does this only for the model."""
         if process_count() > 1:
             gradients: list[Tensor] = [p.grad for p in self.criterion.parameters() if p.grad is not None]
             for gradient in gradients:
@@ -215,7 +215,7 @@ class Learner:
 
 
 def _facts(learner: Learner) -> list[tuple[str, str]]:
-    """Return what a learner prints of itself."""
+    """Return the names and values that a learner prints."""
     state, model = learner.progress, unwrap_model(learner.model)
     name = getattr(model, "build_arguments", {}).get("name") or type(model).__name__
     rates = ", ".join(
@@ -236,8 +236,8 @@ def _facts(learner: Learner) -> list[tuple[str, str]]:
 def _use_float64(criterion: nn.Module, settings: TrainSettings) -> None:
     if settings.precision != "float32":
         raise ConfigError(
-            f"precision={settings.precision!r} runs a float32 network in half precision, and this one is float64: "
-            "call model.float(), or use precision='float32', which leaves it in float64"
+            f"precision={settings.precision!r} runs a float32 network in half precision, but this network is float64: "
+            "call model.float(), or use precision='float32', which keeps float64"
         )
     criterion.double()
 
@@ -247,7 +247,7 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 
 def _use_channels_last(model: nn.Module) -> None:
-    """Lay convolution weights out channels last; those over space and time (five axes) stay as they are."""
+    """Store 2-D convolution weights channels last; 3-D convolutions (five axes) stay unchanged."""
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

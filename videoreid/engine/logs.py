@@ -1,4 +1,4 @@
-"""Callbacks that write down what an engine tells: to the console and to a CSV file."""
+"""Callbacks that log the events of an engine to the console or a CSV file."""
 
 import csv
 import time
@@ -11,11 +11,11 @@ __all__ = ["CSVLogger", "console_logger"]
 
 
 def console_logger(every: int = 10, *, total_steps: int | None = None) -> Callback:
-    """Return a callback that sends a line to the library's logger every so many updates, and at each epoch.
+    """Return a callback that logs a line every few updates, at each epoch and at each validation.
 
     Args:
         every: updates between two lines.
-        total_steps: length of the run, for the time that is left.
+        total_steps: length of the run in updates, for the remaining time.
     """
     began, first = time.perf_counter(), [-1]
 
@@ -37,14 +37,14 @@ def console_logger(every: int = 10, *, total_steps: int | None = None) -> Callba
 
 
 class CSVLogger:
-    """Append ``kind, epoch, step, name, value`` rows of every epoch and validation (and step, if asked) to a file.
+    """Append rows ``kind, epoch, step, name, value`` of every epoch and validation to a CSV file.
 
-    One row per number, so that columns never change; after a resume, the last row of a step is the one that counts.
-    A file holds one run: where a new run begins, the file of an older one is renamed to ``<name>-1.csv``.
+    There is one row per number, so that columns never change; after a resume, the last row of a step is the valid one.
+    A file holds one run: when a new run begins, the file of an older run is renamed to ``<name>-1.csv``.
 
     Args:
-        path: the file; created with a header where it is absent.
-        steps: write every step too.
+        path: the file; created with a header if it is missing.
+        steps: also write every step.
     """
 
     def __init__(self, path: str | Path, *, steps: bool = False) -> None:
@@ -52,13 +52,15 @@ class CSVLogger:
         self.steps = steps
 
     def begin_run(self) -> None:
-        """Give the file of an older run a name of its own."""
+        """Rename the file of an older run."""
         number = 1
         while (aside := self.path.with_stem(f"{self.path.stem}-{number}")).exists():
             number += 1
         if self.path.exists():
             self.path.rename(aside)
-            get_logger("engine").warning("%s is of another run; it was renamed to %s", self.path, aside.name)
+            get_logger("engine").warning(
+                "%s belongs to another run; it was renamed to %s", self.path, aside.name
+            )
 
     def __call__(self, event: Event) -> None:
         """Write one event."""

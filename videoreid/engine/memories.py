@@ -1,4 +1,4 @@
-"""Identity memories that are made of features: before training, or before every epoch."""
+"""Build identity memories from features, before training or before every epoch."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,18 +20,18 @@ __all__ = ["build_clip_memory", "projected_features", "rebuild_before_epochs"]
 def rebuild_before_epochs(
     engine: Engine, memory: ClusterMemory, loader: Iterable[Clip], *, every: int = 1
 ) -> None:
-    """Have the engine rebuild a memory from the features of the training set before its epochs.
+    """Register a hook that rebuilds a memory from the features of the training set before epochs.
 
-    On every process the same memory comes about, because extraction gathers all features.
+    All processes build the same memory, because extraction gathers all features.
 
     Args:
-        engine: trains with a criterion that holds the memory.
+        engine: its criterion holds the memory.
         memory: see `videoreid.losses.ClusterMemory`.
-        loader: of the training tracklets in their order, without augmentation; ids are the labels 0..K-1.
-        every: epochs between two rebuilds; the first is always before the first epoch.
+        loader: of the training tracklets in order, without augmentation; pids are the labels 0..K-1.
+        every: epochs between two rebuilds; the first rebuild is before the first epoch.
 
     Raises:
-        ConfigError: ``every`` below 1.
+        ConfigError: ``every`` is below 1.
     """
     if every < 1:
         raise ConfigError(f"every must be 1 or more, got {every}")
@@ -52,23 +52,23 @@ def build_clip_memory(
     precision: Precision = "float32",
     progress: bool = True,
 ) -> Tensor:
-    """Make the CLIP-memory of TF-CLIP and give it to the model.
+    """Build the CLIP-memory of TF-CLIP and set it in the model.
 
-    For each identity the mean over its tracklets of the mean over their clips of the projected feature, without
-    cameras and without normalisation.
+    The entry of an identity is the mean over its tracklets of their projected features, each the mean over its clips,
+    without camera embedding and without normalisation.
 
     Args:
         model: a network with ``projected`` and ``set_memory`` (`videoreid.models.tfclip.TFCLIP`), with CLIP's weights.
         loader: of the training tracklets, all consecutive clips of each, without augmentation.
-        device: where to run; by default where the model is.
+        device: of the forward pass; None takes the device of the model.
         precision: arithmetic of the forward pass.
-        progress: show a bar on standard error.
+        progress: show a progress bar on standard error.
 
     Returns:
-        ``(K, P)``, which the model holds a copy of.
+        The memory ``(K, P)``; the model holds a copy.
 
     Raises:
-        ConfigError: a model without these parts, or an identity without a tracklet.
+        ConfigError: the model has no such memory, or an identity has no tracklet.
     """
     features = projected_features(model, loader, device=device, precision=precision, progress=progress)
     set_memory = getattr(model, "set_memory", None)
@@ -78,7 +78,7 @@ def build_clip_memory(
     present = pids.unique()
     if len(present) and int(present[-1]) + 1 != len(present):
         raise ConfigError(
-            f"training identities must be 0..K-1 and all present, got {len(present)} of which the last is "
+            f"training identities must be 0..K-1 and all present; got {len(present)} identities with the largest label "
             f"{int(present[-1])}"
         )
     one_hot = F.one_hot(pids, len(present)).to(features.embeddings)
@@ -91,12 +91,13 @@ def projected_features(model: nn.Module, loader: Iterable[Clip], **options: Any)
     """Return CLIP's projected features ``(N, P)`` of tracklets, without cameras; see `extract_features` for options.
 
     Raises:
-        ConfigError: a network whose embedding has no part ``projected``.
+        ConfigError: the embedding of the network has no part ``projected``.
     """
     projected = getattr(model, "projected", None)
     if not isinstance(projected, slice):
         raise ConfigError(
-            f"{type(model).__name__} does not say which part of its embedding is projected: give CLIP-ReID or TF-CLIP"
+            f"{type(model).__name__} does not state which part of its embedding is projected: give a CLIP-ReID or "
+            "TF-CLIP network"
         )
     features = extract_features(model, _WithoutCameras(loader), **options)
     return replace(features, embeddings=features.embeddings[:, projected])
@@ -113,4 +114,4 @@ class _WithoutCameras:
         return (clip._replace(camid=torch.full_like(clip.camid, -1)) for clip in self.loader)
 
     def __len__(self) -> int:
-        return len(self.loader)  # type: ignore[arg-type]  # asked only of loaders that know it
+        return len(self.loader)  # type: ignore[arg-type]  # called only for loaders with a length

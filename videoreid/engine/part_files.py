@@ -1,4 +1,4 @@
-"""Finished clips of an extraction on disk, so that a killed one goes on where it was, on any number of processes."""
+"""Store finished clips on disk, so that a killed extraction continues there, on any number of processes."""
 
 import json
 import re
@@ -18,13 +18,13 @@ _NAME = re.compile(r"clips-(\d+)-(\d+)\.npz")
 
 
 class Part(NamedTuple):
-    """What the clips ``first`` to ``last`` (not included) add to their tracklets.
+    """Sums of the embeddings of the clips ``first`` to ``last - 1``, per tracklet.
 
     Args:
         first: number of the first clip, counted over all tracklets.
-        last: number behind the last clip.
-        rows: ``(n,)`` int64, positions of tracklets, ascending.
-        sums: ``(n, D)`` float64, over the clips of each.
+        last: number after the last clip.
+        rows: ``(n,)`` int64, positions of the tracklets, ascending.
+        sums: ``(n, D)`` float64, sum over the clips of each tracklet.
     """
 
     first: int
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 
 class PartFiles:
-    """A folder beside the output: ``run.json`` says of what it is, each part holds the sums of some clips.
+    """A folder next to the output: ``run.json`` describes the extraction, each part file holds the sums of some clips.
 
     Args:
         output: the feature file that is being made.
@@ -44,7 +44,7 @@ class PartFiles:
         self.folder = output.with_name(output.name + ".partial")
 
     def record(self) -> dict[str, str]:
-        """Return what the folder says of its run; empty without one, or where it is damaged."""
+        """Return the content of ``run.json``; empty if the file is missing or damaged."""
         try:
             known = json.loads((self.folder / "run.json").read_text("utf-8"))
         except (OSError, ValueError):
@@ -52,10 +52,10 @@ class PartFiles:
         return known if isinstance(known, dict) else {}
 
     def open(self, run: Mapping[str, str]) -> None:
-        """Make the folder, or go on with it.
+        """Make the folder, or continue with it.
 
         Args:
-            run: what the features depend on. Parts of another run are never taken.
+            run: everything that the features depend on. Parts of another run are never used.
 
         Raises:
             ConfigError: the folder holds parts of another run.
@@ -70,14 +70,14 @@ class PartFiles:
             different = sorted(key for key in run if known.get(key) != run[key])
             raise ConfigError(
                 f"{self.folder} holds the beginning of another extraction, with other {', '.join(different)}; "
-                "features are not mixed: finish that one, choose another output, or delete the folder"
+                "features are not mixed: finish that extraction, choose another output, or delete the folder"
             )
 
     def read(self, total: int) -> list[Part]:
-        """Return the parts by their first clip; a damaged one, and one that overlaps another, is left out.
+        """Return the parts in the order of their clips, without damaged parts and parts that overlap another.
 
         Args:
-            total: number of clips there are.
+            total: number of all clips.
         """
         parts: list[Part] = []
         for first, last, path in sorted(self._found()):
@@ -87,20 +87,20 @@ class PartFiles:
                 with np.load(path, allow_pickle=False) as stored:
                     part = Part(first, last, stored["rows"], stored["sums"])
             except (ValueError, EOFError, OSError, KeyError):
-                continue  # damaged: its clips are run again
+                continue  # damaged: its clips run again
             types = part.rows.dtype == np.int64 and part.sums.dtype == np.float64
             if types and part.sums.ndim == 2 and part.rows.shape == part.sums.shape[:1]:
                 parts.append(part)
         return parts
 
     def write(self, part: Part) -> None:
-        """Keep a part, whole or not at all."""
+        """Write a part; a part that is interrupted leaves no file."""
         path = self.folder / f"clips-{part.first:09d}-{part.last:09d}.npz"
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, rows=part.rows, sums=part.sums)
 
     def remove(self) -> None:
-        """Delete the folder; the feature file is written."""
+        """Delete the folder, after the feature file is written."""
         shutil.rmtree(self.folder)
 
     def _found(self) -> list[tuple[int, int, Path]]:

@@ -10,13 +10,13 @@ __all__ = ["Callback", "Event", "Progress", "RunWatcher"]
 
 @dataclass(frozen=True)
 class Event:
-    """What a callback is told.
+    """An event that a callback receives.
 
     Args:
-        kind: "step" (after an update), "epoch" (its means) or "validation" (what ``validate`` returned).
-        epoch: epochs that are finished.
-        step: updates that are finished.
-        values: numbers by name; lr, clips_per_second and data_wait (share of the time) besides the losses.
+        kind: "step" (after an update), "epoch" (means of an epoch) or "validation" (the numbers from ``validate``).
+        epoch: finished epochs.
+        step: finished updates.
+        values: numbers by name: the losses, lr, clips_per_second and data_wait (share of the time spent waiting).
     """
 
     kind: Literal["step", "epoch", "validation"]
@@ -30,7 +30,7 @@ Callback = Callable[[Event], None]
 
 @runtime_checkable
 class RunWatcher(Protocol):
-    """A callback that is also told when a new run begins, before its first step; not when one is resumed."""
+    """A callback whose ``begin_run`` is called before the first step of a new run, but not of a resumed run."""
 
     def begin_run(self) -> None:
         """Prepare for a new run."""
@@ -41,15 +41,15 @@ class Progress:
     """The counters of a run, which a checkpoint holds.
 
     Args:
-        epoch: epochs that are finished.
-        batch: batches of the present epoch that are used.
-        step: updates that are finished.
-        sums: sum of each loss over the batches of the present epoch.
+        epoch: finished epochs.
+        batch: batches of the current epoch that were trained.
+        step: finished updates.
+        sums: sum of each loss over the batches of the current epoch.
         best: the best metric so far.
-        stale: validations since then.
+        stale: validations since the best metric.
         history: one row of numbers per finished epoch.
-        stopped: the row of the present epoch, where the run was stopped inside it.
-        unvalidated: the weights are saved, and their validation is still to come.
+        stopped: the row of the current epoch, if the run was stopped inside it.
+        unvalidated: the weights are saved but not yet validated.
     """
 
     epoch: int = 0
@@ -69,28 +69,28 @@ class Progress:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        """Return the mean of each loss over the present epoch."""
+        """Return the mean of each loss over the current epoch."""
         return {name: value / max(self.batch, 1) for name, value in self.sums.items()}
 
     def begin_epoch(self) -> None:
-        """Forget the batches of an epoch that was broken off; it is trained again from its first batch."""
+        """Reset the batch counter of an interrupted epoch, which then starts again from its first batch."""
         self.batch, self.sums = 0, {}
 
     def go_on(self) -> None:
-        """Take up training: what was noted about a stop no longer holds."""
+        """Clear the notes of a stop, because training continues."""
         self.stopped, self.unvalidated = {}, False
 
     def finish_epoch(self, row: Mapping[str, float]) -> None:
-        """Close the present epoch with its row of numbers."""
+        """Close the current epoch with its row of numbers."""
         self.epoch, self.batch, self.sums = self.epoch + 1, 0, {}
         self.history.append(dict(row))
 
     def rows(self) -> list[dict[str, float]]:
-        """Return a row per finished epoch, and one of the epoch inside which the run was stopped."""
+        """Return one row per finished epoch, and the row of the epoch inside which the run was stopped, if any."""
         return [*self.history, *([self.stopped] if self.stopped else [])]
 
     def judge(self, metric: float, *, patient: bool = True) -> bool:
-        """Return whether a metric is the best so far, and remember it; NaN never is.
+        """Return whether a metric is the best so far, and store it; NaN never is.
 
         Args:
             metric: larger is better.
@@ -108,6 +108,6 @@ class Progress:
         return asdict(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         for name, value in state.items():
             setattr(self, name, value)

@@ -1,4 +1,4 @@
-"""CLIP-ReID's first stage: learn a prompt for each identity from image features that are extracted once."""
+"""First stage of CLIP-ReID: learn a prompt for each identity from image features that are extracted once."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ __all__ = ["PromptEngine", "prompt_loader"]
 
 
 class PromptEngine(Engine):
-    """Trains the texts of identities towards fixed image features; everything else is the engine's.
+    """An engine that trains the texts of identities to match fixed image features.
 
-    The loss is the supervised contrastive one from images to texts plus the one from texts to images, with
-    temperature 1 and vectors as they are.
+    The loss is the supervised contrastive loss from images to texts plus that from texts to images, with temperature 1
+    and without normalising the vectors.
 
     Args:
         texts: ``(pids) -> (N, P)``, see `videoreid.models.clip_text.IdentityTexts`.
@@ -39,7 +39,7 @@ class PromptEngine(Engine):
         self.images: Tensor = features.embeddings.to(self.device)
 
     def step(self, clip: Clip) -> Losses:
-        """Return both losses of a batch of identities; ``clip.index`` says which features are theirs."""
+        """Return both losses of a batch of identities; ``clip.index`` holds the rows of their features."""
         with self.accelerator.autocast():
             texts: Tensor = self.parallel(clip.pid)
         texts, images = texts.float(), self.images[clip.index]
@@ -55,7 +55,7 @@ class PromptEngine(Engine):
 
 
 class _Rows(Dataset[Clip]):
-    """One item a feature: its identity and its row, no frames."""
+    """A dataset with one item per feature: identity and row number, without frames."""
 
     def __init__(self, features: Features) -> None:
         self.pids = torch.from_numpy(features.pids)
@@ -73,8 +73,8 @@ def prompt_loader(features: Features, batch_size: int = 64, *, seed: int = 0) ->
     """Return a loader of the rows of features in random order, for `PromptEngine.fit`.
 
     Args:
-        features: ids are the labels 0..K-1.
-        batch_size: rows; 64 as published.
+        features: of the training set; pids are the labels 0..K-1.
+        batch_size: rows per batch; 64 as published.
         seed: of the order.
     """
     generator = torch.Generator().manual_seed(seed)

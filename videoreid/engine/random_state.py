@@ -1,4 +1,4 @@
-"""The state of the global random generators, as plain numbers that a checkpoint can hold."""
+"""Get and set the state of the global random generators, as plain numbers that a checkpoint can hold."""
 
 import random
 from typing import Any
@@ -22,7 +22,7 @@ def get_random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put the generators back where `get_random_state` found them."""
+    """Restore the state that `get_random_state` returned."""
     version, numbers, gauss_next = state["python"]
     random.setstate((version, tuple(numbers), gauss_next))
     name, keys, position, has_gauss, gauss = state["numpy"]

@@ -1,4 +1,4 @@
-"""How a fit begins: from a checkpoint, where the same learner was stopped, or as a new run."""
+"""Begin a fit: from a checkpoint, where the same learner was stopped, or as a new run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,20 +21,20 @@ __all__ = ["begin_run"]
 def begin_run(
     learner: Learner, resume: Literal["auto"] | Path | None, folder: Path | None, *, start_epoch: int = 0
 ) -> Mapping[str, Any] | None:
-    """Resume if asked to, and make the folder this run's own.
+    """Load the checkpoint of ``resume``, if any, and prepare the folder for this run.
 
     Args:
-        learner: takes over the checkpoint.
-        resume: "auto" for the newest checkpoint in the folder, if there is one; or its path.
-        folder: where the run will write.
+        learner: into which the checkpoint is loaded.
+        resume: "auto" for the newest checkpoint in the folder, if there is one; or the path of one.
+        folder: output folder of the run.
         start_epoch: epochs that a new run counts as finished.
 
     Returns:
-        Where this process's loader and generators were, if the run goes on inside an epoch.
+        The state of this process's loader and generators if the run continues inside an epoch; else None.
 
     Raises:
         CheckpointError: no checkpoint can be read, or it belongs to another run.
-        ConfigError: it was saved by fewer or more processes, or "auto" has no folder to look in.
+        ConfigError: another number of processes saved the checkpoint, or "auto" has no folder to search.
     """
     state = learner.progress
     path = _restore(learner, resume, folder)
@@ -43,7 +43,7 @@ def begin_run(
             state.epoch = max(state.epoch, start_epoch)
         where = learner.position
         if where is None or (where.epoch, where.batch) != (state.epoch, state.batch):
-            state.begin_epoch()  # an error ended it, and the position of its loader is unknown
+            state.begin_epoch()  # an error ended the epoch, and the position of its loader is unknown
     _claim(folder, describe_run(learner), learner, path)
     if learner.position is None or not state.batch:
         return None
@@ -53,18 +53,20 @@ def begin_run(
 
 
 def _claim(folder: Path | None, record: RunRecord, learner: Learner, path: Path | None) -> None:
-    gather_objects(None)  # every process has read before anything is moved
+    gather_objects(None)  # all processes read before a file is moved
     best_moved = False
     if folder is not None and process_rank() == 0:
         here = path is not None and path.resolve().parent == folder.resolve()
         best_moved = claim_folder(folder, record, step=learner.progress.step, resumed_here=here)
         add_session(folder, step=learner.progress.step, device=learner.device)
-    if any_process(best_moved):  # what is best so far decides on every process when patience ends
+    if any_process(
+        best_moved
+    ):  # all processes must agree on the best metric, which decides when patience ends
         learner.progress.best = None
 
 
 def _restore(learner: Learner, resume: Literal["auto"] | Path | None, folder: Path | None) -> Path | None:
-    """Take over a checkpoint, after it was looked at whole: a refused one changes nothing."""
+    """Load a checkpoint after all checks; a refused checkpoint changes nothing."""
     found = _find(resume, folder)
     if found is None:
         return None
@@ -72,12 +74,13 @@ def _restore(learner: Learner, resume: Literal["auto"] | Path | None, folder: Pa
     saved = TrainingState.from_dict(content)
     if not saved.streams:
         raise CheckpointError(
-            f"{path} holds the weights that scored best, and nothing to go on from: resume from a checkpoint-<step>.pt"
+            f"{path} holds only the weights with the best score, which cannot be resumed: resume from a "
+            "checkpoint-<step>.pt"
         )
     before, now = len(saved.streams), process_count()
     if before != now:
         raise ConfigError(
-            f"{path} was saved by {before} processes and this run has {now}: resume with as many"
+            f"{path} was saved by {before} processes and this run has {now}: resume with {before}"
         )
     learner.refuse_misfit(saved)
     if saved.run is not None:
@@ -98,5 +101,5 @@ def _find(
     if resume != "auto":
         return Path(resume), load_checkpoint(resume)
     if folder is None:
-        raise ConfigError("resume='auto' looks for checkpoints in output_dir, which is not given")
+        raise ConfigError("resume='auto' searches output_dir for checkpoints: give output_dir")
     return find_checkpoint(folder)

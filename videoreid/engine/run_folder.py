@@ -1,4 +1,4 @@
-"""Run folders: one run a folder, a record that names the run, and older runs moved aside."""
+"""Run folders: one run per folder, a record that names the run, and older runs moved to sub-folders."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ _BINDING = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What a run trains, in plain values; ``run.json`` and every checkpoint hold it.
+    """The parts and settings of a run, as plain values; ``run.json`` and every checkpoint hold them.
 
     Args:
         run: unique name of the run.
         model: class of the network.
-        build_arguments: what `build_model` was called with; empty for a network built by hand.
+        build_arguments: arguments of `build_model`; empty for a network that was built without it.
         criterion: class of the criterion.
         optimizers: class of each optimiser.
         settings: the fields of `TrainSettings` that change what is learnt.
@@ -56,7 +56,7 @@ def describe_run(learner: Learner) -> RunRecord:
         "settings": {name: getattr(learner.settings, name) for name in _BINDING},
         "processes": process_count(),
     }
-    # as it will be read back: lists for tuples; an object that a network was built with is known by its class
+    # as JSON will return it: lists for tuples, and for an object among the arguments the name of its class
     return RunRecord(**json.loads(json.dumps(values, default=lambda value: type(value).__qualname__)))
 
 
@@ -64,12 +64,12 @@ def refuse_other_run(record: RunRecord, saved: Mapping[str, Any], path: Path) ->
     """Refuse a checkpoint that was saved by a run of another model, criterion, optimiser or setting.
 
     Args:
-        record: of the present run.
+        record: of the current run.
         saved: the record in the checkpoint.
         path: of the checkpoint, for the message.
 
     Raises:
-        CheckpointError: names each difference.
+        CheckpointError: the runs differ; the message names each difference.
     """
     now, then = _flat(asdict(record)), _flat(dict(saved))
     different = [
@@ -79,22 +79,22 @@ def refuse_other_run(record: RunRecord, saved: Mapping[str, Any], path: Path) ->
     ]
     if different:
         raise CheckpointError(
-            f"{path} belongs to another run: {'; '.join(different)}. Give what that run had, or begin a new run "
+            f"{path} belongs to another run: {'; '.join(different)}. Use the settings of that run, or begin a new run "
             "(resume=None) and load the weights with videoreid.models.load_weights"
         )
 
 
 def claim_folder(folder: Path, record: RunRecord, *, step: int, resumed_here: bool = False) -> bool:
-    """Make a folder the present run's: move files of other runs, and checkpoints past its step, to ``run-<n>``.
+    """Prepare a folder for the current run: move files of other runs, and later checkpoints, to ``run-<n>``.
 
     Args:
-        folder: where the run will write; may be absent.
-        record: of the present run.
-        step: updates that are finished; later checkpoints belong to a course that is given up.
-        resumed_here: the run goes on from a checkpoint in this folder.
+        folder: output folder of the run; it may be missing.
+        record: of the current run.
+        step: finished updates; checkpoints of later steps are moved, because the run will take another course.
+        resumed_here: the run continues from a checkpoint in this folder.
 
     Returns:
-        Whether the run's ``best.pt`` was saved past its step and moved.
+        Whether the ``best.pt`` of the run was saved after this step and moved.
     """
     best, best_moved = folder / "best.pt", False
     if resumed_here or _owner(folder) == record.run:
@@ -114,20 +114,20 @@ def claim_folder(folder: Path, record: RunRecord, *, step: int, resumed_here: bo
 
 
 def home_of(folder: Path, record: RunRecord) -> Path:
-    """Return where a run writes: its folder, or where another run that began in that folder has moved it."""
+    """Return the folder of a run: the given one, or the folder to which a later run has moved its files."""
     if _owner(folder) in (record.run, None):
         return folder
     for aside in sorted(folder.glob("run-*")):
         if _owner(aside) == record.run:
             return aside
     aside = _free_name(folder)
-    get_logger("engine").warning("%s was taken by another run; this one goes on in %s", folder, aside)
+    get_logger("engine").warning("%s was taken by another run; this run continues in %s", folder, aside)
     _write_record(aside, record)
     return aside
 
 
 def _owner(folder: Path) -> str | None:
-    """Return whose a folder is; a folder whose record cannot be read is another program's."""
+    """Return the name of the run that owns a folder; "" if its record cannot be read."""
     try:
         return read_run(folder)
     except CheckpointError:
@@ -135,7 +135,7 @@ def _owner(folder: Path) -> str | None:
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a record, those of its inner records under dotted names."""
+    """Return the values of a record, with dotted names for those of nested records."""
     flat: dict[str, Any] = {}
     for name in (field.name for field in fields(RunRecord)):
         value = record.get(name)
@@ -153,7 +153,7 @@ def _saved_after(path: Path, step: int) -> bool:
 
 
 def _write_record(folder: Path, record: RunRecord) -> None:
-    """Write what the run trains; what else is known of the same run stays."""
+    """Write the record; other entries of the same run stay in the file."""
     complete_record(folder, asdict(record), fresh=_owner(folder) != record.run)
 
 

@@ -1,4 +1,4 @@
-"""A run folder, read: what ran, how training went, and every stored evaluation."""
+"""Read a run folder: its record, the history of the training, and the stored evaluations."""
 
 import math
 import os
@@ -21,7 +21,7 @@ class RunFolder:
 
     Args:
         path: the folder.
-        record: what ``run.json`` says.
+        record: content of ``run.json``.
         checkpoints: ``checkpoint-<step>.pt``, oldest first.
         evaluation_names: in the order in which they were written.
     """
@@ -33,18 +33,18 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
-        """Read a run folder; rankings and features are read when they are asked for.
+        """Read a run folder; rankings and features are read later, on request.
 
         Args:
             path: the output folder of a training or an evaluation.
 
         Raises:
-            DatasetError: it is no run folder, damaged, or of a newer version.
+            DatasetError: the folder is not a run folder, is damaged, or was written by a newer version.
         """
         path = Path(path)
         if not (path / RECORD).is_file():
             raise DatasetError(
-                f"{path} is no run folder: it has no {RECORD}. Give the output folder of a training, or of "
+                f"{path} is not a run folder: it has no {RECORD}. Give the output folder of a training, or of "
                 "videoreid eval, rank or train"
             )
         record = read_record(path)
@@ -59,7 +59,7 @@ class RunFolder:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row of numbers per finished epoch: mean losses, lr, and what validation returned; NaN where null."""
+        """One row per finished epoch: mean losses, lr and validation metrics; null in ``run.json`` becomes NaN."""
         rows = self.record.get("progress", {}).get("history", [])
         return [
             {name: math.nan if value is None else float(value) for name, value in row.items()} for row in rows
@@ -67,7 +67,7 @@ class RunFolder:
 
     @property
     def seconds(self) -> float:
-        """Time of training, over all its sessions."""
+        """Training time in seconds, summed over all sessions."""
         return float(sum(session.get("seconds", 0.0) for session in self.record.get("sessions", [])))
 
     def evaluation(self, name: str | None = None) -> StoredEvaluation:
@@ -77,7 +77,7 @@ class RunFolder:
             name: one of ``evaluation_names``; the first by default.
 
         Raises:
-            DatasetError: there is none of this name, or it is damaged.
+            DatasetError: no evaluation has this name, or it is damaged.
         """
         if not self.evaluation_names:
             raise DatasetError(

@@ -1,4 +1,4 @@
-"""``run.json``: what a run folder says of itself, read and completed a part at a time."""
+"""Read ``run.json``, the record of a run folder, and add entries to it."""
 
 import json
 import math
@@ -19,10 +19,10 @@ __all__ = ["add_session", "complete_record", "note_evaluation", "note_progress",
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Return what ``run.json`` of a folder says; empty where there is none.
+    """Return the content of ``run.json`` in a folder; empty if the file is missing.
 
     Raises:
-        DatasetError: it cannot be read, or is of a newer version of the layout.
+        DatasetError: the file cannot be read, or has a newer layout.
     """
     path = folder / RECORD
     if not path.is_file():
@@ -32,46 +32,46 @@ def read_record(folder: Path) -> dict[str, Any]:
         number = int(record.get("format", FORMAT))
     except (ValueError, TypeError) as error:
         raise DatasetError(
-            f"{path} cannot be read ({type(error).__name__}); it is damaged, or no record of a run"
+            f"{path} cannot be read ({type(error).__name__}); it is damaged, or not the record of a run"
         ) from error
     if number > FORMAT:
         raise DatasetError(
-            f"{folder} is a run folder of layout {number}; this version reads up to {FORMAT}: update videoreid"
+            f"{folder} is a run folder of layout {number}; this version reads layouts up to {FORMAT}: update videoreid"
         )
     return record
 
 
 def complete_record(folder: Path, values: Mapping[str, Any], *, fresh: bool = False) -> None:
-    """Put values into ``run.json``, whole or not at all; what else it says stays.
+    """Write values into ``run.json``; other entries stay, and an interrupted write changes nothing.
 
     Args:
-        folder: of the run; made where it is missing.
+        folder: of the run; created if it is missing.
         values: plain values by name; NaN and infinity become null.
-        fresh: forget what it says of another run.
+        fresh: discard the entries of another run.
     """
-    held = {} if fresh else read_record(folder)
-    record = {"run": uuid4().hex, **held, **values, "format": FORMAT}
+    stored = {} if fresh else read_record(folder)
+    record = {"run": uuid4().hex, **stored, **values, "format": FORMAT}
     atomic_write_text(folder / RECORD, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
 
 
 def add_session(folder: Path, *, step: int, device: torch.device | str) -> None:
-    """Note that training begins, or goes on, now and here.
+    """Add a session: training begins or continues now, on this machine.
 
     Args:
         folder: of the run.
-        step: updates that are finished.
-        device: on which it trains.
+        step: finished updates.
+        device: of the training.
     """
     session = {"begun": _now(), "seconds": 0.0, "from_step": step, **describe_environment(device)}
     complete_record(folder, {"sessions": [*read_record(folder).get("sessions", []), session]})
 
 
 def note_progress(folder: Path, run: str, progress: Mapping[str, Any]) -> None:
-    """Note how far training has come, and how long the present session has taken.
+    """Write the progress of the training, and the duration of the current session.
 
     Args:
         folder: of the run.
-        run: its name, which the checkpoints have too; written where ``run.json`` was lost.
+        run: name of the run, as in the checkpoints; needed if ``run.json`` was lost.
         progress: epoch, step and history.
     """
     sessions = list(read_record(folder).get("sessions", []))
@@ -82,12 +82,12 @@ def note_progress(folder: Path, run: str, progress: Mapping[str, Any]) -> None:
 
 
 def note_evaluation(folder: Path, name: str, notes: Mapping[str, Any]) -> None:
-    """Note that a scored ranking lies in ``evaluations/<name>``.
+    """Add the entry of the scored ranking in ``evaluations/<name>``.
 
     Args:
         folder: of the run.
         name: of the evaluation.
-        notes: plain values: model, command, ...
+        notes: plain values, such as model and command.
     """
     found = dict(read_record(folder).get("evaluations", {}))
     found[name] = {"made": _now(), **notes, "environment": describe_environment(notes.get("device"))}
@@ -99,7 +99,7 @@ def _now() -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold."""
+    """Return a value as JSON can hold it; NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

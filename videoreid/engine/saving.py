@@ -1,4 +1,4 @@
-"""Write the checkpoints of a run: its training state, and the weights that scored best."""
+"""Write the checkpoints of a run: the training state, and the weights with the best score."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,26 +16,26 @@ __all__ = ["place_after", "place_in", "save_best", "save_state"]
 
 
 def place_in(learner: Learner, batches: EpochBatches) -> Position:
-    """Return where all processes are in an epoch; the learner remembers it too."""
+    """Return the position of all processes inside the epoch, and store it in the learner."""
     state = learner.progress
     learner.position = Position(state.epoch, state.batch, gather_objects(batches.state_dict()))
     return learner.position
 
 
 def place_after(learner: Learner, place: Position) -> Position:
-    """Return the same place with the generators as they are now, after something else has drawn from them."""
+    """Return the same position with the current state of the generators, after a validation has drawn from them."""
     stream = {**place.streams[process_rank()], "now": get_random_state()}
     learner.position = replace(place, streams=gather_objects(stream))
     return learner.position
 
 
 def save_state(learner: Learner, folder: Path | None, place: Position) -> None:
-    """Write a checkpoint that resumes at a place, and delete the oldest ones.
+    """Write a checkpoint at a position, and delete the oldest checkpoints.
 
     Args:
-        learner: whose state is saved; the first process writes.
+        learner: its state is saved, by the first process.
         folder: of the run; None saves nothing.
-        place: where all processes are.
+        place: position of all processes.
     """
     if folder is None or process_rank() != 0:
         return
@@ -50,10 +50,10 @@ def save_state(learner: Learner, folder: Path | None, place: Position) -> None:
 
 
 def save_best(learner: Learner, folder: Path | None) -> None:
-    """Write the scored weights to ``best.pt``, in the shape of a checkpoint.
+    """Write the scored weights to ``best.pt``, in the format of a checkpoint.
 
     Args:
-        learner: whose weights are saved; the first process writes.
+        learner: its weights are saved, by the first process.
         folder: of the run; None saves nothing.
     """
     if folder is None or process_rank() != 0:

@@ -12,30 +12,30 @@ __all__ = ["TrainSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """Options of a training run; every one has a default that fits a single process without frills.
+    """Options of a training run; the defaults suit a plain run on one process.
 
     Args:
-        precision: arithmetic of the forward pass; "float16" scales the loss and needs CUDA. "auto" is "bfloat16" where
-            the hardware has it (CUDA from Ampere on, processors with AVX512-BF16 or AMX) and "float32" elsewhere; the
-            learner's settings, run record and checkpoints hold what it became.
+        precision: arithmetic of the forward pass; "float16" scales the loss and needs CUDA. "auto" is "bfloat16" if
+            the hardware has it (CUDA from Ampere on, processors with AVX512-BF16 or AMX) and "float32" otherwise; the
+            learner's settings, run record and checkpoints hold the choice.
         accumulation: batches whose gradients are averaged into one update.
-        clip_norm: largest norm of the model's gradient; None leaves it alone.
-        ema_decay: keep an exponential moving average of the weights, which then is what `evaluate` scores.
-        channels_last: hold convolution weights in the memory layout that oneDNN and tensor cores prefer; the numbers
+        clip_norm: largest norm of the model's gradient, above 0; None does not clip.
+        ema_decay: decay of an exponential moving average of the weights, which `evaluate` then scores; None keeps none.
+        channels_last: store convolution weights in the memory layout that oneDNN and tensor cores prefer; results
             differ in the last bits only.
-        gather_features: under several processes, compute every loss on the batches of all of them together.
+        gather_features: with several processes, compute every loss on the batches of all processes together.
         schedule: step the learning-rate schedule after every "epoch" or every "step".
         fixbase_epochs: epochs in which only ``open_layers`` train.
         open_layers: names of direct children of the model, see ``fixbase_epochs``.
         validate_every: epochs between two calls of ``validate``.
         validate_from: first epoch (1-based) after which ``validate`` is called; the last epoch always is.
-        metric: key of what ``validate`` returns by which the best checkpoint is chosen; larger is better.
-        patience: stop after so many validations without a better metric; None never does.
+        metric: number from ``validate`` that chooses the best checkpoint; larger is better.
+        patience: validations without a better metric after which training stops; None never stops.
         save_every: updates between two checkpoints inside an epoch; None saves at the end of epochs only.
-        keep: checkpoints to keep, the best one apart; two or more, so that one may be damaged.
+        keep: number of checkpoints to keep, not counting the best one; with two or more, one may be damaged.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: a value is out of range.
     """
 
     precision: AutoPrecision = "float32"
@@ -64,11 +64,15 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}")
+        if (
+            self.clip_norm is not None and not self.clip_norm > 0
+        ):  # a negative value would reverse the gradient
+            raise ConfigError(f"clip_norm must be above 0, got {self.clip_norm}")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
         if self.fixbase_epochs and not self.open_layers:
             raise ConfigError(
-                "fixbase_epochs needs open_layers: the names of the layers that train meanwhile"
+                "fixbase_epochs needs open_layers: the names of the layers that train in these epochs"
             )
 
     def is_due(self, epoch: int) -> bool:

@@ -1,4 +1,4 @@
-"""Callbacks that hand scalars and pictures to TensorBoard, Weights & Biases or MLflow; nothing is sent by default."""
+"""Callbacks that log scalars and pictures to TensorBoard, Weights & Biases or MLflow; by default to local files."""
 
 import os
 import tempfile
@@ -19,10 +19,10 @@ Picture = NDArray[np.uint8]
 
 
 class PictureSink(Protocol):
-    """A logger that takes pictures."""
+    """A logger that accepts pictures."""
 
     def add_picture(self, name: str, picture: Picture, *, step: int) -> None:
-        """Take an RGB picture ``(H, W, 3)``."""
+        """Log an RGB picture ``(H, W, 3)`` uint8."""
 
 
 def log_pictures(
@@ -32,13 +32,13 @@ def log_pictures(
     kind: Literal["epoch", "validation"] = "validation",
     every: int = 1,
 ) -> Callback:
-    """Return a callback that draws pictures between epochs and hands them to loggers.
+    """Return a callback that draws pictures between epochs and logs them.
 
     Args:
         draw: returns RGB pictures ``(H, W, 3)`` uint8 by name, for an event.
-        sinks: loggers that take them.
-        kind: of the events to draw at.
-        every: draw at every so many of them, the first included.
+        sinks: loggers that receive them.
+        kind: of the events at which pictures are drawn.
+        every: draw at the first and then at every n-th of these events.
 
     Raises:
         ConfigError: ``every`` is below 1.
@@ -61,7 +61,7 @@ def log_pictures(
 
 
 class _Closing:
-    """A logger is closed at the end of a ``with`` block."""
+    """Base class of loggers that are closed at the end of a ``with`` block."""
 
     def close(self) -> None:
         raise NotImplementedError
@@ -76,7 +76,7 @@ class _Closing:
 
 
 class TensorBoardLogger(_Closing):
-    """Write scalars ``kind/name`` and pictures for TensorBoard, into files.
+    """Write scalars ``kind/name`` and pictures to TensorBoard event files.
 
     Args:
         folder: of the event files.
@@ -93,14 +93,14 @@ class TensorBoardLogger(_Closing):
         self.writer: Any = SummaryWriter(str(folder))
 
     def __call__(self, event: Event) -> None:
-        """Write one event."""
+        """Log one event."""
         for name, value in event.values.items():
             self.writer.add_scalar(f"{event.kind}/{name}", value, event.step)
         if event.kind != "step":
             self.writer.flush()
 
     def add_picture(self, name: str, picture: Picture, *, step: int) -> None:
-        """Write an RGB picture ``(H, W, 3)``."""
+        """Log an RGB picture ``(H, W, 3)`` uint8."""
         self.writer.add_image(name, _checked(picture), step, dataformats="HWC")
         self.writer.flush()
 
@@ -110,22 +110,22 @@ class TensorBoardLogger(_Closing):
 
 
 class WandbLogger(_Closing):
-    """Hand scalars ``kind/name`` and pictures to Weights & Biases; offline unless the caller says "online".
+    """Log scalars ``kind/name`` and pictures to Weights & Biases; offline unless ``mode`` is "online".
 
-    Offline, a run is a folder that ``wandb sync`` may send later, and reports of crashes are switched off too. The
-    environment variable ``WANDB_MODE`` is not asked. The run starts with the first event, so that only the process that
-    is told of events has one.
+    An offline run is a folder that ``wandb sync`` can send later; crash reports are switched off too. The environment
+    variable ``WANDB_MODE`` is ignored. The run starts with the first event, so that only the process that receives
+    events has a run.
 
     Args:
-        folder: where the run is written.
-        project: its project.
-        mode: "offline", "online" (sends as it goes), or "disabled" (writes nothing).
-        name: of the run; by default W&B invents one.
-        run_id: of a run to go on with, after a resume.
-        config: settings to note with the run.
+        folder: of the run.
+        project: name of the project.
+        mode: "offline", "online" (sends during the run), or "disabled" (writes nothing).
+        name: of the run; by default W&B chooses one.
+        run_id: of the run to continue, after a resume.
+        config: settings to store with the run.
 
     Raises:
-        ConfigError: another mode.
+        ConfigError: the mode is unknown.
         MissingExtraError: wandb is not installed.
     """
 
@@ -160,7 +160,7 @@ class WandbLogger(_Closing):
 
     @property
     def run(self) -> Any:
-        """The run of wandb; started on first use."""
+        """The W&B run, which starts on first use."""
         if self._run is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             resume = "allow" if self._options["id"] else None
@@ -168,12 +168,12 @@ class WandbLogger(_Closing):
         return self._run
 
     def __call__(self, event: Event) -> None:
-        """Hand over one event."""
+        """Log one event."""
         numbers = {f"{event.kind}/{name}": value for name, value in event.values.items()}
         self.run.log({**numbers, "epoch": event.epoch}, step=event.step)
 
     def add_picture(self, name: str, picture: Picture, *, step: int) -> None:
-        """Hand over an RGB picture ``(H, W, 3)``."""
+        """Log an RGB picture ``(H, W, 3)`` uint8."""
         self.run.log({name: self._wandb.Image(_checked(picture))}, step=step)
 
     def close(self) -> None:
@@ -184,19 +184,19 @@ class WandbLogger(_Closing):
 
 
 class MLflowLogger(_Closing):
-    """Hand scalars ``kind/name`` and pictures to MLflow; they stay in a folder unless the caller names a server.
+    """Log scalars ``kind/name`` and pictures to MLflow, in a local folder unless ``tracking_uri`` names a server.
 
-    The environment variable ``MLFLOW_TRACKING_URI`` is not asked, and MLflow's reports of its use are switched off. The
-    run starts with the first event, so that only the process that is told of events has one.
+    The environment variable ``MLFLOW_TRACKING_URI`` is ignored, and MLflow's usage reports are switched off. The run
+    starts with the first event, so that only the process that receives events has a run.
 
     Args:
-        folder: where runs are stored when there is no server: ``mlflow.db`` and ``artifacts``. Look at them with
+        folder: of the local runs: ``mlflow.db`` and ``artifacts``. To view them:
             ``mlflow ui --backend-store-uri sqlite:///FOLDER/mlflow.db``.
-        experiment: name of the experiment; made where it is absent.
+        experiment: name of the experiment; created if it is missing.
         name: of the run.
-        tracking_uri: a server or data base ("http://localhost:5000", "sqlite:///mlflow.db"): what is logged goes there.
-        run_id: of a run to go on with, after a resume.
-        config: settings to note with the run.
+        tracking_uri: a server or database ("http://localhost:5000", "sqlite:///mlflow.db") for everything logged.
+        run_id: of the run to continue, after a resume.
+        config: settings to store with the run.
 
     Raises:
         MissingExtraError: mlflow is not installed.
@@ -227,7 +227,7 @@ class MLflowLogger(_Closing):
 
     @property
     def client(self) -> Any:
-        """The client of mlflow, its run started."""
+        """The MLflow client; the run starts on first use."""
         if self._client is None:
             if self._artifacts:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -244,13 +244,13 @@ class MLflowLogger(_Closing):
         return self._client.create_experiment(self._experiment, artifact_location=self._artifacts)
 
     def __call__(self, event: Event) -> None:
-        """Hand over one event."""
+        """Log one event."""
         client = self.client
         for name, value in event.values.items():
             client.log_metric(self.run_id, f"{event.kind}/{name}", float(value), step=event.step)
 
     def add_picture(self, name: str, picture: Picture, *, step: int) -> None:
-        """Hand over an RGB picture ``(H, W, 3)``, as the artifact ``pictures/<name>-<step>.png``."""
+        """Log an RGB picture ``(H, W, 3)`` uint8 as the artifact ``pictures/<name>-<step>.png``."""
         import cv2
 
         done, data = cv2.imencode(".png", cv2.cvtColor(_checked(picture), cv2.COLOR_RGB2BGR))

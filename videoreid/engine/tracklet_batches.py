@@ -22,14 +22,15 @@ __all__ = ["ClipCounts", "FrameBatch", "FramePlan", "count_clips", "read_batches
 
 @dataclass(frozen=True)
 class FramePlan:
-    """Which frames are read, how they are changed and how many at once.
+    """How clips are chosen, transformed and batched.
 
     Args:
         num_frames: frames of a clip T.
         sampling: a rule of `videoreid.data.sampling`.
-        transform: from the frames of a clip to ``(T, 3, H, W)`` uint8.
-        frame_budget: the most frames of a batch.
-        threads: that decode.
+        transform: turns the frames of a clip into ``(T, 3, H, W)`` uint8.
+        frame_budget: largest number of frames in a batch.
+        threads: number of threads that decode.
+        batch_frames: largest number of frames in a batch of several clips; None takes the budget.
     """
 
     num_frames: int
@@ -37,10 +38,11 @@ class FramePlan:
     transform: ClipTransform
     frame_budget: int
     threads: int
+    batch_frames: int | None = None
 
 
 class FrameBatch(NamedTuple):
-    """Clips of equal length that run together.
+    """A batch of clips of equal length.
 
     Args:
         frames: ``(B, T, 3, H, W)`` uint8.
@@ -53,11 +55,11 @@ class FrameBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """How many clips and frames each tracklet gives.
+    """Number of clips and frames of each tracklet.
 
     Args:
         clips: ``(N,)`` int64.
-        frames: ``(N,)`` int64, of all clips of a tracklet together.
+        frames: ``(N,)`` int64, summed over the clips of a tracklet.
     """
 
     clips: np.ndarray
@@ -65,12 +67,12 @@ class ClipCounts:
 
     @property
     def total(self) -> int:
-        """All clips."""
+        """Number of all clips."""
         return int(self.clips.sum())
 
 
 def count_clips(tracklets: Sequence[Tracklet], plan: FramePlan) -> ClipCounts:
-    """Return how many clips and frames there are, without reading one."""
+    """Return the number of clips and frames of each tracklet, without reading a frame."""
     sizes = [_clips(row, tracklets[row], plan) for row in range(len(tracklets))]
     return ClipCounts(
         np.array([len(clips) for clips in sizes], dtype=np.int64),
@@ -81,16 +83,16 @@ def count_clips(tracklets: Sequence[Tracklet], plan: FramePlan) -> ClipCounts:
 def share_clips(
     counts: ClipCounts, done: Sequence[tuple[int, int]], *, processes: int
 ) -> list[list[tuple[int, int]]]:
-    """Deal the clips that are not done to processes, by frames; a long tracklet is cut between its clips.
+    """Divide the unfinished clips among processes by their frames; a long tracklet is cut between clips.
 
     Args:
         counts: of all tracklets.
-        done: ranges of clips ``(first, last)``, ascending, ``last`` not included.
-        processes: how many.
+        done: ranges of finished clips ``(first, last)``, ascending, ``last`` not included.
+        processes: number of processes.
 
     Returns:
-        For each process, ascending ranges of clips. Together they are what is not done, each clip once, and the
-        shares lie in order.
+        For each process, ascending ranges of clips. Together they hold every unfinished clip once, in the order of the
+        processes.
     """
     weights = np.repeat(counts.frames / np.maximum(counts.clips, 1), counts.clips)
     for first, last in done:
@@ -109,17 +111,17 @@ def share_clips(
 def read_batches(
     tracklets: Sequence[Tracklet], plan: FramePlan, *, first: int = 0, last: int | None = None
 ) -> Iterator[FrameBatch]:
-    """Yield clips in order; at most three batches are in memory.
+    """Yield batches of clips in order; at most three batches are in memory.
 
     Args:
-        tracklets: what to read.
-        plan: how.
+        tracklets: to read.
+        plan: how they are read.
         first: number of the first clip, counted over all tracklets.
-        last: number behind the last clip; all by default.
+        last: number after the last clip; None reads all.
 
     Raises:
-        ConfigError: a clip of more frames than the budget.
-        FrameError: a frame that cannot be read.
+        ConfigError: a clip has more frames than the budget.
+        FrameError: a frame cannot be read.
     """
     reader = FrameReader()
     with ThreadPoolExecutor(max_workers=plan.threads) as pool:
@@ -149,8 +151,9 @@ def _clips(row: int, tracklet: Tracklet, plan: FramePlan) -> list[np.ndarray]:
 def _groups(
     tracklets: Sequence[Tracklet], plan: FramePlan, first: int, last: int | None
 ) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """Yield (tracklet, frame numbers) of clips of one length that fill the budget."""
+    """Yield (tracklet, frame numbers) of clips of one length that fill a batch."""
     group: list[tuple[int, np.ndarray]] = []
+    most = min(plan.frame_budget, plan.batch_frames or plan.frame_budget)
     number = -1
     for row in range(len(tracklets)):
         if last is not None and number + 1 >= last:
@@ -162,10 +165,9 @@ def _groups(
             if len(indices) > plan.frame_budget:
                 raise ConfigError(
                     f"tracklet {row}: a clip of {len(indices)} frames is more than the budget of {plan.frame_budget} "
-                    "frames: raise frame_budget, or take a sampling rule that cuts clips ('all_continuous')"
+                    "frames: raise frame_budget, or use a sampling rule that cuts clips ('all_continuous')"
                 )
-            changes = bool(group) and len(indices) != len(group[0][1])
-            if changes or (len(group) + 1) * len(indices) > plan.frame_budget:
+            if group and (len(indices) != len(group[0][1]) or (len(group) + 1) * len(indices) > most):
                 yield group
                 group = []
             group.append((row, indices))

@@ -1,4 +1,4 @@
-"""Queries and gallery as a list of frame keys, small enough to lie beside every evaluation."""
+"""Write and read queries and gallery as a short list of frame keys, which is stored with every evaluation."""
 
 import gzip
 import json
@@ -16,12 +16,12 @@ from videoreid.utils import atomic_write_bytes
 
 __all__ = ["TrackletList", "read_tracklets", "write_tracklets"]
 
-_FRAMES = 16  # of a tracklet: enough to draw and to play it
-_HERE = "\0"  # no path has this letter: a key that begins with it lies in the run folder
+_FRAMES = 16  # per tracklet: enough to draw and play it
+_HERE = "\0"  # first character of a key inside the run folder; no path contains it
 
 
 class TrackletList(NamedTuple):
-    """Queries and gallery, perhaps with a part of their frames only.
+    """Queries and gallery; tracklets may hold only some of their frames.
 
     Args:
         query: Q tracklets.
@@ -45,7 +45,7 @@ def write_tracklets(path: Path, tracklets: TrackletList, folder: Path) -> None:
     Args:
         path: the file, ``*.json.gz``.
         tracklets: queries and gallery.
-        folder: of the run; keys of files in it are written relative to it, so that it can be moved.
+        folder: of the run; keys of files inside it are stored relative to it, so that it can be moved.
     """
     home = f"{folder}/"
     content = {
@@ -58,11 +58,11 @@ def write_tracklets(path: Path, tracklets: TrackletList, folder: Path) -> None:
 
 
 def read_tracklets(path: Path, folder: Path) -> TrackletList:
-    """Read what `write_tracklets` wrote.
+    """Read a file of `write_tracklets`.
 
     Args:
         path: the file.
-        folder: of the run, where it lies now.
+        folder: present folder of the run.
 
     Raises:
         DatasetError: the file is damaged.
@@ -75,7 +75,7 @@ def read_tracklets(path: Path, folder: Path) -> TrackletList:
         )
         return TrackletList(query, gallery, [int(length) for length in content["query_lengths"]])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read ({type(error).__name__}): make it again") from error
+        raise DatasetError(f"{path} cannot be read ({type(error).__name__}): evaluate again") from error
 
 
 def _row(tracklet: Tracklet, home: str) -> list[Any]:

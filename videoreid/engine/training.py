@@ -1,4 +1,4 @@
-"""One training step and one epoch, as plain functions for your own loop."""
+"""One training step and one epoch, as plain functions for a loop of your own."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,29 +30,29 @@ Losses = dict[str, Tensor]
 
 
 def step(model: nn.Module, criterion: Callable[[ReIDOutput, Clip], Losses], clip: Clip) -> Losses:
-    """Run a batch forwards and return its losses; nothing is changed.
+    """Run the forward pass of a batch and return its losses; no weight changes.
 
     Args:
         model: in train mode, so that it returns `ReIDOutput`.
         criterion: see `videoreid.losses.Criterion`.
-        clip: on the model's device; frames uint8, or float that is normalised already.
+        clip: on the model's device; frames uint8, or float and already normalised.
 
     Returns:
-        Every term by its name, and their weighted sum as "loss".
+        Every loss term by name, and their weighted sum as "loss"; scalars.
     """
     return criterion(forward(model, clip.frames, clip.camid), clip)
 
 
 def forward(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput:
-    """Run a model on frames, which are normalised the way it wants them.
+    """Run a model on frames, which it normalises if they are uint8.
 
     Args:
-        model: in train mode; wrappers (parallel, compiled) are looked through.
-        frames: ``(B, T, 3, H, W)`` on the model's device; uint8, or float that is normalised already.
-        camids: ``(B,)`` int64 on the same device; only a model that uses cameras is given them.
+        model: in train mode; it may be wrapped (parallel, compiled).
+        frames: ``(B, T, 3, H, W)`` on the model's device; uint8, or float and already normalised.
+        camids: ``(B,)`` int64 on the same device; passed only to a model that uses cameras.
 
     Raises:
-        ConfigError: the model is in eval mode, where it returns the embedding alone.
+        ConfigError: the model is in eval mode, in which it returns only the embedding.
     """
     output = run_model(model, frames, camids)
     if not isinstance(output, ReIDOutput):
@@ -71,20 +71,20 @@ def train_one_epoch(
     *,
     progress: bool = True,
 ) -> dict[str, float]:
-    """Train on every batch of a loader once; the smallest loop there is.
+    """Train on every batch of a loader once: the smallest training loop.
 
     Args:
-        model: put in train mode and used on the device it is on.
+        model: set to train mode; it stays on its device.
         criterion: see `step`.
         optimizer: over the model's parameters.
         loader: yields `Clip` batches.
-        progress: show a bar on standard error.
+        progress: show a progress bar on standard error.
 
     Returns:
         The mean of every loss over the epoch.
 
     Raises:
-        TrainingError: a loss is NaN or infinite; the batch is named.
+        TrainingError: a loss is NaN or infinite; the message names the batch.
         WorkerError: a worker process of the loader has died.
     """
     from tqdm import tqdm
@@ -109,19 +109,19 @@ def train_one_epoch(
 
 
 def move_clip(clip: Clip, device: torch.device) -> Clip:
-    """Return the clip with its tensors on a device, without waiting where the memory is pinned."""
+    """Return the clip with its tensors on a device; copies from pinned memory do not block."""
     return Clip(*(tensor.to(device, non_blocking=True) for tensor in clip))
 
 
 @contextmanager
 def undone_on_error(*parts: Any) -> Iterator[None]:
-    """Put the buffers of modules back and drop their gradients where the block raises.
+    """Restore the buffers of modules and drop their gradients if the block raises.
 
-    A forward pass moves the statistics of batch norms before anybody has seen its loss; a batch that cannot be used
-    must leave no trace.
+    A forward pass updates the statistics of batch norms before its loss is checked; a batch with an invalid loss must
+    not change the model.
 
     Args:
-        parts: model and criterion; what is no module is left alone.
+        parts: model and criterion; objects that are not modules are ignored.
     """
     modules = [part for part in parts if isinstance(part, nn.Module)]
     before = [(buffer, buffer.detach().clone()) for module in modules for buffer in module.buffers()]
@@ -137,10 +137,10 @@ def undone_on_error(*parts: Any) -> Iterator[None]:
 
 
 def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -> None:
-    """Stop where the loss, a scalar, is NaN or infinite.
+    """Raise an error if the loss, a scalar, is NaN or infinite.
 
     Raises:
-        TrainingError: names the losses, and the batch's pids and first frames where the loader knows them.
+        TrainingError: the message names the losses, the pids of the batch and, if the loader knows them, its frames.
     """
     if bool(torch.isfinite(losses["loss"])):
         return
@@ -152,7 +152,7 @@ def check_finite(losses: Mapping[str, Tensor], clip: Clip, loader: Any = None) -
 
 
 def name_batch(clip: Clip, loader: Any = None) -> str:
-    """Return the pids of a batch and, where ``loader.dataset.tracklets`` exists, the first frame of each clip."""
+    """Return the pids of a batch and, if ``loader.dataset.tracklets`` exists, the first frame of each clip."""
     text = f"pids {clip.pid.tolist()}"
     tracklets = LoaderInfo.of(loader).tracklets
     if tracklets is None:

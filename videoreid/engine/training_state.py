@@ -1,4 +1,4 @@
-"""What a checkpoint holds, as one record with a format number."""
+"""The content of a checkpoint, as one record with a format number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,12 +15,12 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run is inside an epoch.
+    """The position of a run inside an epoch.
 
     Args:
-        epoch: epochs that are finished.
-        batch: batches of the present one that are used.
-        streams: `EpochBatches.state_dict` of each process: its generators and its loader.
+        epoch: finished epochs.
+        batch: batches of the current epoch that were trained.
+        streams: `EpochBatches.state_dict` of each process: the state of its generators and its loader.
     """
 
     epoch: int
@@ -30,19 +30,19 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingState:
-    """The content of a checkpoint. ``best.pt`` holds the same record with weights, progress and run alone.
+    """The content of a checkpoint. In ``best.pt`` only weights, progress and run are set.
 
     Args:
-        state_dict: of the model; in ``best.pt`` of the weights that were scored.
+        state_dict: of the model; in ``best.pt`` the weights that were scored.
         progress: `Progress.state_dict`.
         criterion: its ``state_dict``.
         optimizers: their ``state_dict``.
         scheduler: its ``state_dict``.
-        scaler: of the loss, under float16.
+        scaler: ``state_dict`` of the loss scaler, under float16.
         ema: ``state_dict`` of the moving average.
         streams: see `Position`.
         run: `RunRecord` as a dictionary.
-        format: of the record; a reader refuses a newer one than it knows.
+        format: number of the format; a newer number than the reader knows is refused.
     """
 
     state_dict: Mapping[str, Tensor]
@@ -62,10 +62,10 @@ class TrainingState:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "TrainingState":
-        """Return the record of what `to_dict` returned.
+        """Return the record from the dictionary that `to_dict` returned.
 
         Raises:
-            CheckpointError: it has no weights or no progress, or a newer format.
+            CheckpointError: weights or progress are missing, or the format is newer.
         """
         if state.get("format", FORMAT) > FORMAT:
             raise CheckpointError(
@@ -74,20 +74,20 @@ class TrainingState:
             )
         if "state_dict" not in state or "progress" not in state:
             raise CheckpointError(
-                "this is no training state; for weights alone use videoreid.models.load_weights"
+                "this is not a training state; to load weights only, use videoreid.models.load_weights"
             )
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in state.items() if name in known})
 
     def refuse_misfit(self, parts: Mapping[str, Any], num_optimizers: int) -> None:
-        """Refuse a state that does not fit the present run, before any part of it is taken over.
+        """Refuse a state that does not fit the current run, before any part of it is loaded.
 
         Args:
-            parts: what the run has for each of ``state_dict``, ``criterion``, ``scheduler``, ``scaler`` and ``ema``.
+            parts: the objects of the run for ``state_dict``, ``criterion``, ``scheduler``, ``scaler`` and ``ema``.
             num_optimizers: of the run.
 
         Raises:
-            CheckpointError: names what is missing or does not fit.
+            CheckpointError: a part is missing or does not fit; the message names it.
         """
         wrong = []
         for name, part in parts.items():
@@ -103,7 +103,7 @@ class TrainingState:
 
 
 def _misfits(part: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> list[str]:
-    """Return what keeps a module from taking over a saved state."""
+    """Return the names and shapes that differ between a module and a saved state."""
     here, there = (
         {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
         for state in (own, saved)

@@ -1,4 +1,4 @@
-"""Networks as files that other runtimes run, and such files as networks."""
+"""Export of networks to files for other runtimes, and use of such files as networks."""
 
 from videoreid.export.exporting import export_model
 from videoreid.export.loading import load

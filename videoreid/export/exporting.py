@@ -1,4 +1,4 @@
-"""From a network to a file, which is kept only if it answers as the network does."""
+"""Export of a network to a file, which is kept only if it returns the network's embeddings."""
 
 import contextlib
 import copy
@@ -33,7 +33,7 @@ _OPSET = 20
 
 
 class _WithPixels(nn.Module):
-    """What is traced: pixels 0..255 to the embedding, normalisation inside, in float32 at both ends."""
+    """The traced graph: pixels 0..255 to the embedding, with normalisation inside, float32 at both ends."""
 
     def __init__(self, network: ReIDModel) -> None:
         super().__init__()
@@ -64,30 +64,30 @@ def export_model(
     batch: int | None = None,
     precision: ExportPrecision = "float32",
 ) -> float:
-    """Write a network to a file for another runtime, and compare the two before the file gets its name.
+    """Write a network to a file for another runtime, and keep the file only if both return the same embeddings.
 
-    The file takes clips ``(B, T, 3, H, W)`` of any B and T, in float32 arithmetic, and normalises pixels itself. It is
-    run in the target's runtime with batches of 1, 2 and 7 clips of 1, 4 and 9 frames.
+    The file takes clips ``(B, T, 3, H, W)`` of any B and T, computes in float32, and normalises pixels itself. For the
+    comparison it runs in the target's runtime on batches of 1, 2 and 7 clips of 1, 4 and 9 frames.
 
     Args:
-        model: a `ReIDModel`, or a wrapper around one; it stays as it is.
+        model: a `ReIDModel`, or a wrapper around one; it is not changed.
         path: the file; its suffix must be the target's: ``.onnx``, ``.ts`` or ``.xml``.
         to: "onnx", "torchscript", or "openvino" (needs that package).
         input_type: "uint8", or "float32" for pixels 0..255 in float.
         size: (height, width); the network's own by default.
-        frames: fix the clip length to this T; by default it is free where the network leaves it free.
-        batch: fix the number of clips of a call, for networks of which a trace keeps it; a session of `load` cuts
-            batches into such pieces.
-        precision: "float16" halves the file, keeps input and output as they are, and may differ by 1e-2. See
+        frames: fix the clip length to this T; by default any length that the network allows.
+        batch: fix the number of clips of a call, for networks whose trace fixes it; a session of `load` splits batches
+            accordingly.
+        precision: "float16" halves the file, does not change input and output types, and may differ by 1e-2. See
             `quantise_model` for int8.
 
     Returns:
-        The largest relative error that was seen, over the length of the embedding.
+        The largest error of an embedding in the comparison, relative to its length.
 
     Raises:
         ConfigError: the suffix is not the target's, or the network needs camera numbers.
-        ExportError: the network cannot be exported, or the file answers otherwise than the network: by more than
-            1e-3 (float16: 1e-2), or with another shape. No file is left then.
+        ExportError: the network cannot be exported, or the file's embeddings differ by more than 1e-3 (float16: 1e-2)
+            or have another shape. No file is left then.
         MissingExtraError: the runtime is not installed.
     """
     path = Path(path)
@@ -105,7 +105,7 @@ def export_model(
     example = varied_clips(batch or 2, fixed or 3, size, seed=0).to(getattr(torch, input_type))
     record = replace(_describe(model, network, exact, example, fixed), batch=batch, precision=precision)
     with atomic_path(path) as temporary:
-        weights = temporary.with_suffix(".bin")  # of OpenVINO alone
+        weights = temporary.with_suffix(".bin")  # only OpenVINO writes this file
         try:
             with disk_errors(path):
                 _write(graph, example, temporary, to, record)
@@ -131,7 +131,7 @@ def _prepared(model: nn.Module, path: Path, to: str, input_type: str) -> ReIDMod
     if network.uses_cameras:
         raise ConfigError(
             "the network uses camera numbers, which an exported file does not take: build it without them, or set "
-            "model.uses_cameras = False if embeddings without them will do"
+            "model.uses_cameras = False if embeddings without them are acceptable"
         )
     return copy.deepcopy(network).cpu().float().eval()
 
@@ -167,9 +167,9 @@ def _write(graph: nn.Module, example: Tensor, path: Path, to: str, record: Expor
         "openvino": _write_openvino,
     }
     try:
-        # an exporter that fails prints its whole graph
+        # a failing exporter prints the whole graph
         with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # what a trace fixed is found by the comparison, not by warnings
+            warnings.simplefilter("ignore")  # the comparison finds fixed sizes, so warnings are not needed
             writers[to](graph, example, path, record)
     except (VideoReIDError, OSError, MemoryError):
         raise
@@ -188,7 +188,7 @@ def _write_onnx(graph: nn.Module, example: Tensor, path: Path, record: ExportMet
         graph,
         (example,),
         str(path),
-        dynamo=False,  # tracing takes seconds where graph capture takes minutes, and is compared afterwards
+        dynamo=False,  # tracing takes seconds, graph capture minutes; the comparison checks the result
         opset_version=_OPSET,
         input_names=["frames"],
         output_names=["embedding"],
@@ -205,7 +205,7 @@ def _axes(record: ExportMetadata) -> tuple[tuple[int, str, int | None], ...]:
 
 def _write_torchscript(graph: nn.Module, example: Tensor, path: Path, record: ExportMetadata) -> None:
     traced: Any = torch.jit.trace(graph, example, check_trace=False)
-    buffer = io.BytesIO()  # PyTorch ends the process where it cannot close a file on a full disk
+    buffer = io.BytesIO()  # PyTorch ends the process if it cannot close a file on a full disk
     torch.jit.save(traced, buffer, _extra_files={METADATA_KEY: record.to_json()})
     path.write_bytes(buffer.getbuffer())
 

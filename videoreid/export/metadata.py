@@ -1,4 +1,4 @@
-"""What an exported file says of the network in it."""
+"""Metadata of exported files: the network's name, input, normalisation and weights."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ from videoreid.errors import WeightsError
 __all__ = ["METADATA_KEY", "ExportMetadata"]
 
 METADATA_KEY = "videoreid"
-"""Under this name the record stands in a file, as JSON."""
+"""Name of the record in a file, where it is stored as JSON."""
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class ExportMetadata:
-    """The record that travels in an exported file.
+    """The record that is stored in an exported file.
 
     Args:
         model: name of the network, as `build_model` takes it, or its class.
@@ -25,11 +25,11 @@ class ExportMetadata:
         pixel_mean: per channel, on the 0..1 scale.
         pixel_std: per channel, on the 0..1 scale.
         frames: clip length T the file is fixed to; None for any.
-        embedding_dim: width D of the answer.
+        embedding_dim: width D of the embedding.
         clip_rule: how the authors of the weights cut clips ("frames", "sampling", "test_sampling"); empty if unknown.
         weights_sha256: see `videoreid.models.digest.weights_digest`.
         library: version of this library that wrote the file.
-        batch: number of clips B the file is fixed to; None for any. A session cuts larger batches into pieces.
+        batch: number of clips B the file is fixed to; None for any. A session splits larger batches.
         precision: "float32", "float16" or "int8", of the weights.
     """
 
@@ -59,7 +59,7 @@ class ExportMetadata:
             origin: the file, for messages.
 
         Raises:
-            WeightsError: it is damaged, or of another version.
+            WeightsError: the record is damaged, or of another version.
         """
         try:
             values = json.loads(text)

@@ -1,4 +1,4 @@
-"""The comparison of a file with the network it was made from."""
+"""Comparison of an exported file with its network."""
 
 from pathlib import Path
 
@@ -19,9 +19,9 @@ _LENGTHS = (1, 4, 9)
 
 
 def varied_clips(batch: int, length: int, size: tuple[int, int], *, seed: int) -> Tensor:
-    """Return uint8 clips ``(B, T, 3, H, W)`` of which no two are alike: coarse patches, each frame of its own contrast.
+    """Return different uint8 clips ``(B, T, 3, H, W)``: coarse patches, with a random contrast per frame.
 
-    Frames of plain noise look the same to most networks, and a file that mixes up clips would pass.
+    Most networks return nearly equal embeddings for frames of plain noise, so a file that mixes up clips would pass.
     """
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(batch * length, 3, 8, 4, generator=generator)
@@ -39,14 +39,14 @@ def check_parity(graph: nn.Module, path: Path, record: ExportMetadata, *, origin
     Args:
         graph: the network, pixels to embedding.
         path: the file.
-        record: what the file says of itself; a fixed clip length is the only one that is run.
-        origin: how the file is called in messages.
+        record: metadata of the file; if it fixes the clip length, only this length is run.
+        origin: name of the file in messages.
 
     Returns:
         The largest relative error.
 
     Raises:
-        ExportError: an error above that of `TOLERANCES`, another shape, no number, or a failure of one side.
+        ExportError: an error above that of `TOLERANCES`, another shape, NaN, or a failure of either.
     """
     runtime = open_runtime(path)
     worst = 0.0
@@ -69,22 +69,22 @@ def check_parity(graph: nn.Module, path: Path, record: ExportMetadata, *, origin
 
 
 _REMEDY = (
-    "no file was written. If only the clip length is at fault, frames=T fixes it; if the batch is, batch=1 does, and a "
-    "session cuts batches"
+    "no file was written. If only other clip lengths fail, export with frames=T; if other batches fail, with batch=1: "
+    "a session splits batches"
 )
 
 
 def _error(answer: Tensor, expected: Tensor, where: str, allowed: float) -> float:
     if answer.shape != expected.shape:
         raise ExportError(
-            f"{where}: the file answers {tuple(answer.shape)}, the network {tuple(expected.shape)}; {_REMEDY}"
+            f"{where}: the file returns {tuple(answer.shape)}, the network {tuple(expected.shape)}; {_REMEDY}"
         )
     lengths = expected.double().norm(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
     errors = (answer.double() - expected.double()).norm(dim=1) / lengths
     error = float(errors.max())
     if not error <= allowed:  # NaN as well
         raise ExportError(
-            f"{where}: the file answers otherwise than the network, relative error {error:.2g} where {allowed} is "
+            f"{where}: the embeddings of file and network differ, relative error {error:.2g} where {allowed} is "
             f"allowed; {_REMEDY}"
         )
     return error

@@ -1,4 +1,4 @@
-"""ONNX files in whole numbers of eight bits: static quantisation by example frames."""
+"""Static int8 quantisation of ONNX files, calibrated on example clips."""
 
 import os
 from collections.abc import Iterator
@@ -28,24 +28,24 @@ def quantise_model(
     *,
     smallest_cosine: float = 0.9,
 ) -> float:
-    """Write an int8 copy of an exported ONNX file, and compare the two before the file gets its name.
+    """Write an int8 copy of an exported ONNX file, and keep it only if the embeddings of both are similar.
 
-    Convolutions and linear layers run in whole numbers; their ranges are read off example clips. A quarter of the size,
-    and faster where the processor multiplies eight-bit numbers. What it costs in mAP depends on the network: measure it
-    (`benchmarks/export_precision.py`).
+    Convolutions and linear layers run in int8; the ranges of their values are measured on example clips. The file has
+    a quarter of the size, and is faster on processors with int8 multiplication. The loss of mAP depends on the network:
+    measure it (`benchmarks/export_precision.py`).
 
     Args:
         source: a file of `export_model`, of float32.
         path: the new file, ``*.onnx``.
         clips: ``(B, T, 3, H, W)`` uint8, 50 or more real clips in the file's size, not of the test set.
-        smallest_cosine: below this, on the example clips, there is no file.
+        smallest_cosine: least cosine on the example clips; below it no file is written.
 
     Returns:
         The smallest cosine between the two files' embeddings of the example clips.
 
     Raises:
-        ConfigError: no such file, one that is int8 already, or clips of another form.
-        ExportError: the copy answers otherwise than the file. No file is left then.
+        ConfigError: a file is not ``.onnx``, the source is not float32, or the clips have another form.
+        ExportError: the embeddings of the copy differ too much. No file is left then.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     source, path = Path(source), Path(path)
@@ -73,7 +73,7 @@ def _quantise(source: Path, path: Path, pixels: Tensor, name: str, record: Expor
         from onnxruntime import quantization
     except ImportError as error:
         raise MissingExtraError("onnx", "export", "quantising an ONNX file") from error
-    # activations in whole numbers of 0..255 with a zero point, weights about zero, by channel
+    # activations in 0..255 with a zero point, weights symmetric about zero, per channel
     quantization.quantize_static(
         str(source),
         str(path),
@@ -114,7 +114,7 @@ def _checked(clips: Tensor, record: ExportMetadata) -> Tensor:
 
 
 def _reader(base: type, pixels: Tensor, name: str, piece: int) -> Any:
-    """Return onnxruntime's reader of calibration data, whose base class comes with that package."""
+    """Return a reader of calibration data for onnxruntime; its base class is in that package."""
 
     def batches() -> Iterator[dict[str, np.ndarray]]:
         whole = len(pixels) - len(pixels) % piece or len(pixels)

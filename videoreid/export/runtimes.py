@@ -1,4 +1,4 @@
-"""The programs that run exported files, behind one call: pixels in, embeddings out."""
+"""Runtimes of exported files, with one interface: pixels in, embeddings out."""
 
 import os
 import warnings
@@ -24,7 +24,7 @@ class InputPort(NamedTuple):
     """The one input of a file.
 
     Args:
-        shape: sizes by axis; None where any size goes.
+        shape: sizes by axis; None where any size is allowed.
         dtype: type of its numbers.
     """
 
@@ -44,15 +44,15 @@ class Runtime(Protocol):
 
 
 def run_in_pieces(runtime: Runtime, pixels: Tensor, batch: int | None) -> Tensor:
-    """Run a file that is fixed to a number of rows on any number of them.
+    """Run a file on any number of rows, also if the file is fixed to a number of them.
 
     Args:
         runtime: the loaded file.
         pixels: ``(N, ...)`` as the file takes them.
-        batch: rows of a call, the last piece is filled up; None runs all at once.
+        batch: rows of a call, the last piece is padded; None runs all at once.
 
     Raises:
-        WeightsError: the file answers another number of rows, or no float numbers.
+        WeightsError: the file returns another number of rows, or no float numbers.
     """
     if len(pixels) == 0:
         return torch.empty(0, runtime.run(pixels.new_zeros(batch or 1, *pixels.shape[1:])).shape[1])
@@ -62,14 +62,14 @@ def run_in_pieces(runtime: Runtime, pixels: Tensor, batch: int | None) -> Tensor
         padded = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
         answer = runtime.run(padded)
         if len(answer) != len(padded) or not answer.is_floating_point():
-            raise WeightsError(f"the network answers {tuple(answer.shape)} to {len(padded)} rows")
+            raise WeightsError(f"the network returns {tuple(answer.shape)} for {len(padded)} rows")
         parts.append(answer[: len(part)])
     return torch.cat(parts)
 
 
 class _Shared:
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return self  # what holds no state needs no copy
+        return self  # without state, no copy is needed
 
 
 class OnnxRuntime(_Shared):
@@ -80,7 +80,7 @@ class OnnxRuntime(_Shared):
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        WeightsError: it is no such file, or has several inputs.
+        WeightsError: the file is not an ONNX network, or has several inputs.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -89,13 +89,13 @@ class OnnxRuntime(_Shared):
         except ImportError as error:
             raise MissingExtraError("onnxruntime", "export", "running an ONNX file") from error
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised
+        options.log_severity_level = 4  # errors are raised, not logged
         options.intra_op_num_threads = torch.get_num_threads()
         try:
             self._session = onnxruntime.InferenceSession(
                 os.fspath(path), options, providers=onnxruntime.get_available_providers()
             )
-        except Exception as error:  # onnxruntime raises kinds of its own that share no base
+        except Exception as error:  # the errors of onnxruntime have no common base class
             raise WeightsError(f"{path} cannot be run by onnxruntime: {error}") from error
         port = _only([(one.name, one.shape, one.type) for one in self._session.get_inputs()], path)
         self.name: str = port[0]
@@ -110,19 +110,19 @@ class OnnxRuntime(_Shared):
 
 
 class TorchScriptRuntime(_Shared):
-    """A traced network of this library; it runs where its file was mapped to, the CPU.
+    """A traced network of this library, run on the CPU.
 
     Args:
         path: the file.
 
     Raises:
-        WeightsError: it is no such file, or does not come from `export_model`.
+        WeightsError: the file is not a TorchScript network, or does not come from `export_model`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         extra = {METADATA_KEY: ""}
         try:
-            with warnings.catch_warnings():  # that the format is old
+            with warnings.catch_warnings():  # warns that the format is old
                 warnings.simplefilter("ignore", FutureWarning)
                 module = torch.jit.load(os.fspath(path), map_location="cpu", _extra_files=extra)
             self._module = module.eval()
@@ -150,11 +150,11 @@ class OpenVinoRuntime(_Shared):
     """A network in OpenVINO's files, run on the CPU in float32.
 
     Args:
-        path: the ``.xml`` file; the ``.bin`` file lies beside it.
+        path: the ``.xml`` file; the ``.bin`` file must be beside it.
 
     Raises:
         MissingExtraError: openvino is not installed.
-        WeightsError: it is no such file, or has several inputs.
+        WeightsError: the file is not an OpenVINO network, or has several inputs.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -197,11 +197,11 @@ def _type(name: str, path: str | os.PathLike[str]) -> torch.dtype:
 
 
 def open_runtime(path: str | os.PathLike[str]) -> Runtime:
-    """Load a file with the program that its name asks for.
+    """Load a file with the runtime of its suffix.
 
     Raises:
-        WeightsError: there is no such file.
-        ConfigError: no suffix that is known.
+        WeightsError: the file does not exist or cannot be loaded.
+        ConfigError: the suffix is unknown.
     """
     kinds: dict[str, type] = {
         ".onnx": OnnxRuntime,

@@ -1,4 +1,4 @@
-"""Exported files as networks: what takes a model takes them."""
+"""Exported files as networks, usable wherever a model is."""
 
 from typing import Literal
 
@@ -28,7 +28,7 @@ class _Session(ReIDModel):
         """Stay in eval mode.
 
         Raises:
-            ConfigError: train mode is asked for.
+            ConfigError: ``mode`` is True.
         """
         if mode:
             raise ConfigError("an exported network cannot be trained: train the network it was exported from")
@@ -41,7 +41,7 @@ class ExportedModel(_Session):
 
     Args:
         runtime: the loaded file.
-        metadata: what it says of itself.
+        metadata: record in the file.
     """
 
     def __init__(self, runtime: Runtime, metadata: ExportMetadata) -> None:
@@ -60,8 +60,8 @@ class ExportedModel(_Session):
         """Return the embedding ``(B, D)``.
 
         Args:
-            frames: as `ReIDModel.forward` takes them, in the size of the file. Normalised float frames need a file
-                that was exported with ``input_type="float32"``.
+            frames: as in `ReIDModel.forward`, in the size of the file. Normalised float frames need a file that was
+                exported with ``input_type="float32"``.
             camids: not used.
 
         Raises:
@@ -74,34 +74,34 @@ class ExportedModel(_Session):
             )
         changed = (self.pixel_mean, self.pixel_std) != (self.metadata.pixel_mean, self.metadata.pixel_std)
         if changed:
-            raise ConfigError("the normalisation is inside the exported file and cannot be changed there")
+            raise ConfigError("the normalisation is inside the exported file and cannot be changed")
         if self.metadata.input_type == "float32":
             clips = clips.float() if clips.dtype == torch.uint8 else self._pixels(clips)
         elif clips.is_floating_point():
             raise ConfigError(
-                "this file takes uint8 frames, and float frames are normalised already: give uint8 frames, or export "
-                "with input_type='float32'"
+                "this file takes uint8 frames and normalises them itself: give uint8 frames, or export with "
+                "input_type='float32'"
             )
         return run_in_pieces(self.runtime, clips, self.metadata.batch).float().to(frames.device)
 
     def _pixels(self, frames: Tensor) -> Tensor:
-        """Undo the normalisation, which the file does again."""
+        """Undo the normalisation, because the file applies it again."""
         mean, std = (frames.new_tensor(values).view(-1, 1, 1) for values in (self.pixel_mean, self.pixel_std))
         return ((frames * std + mean) * 255).float()
 
 
 class ForeignModel(_Session):
-    """An image network of other people: every frame by itself, then the mean over time.
+    """An image network from another source: it embeds every frame; a clip's embedding is their mean.
 
     Args:
         runtime: the loaded file; its one input is images, ``(N, 3, H, W)`` or ``(N, H, W, 3)``.
-        size: (height, width) where the file leaves them open.
+        size: (height, width) if the file does not fix them.
         channel_order: of the input.
         weights_sha256: of the file.
 
     Raises:
-        WeightsError: its input is nothing of that kind.
-        ConfigError: no size is known, or another than the file's.
+        WeightsError: its input has another form.
+        ConfigError: the size is unknown, or differs from the file's.
     """
 
     def __init__(
@@ -125,16 +125,16 @@ class ForeignModel(_Session):
         sides = shape[1:3] if self._channels_last else shape[2:]
         self.input_size = _agreed_size(sides, size)
         self.weights_sha256 = weights_sha256
-        self.embedding_dim = 0  # known after the first frames
+        self.embedding_dim = 0  # set below, from a first run
         blank = torch.zeros(1, 3, *self.input_size)
         self.embedding_dim = self._embed(blank).shape[1]
 
     def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
         """Return the mean over the frames of each clip, ``(B, D)``; see `ReIDModel.forward`."""
         clips = self.checked_clips(frames)
-        if self.runtime.input.dtype == torch.uint8:  # such a file normalises for itself
+        if self.runtime.input.dtype == torch.uint8:  # such a file normalises itself
             if clips.dtype != torch.uint8:
-                raise ConfigError("this file takes uint8 frames; float frames are normalised already")
+                raise ConfigError("this file takes uint8 frames, not normalised float frames")
         else:
             clips = self._as_clips(clips).float()
         vectors = self._embed(clips.flatten(0, 1))
@@ -153,8 +153,8 @@ def _agreed_size(sides: tuple[int | None, ...], size: tuple[int, int] | None) ->
     height, width = sides
     if height is None or width is None:
         if size is None:
-            raise ConfigError("the file takes images of any size: say size=(height, width)")
+            raise ConfigError("the file takes images of any size: give size=(height, width)")
         height, width = height or size[0], width or size[1]
     if size is not None and tuple(size) != (height, width):
-        raise ConfigError(f"the file takes images of {(height, width)}, size={tuple(size)} is asked for")
+        raise ConfigError(f"the file takes images of {(height, width)}, not of size={tuple(size)}")
     return height, width

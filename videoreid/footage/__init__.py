@@ -1,4 +1,4 @@
-"""Footage: recordings, what was found in them, and the tracklets that come of it."""
+"""Footage: recordings, detections and tracks in them, and the tracklets cut from them."""
 
 from videoreid.footage.crops import crop_tracklets, iterate_crops, split_tracks, video_tracklets
 from videoreid.footage.detection import DetectedFrame, Detector, detect

@@ -1,4 +1,4 @@
-"""From a video and the tracks of a tracker to tracklets."""
+"""Tracklets from a video and the tracks of a tracker."""
 
 import math
 import os
@@ -43,25 +43,25 @@ def crop_tracklets(
     image_format: ImageFormat = "png",
     strict: bool = False,
 ) -> list[Tracklet]:
-    """Cut every track out of a video: one tracklet a track, in the order of track ids.
+    """Crop every track from a video: one tracklet per track, in the order of track ids.
 
     The video is decoded once, from the first frame to the last that holds a box, with one frame in memory. A crop is
     its box rounded to whole pixels and clipped to the frame, written to ``<output_dir>/<track>/<frame>.<format>``.
 
     Args:
         video: any file that OpenCV decodes.
-        tracks: boxes on this video's frames, as `read_tracks` gives them.
-        output_dir: made where it is missing.
+        tracks: boxes on this video's frames, as `read_tracks` returns them.
+        output_dir: folder of the crops; created if missing.
         camid: camera number of the tracklets, 0-based.
-        image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the room.
+        image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the space.
         strict: see `iterate_crops`.
 
     Returns:
-        Tracklets whose ``pid`` is the track id and whose times are 0-based frame numbers. A track none of whose boxes
-        could be cut is left out.
+        Tracklets whose ``pid`` is the track id and whose times are 0-based frame numbers. A track without any usable
+        box is left out.
 
     Raises:
-        TrackFileError: a box lies past the end of the video, or, if strict, wholly outside its frame; the message has
+        TrackFileError: a box is past the end of the video, or, if strict, wholly outside its frame; the message has
             its line. Or a track id is 2^63 or more.
         FrameError: the video is missing or cannot be decoded.
     """
@@ -85,7 +85,7 @@ def video_tracklets(
 ) -> list[Tracklet]:
     """Return every track as a tracklet whose frames are keys into the video; nothing is written.
 
-    The video is decoded once, to know which boxes are there; frames are read again by their keys.
+    The video is decoded once, to find the boxes that can be used; frames are read again by their keys.
 
     Args:
         video: any file that OpenCV decodes.
@@ -94,7 +94,7 @@ def video_tracklets(
         strict: see `iterate_crops`.
 
     Returns:
-        As `crop_tracklets`; a key looks like ``video.avi::frame=12&box=left,top,right,bottom``.
+        Tracklets as from `crop_tracklets`; a key looks like ``video.avi::frame=12&box=left,top,right,bottom``.
 
     Raises:
         TrackFileError: see `crop_tracklets`.
@@ -115,8 +115,8 @@ def _check_pids(tracks: Tracks) -> None:
     largest = max(tracks.track_ids.tolist(), default=0)
     if largest > np.iinfo(np.int64).max:
         raise TrackFileError(
-            f"{tracks.source}: track {largest} cannot be a pid, which has 64 bits with a sign: renumber the tracks "
-            "(Tracks(frames, ids, boxes)) before they are cut out"
+            f"{tracks.source}: track {largest} cannot be a pid, which is a signed 64-bit number: renumber the tracks "
+            "(Tracks(frames, ids, boxes)) before you crop them"
         )
 
 
@@ -125,7 +125,7 @@ def iterate_crops(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield ``(row of tracks, crop)`` in the order of the video; a crop is ``(h, w, 3)`` uint8 RGB, a view.
 
-    Boxes that lie wholly outside their frame, and boxes on a damaged frame, are left out; a warning counts them.
+    Boxes wholly outside their frame, and boxes on a damaged frame, are left out; a warning counts them.
 
     Args:
         video: any file that OpenCV decodes.
@@ -133,7 +133,7 @@ def iterate_crops(
         strict: raise an error for the first box that would be left out.
 
     Raises:
-        TrackFileError: a box lies past the end of the video, or, if strict, wholly outside its frame.
+        TrackFileError: a box is past the end of the video, or, if strict, wholly outside its frame.
         FrameError: the video is missing or cannot be decoded, or, if strict, a frame with a box is damaged.
     """
     for row, crop, _ in timed_crops(video, tracks, strict=strict):
@@ -185,7 +185,7 @@ def _located(
 
 
 def _lost_at_the_end(video: str | os.PathLike[str], tracks: Tracks, rest: np.ndarray, last: int) -> list[int]:
-    """Return the rows on frames that the video's damaged end lost; rows past its end are of another video."""
+    """Return the rows on frames lost at the damaged end of a video; refuse rows past the end of the video."""
     past = rest[tracks.frames[rest] > last + packets_left(video)]
     if len(past):
         row = int(past[0])
@@ -215,7 +215,7 @@ def round_box(tracks: Tracks, row: int, *, width: int, height: int) -> Box:
     left, top, box_width, box_height = tracks.boxes[row]
     edges = np.rint([left, top, left + box_width, top + box_height])
     limits = np.array([width, height, width, height], dtype=np.float64)
-    box = Box(*np.clip(edges, 0.0, limits).astype(int).tolist())  # clipped first: 1e300 is no integer
+    box = Box(*np.clip(edges, 0.0, limits).astype(int).tolist())  # clipped first: 1e300 is not an integer
     if box.left >= box.right or box.top >= box.bottom:
         raise TrackFileError(
             f"{tracks.where(row)}: track {tracks.track_ids[row]} at frame {tracks.frames[row]} lies outside the "
@@ -225,7 +225,7 @@ def round_box(tracks: Tracks, row: int, *, width: int, height: int) -> Box:
 
 
 def write_crop(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image ``(H, W, 3)`` uint8, whole or not at all; the suffix says the format.
+    """Write an RGB image ``(H, W, 3)`` uint8 atomically; the suffix chooses the format.
 
     Raises:
         ConfigError: the suffix is neither png nor jpg.
@@ -242,7 +242,7 @@ def write_crop(path: Path, image: np.ndarray) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encoded.tobytes())  # not by cv2.imwrite: it crashes on a path that is not UTF-8
+        temporary.write_bytes(encoded.tobytes())  # cv2.imwrite crashes on a path that is not UTF-8
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -251,16 +251,16 @@ def write_crop(path: Path, image: np.ndarray) -> None:
 
 
 def split_tracks(tracklets: Sequence[Tracklet], fraction: float, *, strict: bool = False) -> Splits:
-    """Ask for the end of each track by its beginning: a test without labels from one video.
+    """Split each track into a query (its start) and a gallery tracklet (its end): a test without labels.
 
     The first ``fraction`` of a track's frames becomes a query of camera 0, the last ``fraction`` a gallery tracklet of
-    camera 1, so that the cross-camera rule keeps the pair. The frames between are left out, and so are tracks of one
-    frame, which cannot be split: a warning counts them.
+    camera 1, so that the cross-camera rule keeps the pair. The frames between are left out. Tracks of one frame cannot
+    be split and are left out; a warning counts them.
 
     Args:
-        tracklets: one a track.
-        fraction: share of the frames, above 0 and at most 0.5; at least one frame is taken.
-        strict: a track of one frame is an error.
+        tracklets: one tracklet per track.
+        fraction: share of the frames, above 0 and at most 0.5; at least one frame is used.
+        strict: raise an error for a track of one frame.
 
     Raises:
         ConfigError: the fraction is out of range.

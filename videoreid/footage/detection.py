@@ -1,4 +1,4 @@
-"""Persons in the frames of a recording, by any detector."""
+"""Detection of persons in the frames of a recording, with any detector."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from videoreid.data.video import iterate_frames
 from videoreid.errors import ConfigError
 from videoreid.footage.detection_files import DetectionFile, is_detection_file, read_detections
 from videoreid.footage.yolox import PUBLISHED, Yolox
-from videoreid.utils.read_ahead import read_ahead
+from videoreid.utils.read_ahead import map_ahead, read_ahead
 
 __all__ = ["DetectedFrame", "Detector", "as_detector", "detect"]
 
@@ -20,7 +20,7 @@ _PERSON_OF_TORCHVISION = 1
 
 
 class Detector(Protocol):
-    """Anything that finds persons in a picture."""
+    """A function that finds persons in a picture."""
 
     def __call__(self, image: np.ndarray, /) -> Any:
         """Return boxes ``(N, 4)`` as left, top, right, bottom and scores ``(N,)``, or `supervision.Detections`.
@@ -35,7 +35,7 @@ class DetectedFrame(NamedTuple):
 
     Args:
         number: 0-based number of the frame.
-        seconds: since the first frame.
+        seconds: time since the first frame.
         image: ``(H, W, 3)`` uint8 RGB.
         boxes: ``(N, 4)`` float64, left, top, right, bottom in pixels, within the picture.
         scores: ``(N,)`` float64.
@@ -62,49 +62,47 @@ def detect(
         video: a file that OpenCV decodes, a folder of images, or a pattern such as ``img/%06d.jpg``.
         detector: a name of published weights (``yolox_nano``, ``yolox_tiny``, ``yolox_s``), an ONNX file of that
             family, a file of detections (see `read_detections`), a detection model of torchvision, or any function from
-            a picture to boxes and scores or to `supervision.Detections`, of which classes other than 0 are left out.
-        min_score: boxes below it are left out.
-        min_height: so are boxes that are lower, in pixels.
-        every: look at every n-th frame only.
+            a picture to boxes and scores or to `supervision.Detections` (only class 0 is used). A
+            function with an attribute ``workers`` above 1 is called from that many threads at once.
+        min_score: boxes with a lower score are left out.
+        min_height: boxes of less height, in pixels, are left out.
+        every: process every n-th frame only.
 
     Yields:
-        The frames that were looked at, those without a person included.
+        The processed frames, including those without a person.
 
     Raises:
         ConfigError: an option is out of range, or the detector returns something else.
-        FrameError: the recording is missing or no video.
+        FrameError: the recording is missing or is not a video.
     """
     if every < 1 or not 0.0 <= min_score <= 1.0 or min_height < 0:
         raise ConfigError(
-            f"every must be 1 or more, min_score lie within 0 and 1 and min_height be 0 or more, got {every}, "
+            f"every must be 1 or more, min_score between 0 and 1 and min_height 0 or more, got {every}, "
             f"{min_score} and {min_height}"
         )
-    find = as_detector(detector, min_score=min_score)
+    detector = _open(detector, min_score)
+    find = as_detector(detector)
     wanted = (frame for frame in iterate_frames(video) if frame.number % every == 0)
-    for frame in read_ahead(wanted):  # the next frames are decoded while the detector looks at this one
-        boxes, scores = find(frame.number, frame.image)
+    # frames are decoded in one thread and processed in others, while the caller tracks
+    found = map_ahead(
+        lambda frame: find(frame.number, frame.image),
+        read_ahead(wanted),
+        workers=getattr(detector, "workers", 1),
+    )
+    for frame, (boxes, scores) in found:
         kept = (scores >= min_score) & (boxes[:, 3] - boxes[:, 1] >= max(min_height, 1e-6))
         kept &= boxes[:, 2] > boxes[:, 0]
         yield DetectedFrame(*frame, boxes[kept], scores[kept])
 
 
 def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.ndarray], Found]:
-    """Return a function ``(frame number, picture) -> (boxes, scores)`` of whatever detects.
+    """Return any kind of detector as a function ``(frame number, picture) -> (boxes, scores)``.
 
     Args:
         detector: see `detect`.
-        min_score: lowest score that is asked of a network that is opened here.
+        min_score: lowest score of the boxes, for a network that is opened here.
     """
-    if isinstance(detector, str | os.PathLike):
-        if os.fspath(detector) in PUBLISHED or Path(detector).suffix.lower() == ".onnx":
-            detector = Yolox(detector, min_score=max(min_score, 1e-3))
-        elif is_detection_file(detector):
-            detector = read_detections(detector)
-        else:
-            raise ConfigError(
-                f"unknown detector {os.fspath(detector)!r}: expected one of {', '.join(PUBLISHED)}, an ONNX file or a "
-                "file or folder of detections (.txt, .csv, .json)"
-            )
+    detector = _open(detector, min_score)
     if isinstance(detector, DetectionFile):
         return detector.find
     if not callable(detector):
@@ -119,8 +117,22 @@ def as_detector(detector: Any, *, min_score: float = 0.3) -> Callable[[int, np.n
     return lambda number, image: _checked(detector(image), name, image.shape[1], image.shape[0])
 
 
+def _open(detector: Any, min_score: float) -> Any:
+    """Open a detector that is given by name or path; return any other as it is."""
+    if not isinstance(detector, str | os.PathLike):
+        return detector
+    if os.fspath(detector) in PUBLISHED or Path(detector).suffix.lower() == ".onnx":
+        return Yolox(detector, min_score=max(min_score, 1e-3))
+    if is_detection_file(detector):
+        return read_detections(detector)
+    raise ConfigError(
+        f"unknown detector {os.fspath(detector)!r}: expected one of {', '.join(PUBLISHED)}, an ONNX file or a "
+        "file or folder of detections (.txt, .csv, .json)"
+    )
+
+
 def _checked(found: Any, name: str, width: int, height: int) -> Found:
-    """Bring what a detector returned into one form, within the picture."""
+    """Convert the result of a detector to boxes within the picture and scores."""
     if hasattr(found, "xyxy"):
         boxes, scores = found.xyxy, getattr(found, "confidence", None)
         classes = getattr(found, "class_id", None)
@@ -136,7 +148,7 @@ def _checked(found: Any, name: str, width: int, height: int) -> Found:
         boxes, scores = np.asarray(boxes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
         boxes = boxes.reshape(-1, 4) if not boxes.size else boxes
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{name} returned boxes or scores that are no numbers: {error}") from error
+        raise ConfigError(f"{name} returned boxes or scores that are not numbers: {error}") from error
     if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
         raise ConfigError(
             f"{name} returned {boxes.shape} and {scores.shape}: expected boxes (N, 4) and scores (N,)"

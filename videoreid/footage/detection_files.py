@@ -1,4 +1,4 @@
-"""Detections that were made elsewhere: MOT, KITTI and COCO files, and folders of YOLO labels."""
+"""Reading of detections from MOT, KITTI and COCO files and from folders of YOLO labels."""
 
 import json
 import os
@@ -26,11 +26,11 @@ class LabelledBox(NamedTuple):
     """A box of a label file.
 
     Args:
-        where: file and line, as messages begin.
+        where: file and line, for the start of a message.
         frame: 0-based frame number.
         track: track id, or None.
         box: left, top, width, height in pixels from 0, or in shares of the picture.
-        score: confidence, 1 where there is none.
+        score: confidence; 1 if the file has none.
     """
 
     where: str
@@ -45,8 +45,8 @@ class DetectionFile:
     """Boxes by frame.
 
     Args:
-        frames: of each frame, boxes ``(N, 5)`` as left, top, right, bottom and score.
-        in_shares: boxes are shares of the picture, 0 to 1, not pixels.
+        frames: for each frame number, boxes ``(N, 5)`` as left, top, right, bottom and score.
+        in_shares: whether boxes are shares of the picture, 0 to 1, instead of pixels.
         source: the file.
     """
 
@@ -55,7 +55,7 @@ class DetectionFile:
     source: str
 
     def find(self, number: int, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return boxes ``(N, 4)`` in pixels, within the picture, and scores ``(N,)`` of a frame."""
+        """Return boxes ``(N, 4)`` in pixels, clipped to the picture, and scores ``(N,)`` of a frame."""
         table = self.frames.get(number, np.empty((0, 5)))
         height, width = image.shape[:2]
         size = np.array([width, height, width, height], dtype=np.float64)
@@ -64,13 +64,13 @@ class DetectionFile:
 
 
 def is_detection_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path looks like what `read_detections` reads."""
+    """Return whether a path looks like a file or folder that `read_detections` reads."""
     path = Path(path)
     return path.is_dir() or path.suffix.lower() in (".txt", ".csv", ".json")
 
 
 def read_detections(path: str | os.PathLike[str], *, first_frame: int | None = None) -> DetectionFile:
-    """Read the boxes of persons, whatever tracks they belong to.
+    """Read the boxes of persons, without their tracks.
 
     Args:
         path: see `read_labels`.
@@ -91,16 +91,16 @@ def read_detections(path: str | os.PathLike[str], *, first_frame: int | None = N
 def read_labels(
     path: str | os.PathLike[str], *, first_frame: int | None = None
 ) -> tuple[list[LabelledBox], bool]:
-    """Read the persons of a label file or folder; its format is seen from its contents.
+    """Read the persons of a label file or folder; the format is recognised from the contents.
 
-    - MOT (``frame, id, left, top, width, height[, score, ...]``), frames and pixels from 1; an id of -1 is none;
+    - MOT (``frame, id, left, top, width, height[, score, ...]``), frames and pixels from 1; id -1 means no track;
     - KITTI tracking (``frame id type ... left top right bottom ...``), both from 0, types of persons;
     - COCO (an object with ``images`` and ``annotations``, or a list of results), pixels from 0, category ``person``;
-    - a folder of YOLO labels, a text file a frame (``class x y width height [score] [id]`` in shares), class 0.
+    - a folder of YOLO labels, one text file per frame (``class x y width height [score] [id]`` in shares), class 0.
 
     Args:
         path: the file or folder.
-        first_frame: number of the first frame; None is 1 for MOT and YOLO, 0 for KITTI, and the lowest of COCO.
+        first_frame: number of the first frame; None means 1 for MOT and YOLO, 0 for KITTI, the lowest one for COCO.
 
     Returns:
         The boxes, and whether they are in shares of the picture.
@@ -164,13 +164,13 @@ def _read_yolo(folder: Path, first_frame: int) -> list[LabelledBox]:
     labels = []
     files = sorted(folder.glob("*.txt"))
     if not files:
-        raise TrackFileError(f"{folder} holds no label file: expected a .txt file a frame")
+        raise TrackFileError(f"{folder} holds no label file: expected one .txt file per frame")
     for path in files:
         match = _NUMBER.search(path.stem)
         if match is None:
             if path.stem == "classes":
                 continue
-            raise TrackFileError(f"{path}: the name of a label file ends in the number of its frame")
+            raise TrackFileError(f"{path}: the name of a label file must end in the number of its frame")
         for number, text in read_lines(path, "a file of YOLO labels", TrackFileError):
             where = f"{path}, line {number}"
             fields = text.split()
@@ -214,7 +214,7 @@ def _read_coco(path: Path, first_frame: int | None) -> list[LabelledBox]:
         ]
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TrackFileError(
-            f"{path} is no COCO file ({type(error).__name__}: {error}): expected an object with images and "
+            f"{path} is not a COCO file ({type(error).__name__}: {error}): expected an object with images and "
             "annotations, or a list of results with image_id, category_id, bbox and score"
         ) from error
 
@@ -230,13 +230,13 @@ def _coco_number(image: dict[str, Any]) -> int:
 def _label(where: str, frame: int, track: int | None, box: Sequence[float], score: float) -> LabelledBox:
     left, top, width, height = box
     if frame < 0:
-        raise TrackFileError(f"{where}: the frame comes before the first; give first_frame")
+        raise TrackFileError(f"{where}: the frame comes before the first one; give first_frame")
     if not np.isfinite([*box, score]).all() or width <= 0 or height <= 0:
         raise TrackFileError(
             f"{where}: box {tuple(box)} must be finite, with an area, and score {score} finite"
         )
     if track is not None and (isinstance(track, bool) or not isinstance(track, int)):
-        raise TrackFileError(f"{where}: track id {track!r} is no whole number")
+        raise TrackFileError(f"{where}: track id {track!r} is not a whole number")
     return LabelledBox(where, frame, track, (left, top, width, height), score)
 
 

@@ -1,4 +1,4 @@
-"""A recording with its tracks, where and when it was taken, and who is in it."""
+"""A recording with its tracks, camera, clock and the identities of its people."""
 
 import math
 import os
@@ -13,21 +13,21 @@ __all__ = ["Footage", "camera_names", "fits_mars"]
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """One video, the tracks in it, and where and when it was taken.
+    """One video with its tracks, its camera and its clock.
 
     Args:
         video: any file that OpenCV decodes.
         tracks: boxes on its frames.
         camid: camera number, 0-based; several videos may share one.
-        camera: its name; empty for none.
+        camera: name of the camera; empty for none.
         clock_offset: seconds on the common clock at the video's first frame.
-        frames_per_second: None takes the time stamps of the video, frame by frame.
-        identities: person of each track, 1 or more, where it is known; tracks that are not named become
-            distractors (person 0). None makes every track a person of its own.
-        names: of those persons, where they have names.
+        frames_per_second: frame rate; None uses the time stamps of the video, frame by frame.
+        identities: person of each track, 1 or more, if known; tracks that are not listed become distractors
+            (person 0). None makes every track a separate person.
+        names: names of those persons, if they have names.
 
     Raises:
-        ConfigError: the clock or the rate is no number, a person is below 1, or a track that is named does not exist.
+        ConfigError: the clock or the rate is not a number, a person is below 1, or a listed track does not exist.
     """
 
     video: str | os.PathLike[str]
@@ -57,10 +57,10 @@ class Footage:
 
 
 def fits_mars(footage: Sequence[Footage]) -> bool:
-    """Return whether the layout of MARS holds such footage: six cameras at most, and nothing that has a name."""
+    """Return whether the layout of MARS can hold the footage: at most six cameras, no names of cameras or persons."""
     return all(item.camid <= 5 and not item.camera and not item.names for item in footage)
 
 
 def camera_names(footage: Sequence[Footage]) -> dict[int, str]:
-    """Return the name of each camera that has one."""
+    """Return the names of the cameras that have one, by camera number."""
     return {item.camid: item.camera for item in footage if item.camera}

@@ -1,4 +1,4 @@
-"""Tracklets into a folder of crops and one table, for any number of cameras, with the names of cameras and persons."""
+"""Dataset of tracklets as a folder of crops and one table, for any number of cameras, with names."""
 
 import csv
 import io
@@ -19,30 +19,30 @@ _HEADER = ("path", "pid", "camid", "tracklet", "time", "split", "camera", "perso
 def move_to_folders(
     parts: Mapping[str, Sequence[Piece]], root: Path, cameras: Mapping[int, str], people: Mapping[int, str]
 ) -> None:
-    """Move crops to ``crops/<person>/<camera>/<tracklet>/<frame>``, then write the table, which says that all is there.
+    """Move crops to ``crops/<person>/<camera>/<tracklet>/<frame>``, then write the table, which marks it as complete.
 
-    The dataset `folder` reads the table. Of a test person's tracklets the first in each camera is a query; as in MARS,
-    the gallery holds the queries too, where the rule of the same camera passes them over. Running it again after an
-    interruption finishes the work.
+    The dataset `folder` reads the table. The first tracklet of a test person in each camera is a query (see
+    `queries_of`). The gallery contains the queries too; the same-camera rule removes a query's own copy. A second call
+    after an interruption finishes the work.
 
     Args:
-        parts: "train" and "test".
+        parts: tracklets of "train" and "test".
         root: folder of the dataset.
-        cameras: name of each camera; those without are called by their number.
+        cameras: name of each camera; a camera without a name gets its number as name.
         people: name of each person, likewise.
 
     Raises:
-        DatasetError: a crop is neither where it was cut nor at its place.
+        DatasetError: a crop is neither in its staging folder nor at its target.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
     number = 0
     for part, pieces in parts.items():
-        asked = set(queries_of(pieces)) if part == "test" else set()
+        queries = set(queries_of(pieces)) if part == "test" else set()
         for row, piece in enumerate(pieces):
             number += 1
-            splits = ["train"] if part == "train" else ["query", "gallery"] if row in asked else ["gallery"]
+            splits = ["train"] if part == "train" else ["query", "gallery"] if row in queries else ["gallery"]
             names = cameras.get(piece.camid, str(piece.camid)), people.get(piece.pid, str(piece.pid))
             for path, time in zip(_move(piece, number, root), _times(piece), strict=True):
                 for split in splits:
@@ -61,7 +61,7 @@ def _move(piece: Piece, number: int, root: Path) -> list[str]:
     (root / folder).mkdir(parents=True, exist_ok=True)
     paths = [f"{folder}/{place:05d}{path.suffix}" for place, path in enumerate(piece.frames, start=1)]
     for source, name in zip(piece.frames, paths, strict=True):
-        if source.is_file():  # else it was moved before an interruption
+        if source.is_file():  # otherwise it was moved before an interruption
             source.replace(root / name)
         elif not (root / name).is_file():
             raise DatasetError(

@@ -14,18 +14,21 @@ from videoreid.utils.locks import LockedError, only_one
 __all__ = ["STAGING", "alone_in", "begin_move", "clear_up", "is_whole"]
 
 STAGING = ".staging"
-_PLAN = ".import-plan"  # there from the first crop that is moved until everything is cleared up
+_PLAN = ".import-plan"  # exists from the first moved crop until the cleanup ends
 _PARTS = ("bbox_train", "bbox_test", "crops")
-_MARKS = ("info", "frames.csv")  # written last: a dataset in the layout of MARS, or of folders, is whole
+_MARKS = (
+    "info",
+    "frames.csv",
+)  # written last: they mark a complete dataset in the layout of MARS or of folders
 
 
 @contextmanager
 def alone_in(output: Path) -> Iterator[None]:
-    """Keep other imports out of a folder, which is made where it is missing.
+    """Lock a folder against other imports; create it if it is missing.
 
     Raises:
         ConfigError: another process is importing into it.
-        StorageError: it cannot be made.
+        StorageError: it cannot be created.
     """
     with disk_errors(output):
         output.mkdir(parents=True, exist_ok=True)
@@ -37,7 +40,7 @@ def alone_in(output: Path) -> Iterator[None]:
 
 
 def is_whole(output: Path, plan: str) -> bool:
-    """Say whether this very import was stopped after its dataset was whole, and clear up behind it.
+    """Return whether the same import already completed its dataset; remove what it left behind.
 
     Raises:
         ConfigError: the folder holds another dataset, or a part of another one.
@@ -65,14 +68,14 @@ def is_whole(output: Path, plan: str) -> bool:
 
 
 def begin_move(output: Path, plan: str) -> None:
-    """Note what is being made; from here on only the same import can go on."""
+    """Write the plan of the import; from now on only the same import can be resumed."""
     atomic_write_text(output / _PLAN, plan)
 
 
 def clear_up(output: Path) -> None:
-    """Remove what an import needed on its way; the note of what it was comes last."""
+    """Remove the staging folder and, last, the plan of an import."""
     if (output / STAGING).exists():
         shutil.rmtree(output / STAGING)
-    for path in output.glob(f".{_PLAN}.writing-*"):  # of a run that was killed while it wrote the note
+    for path in output.glob(f".{_PLAN}.writing-*"):  # of a run that was killed while it wrote the plan
         path.unlink()
     (output / _PLAN).unlink(missing_ok=True)

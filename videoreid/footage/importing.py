@@ -1,4 +1,4 @@
-"""Several videos and their tracks into one dataset, in the layout of MARS or, beyond it, of folders."""
+"""Import of several videos and their tracks into one dataset, in the layout of MARS or of folders."""
 
 import hashlib
 import os
@@ -28,14 +28,14 @@ _DONE = "descriptors.npz"
 
 @dataclass(frozen=True)
 class CutRules:
-    """Where tracks are cut into tracklets.
+    """Rules by which tracks are cut into tracklets.
 
     Args:
-        max_gap: most missing frames within a tracklet.
+        max_gap: largest number of missing frames within a tracklet.
         min_length: shorter tracklets are left out.
-        jump_threshold: cut where the appearance jumps by more, and call what follows another person; None trusts
-            the tracker. See `videoreid.footage.track_cutting.appearance_jumps`.
-        jump_window: frames that are compared on either side of a jump.
+        jump_threshold: cut where the appearance changes by more, and treat the rest as another person; None trusts the
+            tracker. See `videoreid.footage.track_cutting.appearance_jumps`.
+        jump_window: number of frames compared on either side of a jump.
     """
 
     max_gap: int = 25
@@ -57,29 +57,29 @@ def import_footage(
 ) -> Path:
     """Cut the tracks of several videos into a dataset that `build_dataset` reads.
 
-    Up to six cameras that have numbers, and persons that have none but numbers, give the layout of MARS
-    (``build_dataset("mars", root=output_dir)``), with times in ``info/tracks_time.csv``. More cameras, and names, give
-    folders and a table ``frames.csv`` that keeps the names (``build_dataset("folder", root=output_dir)``). Times
-    are in seconds on the common clock. Each video is decoded once, with one frame in memory. An interrupted import goes
-    on with the first video that is not finished.
+    Footage of up to six cameras, without names of cameras or persons, gives the layout of MARS
+    (``build_dataset("mars", root=output_dir)``), with times in ``info/tracks_time.csv``. More cameras, or names, give
+    folders and a table ``frames.csv`` with the names (``build_dataset("folder", root=output_dir)``). Times are in
+    seconds on the common clock. Each video is decoded once, with one frame in memory. An interrupted import resumes
+    with the first video that is not finished.
 
     Args:
         footage: the videos.
-        output_dir: folder of the dataset; made where it is missing.
-        rules: where tracks are cut.
-        image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the room.
-        train_share: share of the people that go to the training part; the others are asked for.
-        seed: of that choice.
-        progress: show a bar.
-        strict: a box wholly outside its frame or on a damaged frame, and a tracklet shorter than ``rules.min_length``,
-            is an error; else it is left out and counted.
+        output_dir: folder of the dataset; created if missing.
+        rules: rules by which tracks are cut.
+        image_format: "png" keeps the decoded pixels; "jpg" (quality 95) takes a fifth of the space.
+        train_share: share of the people in the training part; the others are in the test part.
+        seed: seed of that choice.
+        progress: show a progress bar.
+        strict: raise an error for a box wholly outside its frame or on a damaged frame, and for a tracklet shorter than
+            ``rules.min_length``; otherwise they are left out and counted.
 
     Returns:
         ``output_dir``.
 
     Raises:
-        ConfigError: nothing to import, a camera below 0 or with two names, or the folder holds a dataset already, or
-            part of another import, or another process is importing into it.
+        ConfigError: nothing to import, a camera below 0 or with two names, the folder already holds a dataset or part
+            of another import, or another process is importing into it.
         TrackFileError: a box past the end of its video, or, if strict, outside its frame.
         DatasetError: too few tracklets to make a training and a test part, or, if strict, a short one.
     """
@@ -112,7 +112,7 @@ def import_footage(
 
 def _check(footage: Sequence[Footage], train_share: float) -> None:
     if not footage:
-        raise ConfigError("no footage: give one video with its tracks or more")
+        raise ConfigError("no footage: give one or more videos with their tracks")
     if not 0.0 < train_share < 1.0:
         raise ConfigError(f"train_share must lie between 0 and 1, got {train_share}")
     for item in footage:
@@ -125,24 +125,24 @@ def _check(footage: Sequence[Footage], train_share: float) -> None:
 
 
 def _plan(footage: Sequence[Footage], rules: CutRules, settings: tuple[object, ...]) -> str:
-    """Return a fingerprint of all that decides what the dataset is."""
+    """Return a fingerprint of everything that determines the dataset."""
     digest = hashlib.sha256(repr((rules, settings)).encode())
     for item in footage:
         known = None if item.identities is None else sorted(item.identities.items())
-        told: tuple[object, ...] = (item.camid, item.clock_offset, item.frames_per_second, known)
+        settings_of_item: tuple[object, ...] = (item.camid, item.clock_offset, item.frames_per_second, known)
         if item.camera or item.names:
-            told += item.camera, sorted(item.names.items())
-        digest.update(f"{_fingerprint(item, '')} {told!r}".encode())
+            settings_of_item += item.camera, sorted(item.names.items())
+        digest.update(f"{_fingerprint(item, '')} {settings_of_item!r}".encode())
     return digest.hexdigest()
 
 
 class Staged(NamedTuple):
-    """What was cut out of one video.
+    """The crops of one video.
 
     Args:
-        rows: rows of its tracks that have a crop, rising.
-        seconds: of each, since the first frame of the video.
-        descriptors: of each, ``(n, D)``.
+        rows: ``(n,)`` int64 rows of its tracks that have a crop, rising.
+        seconds: ``(n,)`` time of each row since the first frame of the video.
+        descriptors: ``(n, D)`` descriptor of each crop, see `describe_crop`.
     """
 
     rows: np.ndarray
@@ -151,7 +151,7 @@ class Staged(NamedTuple):
 
 
 def _stage(item: Footage, folder: Path, image_format: ImageFormat, *, progress: bool, strict: bool) -> Staged:
-    """Write every crop of a video, or find them written."""
+    """Write every crop of a video, unless an earlier run wrote them."""
     from tqdm import tqdm
 
     done = folder / _DONE
@@ -162,7 +162,7 @@ def _stage(item: Footage, folder: Path, image_format: ImageFormat, *, progress: 
                 f"{folder} is the unfinished import of another video or other tracks: delete {folder.parent}, or give "
                 "the videos in the order in which it was begun"
             )
-        get_logger("data").info("going on: %s is cut already", item.video)
+        get_logger("data").info("resuming: the crops of %s are already written", item.video)
         with np.load(done) as saved:
             return Staged(saved["rows"], saved["seconds"], saved["descriptors"])
     found: dict[int, tuple[float, np.ndarray]] = {}
@@ -192,7 +192,7 @@ def _cut(
     people: int,
     image_format: ImageFormat,
 ) -> tuple[list[Piece], int, list[int]]:
-    """Return the tracklets of a video, the highest person number so far, and the tracks of those too short."""
+    """Return the tracklets of a video, the highest person number so far, and the tracks of too short tracklets."""
     tracks = item.tracks.select(staged.rows)
     numbers = cut_at_gaps(tracks, rules.max_gap)
     other = np.zeros(len(numbers), dtype=bool)
@@ -257,7 +257,7 @@ def _fingerprint(item: Footage, image_format: str) -> str:
 
 
 def _saved_fingerprint(folder: Path) -> str:
-    """Return the fingerprint of a video whose crops are all written; nothing where they are not."""
+    """Return the fingerprint of a video whose crops are all written; "" if they are not."""
     try:
         with np.load(folder / _DONE) as saved:
             return str(saved["fingerprint"])

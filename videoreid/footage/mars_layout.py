@@ -1,4 +1,4 @@
-"""Tracklets into the folders, lists and tables of MARS."""
+"""Dataset of tracklets in the folders, lists and tables of MARS."""
 
 import csv
 import io
@@ -15,19 +15,19 @@ from videoreid.utils import atomic_path, atomic_write_text, generator_from, get_
 __all__ = ["Piece", "divide_people", "move_crops", "queries_of", "share_out", "write_layout"]
 
 _MOST_FRAMES = 999  # the F number has three digits
-_MOST = 9999  # the person and the T number have four
+_MOST = 9999  # the person number and the T number have four digits
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A tracklet whose crops wait to be moved to their places.
+    """A tracklet whose crops are in the staging folder.
 
     Args:
         frames: image files, in time order.
         pid: person, 1 or more; 0 is a distractor.
         camid: camera, 0 to 5 in the layout of MARS.
-        time: seconds of the first frame.
-        end_time: seconds of the last.
+        time: time of the first frame in seconds.
+        end_time: time of the last frame in seconds.
     """
 
     frames: tuple[Path, ...]
@@ -40,7 +40,7 @@ class Piece:
 def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, seed: int) -> None:
     """Move the crops of tracklets to ``bbox_train`` and ``bbox_test`` and write the ``info`` folder.
 
-    Running it again after an interruption finishes the work.
+    A second call after an interruption finishes the work.
 
     Raises:
         DatasetError: see `share_out`.
@@ -49,7 +49,7 @@ def write_layout(pieces: Sequence[Piece], root: Path, *, train_share: float, see
 
 
 def share_out(pieces: Sequence[Piece], *, train_share: float, seed: int) -> dict[str, list[Piece]]:
-    """Split people at random between the parts "train" and "test"; cut tracklets that are too long to be numbered.
+    """Split people at random between the parts "train" and "test"; cut tracklets of more than 999 frames.
 
     Raises:
         DatasetError: too few people or tracklets, or more than the names of MARS can number.
@@ -93,12 +93,12 @@ def divide_people(pieces: Sequence[Piece], *, train_share: float, seed: int) -> 
 
 
 def move_crops(parts: dict[str, list[Piece]], root: Path) -> None:
-    """Move the crops to their places, then write the ``info`` folder, which says that all is there.
+    """Move the crops to their targets, then write the ``info`` folder, which marks the dataset as complete.
 
-    Of a test person's tracklets the first in each camera is a query, where the person has another tracklet.
+    The first tracklet of a test person in each camera is a query, see `queries_of`.
 
     Raises:
-        DatasetError: a crop is neither where it was cut nor at its place.
+        DatasetError: a crop is neither in its staging folder nor at its target.
     """
     names = {part: _move(pieces, root / f"bbox_{part}") for part, pieces in parts.items()}
     _write_info(root / "info", parts, names)
@@ -129,7 +129,7 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
         (folder / f"{piece.pid:04d}").mkdir(parents=True, exist_ok=True)
         for path, name in zip(piece.frames, own, strict=True):
             target = folder / f"{piece.pid:04d}" / name
-            if path.is_file():  # else it was moved before an interruption
+            if path.is_file():  # otherwise it was moved before an interruption
                 path.replace(target)
             elif not target.is_file():
                 raise DatasetError(
@@ -142,7 +142,7 @@ def _move(pieces: Sequence[Piece], folder: Path) -> list[list[str]]:
 def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list[list[str]]]) -> None:
     import scipy.io
 
-    # under another name until it is complete: a folder "info" is the mark of a finished dataset
+    # under another name until it is complete: a folder "info" marks a finished dataset
     unfinished = info.with_name(".info")
     unfinished.mkdir(parents=True, exist_ok=True)
     for leftover in unfinished.glob(".*"):  # of a run that was killed while it wrote a table
@@ -165,14 +165,17 @@ def _write_info(info: Path, parts: dict[str, list[Piece]], names: dict[str, list
         writer.writerows([part, row, piece.time, piece.end_time] for row, piece in enumerate(pieces))
     atomic_write_text(unfinished / "tracks_time.csv", times.getvalue())
     with atomic_path(unfinished / "query_IDX.mat") as path:
-        asked = np.array([queries_of(parts["test"])]) + 1
-        rows = asked.astype(np.uint16 if asked.max(initial=0) < 1 << 16 else np.int32)
+        queries = np.array([queries_of(parts["test"])]) + 1
+        rows = queries.astype(np.uint16 if queries.max(initial=0) < 1 << 16 else np.int32)
         scipy.io.savemat(path, {"query_IDX": rows})
     unfinished.replace(info)
 
 
 def queries_of(pieces: Sequence[Piece]) -> list[int]:
-    """Return the rows to ask for: a person's first tracklet in each camera, if the person has others."""
+    """Return the rows of the queries: the first tracklet in each camera of every person seen by two cameras or more.
+
+    If no person was seen by two cameras, the first tracklet of every person is a query, and a warning says so.
+    """
     by_person: dict[int, list[int]] = defaultdict(list)
     for row, piece in enumerate(pieces):
         if piece.pid:

@@ -1,4 +1,4 @@
-"""A recording with the boxes and ids of its tracks drawn into it."""
+"""Previews: recordings with the boxes and ids of their tracks."""
 
 import colorsys
 import os
@@ -12,16 +12,16 @@ from videoreid.errors import DatasetError
 
 __all__ = ["PreviewWriter", "draw_tracks"]
 
-_TURN = 0.618033988749895  # steps of the golden ratio keep the hues of neighbouring ids apart
+_TURN = 0.618033988749895  # steps of the golden ratio give neighbouring ids different hues
 
 
 class PreviewWriter:
-    """Writes frames with boxes and ids to an MP4 file; it appears under its name when it is whole.
+    """Writes frames with boxes and ids to an MP4 file, which appears when it is complete.
 
     Args:
         path: the file to write.
         frame_rate: frames per second.
-        height: larger frames are scaled down to it.
+        height: frames with more rows are scaled down to this height.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, frame_rate: float = 25.0, height: int = 480) -> None:
@@ -38,7 +38,7 @@ class PreviewWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the file its name, or remove it after an error."""
+        """Rename the file to its final name, or remove it after an error."""
         if self._writer is not None:
             self._writer.release()
             if kind is None:
@@ -63,7 +63,7 @@ class PreviewWriter:
             scale = min(1.0, self._height / image.shape[0])
             self._size = tuple(
                 max(2 * round(side * scale / 2), 2) for side in image.shape[1::-1]
-            )  # even, as codecs ask
+            )  # even, as codecs require
             if any("\ud800" <= letter <= "\udfff" for letter in str(self.path)):  # OpenCV crashes on it
                 raise DatasetError(
                     f"cannot write {self.path}: its path is not UTF-8; choose another folder, or no preview"
@@ -79,7 +79,7 @@ class PreviewWriter:
 
 
 def draw_tracks(image: np.ndarray, boxes: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return a copy of an RGB image with boxes ``(N, 4)`` and ids ``(N,)``; an id always has the same colour."""
+    """Draw boxes ``(N, 4)`` and ids ``(N,)`` on a copy of an RGB image; an id always has the same colour."""
     import cv2
 
     drawn = image.copy()

@@ -1,4 +1,4 @@
-"""Lists of recordings and of who is who in them, as CSV tables."""
+"""CSV tables of recordings and of the identities of their tracks."""
 
 import difflib
 import math
@@ -16,19 +16,25 @@ __all__ = ["Source", "number_cameras", "parse_source", "read_identities", "read_
 _MOST_NAMED = 10
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _COLUMNS = ("video", "track", "person")
-_REMARKS = ("camera", "first_frame", "last_frame", "start", "end")  # for people, not for us
+_REMARKS = (
+    "camera",
+    "first_frame",
+    "last_frame",
+    "start",
+    "end",
+)  # columns for readers of the table, not used here
 
 
 class Source(NamedTuple):
-    """A recording and where its tracks are.
+    """A recording and its track file.
 
     Args:
         video: the recording.
         tracks: its track file.
-        camera: camera number, 0-based; -1 for one that has a name and no number yet, see `number_cameras`.
+        camera: camera number, 0-based; -1 for a camera with a name and no number yet, see `number_cameras`.
         offset: seconds on the common clock at the first frame.
-        rate: frames per second; None takes the time stamps of the video.
-        name: of the camera; empty where it has a number.
+        rate: frames per second; None uses the time stamps of the video.
+        name: name of the camera; empty if it has a number.
     """
 
     video: str
@@ -40,7 +46,7 @@ class Source(NamedTuple):
 
 
 def number_cameras(sources: Sequence[Source]) -> list[Source]:
-    """Give cameras that have names their numbers, from 0 in the order in which they come.
+    """Number cameras that have names, from 0 in the order of the list.
 
     Raises:
         ConfigError: some cameras have names and others numbers.
@@ -49,7 +55,7 @@ def number_cameras(sources: Sequence[Source]) -> list[Source]:
     if names and not all(source.name for source in sources):
         number = next(source.camera for source in sources if not source.name)
         raise ConfigError(
-            f"camera {number} has a number and camera {next(iter(names))!r} a name: give all of them names, or numbers"
+            f"camera {number} has a number and camera {next(iter(names))!r} a name: give names to all, or numbers"
         )
     places = {name: place for place, name in enumerate(names)}
     return [source._replace(camera=places[source.name]) if source.name else source for source in sources]
@@ -58,13 +64,13 @@ def number_cameras(sources: Sequence[Source]) -> list[Source]:
 def parse_source(
     where: str, video: str, tracks: str, camera: str, offset: str = "", rate: str = ""
 ) -> Source:
-    """Make a source of the texts of a command or a table.
+    """Make a source from the texts of a command line or a table.
 
-    A camera whose text begins with a letter is one with a name.
+    A camera text that begins with a letter is a name.
 
     Raises:
-        ConfigError: the camera is no name and no whole number of 0 or more, the offset no number, the rate none
-            above 0.
+        ConfigError: the camera is neither a name nor a whole number of 0 or more, the offset is not a number, or the
+            rate is not above 0.
     """
     name = camera if camera[:1].isalpha() else ""
     try:
@@ -85,10 +91,10 @@ def read_sources(path: str | os.PathLike[str]) -> list[Source]:
     """Read a list of recordings: a CSV with the columns video, tracks, camera and, optionally, offset and fps.
 
     Args:
-        path: the table; paths within it are relative to it.
+        path: the table; paths in it are relative to its folder.
 
     Raises:
-        ConfigError: a malformed row, or one that is there twice; the message has its line.
+        ConfigError: a row is malformed or listed twice; the message has its line.
     """
     path = Path(path)
     sources: list[Source] = []
@@ -109,24 +115,23 @@ def read_sources(path: str | os.PathLike[str]) -> list[Source]:
 def read_identities(
     path: str | os.PathLike[str], videos: Sequence[str], tracks: Sequence[Collection[int]]
 ) -> tuple[list[dict[int, int]], list[str]]:
-    """Read who is who: a CSV with the columns video, track and person.
+    """Read the identities of tracks: a CSV with the columns video, track and person.
 
-    Persons are whole numbers from 1, or, as soon as one of them is not, names, which are numbered from 1 in the order
-    of the alphabet (`read_person_names` says which is which).
-    A video is named by its path, from the folder of the table or from the current one; as much of the end of the path
-    as no other video shares will do.
+    Persons are whole numbers from 1. If any of them is not, all are names, which are numbered from 1 in alphabetical
+    order (`read_person_names` returns the names).
+    A video is given by its path, relative to the folder of the table or to the current folder; the end of the path is
+    enough if no other video shares it.
 
     Args:
         path: the table.
         videos: paths of the recordings.
-        tracks: track ids of each.
+        tracks: track ids of each recording.
 
     Returns:
-        The person of each track, for every recording, and what was wrong with each row that names an unknown video or
-        track.
+        The person of each track, for every recording, and one message for each row with an unknown video or track.
 
     Raises:
-        ConfigError: a malformed row, a video name that fits several, a track that is named as two people; the message
+        ConfigError: a malformed row, a video name that fits several videos, or a track with two persons; the message
             has its line.
     """
     people: list[dict[int, int]] = [{} for _ in videos]
@@ -154,7 +159,7 @@ def read_identities(
 
 
 def read_person_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Return the name of each person of a table of `read_identities`; nothing where they are numbers.
+    """Return the name of each person of a table of `read_identities`; an empty dict if persons are numbers.
 
     Raises:
         ConfigError: a malformed row; the message has its line.
@@ -181,7 +186,7 @@ def _track_and_person(row: Row, numbers: dict[str, int]) -> tuple[int, int]:
 
 
 def _find(name: str, folder: Path, videos: Sequence[str], where: str) -> list[int]:
-    """Return the places of the video that a name means: several where one video is listed more than once."""
+    """Return the positions of the video with a name: several if one video is listed more than once."""
     full = [os.path.realpath(video) for video in videos]
     meant = {os.path.realpath(folder / name), os.path.realpath(name)}
     found = [place for place, video in enumerate(full) if video in meant]

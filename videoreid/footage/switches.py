@@ -1,4 +1,4 @@
-"""Where a tracker went from one person to another, seen by a re-identification model."""
+"""Cutting of tracks at identity switches of the tracker, found with a re-identification model."""
 
 import os
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ __all__ = ["Encoder", "cut_switches", "embed_boxes"]
 
 
 class Encoder(Protocol):
-    """Anything that embeds pictures of persons, such as a `FeatureExtractor`."""
+    """A function that embeds pictures of persons, such as a `FeatureExtractor`."""
 
     def __call__(self, crops: list[np.ndarray], /) -> Any:
-        """Return one row a crop, ``(N, D)``.
+        """Return one embedding per crop, ``(N, D)``.
 
         Args:
             crops: ``(h, w, 3)`` uint8 RGB each.
@@ -35,14 +35,14 @@ def embed_boxes(
         video: the recording of the tracks.
         tracks: boxes on its frames.
         encoder: see `Encoder`.
-        every: frames between those that are embedded, plus one.
+        every: embed the boxes of frames 0, n, 2n, ... only.
         batch_size: crops that are embedded together.
 
     Returns:
-        ``(N, D)`` float32 of unit length, a row a box; NaN for boxes that were not embedded.
+        ``(N, D)`` float32 of unit length, one row per box; NaN for boxes that were not embedded.
 
     Raises:
-        ConfigError: an option below 1, or the encoder returns no rows of numbers.
+        ConfigError: an option below 1, or the encoder does not return finite rows.
     """
     if every < 1 or batch_size < 1:
         raise ConfigError(f"every and batch_size must be 1 or more, got {every} and {batch_size}")
@@ -66,7 +66,7 @@ def embed_boxes(
 
     for row, crop in iterate_crops(video, tracks.select(chosen)):
         places.append(int(chosen[row]))
-        crops.append(crop.copy())  # the crop is a view of a frame that is about to go
+        crops.append(crop.copy())  # the crop is a view of a frame that is not kept
         if len(crops) == batch_size:
             encode()
     if crops:
@@ -77,19 +77,19 @@ def embed_boxes(
 def cut_switches(
     tracks: Tracks, embeddings: np.ndarray, *, window: int = 4, threshold: float = 0.3
 ) -> tuple[Tracks, int]:
-    """Cut tracks where the embedding goes from one person to another, and give what follows an id of its own.
+    """Cut tracks where the embedding changes from one person to another; the part after a cut gets a new id.
 
     The mean of the ``window`` embeddings before a box is compared with that of the ``window`` embeddings from it on; a
     track is cut where their cosine distance is above the threshold and the largest within a window.
 
     Args:
-        tracks: as a tracker made them.
-        embeddings: ``(N, D)`` of unit length, as `embed_boxes` gives them; rows of NaN are passed over.
-        window: embeddings on either side; a track with fewer than two windows is left alone.
+        tracks: the tracks of a tracker.
+        embeddings: ``(N, D)`` of unit length, as `embed_boxes` returns them; rows of NaN are skipped.
+        window: embeddings on either side; a track with fewer than two windows is not cut.
         threshold: cosine distance, above 0 and below 2.
 
     Returns:
-        The tracks, and how many cuts were made. What follows a cut gets the next free id.
+        The tracks, and the number of cuts. The part after a cut gets the next free id.
 
     Raises:
         ConfigError: a window below 1, a threshold out of range, or lengths that differ.
@@ -116,11 +116,11 @@ def cut_switches(
 
 
 def _free_ids(ids: np.ndarray) -> Iterator[int]:
-    """Yield ids above all others; those between them where the numbers end."""
+    """Yield unused ids: first those above all others, then, at the end of the integer range, those between them."""
     used = set(ids.tolist())
     last = int(np.iinfo(ids.dtype).max) - (
         ids.dtype.kind == "u"
-    )  # the largest of them marks boxes without a track
+    )  # the largest uint64 marks boxes without a track
     yield from range(max(used, default=0) + 1, last + 1)
     yield from (number for number in count(1) if number not in used)
 

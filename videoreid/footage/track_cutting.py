@@ -1,4 +1,4 @@
-"""Where a track should be cut: at gaps, and where it seems to pass from one person to another."""
+"""Cutting of tracks at gaps and at jumps of the appearance."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def cut_at_gaps(tracks: Tracks, max_gap: int) -> np.ndarray:
 
     Args:
         tracks: rows in the order of (track, frame).
-        max_gap: most missing frames within a piece; 0 cuts at every missing frame.
+        max_gap: largest number of missing frames within a piece; 0 cuts at every missing frame.
 
     Returns:
         ``(N,)`` int64 piece numbers from 0, rising; no piece spans two tracks.
@@ -34,7 +34,7 @@ def cut_at_gaps(tracks: Tracks, max_gap: int) -> np.ndarray:
 
 
 def describe_crop(image: np.ndarray) -> np.ndarray:
-    """Return colour histograms of three horizontal stripes, ``(96,)`` float32, each third of a stripe summing to 1.
+    """Return histograms of hue, saturation and value in three horizontal stripes, ``(96,)`` float32, each of sum 1.
 
     The outer fifth on the left and right is mostly background and left out.
 
@@ -57,20 +57,20 @@ def describe_crop(image: np.ndarray) -> np.ndarray:
 def appearance_jumps(
     pieces: np.ndarray, descriptors: np.ndarray, *, window: int = 8, threshold: float = 0.3
 ) -> np.ndarray:
-    """Mark where a piece seems to change its person.
+    """Mark rows where a piece may change to another person.
 
     The mean descriptor of the ``window`` rows before a row is compared with that of the ``window`` rows from it on; a
-    row is marked where the distance is above the threshold and the largest within a window. A suspicion, not a
-    proof: turning round or stepping into shadow can look like it.
+    row is marked where the distance is above the threshold and the largest within a window. A mark is not certain: a
+    person who turns or walks into shadow can cause the same jump.
 
     Args:
         pieces: ``(N,)`` piece numbers, rising.
-        descriptors: ``(N, D)``, as `describe_crop` gives them.
-        window: rows on either side; a piece shorter than two windows is left alone.
+        descriptors: ``(N, D)``, as `describe_crop` returns them.
+        window: rows on either side; a piece shorter than two windows is not marked.
         threshold: half the mean absolute difference of the histograms, 0 (equal) to 1 (nothing in common).
 
     Returns:
-        ``(N,)`` bool, True at the first row of the suspected other person.
+        ``(N,)`` bool, True at the first row of a possible other person.
 
     Raises:
         ConfigError: a window below 1, a threshold out of range, or lengths that differ.
@@ -94,7 +94,7 @@ def appearance_jumps(
 
 
 def local_peaks(values: np.ndarray, threshold: float, window: int) -> list[int]:
-    """Return where ``values (N,)`` are above the threshold and the first largest in ``window`` each way."""
+    """Return the positions where ``values (N,)`` exceed the threshold and are the first maximum within ``window``."""
     peaks: list[int] = []
     for place in np.flatnonzero(values > threshold).tolist():
         low = max(0, place - window)

@@ -1,4 +1,4 @@
-"""Tracks of people in a video, and the MOT-format file that any tracker writes."""
+"""Tracks of people in a video, and the reader of MOT-format files, which most trackers write."""
 
 import math
 import os
@@ -29,18 +29,18 @@ _HEADERS = (
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """The boxes of the tracks of one video, one row a box, in the order of (track, frame).
+    """The boxes of the tracks of one video, one row per box, in the order of (track, frame).
 
     Args:
         frames: ``(N,)`` int64, 0-based frame numbers.
-        track_ids: ``(N,)`` int64, or uint64 where an id is 2^63 or more.
+        track_ids: ``(N,)`` int64, or uint64 if an id is 2^63 or more.
         boxes: ``(N, 4)`` float64, left, top, width, height in pixels; the first pixel of the frame begins at 0.
-        confidences: ``(N,)`` float64; 1 where the tracker gives none.
-        lines: ``(N,)`` int64, line of the file (1-based), for messages; 0 where there is no file.
-        source: file or tracker that the rows come from, for messages.
+        confidences: ``(N,)`` float64; 1 if the tracker gives none.
+        lines: ``(N,)`` int64, line of the file (1-based), for messages; 0 without a file.
+        source: file or tracker of the rows, for messages.
 
     Raises:
-        TrackFileError: lengths differ, a frame or id is no whole number of 64 bits, a number is not finite, a frame is
+        TrackFileError: lengths differ, a frame or id is not a 64-bit whole number, a number is not finite, a frame is
             negative, a box has no area, or a track has two boxes in one frame.
     """
 
@@ -64,7 +64,7 @@ class Tracks:
         lengths = {name: len(column) for name, column in columns.items()}
         if set(lengths.values()) != {n}:
             raise TrackFileError(
-                f"{self.source}: columns of unequal length {lengths}: one row a box is needed"
+                f"{self.source}: columns of unequal length {lengths}: expected one row per box"
             )
         order = np.lexsort((columns["frames"], columns["track_ids"]))
         for name, column in columns.items():
@@ -86,14 +86,14 @@ class Tracks:
             row = int(twice[0]) + 1
             raise TrackFileError(
                 f"{self.where(row)}: track {self.track_ids[row]} has a second box in frame {self.frames[row]}; "
-                "a track is one person, once a frame"
+                "a track has one box per frame"
             )
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def where(self, row: int) -> str:
-        """Return the file and line of a row, as messages begin."""
+        """Return the file and line of a row, for the start of a message."""
         line = int(self.lines[row])
         return f"{self.source}, line {line}" if line else f"{self.source}, row {row}"
 
@@ -110,22 +110,22 @@ class Tracks:
 
 
 def read_tracks(path: str | os.PathLike[str], *, first_frame: int = 1, first_pixel: int = 1) -> Tracks:
-    """Read a MOT-format file: ``frame, id, left, top, width, height[, confidence, ...]`` a line.
+    """Read a MOT-format file: lines of ``frame, id, left, top, width, height[, confidence, ...]``.
 
-    The format counts frames and pixels from one; trackers that count from zero are common, hence the two options.
-    Commas, semicolons, tabs or spaces separate; blank lines, comments (``#``), a byte order mark and a header line that
-    names these columns are passed over. An empty field or a decimal comma is an error: it would shift the columns.
+    The format counts frames and pixels from one; many trackers count from zero, hence the two options. The separator
+    may be a comma, a semicolon, a tab or spaces. Blank lines, comments (``#``), a byte order mark and a header line
+    with these columns are skipped. An empty field or a decimal comma is an error, because it would shift the columns.
 
     Args:
         path: the track file.
-        first_frame: number that the file gives to the first frame of the video.
-        first_pixel: coordinate that the file gives to the first pixel of a row.
+        first_frame: number of the first frame of the video in the file.
+        first_pixel: coordinate of the first pixel of a row in the file.
 
     Returns:
         The tracks, 0-based.
 
     Raises:
-        TrackFileError: no such file, nothing in it, or a malformed line; the message has its number.
+        TrackFileError: the file is missing or empty, or a line is malformed; the message has its number.
     """
     rows: list[tuple[int, int, tuple[float, ...], int]] = []
     first = True
@@ -153,20 +153,22 @@ def read_tracks(path: str | os.PathLike[str], *, first_frame: int = 1, first_pix
 
 
 def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False) -> np.ndarray:
-    """Return a column as ``(N,)`` int64, if that loses nothing.
+    """Return a column as ``(N,)`` int64 if the conversion is exact.
 
     Args:
         column: integers of any kind, or floats without a fraction that are below 2^53.
-        name: of the column, for the message.
-        source: where it comes from, for the message.
-        unsigned: return uint64 where an entry is 2^63 or more.
+        name: name of the column, for the message.
+        source: origin of the column, for the message.
+        unsigned: return uint64 if an entry is 2^63 or more.
 
     Raises:
-        TrackFileError: an entry is no whole number, does not fit into 64 bits, is negative among numbers of 2^63 and
-            more, or is 2^64 - 1, which marks boxes without a track.
+        TrackFileError: an entry is not a whole number, does not fit into 64 bits, is negative together with numbers of
+            2^63 or more, or is 2^64 - 1, which marks boxes without a track.
     """
     if isinstance(column, list | tuple):
-        column = np.array([*column, None], dtype=object)[:-1]  # numbers beyond 64 bits would become floats
+        column = np.array([*column, None], dtype=object)[
+            :-1
+        ]  # otherwise numbers of more than 64 bits become floats
     values = _array(column, name, source)
     if values.ndim != 1:
         raise TrackFileError(f"{source}: {name}s must have the shape (N,), got {values.shape}")
@@ -180,27 +182,27 @@ def whole_numbers(column: Any, name: str, source: str, *, unsigned: bool = False
         return np.array(numbers, dtype=np.int64)
     if unsigned and high == _UNTRACKED:
         raise TrackFileError(
-            f"{source}, row {numbers.index(high)}: {name} {high} is -1 without a sign, with which trackers mark "
-            "boxes of no track; leave them out"
+            f"{source}, row {numbers.index(high)}: {name} {high} is -1 as an unsigned number, with which trackers "
+            "mark boxes without a track; leave them out"
         )
     if unsigned and low >= 0 and high < 2 * _INT64:
         return np.array(numbers, dtype=np.uint64)
     row = numbers.index(low if low < -_INT64 else high)
     raise TrackFileError(
-        f"{source}, row {row}: {name} {numbers[row]} is no whole number of 64 bits"
-        + (f" (with a sign, as {name} {low} has one)" if unsigned and low < 0 else "")
+        f"{source}, row {row}: {name} {numbers[row]} is not a 64-bit whole number"
+        + (f" (signed, because {name} {low} is negative)" if unsigned and low < 0 else "")
     )
 
 
 def _whole_number(value: Any, where: str) -> int:
-    value = value.item() if isinstance(value, np.generic) else value  # as lists of NumPy's numbers hold them
+    value = value.item() if isinstance(value, np.generic) else value  # lists may hold NumPy numbers
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, float):
         whole = math.isfinite(value) and value == int(value) and abs(value) <= _EXACT_FLOATS
     if not whole:
         raise TrackFileError(
-            f"{where} {value!r} is no whole number of 64 bits; untracked boxes are left out, "
-            "and times in seconds are turned into frame numbers, before tracks are made"
+            f"{where} {value!r} is not a 64-bit whole number; leave untracked boxes out and convert times in seconds "
+            "to frame numbers before you make tracks"
         )
     return int(value)
 
@@ -232,16 +234,16 @@ def _fields(text: str, where: str) -> list[str]:
     empty = [place for place, field in enumerate(fields[: _MIN_FIELDS + 1], start=1) if not field]
     if empty:
         raise TrackFileError(
-            f"{where}: field {empty[0]} is empty; leave boxes without an id out; got {text!r}"
+            f"{where}: field {empty[0]} is empty; leave out boxes without an id; got {text!r}"
         )
     return fields
 
 
 def _is_header(fields: list[str], where: str) -> bool:
-    """Return whether a line names the columns.
+    """Return whether a line is a header with the column names.
 
     Raises:
-        TrackFileError: it names others, such as the right and bottom edges.
+        TrackFileError: the header has other columns, such as the right and bottom edges.
     """
     names = [
         field.strip("\"' ").lower().removeprefix("bbox_").removeprefix("bb_")
@@ -271,7 +273,7 @@ def _parse_fields(
     frame, track = (_whole(field, where, text) for field in fields[:2])
     if frame >= _INT64:
         raise TrackFileError(
-            f"{where}: frame and id must be whole numbers of 64 bits, the frame with a sign; got {text!r}"
+            f"{where}: frame and id must be 64-bit whole numbers, the frame signed; got {text!r}"
         )
     try:
         values = tuple(float(value) for value in fields[2 : _MIN_FIELDS + 1])
@@ -282,8 +284,8 @@ def _parse_fields(
         raise TrackFileError(f"{where}: all numbers must be finite, got {text!r}")
     if frame < first_frame:
         raise TrackFileError(
-            f"{where}: frame {frame} comes before the first, which is {first_frame}; a file that counts "
-            "from 0 is read with first_frame=0"
+            f"{where}: frame {frame} comes before the first, which is {first_frame}; for a file that counts "
+            "from 0 give first_frame=0"
         )
     if values[2] <= 0 or values[3] <= 0:
         raise TrackFileError(f"{where}: a box of {values[2]:g} x {values[3]:g} pixels has no area")
@@ -291,12 +293,12 @@ def _parse_fields(
 
 
 def _whole(field: str, where: str, text: str) -> int:
-    """Return a whole number; never by way of a float, which holds only 53 bits."""
+    """Return a whole number, without the detour over a float, which holds only 53 bits."""
     try:
         value = Decimal(field)
         number = int(value) if abs(value) < 2 * _INT64 else 2 * _INT64
     except (ArithmeticError, ValueError):
         raise TrackFileError(f"{where}: frame and id must be whole numbers, got {text!r}") from None
     if number != value or not -_INT64 <= number < 2 * _INT64:
-        raise TrackFileError(f"{where}: frame and id must be whole numbers of 64 bits, got {text!r}")
+        raise TrackFileError(f"{where}: frame and id must be 64-bit whole numbers, got {text!r}")
     return number

@@ -1,4 +1,4 @@
-"""Tracks in the formats of MOT ground truth, KITTI, YOLO and COCO."""
+"""Reading of tracks in the formats of MOT ground truth, KITTI, YOLO and COCO."""
 
 import os
 from collections.abc import Collection
@@ -27,9 +27,9 @@ def read_mot_ground_truth(
 
     Args:
         path: the file.
-        classes: classes that are kept; 1 is a pedestrian, 2 a person on a vehicle, 7 a static person. None keeps all.
+        classes: classes to keep; 1 is a pedestrian, 2 a person on a vehicle, 7 a static person. None keeps all.
         considered: leave out the boxes that the benchmark does not score (consider 0).
-        min_visibility: lowest visible share of a box.
+        min_visibility: smallest visible share of a box.
 
     Returns:
         The tracks, 0-based, with the visibility as confidence.
@@ -86,7 +86,7 @@ def read_label_tracks(
     Args:
         path: see `videoreid.footage.detection_files.read_labels`.
         size: width and height of the pictures, for YOLO labels, which are shares of them.
-        first_frame: number of the first frame; None takes what the format begins with.
+        first_frame: number of the first frame; None uses the usual number of the format.
 
     Raises:
         TrackFileError: a malformed entry, or a box without a track id.

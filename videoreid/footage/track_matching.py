@@ -1,4 +1,4 @@
-"""Which true track each track follows, by the overlap of their boxes."""
+"""Matching of tracks to true tracks by the overlap of their boxes."""
 
 from collections import Counter
 
@@ -24,17 +24,17 @@ def match_tracks(
 ) -> dict[int, int]:
     """Find the true track that each track follows for most of its boxes.
 
-    In every frame boxes are matched one to one so that as many as possible overlap enough, and those by as much as
-    possible. A track that changes over from one person to another gets the one that it follows longer.
+    In every frame boxes are matched one to one, with the largest number of sufficient overlaps and, among those
+    matchings, the largest sum of overlaps. A track that switches between persons gets the one it follows longer.
 
     Args:
-        tracks: of a tracker.
-        truth: of the same recording; its frames may be a subset.
-        overlap: least intersection over union of a match.
-        share: of a track's boxes, in frames that the truth has, more than this must match one true track.
+        tracks: tracks of a tracker.
+        truth: true tracks of the same recording; their frames may be a subset.
+        overlap: smallest intersection over union of a match.
+        share: more than this share of a track's boxes, in frames of the truth, must match one true track.
 
     Returns:
-        The id of the true track by the id of the track; tracks of nobody are absent.
+        The id of the true track for the id of each track; tracks without a match are absent.
 
     Raises:
         ConfigError: overlap outside 0..1 (0 excluded), or share outside 0..1.
@@ -42,9 +42,7 @@ def match_tracks(
     from scipy.optimize import linear_sum_assignment
 
     if not 0.0 < overlap <= 1.0 or not 0.0 <= share <= 1.0:
-        raise ConfigError(
-            f"overlap lies above 0 and at most at 1, share within 0 and 1; got {overlap} and {share}"
-        )
+        raise ConfigError(f"overlap must be above 0 and at most 1, share 0 to 1; got {overlap} and {share}")
     votes: dict[int, Counter[int | None]] = {}
     rows, true_rows = _by_frame(tracks), _by_frame(truth)
     for frame in sorted(rows.keys() & true_rows.keys()):
@@ -62,7 +60,7 @@ def match_tracks(
 
 
 def _elected(votes: "Counter[int | None]", share: float) -> int | None:
-    """Return the true track of most boxes, the lowest of several, if it has more than its share."""
+    """Return the true track with most boxes (the lowest of several), if it has more than the share; else None."""
     named = [(-count, name) for name, count in votes.items() if name is not None]
     if not named or -min(named)[0] <= share * sum(votes.values()):
         return None

@@ -1,4 +1,4 @@
-"""Tracks from what trackers hand over in memory: plain arrays, or `supervision` detections."""
+"""Tracks from results of trackers in memory: plain arrays, or `supervision` detections."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -16,7 +16,7 @@ BoxFormat = Literal["xyxy", "xywh"]
 def tracks_from_arrays(
     frames: Any, track_ids: Any, boxes: Any, *, box_format: BoxFormat = "xyxy", confidences: Any = None
 ) -> Tracks:
-    """Make tracks of plain arrays, tensors or lists, one entry a box.
+    """Make tracks from plain arrays, tensors or lists, one entry per box.
 
     Args:
         frames: ``(N,)`` 0-based frame numbers.
@@ -26,8 +26,8 @@ def tracks_from_arrays(
         confidences: ``(N,)``, or None.
 
     Raises:
-        TrackFileError: shapes do not fit, a frame or id is no whole number (seconds, NaN, None, text), a number is not
-            finite, a frame is negative, a box has no area.
+        TrackFileError: shapes do not fit, a frame or id is not a whole number (seconds, NaN, None, text), a number is
+            not finite, a frame is negative, a box has no area.
     """
     if box_format not in ("xyxy", "xywh"):
         raise TrackFileError(f"box_format must be 'xyxy' or 'xywh', not {box_format!r}")
@@ -57,16 +57,16 @@ def tracks_from_arrays(
 
 
 def tracks_from_detections(detections: Iterable[Any]) -> Tracks:
-    """Make tracks of one detections object a frame, as the trackers of `supervision` return them.
+    """Make tracks from one detections object per frame, as the trackers of `supervision` return them.
 
-    Anything with ``xyxy (n, 4)``, ``tracker_id (n,)`` and, optionally, ``confidence (n,)`` will do; boxes without an
-    id (None, or -1 for unconfirmed tracks) are left out.
+    Any object with ``xyxy (n, 4)``, ``tracker_id (n,)`` and, optionally, ``confidence (n,)`` is accepted; boxes without
+    an id (None, or -1 for unconfirmed tracks) are left out.
 
     Args:
-        detections: the frames of a video in order, each with its detections, empty ones included.
+        detections: detections of every frame of a video in order, including empty ones.
 
     Raises:
-        TrackFileError: an object lacks what is needed, its columns differ in length, an id is no whole number, or no
+        TrackFileError: an object lacks an attribute, its columns differ in length, an id is not a whole number, or no
             box has an id.
     """
     frames: list[int] = []
@@ -96,7 +96,7 @@ def tracks_from_detections(detections: Iterable[Any]) -> Tracks:
 
 
 def _ids(column: Any, where: str) -> list[int | None]:
-    """Return whole ids; None stays None, which marks a box without an id."""
+    """Return ids as integers; None stays None, which marks a box without an id."""
     entries = list(column)
     known = [entry for entry in entries if entry is not None]
     whole = iter(whole_numbers(known, "track id", where, unsigned=True).tolist())

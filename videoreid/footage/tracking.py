@@ -1,4 +1,4 @@
-"""Detections into tracks, by the trackers of the package ``trackers`` (extra ``track``)."""
+"""Tracking of detections with the trackers of the package ``trackers`` (extra ``track``)."""
 
 import inspect
 import os
@@ -20,11 +20,11 @@ TRACKERS = tuple(_CLASSES)
 
 
 class OnlineTracker:
-    """Gives ids to the boxes of one recording, a frame at a time.
+    """Assigns track ids to the boxes of one recording, frame by frame.
 
     Args:
         name: "bytetrack", "ocsort" or "botsort".
-        frame_rate: frames that are looked at per second.
+        frame_rate: processed frames per second.
         options: passed on to the tracker's class.
 
     Raises:
@@ -91,13 +91,13 @@ def track(
     """Link the detections of a recording to tracks, with one frame in memory.
 
     Args:
-        detections: frames in order, as `videoreid.footage.detect` yields them; with a ``min_score`` of 0.1 or so, as
-            the trackers use weak boxes to go on with tracks, though not to begin one.
-        tracker: "bytetrack", "ocsort", "botsort", or a tracker that is set up already.
-        frame_rate: frames that are looked at per second; None takes it from the times of the first two.
+        detections: frames in order, as `videoreid.footage.detect` yields them, with a ``min_score`` of about 0.1,
+            because the trackers use weak boxes to continue tracks, though not to start them.
+        tracker: "bytetrack", "ocsort", "botsort", or an `OnlineTracker`.
+        frame_rate: processed frames per second; None uses the times of the first two frames.
         each: called with every frame, the boxes ``(n, 4)`` and the ids ``(n,)`` of its tracks, for drawing.
         source: name of the tracks in messages.
-        options: of the tracker.
+        options: options of the tracker.
 
     Returns:
         The tracks; ids are numbered from 1 in the order of their first frames.
@@ -150,10 +150,15 @@ def _with_rate(
 
 
 def write_tracks(tracks: Tracks, path: str | os.PathLike[str]) -> None:
-    """Write tracks as a MOT file, frames and pixels counted from 1, in the order of frames; whole or not at all."""
+    """Write tracks as a MOT file atomically, with frames and pixels counted from 1, in the order of frames.
+
+    Boxes are rounded to hundredths of a pixel; a side of less than that is written as 0.01, so that every box has an
+    area and can be read back.
+    """
+    boxes = np.maximum(tracks.boxes + np.array([1, 1, 0, 0]), [-np.inf, -np.inf, 0.01, 0.01])
     lines = [
         f"{tracks.frames[row] + 1},{tracks.track_ids[row]},"
-        + ",".join(f"{value:.2f}" for value in (tracks.boxes[row] + [1, 1, 0, 0]))
+        + ",".join(f"{value:.2f}" for value in boxes[row])
         + f",{tracks.confidences[row]:.4f},-1,-1,-1\n"
         for row in np.lexsort((tracks.track_ids, tracks.frames))
     ]

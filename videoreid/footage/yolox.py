@@ -1,4 +1,4 @@
-"""YOLOX, read from its published ONNX files: a picture in, the persons in it out."""
+"""Person detection with YOLOX, from its published ONNX files."""
 
 import functools
 import importlib.util
@@ -10,12 +10,13 @@ import numpy as np
 
 from videoreid.errors import ConfigError, MissingExtraError, WeightsError
 from videoreid.utils import fetch
+from videoreid.utils.processes import available_cores
 
 __all__ = ["PUBLISHED", "Yolox"]
 
 _RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 _NANO = "e8af074932d4ed7e232278e3055cefcdea3edf178874a3694ae292649fb464dd"
-# of the others no file was seen: their checksums are recorded when they are first fetched
+# the checksums of the other files are not known in advance: they are recorded when a file is first fetched
 PUBLISHED: dict[str, tuple[str, str | None]] = {
     "yolox_nano": (f"{_RELEASE}/yolox_nano.onnx", _NANO),
     "yolox_tiny": (f"{_RELEASE}/yolox_tiny.onnx", None),
@@ -25,7 +26,8 @@ _STRIDES = (8, 16, 32)
 _GREY = 114
 _PERSON = 0
 _SIDES = {3549: 416, 8400: 640}  # cells of the three strides: side of the input
-_LARGEST = 20.0  # exp of a width beyond is no box, and would overflow
+_MOST_WORKERS = 8  # with more, decoding and tracking, one thread each, are slower than the network
+_LARGEST = 20.0  # larger log widths are not boxes, and their exp would overflow
 
 Backend = Literal["auto", "opencv", "onnxruntime"]
 
@@ -33,20 +35,25 @@ Backend = Literal["auto", "opencv", "onnxruntime"]
 class Yolox:
     """Find persons with a YOLOX network.
 
-    Called with a picture ``(H, W, 3)`` uint8 RGB it returns boxes ``(N, 4)`` float64 as left, top, right, bottom in
+    Called with a picture ``(H, W, 3)`` uint8 RGB, it returns boxes ``(N, 4)`` float64 as left, top, right, bottom in
     pixels and scores ``(N,)`` in falling order.
 
     Args:
         source: ``yolox_nano``, ``yolox_tiny`` or ``yolox_s``, which are fetched once, or an ONNX file of that family
-            with 80 classes of COCO.
-        min_score: lowest score, objectness times class, of a box that is kept.
-        overlap: of two boxes with a larger intersection over union the lower one is dropped.
-        backend: "opencv" needs nothing more and runs on the CPU; "onnxruntime" (extra ``export``) takes a CUDA device
-            where there is one, and half the time on the CPU; "auto" takes it where it is installed. Their boxes differ
-            in the last digits, and where OpenCV leaves out the padding below or beside the picture.
+            with the 80 classes of COCO.
+        min_score: lowest score, objectness times class probability, of a box.
+        overlap: of two boxes with a larger intersection over union, the one with the lower score is dropped.
+        backend: "opencv" needs no other package and runs on the CPU; "onnxruntime" (extra ``export``) uses a CUDA
+            device if there is one, and takes half the time on the CPU; "auto" uses it if it is installed. Their boxes
+            differ in the last digits, and where OpenCV leaves out the padding below or beside the picture.
+
+    Attributes:
+        workers: number of pictures that the network takes at once, each from a thread of its own, with most frames a
+            second: the cores of the process, up to 8, for ONNX Runtime on the CPU, which then uses one core a picture;
+            1 otherwise.
 
     Raises:
-        WeightsError: the file is missing, cannot be fetched, or is no such network.
+        WeightsError: the file is missing, cannot be fetched, or is not a YOLOX network.
 
     Reference:
         Ge et al. YOLOX: Exceeding YOLO Series in 2021. arXiv:2107.08430.
@@ -62,11 +69,11 @@ class Yolox:
     ) -> None:
         if not 0.0 < min_score <= 1.0 or not 0.0 < overlap <= 1.0:
             raise ConfigError(
-                f"min_score and overlap lie above 0 and at most at 1, got {min_score} and {overlap}"
+                f"min_score and overlap must be above 0 and at most 1, got {min_score} and {overlap}"
             )
         self.path = _path_of(source)
         self.min_score, self.overlap = min_score, overlap
-        self._run, self.side, self._square = _open(self.path, backend)
+        self._run, self.side, self._square, self.workers = _open(self.path, backend)
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return boxes ``(N, 4)`` and scores ``(N,)`` of the persons in a picture."""
@@ -122,27 +129,27 @@ def _path_of(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _open(path: Path, backend: Backend) -> tuple[Any, int, bool]:
-    """Return a function from the input ``(1, 3, S, S)`` to the output, S, and whether it takes nothing but squares."""
+def _open(path: Path, backend: Backend) -> tuple[Any, int, bool, int]:
+    """Return a function from input ``(1, 3, S, S)`` to output, S, whether S x S is the only size, and the workers."""
     if backend not in ("auto", "opencv", "onnxruntime"):
         raise ConfigError(f"backend must be 'auto', 'opencv' or 'onnxruntime', not {backend!r}")
     if backend == "auto":
         backend = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "opencv"
-    run = _opencv(path) if backend == "opencv" else _onnxruntime(path)
+    run, workers = (_opencv(path), 1) if backend == "opencv" else _onnxruntime(path)
     for side in sorted(set(_SIDES.values())):
         if _rows(run, side, side) == next(rows for rows, known in _SIDES.items() if known == side):
             low = side // 64 * 32
-            return run, side, _rows(run, low, side) != len(_grid(low, side)[1])
+            return run, side, _rows(run, low, side) != len(_grid(low, side)[1]), workers
     raise WeightsError(
-        f"{path} is no YOLOX network for 80 classes with an input of {' or '.join(map(str, _SIDES.values()))} pixels"
+        f"{path} is not a YOLOX network for 80 classes with an input of {' or '.join(map(str, _SIDES.values()))} pixels"
     )
 
 
 def _rows(run: Any, height: int, width: int) -> int:
-    """Return how many rows of 85 numbers a network gives for a size of the input; 0 where it does not take it."""
+    """Return the number of output rows of 85 numbers for an input size; 0 if the network does not accept the size."""
     try:
         output = np.asarray(run(np.zeros((1, 3, height, width), np.float32)))
-    except Exception:  # the network takes another size, of whose errors there is no common base
+    except Exception:  # the network needs another size; the backends' exceptions have no common base
         return 0
     return output.shape[1] if output.ndim == 3 and output.shape[2] == 85 else 0
 
@@ -153,7 +160,7 @@ def _opencv(path: Path) -> Any:
     try:
         network = cv2.dnn.readNetFromONNX(np.fromfile(path, dtype=np.uint8))
     except cv2.error as error:
-        raise WeightsError(f"{path} is no ONNX file that OpenCV reads: {error.err}") from error
+        raise WeightsError(f"{path} is not an ONNX file that OpenCV can read: {error.err}") from error
 
     def run(blob: np.ndarray) -> np.ndarray:
         network.setInput(blob)
@@ -162,7 +169,7 @@ def _opencv(path: Path) -> Any:
     return run
 
 
-def _onnxruntime(path: Path) -> Any:
+def _onnxruntime(path: Path) -> tuple[Any, int]:
     try:
         import onnxruntime
     except ImportError as error:
@@ -171,19 +178,21 @@ def _onnxruntime(path: Path) -> Any:
     wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     try:
         options = onnxruntime.SessionOptions()
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # other threads have work to do
+        workers = 1 if wanted[0].startswith("CUDA") else min(available_cores(), _MOST_WORKERS)
+        if workers > 1:  # one core per picture wastes less time than all cores on one small picture
+            options.intra_op_num_threads = 1
+        # idle threads must not spin: other threads need the cores
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # its exceptions have no common base
-        raise WeightsError(f"{path} is no ONNX file that ONNX Runtime reads: {error}") from error
+        raise WeightsError(f"{path} is not an ONNX file that ONNX Runtime can read: {error}") from error
     name = session.get_inputs()[0].name
-    return lambda blob: session.run(None, {name: blob})[0]
+    return lambda blob: session.run(None, {name: blob})[0], workers
 
 
 @functools.lru_cache(maxsize=16)
 def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cell ``(N, 2)`` as x, y and the stride ``(N,)`` of every row of the output of an input."""
+    """Return the cell ``(N, 2)`` as x, y and the stride ``(N,)`` of every output row for an input size."""
     cells, strides = [], []
     for stride in _STRIDES:
         y, x = np.mgrid[: height // stride, : width // stride]

@@ -1,4 +1,4 @@
-"""From recordings and photographs to a gallery: detect, track, embed, add; and the query picture."""
+"""Building of galleries from recordings and datasets, and the crop of a query from a photograph."""
 
 from videoreid.indexing.estimates import WorkEstimate, estimate_work
 from videoreid.indexing.fingerprints import file_digest, model_fingerprint

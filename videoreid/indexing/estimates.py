@@ -1,4 +1,4 @@
-"""How long recordings will take and how much room they will need, from a look at their first frames."""
+"""Estimates of the time and disk space that indexing needs, from the first frames of the recordings."""
 
 import os
 import time
@@ -22,14 +22,14 @@ _GREY = np.full((128, 64, 3), 114, np.uint8)
 
 @dataclass(frozen=True)
 class WorkEstimate:
-    """What indexing will take, roughly.
+    """A rough estimate of the work of indexing.
 
     Args:
-        recordings: that are to be indexed.
-        frames: of them, as the files state.
-        seconds: of work.
-        megabytes: on disk.
-        sampled: frames that were looked at for it.
+        recordings: number of recordings to index.
+        frames: number of their frames, as the files state.
+        seconds: time that indexing takes.
+        megabytes: size of the gallery on disk.
+        sampled: number of frames on which the estimate is based.
     """
 
     recordings: int
@@ -61,15 +61,15 @@ def estimate_work(
     *,
     workers: int = 1,
 ) -> WorkEstimate:
-    """Look at the first frames of up to three recordings, and say what all of them will take.
+    """Process the first frames of up to three recordings and estimate the work for all of them.
 
-    People are taken to stay for ten seconds, where tracks do not tell. A recording that cannot be opened counts 0.
+    Without tracks, each person is assumed to stay for ten seconds. A recording that cannot be opened counts as 0.
 
     Args:
-        recordings: videos, each with its tracks where they are known.
-        encoder: crops to embeddings.
-        rules: by which they will be indexed.
-        workers: recordings that are indexed at the same time.
+        recordings: videos, each with its tracks if they are known.
+        encoder: function from crops to embeddings.
+        rules: rules of the indexing.
+        workers: number of recordings that are indexed at the same time.
     """
     looked = _Looked()
     for video, tracks in recordings[:_SAMPLED]:
@@ -97,7 +97,7 @@ def _look(video: str | os.PathLike[str], rules: IndexRules, looked: _Looked) -> 
     try:
         begin = time.perf_counter()
         for number, frame in enumerate(detect(video, rules.detector, min_score=0.3, every=rules.every)):
-            if number:  # the first one waits for the network
+            if number:  # the first frame includes the start of the network
                 looked.seconds.append(time.perf_counter() - begin)
             looked.persons.append(len(frame.boxes))
             for left, top, right, bottom in np.rint(frame.boxes).astype(int).tolist():
@@ -106,12 +106,12 @@ def _look(video: str | os.PathLike[str], rules: IndexRules, looked: _Looked) -> 
             if number + 1 == _FRAMES:
                 return
             begin = time.perf_counter()
-    except FrameError:  # said when its turn comes
+    except FrameError:  # the indexing reports it
         return
 
 
 def _embedding_cost(encoder: Encoder, crops: list[np.ndarray]) -> tuple[float, int]:
-    """Return seconds a crop and the width of an embedding."""
+    """Return the seconds per crop and the width of an embedding."""
     shown = crops or [_GREY] * 4
     width = len(mean_embedding(encoder, shown))
     begin = time.perf_counter()
@@ -125,7 +125,7 @@ def _described(
     for video, tracks in recordings:
         try:
             count = stated_frames(video)
-        except FrameError:  # said when its turn comes
+        except FrameError:  # the indexing reports it
             continue
         try:
             rate = frame_rate(video)

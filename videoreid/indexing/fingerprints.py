@@ -16,13 +16,13 @@ __all__ = ["file_digest", "model_fingerprint"]
 
 
 def model_fingerprint(model: ReIDModel) -> str:
-    """Return the class of a network and 16 digits of a SHA-256 of all that its embeddings depend on.
+    """Return the class of a network and 16 digits of a SHA-256 of everything that its embeddings depend on.
 
-    These are the tensors without the classifier's, the input size and the normalisation: the same weights from another
+    These are all tensors except the classifier's, the input size and the normalisation: the same weights from another
     file have the same fingerprint.
 
     Args:
-        model: with its weights.
+        model: the network with its weights.
     """
     digest = hashlib.sha256(repr((model.input_size, model.pixel_mean, model.pixel_std)).encode())
     for name, tensor in sorted(model.state_dict().items()):
@@ -34,10 +34,10 @@ def model_fingerprint(model: ReIDModel) -> str:
 
 
 def file_digest(video: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a recording; of a folder or pattern of images, that of all of them in order.
+    """Return the SHA-256 of a recording; for a folder or pattern of images, one over all images in order.
 
     Raises:
-        FrameError: there is no such recording.
+        FrameError: the recording does not exist.
     """
     text = os.fspath(video)
     if is_image_sequence(text):
@@ -49,6 +49,6 @@ def file_digest(video: str | os.PathLike[str]) -> str:
     return _digest(text, status.st_size, status.st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=1024)  # a long recording is read once, though it is asked for twice
+@functools.lru_cache(maxsize=1024)  # the digest is needed twice, but a long recording is read once
 def _digest(path: str, _size: int, _changed: int) -> str:
     return sha256_of(path)

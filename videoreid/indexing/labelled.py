@@ -1,4 +1,4 @@
-"""A labelled dataset into a gallery: a recording a camera, with the names of its persons."""
+"""Indexing of a labelled dataset: one recording per camera, with the persons as names."""
 
 import hashlib
 import math
@@ -32,22 +32,22 @@ def index_dataset(
     rules: IndexRules | None = None,
     each: Callable[[int], None] | None = None,
 ) -> int | None:
-    """Add the tracklets of a dataset to a gallery, one recording a camera.
+    """Add the tracklets of a dataset to a gallery, one recording per camera.
 
-    Person 0, the passers-by of several datasets, has no name; junk (persons below 0) is left out.
+    Distractors (person 0) get no name; junk (persons below 0) is left out.
 
     Args:
-        gallery: of the encoder's model.
+        gallery: gallery of the encoder's model.
         splits: the dataset.
-        encoder: crops to embeddings, such as a `FeatureExtractor`.
+        encoder: function from crops to embeddings, such as a `FeatureExtractor`.
         part: "train", "query", "gallery", or "test", which is query and gallery together.
-        rate: frames a second by which the dataset's times become seconds; 1 where they are seconds.
-        start: time of day of its time 0, on a clock that all its cameras share.
-        rules: ``frames_per_track`` and ``thumbnails`` count here.
-        each: called with the number of every tracklet that was embedded, from 0.
+        rate: frames per second that convert the dataset's times to seconds; 1 if they are seconds.
+        start: time of day of the dataset's time 0, on a clock that all its cameras share.
+        rules: only ``frames_per_track`` and ``thumbnails`` are used here.
+        each: called with the number of every embedded tracklet, from 0.
 
     Returns:
-        How many tracklets were added; None where all its cameras are in the gallery already.
+        The number of tracklets added; None if all cameras are already in the gallery.
 
     Raises:
         ConfigError: another part, a rate that is not positive, or no tracklet.
@@ -60,7 +60,7 @@ def index_dataset(
     cameras: dict[int, list[Tracklet]] = defaultdict(list)
     for tracklet in {
         tuple(t.frames): t for t in chosen if t.pid >= 0
-    }.values():  # queries may be in the gallery
+    }.values():  # the gallery may contain the queries
         cameras[tracklet.camid].append(tracklet)
     if not cameras:
         raise ConfigError(f"{splits.name} has no tracklet in its part {part!r}")
@@ -78,7 +78,7 @@ def index_dataset(
                 done += 1
             added = (added or 0) + len(rows) * gallery.add(recording, rows, np.stack(table))
         else:
-            gallery.add(recording, [], np.empty((0, 0)))  # says so
+            gallery.add(recording, [], np.empty((0, 0)))  # logs that it is there already
             done += len(tracklets)
     return added
 
@@ -86,7 +86,7 @@ def index_dataset(
 def _recording(
     splits: Splits, part: str, camid: int, tracklets: Iterable[Tracklet], start: datetime | None
 ) -> Recording:
-    """Describe a camera; it is known again by the names of its frames, which are too many to read twice."""
+    """Describe a camera; its digest is that of the names of its frames, because reading all frames takes too long."""
     digest = hashlib.sha256(f"{splits.name} {part} {camid}".encode())
     for tracklet in tracklets:
         digest.update(

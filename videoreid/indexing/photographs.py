@@ -1,4 +1,4 @@
-"""The query picture: a photograph with one person, one of several, a crop, or a box of a frame."""
+"""Crop of a query person from a photograph, by a detector or by a given box."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,30 +12,30 @@ __all__ = ["NoPersonError", "SeveralPersonsError", "crop_of_box", "person_of_pic
 
 
 class NoPersonError(VideoReIDError):
-    """The detector finds no person in the picture that asks."""
+    """The detector finds no person in the query picture."""
 
 
 class SeveralPersonsError(VideoReIDError):
-    """The detector finds several persons, and nobody said which; the message lists them with numbers."""
+    """The detector finds several persons and none was chosen; the message lists them with numbers."""
 
 
 def person_of_picture(
     image: np.ndarray, detector: Any = "yolox_nano", *, person: int | None = None, min_score: float = 0.3
 ) -> np.ndarray:
-    """Cut the person out of a photograph.
+    """Crop the person from a photograph.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
         detector: see `videoreid.footage.detect`.
-        person: which one of several, from 1, counted from left to right.
-        min_score: of a detection.
+        person: number of the person among several, from 1, counted from left to right.
+        min_score: smallest score of a detection.
 
     Returns:
         ``(h, w, 3)`` uint8 RGB, a view.
 
     Raises:
-        NoPersonError: there is none.
-        SeveralPersonsError: there are several and ``person`` is None.
+        NoPersonError: no person was found.
+        SeveralPersonsError: several persons were found and ``person`` is None.
         ConfigError: no person has this number.
     """
     boxes, scores = as_detector(detector, min_score=min_score)(0, image)
@@ -45,7 +45,7 @@ def person_of_picture(
     if not len(boxes):
         raise NoPersonError(
             f"no person was found in the picture of {image.shape[1]}x{image.shape[0]} pixels: give one that shows a "
-            "whole person, or say that the picture is nothing but the person (--crop)"
+            "whole person, or --crop if the picture is already the crop of a person"
         )
     lines = [
         f"  {number}: box {','.join(f'{edge:.0f}' for edge in box)} (score {score:.2f})"
@@ -53,7 +53,7 @@ def person_of_picture(
     ]
     if person is None and len(boxes) > 1:
         raise SeveralPersonsError(
-            f"{len(boxes)} persons are in the picture: say which one (--person N; boxes are left, top, right, bottom)\n"
+            f"{len(boxes)} persons are in the picture: choose one (--person N; boxes are left, top, right, bottom)\n"
             + "\n".join(lines)
         )
     number = 1 if person is None else person
@@ -66,10 +66,10 @@ def person_of_picture(
 
 
 def crop_of_box(image: np.ndarray, box: Sequence[float]) -> np.ndarray:
-    """Cut a box (left, top, width, height, in pixels) out of a picture ``(H, W, 3)``, as far as it is within.
+    """Crop a box (left, top, width, height, in pixels) from a picture ``(H, W, 3)``, clipped to the picture.
 
     Raises:
-        ConfigError: not four numbers, or nothing of the box lies within the picture.
+        ConfigError: the box is not four numbers, or lies outside the picture.
     """
     if len(box) != 4 or not np.isfinite(box).all():
         raise ConfigError(f"a box is left,top,width,height in pixels, got {box}")

@@ -1,4 +1,4 @@
-"""A recording into a gallery in one pass: decode, detect, track, cut, embed; nothing is written but the result."""
+"""Indexing of a recording in one pass: decode, detect, track, crop, embed; only the result is written."""
 
 import math
 import os
@@ -34,16 +34,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class IndexRules:
-    """How a recording becomes tracklets.
+    """Rules by which a recording becomes tracklets.
 
     Args:
         detector: see `videoreid.footage.detect`.
         tracker: "bytetrack", "ocsort" or "botsort".
-        every: look at every n-th frame only.
-        min_score: lowest score of a box that may go on with a track.
+        every: process every n-th frame only.
+        min_score: smallest score of a box that may continue a track.
         min_length: tracks of fewer boxes are left out.
-        frames_per_track: crops that are embedded, at most; they are spread over the whole track.
-        thumbnails: crops that are kept as pictures.
+        frames_per_track: largest number of embedded crops, spread over the whole track.
+        thumbnails: largest number of crops that are stored as pictures.
 
     Raises:
         ConfigError: a number below 1.
@@ -91,35 +91,36 @@ def index_recording(
 ) -> int | None:
     """Add the persons of a recording to a gallery.
 
-    The recording is decoded once, with one frame in memory and a few crops of each track that goes on; a track that
-    has ended is embedded at once, and its crops go. Embeddings of unit length are averaged over a track.
+    The recording is decoded once, with one frame in memory and a few crops per live track; a track that has ended is
+    embedded at once, and its crops are freed. The embedding of a track is the mean of the unit-length embeddings of its
+    crops.
 
     Args:
-        gallery: of the encoder's model.
+        gallery: gallery of the encoder's model.
         video: a video, a folder of images, or a pattern such as ``img/%06d.jpg``.
-        encoder: crops to embeddings, such as a `FeatureExtractor`.
-        camera: its name; the recording's own name where none is given.
+        encoder: function from crops to embeddings, such as a `FeatureExtractor`.
+        camera: name of the camera; "" means the name of the recording.
         start: time of day of the first frame.
-        tracks: of this recording, where they are known; else it is detected and tracked by the rules.
+        tracks: tracks of this recording, if known; None detects and tracks by the rules.
         rules: see `IndexRules`.
-        each: called with the number of every frame that was looked at; what it raises ends the work, and nothing of
-            this recording is kept.
+        each: called with the number of every processed frame; an exception from it ends the work, and nothing of this
+            recording is kept.
 
     Returns:
-        How many tracklets were added; None where the recording is in the gallery already, which the log says.
+        The number of tracklets added; None if the recording is already in the gallery, which is logged.
 
     Raises:
         FrameError: no frame decodes.
-        ConfigError: an option is out of range, or the encoder returns no rows of numbers.
+        ConfigError: an option is out of range, or the encoder does not return finite rows.
     """
     rules = rules or IndexRules()
     name, digest = recording_name(video), file_digest(video)
     recording = Recording(name, digest, camera or name, os.path.abspath(video), start)  # noqa: PTH100 - of patterns too
     if gallery.holds(digest) is not None:
-        gallery.add(recording, [], np.empty((0, 0)))  # says so
+        gallery.add(recording, [], np.empty((0, 0)))  # logs that it is there already
         return None
-    told = each or (lambda _: None)
-    seen = _tracked(video, rules, told) if tracks is None else _given(video, tracks, rules, told)
+    on_frame = each or (lambda _: None)
+    seen = _tracked(video, rules, on_frame) if tracks is None else _given(video, tracks, rules, on_frame)
     found = _embedded(seen, encoder, rules)
     rows = [row for row, _ in found]
     if tracks is None:
@@ -152,7 +153,7 @@ def _embedded(
 
 @dataclass
 class _Person:
-    """What was seen of one track: its ends, its boxes, and crops of evenly spread ones, a bounded number."""
+    """First and last box of a track, all its boxes, and a bounded number of evenly spread crops."""
 
     most: int
     count: int = 0
@@ -165,7 +166,7 @@ class _Person:
 
     def see(self, seen: _Seen) -> None:
         if self.count % self.step == 0:
-            self.held.append(seen.crop.copy())  # the crop is a view of a frame that is about to go
+            self.held.append(seen.crop.copy())  # the crop is a view of a frame that is not kept
             if len(self.held) >= 2 * self.most:
                 self.held, self.step = self.held[::2], 2 * self.step
         self.count += 1
@@ -189,16 +190,16 @@ class _Person:
 
 
 def spread_evenly(values: Sequence[Item], count: int) -> list[Item]:
-    """Return up to ``count`` of the values, the first and the last among them."""
+    """Return up to ``count`` evenly spread values, with the first and, if ``count`` is 2 or more, the last."""
     places = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int))
     return [values[place] for place in places.tolist()]
 
 
 def mean_embedding(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
-    """Return the mean ``(D,)`` of the embeddings of unit length of some crops.
+    """Return the mean ``(D,)`` of the unit-length embeddings of crops.
 
     Raises:
-        ConfigError: the encoder returns no finite rows.
+        ConfigError: the encoder does not return finite rows.
     """
     found: Any = encoder(crops)
     rows = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, np.float64)
@@ -263,12 +264,12 @@ def _rate(video: str | os.PathLike[str]) -> float:
     try:
         return frame_rate(video)
     except FrameError as error:
-        get_logger("indexing").warning("%s; %g is taken", error, _USUAL_RATE)
+        get_logger("indexing").warning("%s; %g is used", error, _USUAL_RATE)
         return _USUAL_RATE
 
 
 def recording_name(video: str | os.PathLike[str]) -> str:
-    """Return the short name of a recording: that of its file, or of the folder of its images."""
+    """Return the short name of a recording: the name of its file, or of the folder of its images."""
     path = Path(video)
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or "%" in path.name:
@@ -280,10 +281,10 @@ def recording_name(video: str | os.PathLike[str]) -> str:
 
 
 def thumbnail(crop: np.ndarray) -> bytes:
-    """Return a crop ``(h, w, 3)`` uint8 RGB as a small JPEG file, at most 160 pixels high.
+    """Return a crop ``(h, w, 3)`` uint8 RGB as the bytes of a small JPEG, at most 160 pixels high.
 
     Raises:
-        ConfigError: it cannot be written as JPEG.
+        ConfigError: the crop cannot be encoded as JPEG.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Extraction and scoring: a network and tracklets in, features and rankings out."""
+"""Extraction of features with a network, and evaluation."""
 
 from videoreid.inference.extraction import embed_frames, extract_features
 from videoreid.inference.extractor import FeatureExtractor

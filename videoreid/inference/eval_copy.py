@@ -1,4 +1,4 @@
-"""A network in eval mode without touching the network: a copy that shares its weights."""
+"""Copies of networks in eval mode that share the weights and leave the networks unchanged."""
 
 import copy
 from typing import Any
@@ -14,22 +14,22 @@ __all__ = ["eval_copy"]
 def eval_copy(model: nn.Module, device: torch.device | str | None = None) -> nn.Module:
     """Return a copy of a network in eval mode; its parameters are the network's own, its buffers are copies.
 
-    Switching a network to eval mode and back is a change that every thread sees: one that ends puts train mode back
-    under another that is in the middle of its clips. A copy of the modules costs some hundredths of a second and no
-    memory worth mentioning, needs no lock, and leaves modes, statistics and device of the network alone, also where
-    an error ends the extraction and while another thread trains.
+    All threads share the mode of a network: a thread that restores train mode would change it for another thread in
+    the middle of an extraction. A copy of the modules takes a few hundredths of a second and little memory, and needs
+    no lock. Modes, statistics and device of the network do not change, even if the extraction fails or another thread
+    trains.
 
     Compilation and `DataParallel` are kept; wrappers that only serve training (distributed, averaging) are left out.
 
     Args:
         model: the network, or a wrapper around it.
-        device: where the copy's weights are put; by default where they are, shared.
+        device: device of the copy; None shares the weights on their device.
     """
     network = unwrap_model(model)
     originals = [
         *network.parameters(),
         *network.buffers(),
-    ]  # held here, so that none of their ids is used again
+    ]  # held here, so that no new object gets one of their ids
     shared: dict[int, Any] = {
         id(buffer): buffer.detach().to(device, copy=True) for buffer in network.buffers()
     }
@@ -47,7 +47,7 @@ def eval_copy(model: nn.Module, device: torch.device | str | None = None) -> nn.
 
 
 def _copy_of_program(network: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """Copy a traced or scripted network with its weights, and what was written on it afterwards about its input."""
+    """Copy a traced or scripted network with its weights, and the attributes about its input that were added later."""
     copied = copy.deepcopy(network)
     for name in ("pixel_mean", "pixel_std", "uses_cameras"):
         if hasattr(network, name) and not hasattr(copied, name):
@@ -56,7 +56,7 @@ def _copy_of_program(network: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
 
 
 def _hooks_of_others(network: nn.Module) -> list[Any]:
-    """Return the hooks that are no methods of the network's own modules: a recorder's, which must hear of the copy."""
+    """Return the hooks that are not methods of the network's modules, such as a recorder's; the copy must call them."""
     hooks = [
         hook
         for module in network.modules()
@@ -67,7 +67,7 @@ def _hooks_of_others(network: nn.Module) -> list[Any]:
 
 
 def _resolved(device: torch.device | str) -> torch.device:
-    """Return the device with its number, as tensors on it name it."""
+    """Return the device with its number, as tensors on it report it."""
     return torch.empty(0, device=device).device
 
 
@@ -78,7 +78,7 @@ def _on_device(parameter: nn.Parameter, device: torch.device | str | None) -> nn
 
 
 def _rewrapped(model: nn.Module, network: nn.Module) -> nn.Module:
-    """Put the wrappers that matter in eval mode around another network, in the same order."""
+    """Return another network inside the wrappers of ``model`` that matter in eval mode, in the same order."""
     inner = getattr(model, "_orig_mod", None)
     if isinstance(inner, nn.Module):
         compiled: nn.Module = type(model)(_rewrapped(inner, network), model.dynamo_ctx)

@@ -1,4 +1,4 @@
-"""From a model and a loader to one embedding per tracklet."""
+"""Extraction of one embedding per tracklet with a model and a loader."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
@@ -36,15 +36,15 @@ def extract_features(
 ) -> Features:
     """Return one embedding per tracklet: the mean over its clips (equal ``index``), in the order of the indices.
 
-    A copy in eval mode that shares the weights is what runs: modes, statistics and device of the model stay as they
-    are, so several threads may extract with one model, and one may while another trains it. Under several processes
-    each one takes its share of the batches, and all return the same complete features.
+    A copy in eval mode that shares the weights runs, so modes, statistics and device of the model do not change:
+    several threads may extract with one model, also while another thread trains it. With several processes, each
+    takes its share of the batches, and all return the same complete features.
 
     Args:
-        model: maps clips ``(B, T, 3, H, W)`` to ``(B, D)`` in eval mode; wrappers (parallel, compiled, averaged) are
-            looked through.
-        loader: yields `Clip` batches. If ``loader.dataset.tracklets`` exists, ids and times are read there.
-        device: where to run; by default where the model is. The model itself stays there.
+        model: maps clips ``(B, T, 3, H, W)`` to ``(B, D)`` in eval mode; it may be wrapped (parallel, compiled,
+            averaged).
+        loader: yields `Clip` batches. If ``loader.dataset.tracklets`` exists, ids and times are read from it.
+        device: device of the computation; None takes that of the model. The model is not moved.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
         progress: show a bar on standard error.
@@ -79,14 +79,14 @@ def embed_frames(
     """Return ``(B, D)`` float32 embeddings of a batch of clips, on the model's device.
 
     Args:
-        model: in eval mode; a wrapper around a network runs as it is.
-        frames: ``(B, T, 3, H, W)`` uint8, or float that is normalised already.
-        camids: ``(B,)`` int64, -1 where unknown; only a model that uses cameras is given them.
+        model: in eval mode; it may be wrapped.
+        frames: ``(B, T, 3, H, W)`` uint8, or normalised float.
+        camids: ``(B,)`` int64, -1 where unknown; only used by a model that uses cameras.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
 
     Raises:
-        ConfigError: the model is in train mode, where it would return its heads and move its statistics.
+        ConfigError: the model is in train mode, in which it would change its statistics.
     """
     if model.training:
         raise ConfigError(f"{type(unwrap_model(model)).__name__} is in train mode: call model.eval() first")

@@ -1,4 +1,4 @@
-"""torchreid's `FeatureExtractor`: a name, weights and images in, embeddings out."""
+"""torchreid's `FeatureExtractor`: embeddings of images by a named network."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -20,25 +20,25 @@ __all__ = ["FeatureExtractor"]
 
 
 class FeatureExtractor:
-    """Embed images the way trackers want it; for tracklets use `videoreid.engine.extract_features`.
+    """Embed images for trackers; for tracklets use `videoreid.engine.extract_features`.
 
-    The network keeps its eval mode, so several threads may call one extractor.
+    The network stays in eval mode, so several threads may call one extractor.
 
     Args:
-        model_name: see `videoreid.models.list_models`; may be left out for a file of `save_pretrained`, which knows its
-            network. Or a network that is built already, such as one of `videoreid.export.load`.
+        model_name: see `videoreid.models.list_models`; may be left out for a file of `save_pretrained`, which names its
+            network. Or a built network, such as one of `videoreid.export.load`.
         model_path: a checkpoint (``~`` is the home folder), an address or a tag, as `build_model` takes them; without
             one the network gets ImageNet weights.
         image_size: (height, width) that images are resized to; None takes the network's own.
         pixel_mean: per channel, on the 0..1 scale; None takes the network's own.
         pixel_std: likewise.
-        pixel_norm: False leaves mean and standard deviation out: pixels are only brought to 0..1.
-        device: None takes CUDA if it is there; torchreid's own default is "cuda".
+        pixel_norm: False only scales pixels to 0..1, without mean and standard deviation.
+        device: None takes CUDA if available; torchreid's default is "cuda".
         verbose: accepted as in torchreid and ignored; the loading report goes to the logger.
 
     Raises:
-        ConfigError: a size or normalisation that makes no sense; CUDA is asked for and not there.
-        UnknownNameError: no such network.
+        ConfigError: a size or normalisation out of range, or CUDA is not available.
+        UnknownNameError: no network has this name.
         WeightsError: the weights cannot be read or are of another network.
 
     Example:
@@ -61,7 +61,7 @@ class FeatureExtractor:
         self.device = _available(device)
         if isinstance(model_name, ReIDModel):
             if model_path:
-                raise ConfigError("a network that is built already has its weights: leave model_path out")
+                raise ConfigError("a built network has its weights already: leave model_path out")
             copied: Any = eval_copy(model_name, self.device)
             self.model: ReIDModel = copied
         elif not model_name and model_path:
@@ -100,22 +100,22 @@ class FeatureExtractor:
         """Return the embeddings of one or several images, or of the boxes that a tracker found in a frame.
 
         Args:
-            images: a path, a PIL image, an RGB array ``(H, W, 3)`` uint8, a list of any of them, a uint8 batch
-                ``(N, H, W, 3)`` as array or tensor (a tensor also ``(N, 3, H, W)``), all of them resized; or a float
-                tensor ``(3, H, W)`` or ``(N, 3, H, W)`` that is resized and normalised already. There may be none: an
-                empty list, an empty batch. With ``boxes`` one frame ``(H, W, 3)`` uint8 in **BGR**, as OpenCV reads it.
+            images: a path, a PIL image, an RGB array ``(H, W, 3)`` uint8, a list of any of them, or a uint8 batch
+                ``(N, H, W, 3)`` as array or tensor (a tensor also ``(N, 3, H, W)``), all of which are resized; or a
+                float tensor ``(3, H, W)`` or ``(N, 3, H, W)``, resized and normalised. An empty list or batch is
+                allowed. With ``boxes``, one frame ``(H, W, 3)`` uint8 in **BGR**, as OpenCV reads it.
             boxes: ``(N, 4)`` or wider, left, top, right, bottom in pixels of that frame; further columns are ignored.
                 They are rounded and clipped to the frame.
             precision: arithmetic of the forward pass.
 
         Returns:
             ``(N, D)`` float32 on the extractor's device: an ordinary tensor, which may be changed in place. With
-            ``boxes`` rows have length 1, but that of a box without a pixel in the frame, which is 0.
+            ``boxes``, rows have length 1; the row of a box without a pixel in the frame is 0.
 
         Raises:
-            FrameError: an image that cannot be read.
-            ConfigError: a crop without pixels (its place in the list is named), boxes that are no finite numbers, or
-                anything else that is no image.
+            FrameError: an image cannot be read.
+            ConfigError: a crop has no pixels (the message gives its place in the list), boxes are not finite, or an
+                input is not an image.
         """
         if boxes is not None:
             crops, inside = crops_of_boxes(images, boxes)
@@ -149,7 +149,7 @@ def _available(device: str | torch.device | None) -> torch.device:
     chosen = torch.device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            f"device={str(device)!r} is asked for, but there is no CUDA here: leave it out, or say 'cpu'"
+            f"device={str(device)!r} is not available: there is no CUDA here; leave it out, or use 'cpu'"
         )
     return chosen
 

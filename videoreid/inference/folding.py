@@ -1,4 +1,4 @@
-"""An eval copy made faster: batch norms folded into the layers before them, weights stored as they are used."""
+"""Faster eval copies: batch norms folded into the layers before them, weights stored in the type of autocast."""
 
 from collections import defaultdict
 from typing import Any
@@ -20,14 +20,14 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 def fold_batch_norms(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> int:
     """Fold batch norms into the convolutions and linear layers that alone feed them, in place.
 
-    In eval mode a batch norm is a scale and a shift by channel, which the layer before it can apply for nothing. Which
-    layers belong together is seen in one forward pass, so it does not matter how the network calls them. A layer whose
-    result is used twice, a norm with several inputs, and modules with hooks stay as they are.
+    In eval mode a batch norm is a scale and a shift per channel, which the layer before it can apply at no cost. Pairs
+    of layers are found in one forward pass, so it does not matter how the network calls them. A layer whose result is
+    used twice, a norm with several inputs, and modules with hooks are not changed.
 
     Args:
         model: an eval copy (`videoreid.inference.eval_copy`): its modules are changed, the parameters that it shares
             are not.
-        frames: an example ``(B, T, 3, H, W)`` on the model's device; one clip will do.
+        frames: an example ``(B, T, 3, H, W)`` on the model's device; one clip is enough.
         camids: ``(B,)`` for a network that uses cameras.
 
     Returns:
@@ -51,9 +51,9 @@ def fold_batch_norms(model: nn.Module, frames: Tensor, camids: Tensor | None = N
 def cast_products(
     model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, dtype: torch.dtype
 ) -> int:
-    """Store the weights of convolutions and linear layers in the type that autocast runs them in, in place.
+    """Store the weights of convolutions and linear layers in the type of autocast, in place.
 
-    Autocast casts them again for every batch. Weights that anything else looks at stay as they are.
+    Autocast would cast them for every batch. Weights with other uses are not changed.
 
     Args:
         model: an eval copy, see `fold_batch_norms`.
@@ -96,7 +96,7 @@ def _traced(network: nn.Module, frames: Tensor, camids: Tensor | None) -> Operat
 
 
 def _pairs(network: nn.Module, trace: OperationTrace) -> list[tuple[nn.Module, nn.Module]]:
-    """Return each layer with the norm that is all that ever uses its results."""
+    """Return each layer with the norm that is the only user of its results."""
     layers: dict[int, Any] = {}
     norms: dict[int, Any] = {}
     for module in network.modules():
@@ -129,7 +129,7 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def _fold(layer: Any, norm: Any) -> None:
-    """Replace the parameters of a layer; computed in float64, because a small variance is a large factor."""
+    """Replace the parameters of a layer; computed in float64, because a small variance gives a large factor."""
     dtype = layer.weight.dtype
     fuse = fuse_linear_bn_weights if isinstance(layer, nn.Linear) else fuse_conv_bn_weights
     mean, variance = norm.running_mean.double(), norm.running_var.double()

@@ -1,4 +1,4 @@
-"""Images of every kind that trackers hand over, as uint8 pixels of one size."""
+"""Conversion of the images of trackers to uint8 pixels of one size."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,8 +27,8 @@ def to_pixels(images: Any, size: tuple[int, int]) -> Iterator[Tensor]:
         size: (height, width) they are resized to.
 
     Raises:
-        FrameError: an image that cannot be read.
-        ConfigError: an image without pixels, or anything else that is no image; its place is named.
+        FrameError: an image cannot be read.
+        ConfigError: an image has no pixels, or an input is not an image; the message gives its place.
     """
     for place, image in enumerate(_one_by_one(images)):
         pixels = _read(image, place)
@@ -41,26 +41,26 @@ def to_pixels(images: Any, size: tuple[int, int]) -> Iterator[Tensor]:
 
 
 def crops_of_boxes(frame: Any, boxes: Any) -> tuple[list[np.ndarray], np.ndarray]:
-    """Cut boxes out of a frame as trackers have them.
+    """Cut the boxes of a tracker out of a frame.
 
     Args:
         frame: ``(H, W, 3)`` uint8 BGR.
         boxes: ``(N, 4)`` or wider, left, top, right, bottom in pixels.
 
     Returns:
-        The crops that have a pixel, RGB, and ``(N,)`` bool which boxes they are.
+        The crops that have a pixel, RGB, and ``(N,)`` bool, which boxes have one.
 
     Raises:
-        ConfigError: no such frame, or boxes that are no finite numbers.
+        ConfigError: the frame has another form, or boxes are not finite numbers.
     """
     if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise ConfigError(
-            f"boxes are cut out of one BGR frame (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame).__name__)}"
+            f"boxes need one BGR frame (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame).__name__)}"
         )
     table = np.asarray(boxes.detach().cpu() if isinstance(boxes, Tensor) else boxes, np.float64)
     table = table.reshape(0, 4) if not table.size else table
     if table.ndim != 2 or table.shape[1] < 4 or not np.isfinite(table[:, :4]).all():
-        raise ConfigError(f"boxes are finite rows left, top, right, bottom: (N, 4); got {table.shape}")
+        raise ConfigError(f"boxes must be finite rows (N, 4) of left, top, right, bottom; got {table.shape}")
     limits = np.array([frame.shape[1], frame.shape[0]] * 2)
     edges = np.clip(np.rint(table[:, :4]), 0, limits).astype(int)
     inside = np.asarray((edges[:, 2:] > edges[:, :2]).all(axis=1))
@@ -72,7 +72,7 @@ def _one_by_one(images: Any) -> Iterable[Any]:
     if isinstance(images, np.ndarray | Tensor):
         if images.ndim in (3, 4):
             return images if images.ndim == 4 else [images]
-        if images.ndim == 1 and len(images) == 0:  # what np.array([]) is
+        if images.ndim == 1 and len(images) == 0:  # np.array([])
             return []
         raise ConfigError(f"expected {_KINDS}; got {images.dtype} of shape {tuple(images.shape)}")
     if isinstance(images, str | Path) or _is_pil(images):
@@ -92,7 +92,7 @@ def _read(image: Any, place: int) -> Tensor:
             raise ConfigError(
                 f"image {place}: an array must be RGB uint8 (H, W, 3), got {image.dtype} {image.shape}"
             )
-        # copied: torch shares no memory that must not be written, nor memory that runs backwards
+        # copied, because torch cannot share read-only memory or memory with negative strides
         return torch.from_numpy(np.array(image)).permute(2, 0, 1)
     if isinstance(image, Tensor):
         if image.ndim != 3 or image.dtype != torch.uint8 or 3 not in (image.shape[0], image.shape[2]):
@@ -116,5 +116,5 @@ def _resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _is_pil(image: Any) -> bool:
-    """Tell a PIL image by its method, so that PIL is not imported for those who have none."""
+    """Recognise a PIL image by its methods, so that PIL is not imported if it is not needed."""
     return hasattr(image, "convert") and hasattr(image, "getbands")

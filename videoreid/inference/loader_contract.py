@@ -1,4 +1,4 @@
-"""What the engine may ask of a loader: one record, read off the loader in one place."""
+"""What the engine uses of a loader besides its batches, as one record."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ __all__ = ["LoaderInfo"]
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderInfo:
-    """What a loader knows and can do beside yielding `Clip` batches; None or empty for what it does not.
+    """Properties and functions of a loader besides yielding `Clip` batches; None or empty if it lacks one.
 
-    A loader of `videoreid.data` has everything, a plain `DataLoader` or a list less. Nothing here changes while the
-    loader lives: the number of batches, which some samplers plan again for each epoch, is asked by `count_batches`.
+    A loader of `videoreid.data` has all of them, a plain `DataLoader` or a list fewer. The record does not change
+    while the loader exists. The number of batches may differ between epochs; `count_batches` returns the current one.
 
     Args:
-        tracklets: of its dataset; `Clip.index` counts in them.
+        tracklets: of its dataset; `Clip.index` is an index into them.
         num_frames: frames of a clip.
-        sampling: name of the rule by which they are chosen.
-        told_of_epochs: ``set_epoch`` of the loader, or else of its samplers and dataset.
-        fetch_ahead: lets workers read over the end of an epoch, up to a last one.
-        get_position: returns where its consumer is inside the epoch, as plain numbers.
-        set_position: takes that over again, so that the next pass yields the rest of the epoch.
-        get_length: returns the batches of the present epoch.
+        sampling: name of the rule by which frames are chosen.
+        told_of_epochs: ``set_epoch`` of the loader, or otherwise of its samplers and dataset.
+        fetch_ahead: lets workers read beyond the end of an epoch, up to a last epoch.
+        get_position: returns the position of the consumer inside the epoch, as plain numbers.
+        set_position: restores such a position, so that the next pass yields the rest of the epoch.
+        get_length: returns the number of batches in the current epoch.
     """
 
     tracklets: Sequence[Tracklet] | None = None
@@ -39,7 +39,7 @@ class LoaderInfo:
 
     @classmethod
     def of(cls, loader: Any) -> "LoaderInfo":
-        """Read the record off any iterable of batches."""
+        """Return the record of any iterable of batches."""
         dataset = getattr(loader, "dataset", None)
         frames, sampling = getattr(dataset, "num_frames", None), getattr(dataset, "sampling", None)
         parts = [loader] if hasattr(loader, "set_epoch") else []
@@ -56,28 +56,28 @@ class LoaderInfo:
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell the loader which epoch comes, 0-based."""
-        for tell in self.told_of_epochs:
-            tell(epoch)
+        """Pass the number of the next epoch, 0-based, to the loader."""
+        for set_epoch in self.told_of_epochs:
+            set_epoch(epoch)
 
     def position(self) -> Mapping[str, Any] | None:
-        """Return where the loader is inside its epoch; None where it, or its sampler, cannot say."""
+        """Return the position of the loader inside its epoch; None if the loader or its sampler cannot report it."""
         if self.get_position is None or self.set_position is None:
             return None
         try:
             return self.get_position()
-        except ConfigError:  # a sampler that is not the library's; the epoch will be played again
+        except ConfigError:  # a sampler that is not the library's; the epoch is repeated on resume
             return None
 
     def count_batches(self) -> int:
-        """Return the batches of the present epoch.
+        """Return the number of batches in the current epoch.
 
         Raises:
-            ConfigError: there is none, or the loader has no length.
+            ConfigError: there is no batch, or the loader has no length.
         """
         try:
             count = None if self.get_length is None else self.get_length()
-        except TypeError:  # of a stream
+        except TypeError:  # raised for an iterable dataset
             count = None
         if count is None:
             raise ConfigError("the loader has no length: an epoch must have an end; wrap its dataset")

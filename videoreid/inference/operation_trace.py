@@ -1,4 +1,4 @@
-"""What one forward pass does with the weights of convolutions and linear layers, and with what they return."""
+"""Trace of a forward pass: uses of the weights and results of convolutions and linear layers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,23 +10,23 @@ from torch.overrides import TorchFunctionMode
 __all__ = ["OperationTrace"]
 
 _PRODUCTS = ("conv1d", "conv2d", "conv3d", "linear")
-# of a shape, a type or a device: no number is used
+# these read a shape, a type or a device, not the values
 _READS = ("__get__", "size", "dim", "numel", "stride", "is_floating_point", "is_complex", "is_contiguous")
 
 
 class OperationTrace(TorchFunctionMode):
-    """Record every call of a torch function; it is entered around the forward pass.
+    """Record every call of a torch function; use it as a context around the forward pass.
 
-    Calls are told apart by the tensors they get, not by the modules they stand in, so a network may call its layers in
-    any way: what is not a plain call of a convolution, a linear layer or a batch norm is seen as another use.
+    Calls are identified by their tensors, not by the modules that make them, so a network may call its layers in any
+    way. Anything but a plain call of a convolution, a linear layer or a batch norm counts as another use.
 
     Args:
-        network: whose parameters are watched.
+        network: its parameters are traced.
 
     Attributes:
         products: for each call of a convolution or linear layer, the id of its weight and its result.
-        weight_uses: for each parameter, by id, how often a function got it.
-        result_uses: for each result in ``products``, by id, how often a function got it.
+        weight_uses: for each parameter, by id, the number of functions that got it.
+        result_uses: for each result in ``products``, by id, the number of functions that got it.
         norms: for each call of a batch norm, the id of its running mean and that of its input.
     """
 
@@ -46,7 +46,7 @@ class OperationTrace(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call the function and note what went in and out."""
+        """Call the function and record its inputs and its result."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name not in _READS:

@@ -1,4 +1,4 @@
-"""Which arithmetic pays on this device, found by trying: bfloat16 or float32, and the layout of the weights."""
+"""Choice of the fastest arithmetic on a device, by measuring: bfloat16 or float32, and the layout of weights."""
 
 import time
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from videoreid.utils import get_logger
 __all__ = ["Arithmetic", "AutoPrecision", "choose_arithmetic", "has_native_bfloat16", "prepare_copy"]
 
 AutoPrecision = Literal["auto", "float32", "bfloat16", "float16"]
-"""What a user asks for; "auto" leaves it to `choose_arithmetic`."""
+"""The user's choice; "auto" uses `choose_arithmetic`."""
 
 SMALLEST_COSINE = 0.9995
-"""Between an example's embeddings in bfloat16 and in float32; a tracklet must reach 0.999."""
-_GAIN = 1.15  # a choice that is hardly faster is not worth other last digits
+"""Least cosine of an example's embeddings in bfloat16 and in float32; a tracklet must reach 0.999."""
+_GAIN = 1.15  # least speed-up, because another arithmetic changes the last digits
 _RUNS = 3
-_FOLDING_ERROR = 1e-3  # float32 leaves 1e-6
+_FOLDING_ERROR = 1e-3  # largest relative error; usual in float32 is 1e-6
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Arithmetic:
     Args:
         precision: "float32", "bfloat16" or "float16".
         channels_last: the layout of convolution weights.
-        reason: why, for the log; no part of the identity of features.
+        reason: text for the log; features do not depend on it.
     """
 
     precision: Precision = "float32"
@@ -43,10 +43,10 @@ class Arithmetic:
 
 
 def has_native_bfloat16(device: torch.device | str) -> bool:
-    """Tell whether a device multiplies bfloat16 matrices in hardware.
+    """Return whether a device multiplies bfloat16 matrices in hardware.
 
-    CUDA does from compute capability 8.0 (Ampere) on, x86 processors with AVX512-BF16 or AMX do. Elsewhere PyTorch
-    computes the same numbers in float32, slower than float32 itself.
+    CUDA devices do from compute capability 8.0 (Ampere) on, and x86 processors with AVX512-BF16 or AMX. On other
+    devices PyTorch emulates bfloat16, slower than float32.
     """
     device = torch.device(device)
     if device.type == "cuda":
@@ -70,9 +70,9 @@ def prepare_copy(
     *,
     arithmetic: Arithmetic,
 ) -> nn.Module:
-    """Return an eval copy made ready for an arithmetic: batch norms folded, weights laid out and cast.
+    """Return an eval copy prepared for an arithmetic: batch norms folded, weights cast and in the chosen layout.
 
-    A network of which folding changes the answer (one that looks at its own layers, say) is left as it is.
+    If folding changes the embeddings of a network, for example because it reads its own layers, it is not folded.
 
     Args:
         make_copy: returns a new eval copy, see `videoreid.inference.eval_copy.eval_copy`.
@@ -92,7 +92,9 @@ def prepare_copy(
                 1e-12
             )
         if count and not float(error) < _FOLDING_ERROR and bool(torch.isfinite(expected).all()):
-            get_logger("inference").warning("batch norms are not folded: the answer changes by %.1g", error)
+            get_logger("inference").warning(
+                "batch norms are not folded: embeddings would change by %.1g", error
+            )
             copied = make_copy()
     if arithmetic.precision != "float32":
         cast_products(copied, frames, camids, dtype=PRECISIONS[arithmetic.precision])
@@ -121,17 +123,17 @@ def choose_arithmetic(
     precision: AutoPrecision = "auto",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Arithmetic:
-    """Try what is possible on an example, and return the fastest arithmetic that answers alike.
+    """Measure the possible arithmetics on an example, and return the fastest one of sufficient accuracy.
 
-    bfloat16 is tried where the hardware has it (`has_native_bfloat16`), and taken if every embedding of the example
-    keeps a cosine of 0.9995 to float32 and the gain is 15 % or more.
+    bfloat16 is measured if the hardware has it (`has_native_bfloat16`), and chosen if every embedding of the example
+    has a cosine of at least 0.9995 to float32 and it is faster by more than 15 %.
 
     Args:
         make_copy: returns a new eval copy of the network.
         frames: the example ``(B, T, 3, H, W)``, uint8; real frames, because the cosine is measured on them.
         camids: ``(B,)``.
-        precision: "auto", or the one whose layout is to be chosen.
-        clock: seconds; tests give their own.
+        precision: "auto", or a fixed one, for which only the layout is chosen.
+        clock: returns seconds; for tests.
 
     Returns:
         The choice, with the measured rates in its reason.
@@ -140,7 +142,7 @@ def choose_arithmetic(
     parameters, device = list(first.parameters()), _device_of(first)
     if not parameters or any(p.is_floating_point() and p.dtype != torch.float32 for p in parameters):
         fixed: Precision = "float32" if precision == "auto" else precision
-        return Arithmetic(fixed, reason="the network has a type of its own")
+        return Arithmetic(fixed, reason="the network is not in float32")
     tried: tuple[Precision, ...] = ("float32",) if precision == "auto" else (precision,)
     if precision == "auto" and has_native_bfloat16(device):
         tried = ("float32", "bfloat16")
@@ -169,13 +171,13 @@ def _timed(
         for run in range(_RUNS + 1):
             start = clock()
             answers.append(embed_frames(runner, frames, camids, precision=precision).cpu())
-            if run:  # the first one prepares kernels
+            if run:  # the first run also prepares kernels
                 best = min(best, clock() - start)
     return torch.cat(answers).double(), best
 
 
 def _best(answers: dict[str, list[Tensor]], seconds: dict[Arithmetic, float], frames: int) -> Arithmetic:
-    """Choose; bfloat16 must keep the cosine in every run and layout, since some kernels err at random."""
+    """Return the choice; bfloat16 must keep the cosine in every run and layout, because some kernels vary."""
     rates = ", ".join(f"{one}: {frames / max(spent, 1e-9):.1f} frames/s" for one, spent in seconds.items())
     names = list(answers)
     fastest = {

@@ -1,4 +1,4 @@
-"""Score a model: extract query and gallery, rank, and say under which protocol."""
+"""Evaluation of a model: extraction of query and gallery, ranking and scores by a protocol."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def evaluate(
         model: see `extract_features`.
         query_loader: clips of the query tracklets.
         gallery_loader: clips of the gallery tracklets.
-        device: where to run; by default where the model is.
+        device: device of the computation; None takes that of the model.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
         progress: show a bar on standard error.
@@ -56,13 +56,13 @@ def evaluate_and_keep(
     progress: bool = True,
     **scoring: Any,
 ) -> tuple[Ranking, Features, Features]:
-    """Return what `evaluate` returns, and the features of queries and gallery that were ranked.
+    """Return the ranking of `evaluate`, and the features of queries and gallery.
 
     Args:
         model: see `extract_features`.
         query_loader: clips of the query tracklets.
         gallery_loader: clips of the gallery tracklets.
-        device: where to run; by default where the model is.
+        device: device of the computation; None takes that of the model.
         flip: add the embedding of the mirrored frames.
         precision: arithmetic of the forward pass.
         progress: show a bar on standard error.
@@ -82,18 +82,18 @@ def check_matches(
     *,
     protocol: str | EvaluationProtocol = "cross_camera",
 ) -> None:
-    """Refuse queries of which none can be found, before a network is trained that could not be scored.
+    """Raise ProtocolError if no query can have a match, before a training that could not be scored.
 
-    Whether a query has a match depends on people, cameras and clothes alone. So one query and one gallery row of each
-    are scored, by the rules of the protocol and without looking at a picture.
+    Whether a query has a match depends only on people, cameras and clothes. So one query and one gallery row of each
+    combination are scored by the rules of the protocol, without reading a picture.
 
     Args:
-        query: tracklets to look for.
-        gallery: tracklets to look in, as published for the dataset.
+        query: query tracklets.
+        gallery: gallery tracklets, as the dataset publishes them.
         protocol: a record or its name, see `videoreid.metrics.list_protocols`.
 
     Raises:
-        ProtocolError: no query can have a match, or the ids do not suit the protocol.
+        ProtocolError: no query can have a match, or the protocol needs ids that are unknown.
     """
     people = [sorted({(t.pid, t.camid, t.clothes) for t in part}) for part in (query, gallery)]
     rows = [np.array(part, dtype=np.int64).reshape(-1, 3) for part in people]
@@ -102,24 +102,24 @@ def check_matches(
         .unsqueeze(1)
         .split([len(r) for r in rows])
     )
-    asked, searched = (
+    queries, searched = (
         Features(place, ids[:, 0], ids[:, 1], clothes=ids[:, 2])
         for place, ids in zip(places, rows, strict=True)
     )
     try:
-        evaluate_features(asked, searched, protocol=protocol, distance="euclidean", top_k=0)
+        evaluate_features(queries, searched, protocol=protocol, distance="euclidean", top_k=0)
     except ProtocolError as error:
         shared = {pid for pid, _, _ in people[0]} & {pid for pid, _, _ in people[1]}
         cameras = {camid for part in people for _, camid, _ in part}
         raise ProtocolError(
             f"no training could be scored: {error} ({len(query)} queries and {len(gallery)} gallery tracklets share "
-            f"{len(shared)} people and are of {len(cameras)} camera(s). Of one camera alone, score by protocol "
+            f"{len(shared)} people and are from {len(cameras)} camera(s). With a single camera, use the protocol "
             "'any_camera', or train without validation)"
         ) from error
 
 
 def _frames_detail(loader: Iterable[Clip]) -> dict[str, str]:
-    """Say how many frames of a tracklet were used, where the loader's dataset tells."""
+    """Return the number of frames and the sampling rule for the protocol line, if the loader's dataset has them."""
     info = LoaderInfo.of(loader)
     if info.num_frames is None:
         return {}

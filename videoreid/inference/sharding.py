@@ -1,4 +1,4 @@
-"""Share an evaluation loader between processes, and gather the rows again."""
+"""Distribution of an evaluation loader over processes, and gathering of the results."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,9 +13,9 @@ __all__ = ["gather_rows", "shard_loader"]
 
 
 def shard_loader(loader: Iterable[Clip]) -> Iterable[Clip]:
-    """Return this process's share of an evaluation loader; no batch is repeated to even out the shares.
+    """Return this process's share of an evaluation loader; no batch is repeated to make the shares equal.
 
-    Anything but a `DataLoader` is taken whole and cut here, so that it is read on every process.
+    An iterable that is not a `DataLoader` is read completely by every process, which keeps only its share.
     """
     count, rank = process_count(), process_rank()
     if count == 1:

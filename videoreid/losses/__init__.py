@@ -1,4 +1,4 @@
-"""Losses as functions and modules, and criteria that weigh them."""
+"""Losses as functions and modules, and criteria that add them with weights."""
 
 from videoreid.losses.center import CenterLoss, center_loss
 from videoreid.losses.circle import CircleLoss, circle_loss

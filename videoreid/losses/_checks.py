@@ -1,4 +1,4 @@
-"""Checks and masks that every loss on a batch of identities shares."""
+"""Input checks and pair masks that the losses share."""
 
 import torch
 from torch import Tensor
@@ -9,12 +9,12 @@ __all__ = ["check_batch", "check_labels", "positive_and_negative_pairs", "safe_s
 
 
 def check_batch(vectors: Tensor, pids: Tensor, name: str) -> None:
-    """Refuse anything but ``(B, D)`` with ``(B,)`` labels and one row or more.
+    """Raise unless ``vectors`` is ``(B, D)`` and ``pids`` is ``(B,)``, with B of 1 or more.
 
     Args:
-        vectors: what the loss compares.
-        pids: identity of each row.
-        name: what ``vectors`` is called in the message ("embeddings", "logits").
+        vectors: ``(B, D)``, the rows that the loss compares.
+        pids: ``(B,)``, the identity of each row.
+        name: name of ``vectors`` in the message ("embeddings", "logits").
 
     Raises:
         ConfigError: another shape, or an empty batch.
@@ -24,17 +24,19 @@ def check_batch(vectors: Tensor, pids: Tensor, name: str) -> None:
             f"expected {name} (B, D) and pids (B,), got {tuple(vectors.shape)} and {tuple(pids.shape)}"
         )
     if len(vectors) == 0:
-        raise ConfigError(f"{name} of an empty batch: a loss needs one row or more")
+        raise ConfigError(f"{name} of an empty batch: a loss needs at least one row")
 
 
 def check_labels(pids: Tensor, num_classes: int) -> None:
-    """Refuse labels ``(B,)`` outside ``0 .. num_classes - 1``; on an accelerator the kernel refuses them.
+    """Raise if a label of ``pids (B,)`` is outside ``0 .. num_classes - 1``.
+
+    On an accelerator this does nothing; there the kernel of the loss fails on such a label.
 
     Raises:
         ConfigError: a label is out of range.
     """
     if pids.device.type != "cpu":
-        return  # reading the labels back would make every step wait for the device
+        return  # copying the labels to the CPU would make every step wait for the device
     bad = (pids < 0) | (pids >= num_classes)
     if bool(bad.any()):
         raise ConfigError(
@@ -44,17 +46,17 @@ def check_labels(pids: Tensor, num_classes: int) -> None:
 
 
 def same_identity(pids: Tensor) -> Tensor:
-    """Return ``(B, B)`` bool: rows of one person, the diagonal included."""
+    """Return ``(B, B)`` bool: true where two rows have the same identity, the diagonal included."""
     return pids.unsqueeze(0) == pids.unsqueeze(1)
 
 
 def positive_and_negative_pairs(pids: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``(positive, negative)`` masks ``(B, B)``: pairs of one person without the diagonal, and all others."""
+    """Return the masks ``(positive, negative)``, ``(B, B)`` bool each; the diagonal is in neither of them."""
     same = same_identity(pids)
     itself = torch.eye(len(pids), dtype=torch.bool, device=pids.device)
     return same & ~itself, ~same
 
 
 def safe_sqrt(squares: Tensor) -> Tensor:
-    """Return the square root ``(...)`` with a floor of 1e-12 under it: at 0 its gradient is infinite."""
+    """Return the square root ``(...)`` of values clamped to at least 1e-12, because its gradient at 0 is infinite."""
     return squares.clamp_min(1e-12).sqrt()

@@ -1,4 +1,4 @@
-"""Centre loss: every embedding is drawn to the learnt centre of its identity."""
+"""Centre loss: it pulls every embedding towards the learnt centre of its identity."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ __all__ = ["CenterLoss", "center_loss"]
 def center_loss(embeddings: Tensor, pids: Tensor, centers: Tensor) -> Tensor:
     """Return the mean squared distance of each embedding to the centre of its identity.
 
-    Distances are held in 1e-12 .. 1e12, as published: an embedding on its centre, or absurdly far, gets no gradient.
+    Squared distances are clamped to 1e-12 .. 1e12, as published: outside this range an embedding gets no gradient.
 
     Args:
         embeddings: ``(B, D)`` float.
@@ -42,7 +42,7 @@ def center_loss(embeddings: Tensor, pids: Tensor, centers: Tensor) -> Tensor:
 class CenterLoss(nn.Module):
     """Module version of `center_loss` that owns the centres.
 
-    Train them with an optimiser of their own, see `videoreid.optim.build_center_optimizer`.
+    Train the centres with a separate optimiser, see `videoreid.optim.build_center_optimizer`.
 
     Args:
         num_classes: identities K.

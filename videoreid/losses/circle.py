@@ -1,4 +1,4 @@
-"""Circle loss: every similarity is weighted by how far it is from where it should be."""
+"""Circle loss: every similarity has a weight that grows with the distance to its target value."""
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,14 @@ __all__ = ["CircleLoss", "circle_loss"]
 def circle_loss(embeddings: Tensor, pids: Tensor, margin: float = 0.25, scale: float = 256.0) -> Tensor:
     """Return the mean circle loss of the anchors that have a positive and a negative in the batch.
 
-    Positives are pulled above ``1 - margin`` and negatives pushed below ``margin`` of cosine similarity. A batch
-    in which no anchor has both gives 0 with a zero gradient.
+    It pulls the cosine similarity of positives above ``1 - margin`` and pushes that of negatives below ``margin``. If
+    no anchor of the batch has both, the loss is 0 with a zero gradient.
 
     Args:
         embeddings: ``(B, D)`` float; compared by cosine similarity.
         pids: ``(B,)`` int64.
         margin: m, the relaxation.
-        scale: gamma; 256 in the paper's retrieval experiments, smaller is gentler.
+        scale: gamma; 256 in the paper's retrieval experiments. A smaller scale gives smaller gradients.
 
     Returns:
         A scalar.
@@ -38,7 +38,7 @@ def circle_loss(embeddings: Tensor, pids: Tensor, margin: float = 0.25, scale: f
     both = positive.any(1) & negative.any(1)
     if not bool(both.any()):
         return embeddings.sum() * 0.0
-    # the weights follow the similarities but pass no gradient (section 3.2)
+    # the weights depend on the similarities, but no gradient flows through them (section 3.2)
     pull = (1.0 + margin - similarities.detach()).clamp_min(0.0)
     push = (similarities.detach() + margin).clamp_min(0.0)
     pull_logits = (-scale * pull * (similarities - (1.0 - margin))).masked_fill(~positive, -torch.inf)

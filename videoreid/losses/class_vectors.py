@@ -1,4 +1,4 @@
-"""Cross-entropy of products with one fixed vector for each identity: texts, or memories that a model prompts."""
+"""Cross-entropy over one vector per identity (text features), and over logits among a model's extras."""
 
 from torch import Tensor, nn
 
@@ -10,17 +10,17 @@ __all__ = ["ClassVectorTerm", "ExtraLogitsTerm"]
 
 
 class ClassVectorTerm(nn.Module):
-    """Cross-entropy of the dot products of a head with fixed vectors, one for each identity.
+    """Cross-entropy of the dot products between one head and a fixed vector per identity.
 
-    CLIP-ReID's second stage compares projected image features with the texts of all identities so.
+    CLIP-ReID's second stage uses it between projected image features and the text features of all identities.
 
     Args:
-        vectors: ``(K, D)`` float, kept as they are.
-        head: which of ``output.features``; -1 is the last.
+        vectors: ``(K, D)`` float; they are neither normalised nor trained.
+        head: index into ``output.features``; -1 is the last.
         label_smoothing: share of the target that is spread over all classes.
 
     Raises:
-        ConfigError: vectors of another shape; (in forward) a head of another width.
+        ConfigError: vectors of another shape; (in forward) a head of another width than the vectors.
     """
 
     vectors: Tensor
@@ -39,8 +39,8 @@ class ClassVectorTerm(nn.Module):
         features = output.features[self.head]
         if features.shape[1] != self.vectors.shape[1]:
             raise ConfigError(
-                f"the class vectors are {self.vectors.shape[1]} wide, the head {features.shape[1]}: give the head that "
-                "lies in their space"
+                f"the class vectors are {self.vectors.shape[1]} wide, the head {features.shape[1]}: choose the head "
+                "that has the width of the class vectors"
             )
         return cross_entropy_loss(features @ self.vectors.t(), clip.pid, self.label_smoothing)
 
@@ -51,7 +51,7 @@ class ExtraLogitsTerm(nn.Module):
     Args:
         extra: key of ``output.extras``; it holds ``(B, K)``, or ``(B, T, K)`` for logits of frames.
         label_smoothing: share of the target that is spread over all classes.
-        hint: what to do where the model does not return it.
+        hint: advice for the error message if the model does not return these logits.
     """
 
     def __init__(self, extra: str, label_smoothing: float = 0.1, *, hint: str = "") -> None:
@@ -59,7 +59,7 @@ class ExtraLogitsTerm(nn.Module):
         self.extra, self.label_smoothing, self.hint = extra, label_smoothing, hint
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss; the mean over all frames where the logits are those of frames.
+        """Return the scalar loss: the mean over all clips, or over all frames for logits of frames.
 
         Raises:
             ConfigError: the model does not return these logits.

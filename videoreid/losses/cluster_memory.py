@@ -1,4 +1,4 @@
-"""Identity memories: one vector for each identity, compared with every embedding and moved by it."""
+"""Identity memories: one vector per identity, compared with every embedding and updated after each batch."""
 
 from typing import Literal
 
@@ -19,21 +19,21 @@ MemoryUpdate = Literal["mean", "hardest", "both"]
 class ClusterMemory(nn.Module):
     """A momentum memory of identities and its contrastive loss.
 
-    The loss is the cross-entropy of the cosine similarities to all K memories, divided by the temperature. After each
-    batch in train mode the memories of its identities move: by every one of their embeddings in turn ("mean"), or by
-    the one that is least similar to its memory ("hardest"). With "both" there are two memories, and the loss is the
-    mean of two. Memories are normalised. Rebuild them from the features of the whole training set before training, and
-    before each epoch if you like (`videoreid.engine.rebuild_before_epochs`).
+    The logits are the cosine similarities to all K memories, divided by the temperature; the loss is their
+    cross-entropy. After each batch in train mode the memories of its identities are updated: with each of their
+    embeddings in turn ("mean"), or only with the embedding that is least similar to the memory ("hardest"). "both"
+    keeps two memories and returns the mean of the two losses. Memories are normalised. Call `rebuild` with the features
+    of the whole training set before training; `videoreid.engine.rebuild_before_epochs` repeats it before each epoch.
 
     Args:
         num_classes: identities K.
         dim: width D of the embeddings.
         update: "mean", "hardest" or "both".
-        momentum: share of the memory that stays in an update.
-        temperature: by which similarities are divided.
+        momentum: weight of the old memory in an update, in [0, 1); the embedding has the rest.
+        temperature: divisor of the similarities, greater than 0.
 
     Raises:
-        ConfigError: an unknown update, or numbers out of range; (in forward) a memory that was never filled.
+        ConfigError: an unknown update, or a number out of range; (in forward) a memory that was never filled.
 
     Reference:
         Dai et al., Cluster Contrast for Unsupervised Person Re-Identification, ACCV 2022
@@ -69,12 +69,12 @@ class ClusterMemory(nn.Module):
     def rebuild(self, embeddings: Tensor, pids: Tensor) -> None:
         """Set every memory from the embeddings of the training set.
 
-        "mean" becomes the normalised mean of an identity's normalised embeddings; "hardest" the one of them that is
-        least similar to that mean.
+        "mean" becomes the normalised mean of an identity's normalised embeddings; "hardest" becomes the embedding of
+        that identity that is least similar to this mean.
 
         Args:
             embeddings: ``(N, D)`` float.
-            pids: ``(N,)`` int64 in ``0 .. K-1``; every identity occurs.
+            pids: ``(N,)`` int64 in ``0 .. K-1``; every identity must occur.
 
         Raises:
             ConfigError: other shapes, a label out of range, or an identity without an embedding.
@@ -98,7 +98,7 @@ class ClusterMemory(nn.Module):
             self.hardest.copy_(rows[_lowest_of_each(similarity, pids, len(means))])
 
     def forward(self, embeddings: Tensor, pids: Tensor) -> Tensor:
-        """Return the loss of ``embeddings (B, D)`` for ``pids (B,)``, and, in train mode, move the memories."""
+        """Return the loss of ``embeddings (B, D)`` for ``pids (B,)``; in train mode also update the memories."""
         check_batch(embeddings, pids, "embeddings")
         rows = F.normalize(embeddings, dim=1)
         losses = []
@@ -111,7 +111,7 @@ class ClusterMemory(nn.Module):
                 raise ConfigError(
                     "the memory is empty: call rebuild(embeddings, pids) with the features of the training set first"
                 )
-            # a copy, because the memory moves before the backward pass
+            # a copy, because the memory is updated before the backward pass
             losses.append(F.cross_entropy(rows @ memory.clone().t() / self.temperature, pids))
         if self.training:
             self._move(rows.detach(), pids)
@@ -136,7 +136,7 @@ class ClusterMemory(nn.Module):
 
 
 def _lowest_of_each(values: Tensor, pids: Tensor, count: int) -> Tensor:
-    """Return ``(count,)``: for each identity the row with the lowest value; the first of equal ones."""
+    """Return ``(count,)``: the row with the lowest value of each identity; of equal values, the first row."""
     order = torch.argsort(values, stable=True)
     first = torch.full((count,), len(values), device=values.device)
     place = torch.arange(len(values), device=values.device)
@@ -145,10 +145,10 @@ def _lowest_of_each(values: Tensor, pids: Tensor, count: int) -> Tensor:
 
 
 class ClusterMemoryTerm(nn.Module):
-    """The loss of an identity memory on the embedding, or on one or more metric-learning heads.
+    """Criterion term: the loss of an identity memory on the embedding or on the metric-learning heads.
 
     Args:
-        memory: shared with the callback that rebuilds it.
+        memory: the memory; give the same object to the callback that rebuilds it.
         heads: "mean" or "sum" over the heads of ``output.features``; None takes ``output.embedding``.
     """
 

@@ -1,4 +1,4 @@
-"""A criterion: named terms, each with its weight, and their sum under "loss"."""
+"""The criterion: named, weighted loss terms and their sum."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,13 +13,13 @@ Term = Callable[[ReIDOutput, Clip], Tensor]
 
 
 class Criterion(nn.Module):
-    """Weighted sum of named terms; what the terms learn (class centres) are parameters of the criterion.
+    """Weighted sum of named terms. Parameters of the terms (class centres) are parameters of the criterion.
 
     Args:
         terms: name to ``(term, weight)``; a term is a module ``(output, clip) -> scalar``.
 
     Raises:
-        ConfigError: no term, or one is called "loss", which is the name of the sum.
+        ConfigError: no term, or a term called "loss", which is the name of the sum.
 
     Example:
         >>> from videoreid.losses import CrossEntropyLoss, FeatureTerm, LogitTerm, TripletLoss
@@ -33,13 +33,13 @@ class Criterion(nn.Module):
         super().__init__()
         if not terms or "loss" in terms:
             raise ConfigError(
-                "a criterion needs one term or more, and none may be called 'loss' (the sum is)"
+                "a criterion needs one term or more, and none may be called 'loss', the name of their sum"
             )
         self.terms = nn.ModuleDict({name: term for name, (term, _) in terms.items()})
         self.weights = {name: float(weight) for name, (_, weight) in terms.items()}
 
     def forward(self, output: ReIDOutput, clip: Clip) -> dict[str, Tensor]:
-        """Return every term, unweighted, by its name, and their weighted sum as "loss": scalars."""
+        """Return scalars by name: every unweighted term, and the weighted sum as "loss"."""
         values = {name: term(output, clip) for name, term in self.terms.items()}
         total = sum(weight * values[name] for name, weight in self.weights.items() if weight)
         if not isinstance(total, Tensor):

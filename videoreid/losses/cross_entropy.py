@@ -11,7 +11,7 @@ __all__ = ["CrossEntropyLoss", "cross_entropy_loss"]
 def cross_entropy_loss(logits: Tensor, pids: Tensor, label_smoothing: float = 0.1) -> Tensor:
     """Return the mean cross-entropy of the logits against smoothed labels.
 
-    The target is ``(1 - e)`` on the right class plus ``e / K`` on every class.
+    The target is ``(1 - e)`` for the right class, plus ``e / K`` for every class.
 
     Args:
         logits: ``(B, K)`` float.

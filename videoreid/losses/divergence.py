@@ -1,4 +1,4 @@
-"""Divergence: attention maps of neighbouring frames should lie on different parts of a person."""
+"""Divergence loss: it moves the attention maps of neighbouring frames to different parts of a person."""
 
 import math
 from itertools import combinations
@@ -16,12 +16,12 @@ __all__ = ["DivergenceLoss", "DivergenceTerm", "divergence_loss"]
 def divergence_loss(attention: Tensor) -> Tensor:
     """Return how much the attention maps of a group of frames overlap.
 
-    For each pair of maps the Gram matrix of their square roots minus the identity is taken, and its Frobenius norm
-    divided by 4. As the maps sum to 1, that is ``sqrt(2) / 4`` times their Bhattacharyya coefficient: 0
-    where they touch no common part, 0.354 where they are equal. The first map of a group gets no gradient.
+    The published loss of a pair of maps is the Frobenius norm of (Gram matrix of their square roots - identity),
+    divided by 4. As the maps sum to 1, this is ``sqrt(2) / 4`` times their Bhattacharyya coefficient: 0 for maps
+    without a common part, 0.354 for equal maps. The first map of a group gets no gradient.
 
     Args:
-        attention: ``(..., M, S)``, M maps of a group over S parts, each at least 0 with sum 1.
+        attention: ``(..., M, S)``: groups of M maps over S parts; values are at least 0, each map sums to 1.
 
     Returns:
         The mean over groups and pairs, a scalar.
@@ -54,10 +54,10 @@ class DivergenceTerm(nn.Module):
     """Divergence of ``extras["strip_attention"]`` (BiCnet-TKS)."""
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss of the named extra ``(B, T/4, 3, 8)``.
+        """Return the scalar loss of ``extras["strip_attention"]``, ``(B, T/4, 3, 8)``.
 
         Raises:
-            ConfigError: the model does not return it.
+            ConfigError: the model does not return this entry.
         """
         if "strip_attention" not in output.extras:
             raise ConfigError("output.extras lacks strip_attention: train bicnet_tks")

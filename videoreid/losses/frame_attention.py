@@ -1,4 +1,4 @@
-"""Frame-attention loss: the attention on frames that were erased is pushed down."""
+"""Frame-attention loss: it lowers the attention scores of erased frames."""
 
 from torch import Tensor, nn
 
@@ -15,7 +15,7 @@ def frame_attention_loss(frame_scores: Tensor, erased: Tensor) -> Tensor:
         erased: ``(B, T)`` 0 or 1, or bool: which frames were erased.
 
     Returns:
-        A scalar; 0 where nothing was erased.
+        A scalar; 0 if no frame was erased.
 
     Raises:
         ConfigError: shapes that differ, or an empty batch.

@@ -1,4 +1,4 @@
-"""InfoNCE over the frames of one person: what is seen at one moment, against what is seen at the others."""
+"""InfoNCE over the frames of one person: frames at the same position of different clips are positives."""
 
 import torch
 from torch import Tensor, nn
@@ -17,21 +17,22 @@ def frame_info_nce_loss(
 ) -> Tensor:
     """Return the InfoNCE loss of the frames of each identity, summed over the identities of the batch.
 
-    Frames with the same place in different clips of a person are positives, frames with another place, in the same or
-    another clip, are negatives; other positives stay out of the denominator. The mean is over ordered positive pairs.
-    Clips of eight frames are cut in two of four first, as published, so that a group holds half as many clips.
+    Frames with the same index in different clips of a person are positives. Frames with another index, in the same or
+    another clip, are negatives. The denominator holds one positive and all negatives, not the other positives. The
+    loss of an identity is the mean over its ordered positive pairs. Clips of eight frames are first cut into two clips
+    of four, as published; a group of ``instances`` clips then comes from half as many clips of the batch.
 
     Args:
-        frames: ``(B, T, D)`` float, one vector a frame.
-        pids: ``(B,)`` int64; the clips of an identity stand together, ``instances`` of each.
-        temperature: by which cosine similarities are divided.
+        frames: ``(B, T, D)`` float, one vector per frame.
+        pids: ``(B,)`` int64; the ``instances`` clips of an identity are consecutive.
+        temperature: divisor of the cosine similarities.
         instances: clips per identity K of the P x K batch.
 
     Returns:
         A scalar.
 
     Raises:
-        ConfigError: other shapes; fewer than two clips or frames; clips of an identity that do not stand together.
+        ConfigError: other shapes; fewer than two clips or frames; clips of an identity that are not consecutive.
 
     Reference:
         Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022 (there with weight 0.001).
@@ -43,14 +44,14 @@ def frame_info_nce_loss(
         )
     if instances < 2 or len(frames) == 0 or len(frames) % instances:
         raise ConfigError(
-            f"a batch of {len(frames)} clips is no multiple of {instances} clips an identity (two or more): sample "
+            f"a batch of {len(frames)} clips is no multiple of {instances} clips per identity (two or more): sample "
             "P x K batches and give K as instances"
         )
     if pids.device.type == "cpu" and bool(
         (pids.view(-1, instances) != pids.view(-1, instances)[:, :1]).any()
     ):
         raise ConfigError(
-            f"the clips of an identity must stand together, {instances} of each, got {pids.tolist()}"
+            f"the {instances} clips of an identity must be consecutive, got pids {pids.tolist()}"
         )
     if frames.shape[1] == 2 * _FRAMES:
         frames = frames.unflatten(1, (2, _FRAMES)).flatten(0, 1)
@@ -67,11 +68,11 @@ def frame_info_nce_loss(
 
 
 class FrameInfoNCETerm(nn.Module):
-    """Frame InfoNCE of one of a model's extras.
+    """Criterion term: frame InfoNCE of an entry of a model's extras.
 
     Args:
         extra: key of ``output.extras`` that holds ``(B, T, D)``.
-        temperature: by which cosine similarities are divided.
+        temperature: divisor of the cosine similarities.
         instances: clips per identity K of the P x K batch.
     """
 
@@ -82,10 +83,10 @@ class FrameInfoNCETerm(nn.Module):
         self.extra, self.temperature, self.instances = extra, temperature, instances
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss of the named extra ``(B, T, D)``.
+        """Return the scalar loss of ``output.extras[extra]``, ``(B, T, D)``.
 
         Raises:
-            ConfigError: the model does not return it.
+            ConfigError: the model does not return this entry.
         """
         if self.extra not in output.extras:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Losses over several heads: sums (GCM) and means (PSTA, MRA, deep supervision of parts and mid-level features)."""
+"""Sum or mean of a loss over several heads of a network."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -25,8 +25,8 @@ def over_heads(
         loss: ``(head, pids) -> scalar``.
         heads: one tensor ``(B, ...)`` per head.
         pids: ``(B,)`` int64.
-        reduction: "mean" (deep supervision, PSTA, MRA), "sum" (GCM, PCB of st-ReID), or "half_first": half the first
-            head and half the mean of the others (TransReID); a single head counts fully.
+        reduction: "mean" (deep supervision, PSTA, MRA), "sum" (GCM, PCB of st-ReID), or "half_first": the mean of the
+            first head's loss and of the mean loss of the others (TransReID); a single head has weight 1.
 
     Returns:
         A scalar.

@@ -1,4 +1,4 @@
-"""Online soft mining with class-aware attention: every pair of a batch, softly weighted."""
+"""Online soft mining with class-aware attention: a contrastive loss that weights every pair of a batch."""
 
 import torch
 from torch import Tensor, nn
@@ -22,18 +22,18 @@ def osm_caa_loss(
 ) -> Tensor:
     """Return the weighted contrastive loss of all pairs of a batch.
 
-    Positive pairs weigh more the nearer they are (soft mining trusts near positives), negative pairs the nearer
-    they are; both are scaled by the smaller of the two rows' attention, the softmax share of the own class among
-    all. Gradients flow through the weights. A batch without positive pairs has no positive term, one without
-    negative pairs no negative term; a batch of one row gives 0.
+    The nearer the two rows of a pair are, the larger is its weight, for positive pairs (soft mining trusts near
+    positives) and for negative pairs (near negatives are hard). Each weight is multiplied by the smaller class-aware
+    attention of the two rows; the attention of a row is the softmax probability of its own class. Gradients flow
+    through the weights. Without positive pairs the positive term is 0, without negative pairs the negative term is 0.
 
     Args:
         embeddings: ``(B, D)`` float; compared after L2 normalisation.
         pids: ``(B,)`` int64 in ``0 .. K-1``.
         class_vectors: ``(K, D)``: the weights of the last classifier, or class centres ("CL centres").
         alpha: margin of negative pairs; distances of unit vectors are at most 2.
-        l: share of the negative term, in 0..1.
-        sigma: width of the positive weights.
+        l: weight of the negative term, in 0..1; the positive term has ``1 - l``.
+        sigma: width of the Gaussian that weights positive pairs.
 
     Returns:
         A scalar.
@@ -63,17 +63,17 @@ def osm_caa_loss(
 
 
 def _class_attention(rows: Tensor, pids: Tensor, class_vectors: Tensor) -> Tensor:
-    """Return ``(B, B)``: of two rows, the smaller softmax probability of the own class."""
+    """Return ``(B, B)``: the smaller of the two rows' softmax probabilities of their own class."""
     probabilities = F.softmax(rows @ F.normalize(class_vectors, dim=1).t(), dim=1)  # (B, K)
     own = probabilities.gather(1, pids.unsqueeze(1))  # (B, 1)
     return torch.minimum(own, own.t())
 
 
 def _weighted_mean(values: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of ``values`` under the mask; 0 where the mask is empty."""
+    """Return the weighted mean of the ``values (B, B)`` inside the mask; 0 if the mask is empty."""
     weights = weights * mask
     total = weights.sum()
-    # a mask without pairs has total 0 and a numerator of 0; the floor keeps that division at 0
+    # an empty mask has numerator 0 and total 0; the clamp makes the quotient 0 instead of NaN
     return (weights * values).sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
 
 
@@ -82,8 +82,8 @@ class OSMCAALoss(nn.Module):
 
     Args:
         alpha: margin of negative pairs.
-        l: share of the negative term.
-        sigma: width of the positive weights.
+        l: weight of the negative term.
+        sigma: width of the Gaussian that weights positive pairs.
     """
 
     def __init__(self, alpha: float = 1.2, l: float = 0.5, sigma: float = 0.8) -> None:  # noqa: E741 - see above

@@ -1,4 +1,4 @@
-"""Ready-made criteria: the combinations that published recipes train with."""
+"""Ready-made criteria of published training recipes."""
 
 from collections.abc import Callable
 
@@ -30,8 +30,8 @@ class SoftmaxCriterion(Criterion):
 class TripletCriterion(Criterion):
     """Cross-entropy plus batch-hard triplet loss.
 
-    From random weights, batch hard alone tends to collapse to the margin; the softmax term, or a few epochs of it
-    first, prevents that.
+    From random weights, batch-hard triplet loss alone tends to collapse: all embeddings become equal and the loss stays
+    at the margin. The softmax term, or a few epochs with it alone first, prevents that.
 
     Args:
         margin: of the triplet loss; None is the soft margin.
@@ -63,17 +63,18 @@ class TripletCriterion(Criterion):
 class BagOfTricksCriterion(Criterion):
     """The losses of the video bag of tricks: cross-entropy, triplet, centre, OSM + CAA and frame attention.
 
-    With ``beta`` the total is ``softmax + (1 - beta) triplet + 0.0005 center + beta osm``; without it the triplet
-    has weight 1 and there is no soft mining.
+    With ``beta`` the total is ``softmax + (1 - beta) triplet + 0.0005 center + beta osm``; without ``beta`` the triplet
+    loss has weight 1 and there is no OSM + CAA term.
 
     Args:
         num_classes: identities K.
         dim: width D of the features.
         margin: of the triplet loss on cosine similarities.
-        beta: share of OSM + CAA against the triplet; None leaves it out.
+        beta: weight of OSM + CAA; the triplet loss has ``1 - beta``. None leaves OSM + CAA out.
         osm: ``alpha``, ``l`` and ``sigma`` of OSM + CAA.
-        classifier_weight: returns the classifier's ``(K, D)`` weight; None takes the class centres ("CL centres").
-        frame_attention: add the frame-attention loss, weight 1.
+        classifier_weight: function that returns the classifier's weight ``(K, D)`` as class vectors; None takes the
+            class centres ("CL centres").
+        frame_attention: add the frame-attention loss with weight 1.
         center_weight: of the centre loss.
 
     Reference:
@@ -103,7 +104,7 @@ class BagOfTricksCriterion(Criterion):
             vectors = classifier_weight or (lambda: center.centers)
             mining = OSMCAALoss(**(osm or {}))
             terms["osm"] = (
-                # what vectors() returns is learnt elsewhere: the closure keeps it out of this criterion's parameters
+                # a closure, so that the classifier's weight does not become a parameter of this criterion
                 FeatureTerm(lambda features, pids: mining(features, pids, vectors()), which="first"),
                 beta,
             )

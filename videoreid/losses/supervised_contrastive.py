@@ -1,4 +1,4 @@
-"""Supervised contrastive loss: within one set of vectors, or from one set to another."""
+"""Supervised contrastive loss within one set of vectors or between two sets."""
 
 import torch
 from torch import Tensor
@@ -19,27 +19,27 @@ def supervised_contrastive_loss(
     temperature: float = 0.07,
     normalise: bool = True,
 ) -> Tensor:
-    """Return the mean over the anchors of minus the mean log-probability of their positives.
+    """Return the negative log-probability of the positives: the mean over an anchor's positives, then over anchors.
 
-    Without ``others`` the anchors are compared with one another, an anchor never with itself. With them each anchor is
-    compared with all of the others: CLIP-ReID's first stage is the sum of both directions between images and texts,
-    with temperature 1 and vectors that are not normalised. Anchors without a positive do not count; a batch without
+    Without ``others`` every anchor is compared with all other anchors. With ``others`` every anchor is compared with
+    all of ``others``: CLIP-ReID's first stage is the sum of the losses from images to texts and from texts to images,
+    with temperature 1 and vectors that are not normalised. Anchors without a positive are left out; a batch without
     any positive gives 0 with a zero gradient.
 
     Args:
         vectors: ``(B, D)`` float, the anchors.
         pids: ``(B,)`` int64.
-        others: ``(M, D)`` float.
-        other_pids: ``(M,)`` int64.
-        temperature: by which similarities are divided.
-        normalise: compare by cosine similarity; False takes the dot product of the vectors as they are.
+        others: ``(M, D)`` float, the vectors to compare with; None takes ``vectors``.
+        other_pids: ``(M,)`` int64, the identities of ``others``.
+        temperature: divisor of the similarities, greater than 0.
+        normalise: compare by cosine similarity; False takes the dot product of the unnormalised vectors.
 
     Returns:
         A scalar.
 
     Raises:
-        ConfigError: other shapes, an empty batch, one of ``others`` and ``other_pids`` without the other, or a
-            temperature of 0 or less.
+        ConfigError: other shapes, an empty batch, only one of ``others`` and ``other_pids``, or a temperature of 0 or
+            less.
 
     Reference:
         Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, equation 2. https://arxiv.org/abs/2004.11362;

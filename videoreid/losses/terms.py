@@ -1,4 +1,4 @@
-"""Terms of a criterion: which part of a model's output a loss is computed on."""
+"""Terms of a criterion: each applies a loss to one part of a model's output."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -39,7 +39,7 @@ class FeatureTerm(nn.Module):
     Args:
         loss: ``(features (B, D), pids (B,)) -> scalar``: `TripletLoss`, `CircleLoss`, `CenterLoss`, or a function.
         heads: "mean" or "sum" over the heads.
-        which: "all" heads, or the "first" alone (for losses with centres of one width).
+        which: "all" heads, or only the "first" (for losses whose class centres have one width).
 
     Raises:
         ConfigError: an unknown ``which``.
@@ -56,7 +56,7 @@ class FeatureTerm(nn.Module):
         self.which = which
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss of ``output.features``, ``(B, D)`` each, or of the first of them."""
+        """Return the scalar loss of all ``output.features``, ``(B, D)`` each, or of the first one."""
         features = output.features if self.which == "all" else output.features[:1]
         return over_heads(self.loss, features, clip.pid, self.heads)
 
@@ -64,12 +64,12 @@ class FeatureTerm(nn.Module):
 class FrameAttentionTerm(nn.Module):
     """Frame-attention loss of ``extras["frame_scores"]`` for ``extras["erased"]``.
 
-    The model gives the scores; who erases the frames (a transform on the device, in an overridden `Engine.step`) adds
-    the ``(B, T)`` mask to the extras.
+    The model returns the scores. The code that erases the frames (a transform on the device, in an overridden
+    `Engine.step`) adds the mask ``(B, T)`` to the extras.
     """
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss of the named extras, ``(B, T)`` each.
+        """Return the scalar loss of these two extras, ``(B, T)`` each.
 
         Raises:
             ConfigError: one of them is missing.

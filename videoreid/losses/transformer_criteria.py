@@ -1,4 +1,4 @@
-"""The losses that TransReID, CLIP-ReID and TF-CLIP are published with."""
+"""The published criteria of TransReID, CLIP-ReID and TF-CLIP."""
 
 from torch import Tensor, nn
 
@@ -12,7 +12,7 @@ __all__ = ["CLIPReIDCriterion", "TFCLIPCriterion", "TransReIDCriterion"]
 
 
 class TransReIDCriterion(Criterion):
-    """Cross-entropy without smoothing plus soft-margin triplet; half for the global head, half for the mean local one.
+    """Cross-entropy without smoothing and soft-margin triplet; half global head, half mean of the local heads.
 
     Args:
         margin: of the triplet loss; None is the soft margin.
@@ -33,10 +33,10 @@ class TransReIDCriterion(Criterion):
 
 
 class CLIPReIDCriterion(Criterion):
-    """The second stage of CLIP-ReID: both classifiers, triplets on three levels, images against texts.
+    """The second stage of CLIP-ReID: two classifiers, three triplet losses, and image-to-text cross-entropy.
 
     Args:
-        text_features: ``(K, P)``, one text for each identity, from the first stage.
+        text_features: ``(K, P)``, one text feature per identity, from the first stage.
         softmax_weight: 0.25 for the ViT, 1 for RN50.
         margin: of the triplet losses.
         label_smoothing: of every cross-entropy.
@@ -63,11 +63,11 @@ class CLIPReIDCriterion(Criterion):
 
 
 class TFCLIPCriterion(Criterion):
-    """TF-CLIP's losses: three classifiers and triplets, the memory, and the frames.
+    """The criterion of TF-CLIP: three classifiers, three triplet losses, the CLIP-memory and the frame logits.
 
     Args:
-        frames: clip length T, by which the loss of the frames is divided.
-        softmax_weight: of the three classifiers.
+        frames: clip length T; the cross-entropy of the frame logits has weight 1 / T.
+        softmax_weight: weight of the three classifiers' cross-entropies.
         margin: of the triplet losses.
         label_smoothing: of every cross-entropy.
 

@@ -1,4 +1,4 @@
-"""Triplet loss over all anchors of a batch: batch hard and batch all."""
+"""Triplet loss over all anchors of a batch, with batch-hard or batch-all mining."""
 
 from typing import Literal
 
@@ -26,16 +26,15 @@ def triplet_loss(
 ) -> Tensor:
     """Return the triplet loss of a batch in which every row is an anchor.
 
-    Batch hard takes the farthest positive (the anchor itself counts, harmlessly) and the nearest negative of each
-    anchor and averages over the anchors; batch all averages over the triplets that still violate the margin.
-    A batch without negatives (one identity), or for batch all without positives, gives 0 with a zero gradient.
+    Batch hard takes the farthest positive and the nearest negative of each anchor and averages over the anchors; the
+    anchor counts as its own positive, at distance 0. Batch all averages over the triplets with a positive loss. Without
+    negatives (a batch of one identity), or in batch all without positives, the loss is 0 with a zero gradient.
 
     Args:
         embeddings: ``(B, D)`` float.
         pids: ``(B,)`` int64.
         margin: m of ``max(0, d_ap - d_an + m)``; None is the soft margin ``ln(1 + exp(d_ap - d_an))``.
-        distance: "euclidean" on the rows as they are, or "cosine", which is ``max(0, s_an - s_ap + m)`` on
-            cosine similarities.
+        distance: "euclidean" on unnormalised rows, or "cosine": ``max(0, s_an - s_ap + m)`` on cosine similarities.
         mining: "hard" or "all".
 
     Returns:
@@ -72,15 +71,15 @@ def _distances(embeddings: Tensor, distance: str) -> Tensor:
 
 
 def _hard_gaps(distances: Tensor, same: Tensor) -> Tensor:
-    """Return ``d_ap - d_an`` of each anchor that has a negative: ``(B,)``, or ``(0,)`` for a batch of one identity."""
+    """Return ``d_ap - d_an`` of every anchor with a negative: ``(B,)``, or ``(0,)`` in a batch of one identity."""
     hardest_positive = distances.masked_fill(~same, -torch.inf).amax(1)
     hardest_negative = distances.masked_fill(same, torch.inf).amin(1)
-    has_negative = ~same.all(1)  # all rows agree on it: a batch has one identity or it has several
+    has_negative = ~same.all(1)  # the same for all rows: false in a batch of one identity
     return (hardest_positive - hardest_negative)[has_negative]
 
 
 def _all_gaps(distances: Tensor, pids: Tensor) -> Tensor:
-    """Return ``d_ap - d_an`` of every valid triplet, flat; ``B^3`` values at most."""
+    """Return ``d_ap - d_an`` of every valid triplet as one axis; at most ``B^3`` values."""
     positive, negative = positive_and_negative_pairs(pids)
     gaps = distances.unsqueeze(2) - distances.unsqueeze(1)  # (B, B) -> (anchor, positive, negative)
     return gaps[positive.unsqueeze(2) & negative.unsqueeze(1)]

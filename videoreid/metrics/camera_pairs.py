@@ -1,4 +1,4 @@
-"""Rank-1 from each camera to each other: where a network fails in a building."""
+"""Rank-1 of every pair of query camera and gallery camera."""
 
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ def camera_pair_rank1(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return Rank-1 of the queries of one camera against the gallery of another, for every pair of cameras.
 
-    Each cell is an evaluation of its own: only gallery tracklets of the column's camera are searched, and only queries
-    of the row's camera whose person is there count.
+    Each cell is a separate evaluation: only gallery tracklets of the column's camera are searched, and only those
+    queries of the row's camera count that have a true match there.
 
     Args:
         query: Q tracklets.
@@ -31,7 +31,7 @@ def camera_pair_rank1(
 
     Returns:
         Cameras of the queries ``(a,)`` and of the gallery ``(b,)``, sorted; Rank-1 ``(a, b)`` in 0..1, NaN where no
-        query can be found; and the number of queries that count ``(a, b)``.
+        query has a match; and the number of scored queries ``(a, b)``.
     """
     rules = get_protocol(protocol)
     if rules.queries_in_gallery:

@@ -1,4 +1,4 @@
-"""Several rankings of one dataset: whether they may be compared, and their table with intervals and marks."""
+"""Comparison of several rankings of one dataset: checks, paired tests and a table with intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,10 +18,10 @@ _UNNAMED = "unnamed dataset"
 
 
 def unlike_lines(first: Ranking, second: Ranking) -> list[str]:
-    """Return what makes two rankings incomparable, one line each; empty where they may be compared.
+    """Return the reasons why two rankings cannot be compared, one line each; empty if they can.
 
-    Distance, refiners and how features were made are choices of a method, and may differ. Rules, dataset, queries and
-    gallery may not. A ranking whose dataset has no name is compared by its people and cameras.
+    The distance, the refiners and the features are choices of a method and may differ. The rules, the dataset, the
+    queries and the gallery must be the same. A ranking whose dataset has no name is compared by its pids and camids.
 
     Args:
         first: one ranking.
@@ -61,32 +61,32 @@ def _unlike_galleries(first: Ranking, second: Ranking) -> list[str]:
 
 
 def check_comparable(rankings: Mapping[str, Ranking]) -> None:
-    """Refuse rankings of unlike rules, datasets, queries or galleries.
+    """Raise ProtocolError if rankings differ in rules, dataset, queries or gallery.
 
     Args:
-        rankings: by name; each is held against the first.
+        rankings: by name; each is compared with the first.
 
     Raises:
-        ProtocolError: names each line that differs; or there is no ranking.
+        ProtocolError: the rankings differ, and the message lists the differences; or there is no ranking.
     """
     if not rankings:
-        raise ProtocolError("no ranking to compare: give one or more")
+        raise ProtocolError("there is no ranking to compare; give one or more")
     base, *others = rankings
     for name in others:
         lines = unlike_lines(rankings[base], rankings[name])
         if lines:
             raise ProtocolError(
-                f"{base!r} and {name!r} cannot be compared: {'; '.join(lines)}. Score both alike"
+                f"{base!r} and {name!r} cannot be compared: {'; '.join(lines)}. Score both in the same way"
             )
 
 
 @dataclass(frozen=True)
 class CorrectedTest:
-    """A paired test against the baseline, one of several.
+    """One of several paired tests against the baseline.
 
     Args:
-        test: on its own.
-        p_value: after Holm's correction for the number of rankings that were tested.
+        test: the test without correction.
+        p_value: after Holm's correction for the number of rankings tested.
     """
 
     test: PairedTest
@@ -94,7 +94,7 @@ class CorrectedTest:
 
     @property
     def mark(self) -> str:
-        """Stars of a table: * p < 0.05, ** p < 0.01, *** p < 0.001."""
+        """Stars for a table: * p < 0.05, ** p < 0.01, *** p < 0.001."""
         return next((mark for bound, mark in _MARKS if self.p_value < bound), "")
 
 
@@ -109,7 +109,7 @@ def paired_tests(rankings: Mapping[str, Ranking], *, seed: int = 0) -> dict[tupl
         seed: of the draws.
     """
     base, *others = rankings
-    single = rankings[base].protocol.gallery_shot == "single"  # Rank-1 is then no figure of a query
+    single = rankings[base].protocol.gallery_shot == "single"  # then Rank-1 has no value per query
     found = {}
     for metric in _TESTED[:2] if single else _TESTED:
         tests = [paired_test(rankings[base], rankings[name], metric=metric, seed=seed) for name in others]
@@ -121,16 +121,16 @@ def paired_tests(rankings: Mapping[str, Ranking], *, seed: int = 0) -> dict[tupl
 def compare_table(
     rankings: Mapping[str, Ranking], *, level: float = 0.95, seed: int = 0, tests: Tests | None = None
 ) -> Table:
-    """Return the scores of several rankings in percent, with intervals, and marks against the first.
+    """Return the scores of several rankings in percent, with intervals and significance marks.
 
-    mAP, mINP and Rank-1 carry their bootstrap interval over the queries. A star says that the paired test against the
-    first row rejects equality, after Holm's correction for the number of rows tested.
+    mAP, mINP and Rank-1 are shown with their bootstrap interval over the queries. A star means that the paired test
+    against the first row rejects equality, after Holm's correction for the number of rows tested.
 
     Args:
         rankings: by the name of their row; the first is the baseline.
         level: of the intervals.
         seed: of the draws.
-        tests: of these rankings, where they were made already, see `paired_tests`.
+        tests: results of `paired_tests` for these rankings; None computes them.
 
     Returns:
         A table that prints as Markdown and has ``latex()`` and ``csv()``; its notes are the protocol lines and the

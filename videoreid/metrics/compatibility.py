@@ -13,7 +13,7 @@ __all__ = ["compute_distance_matrix", "evaluate_rank"]
 def compute_distance_matrix(input1: Tensor, input2: Tensor, metric: str = "euclidean") -> Tensor:
     """Return the distance matrix as torchreid does: its "euclidean" is the SQUARED Euclidean distance.
 
-    The order of the gallery is the same; thresholds are not. `pairwise_distance` says what it means.
+    Rankings by both are the same, thresholds are not. In `pairwise_distance`, "euclidean" is not squared.
 
     Args:
         input1: ``(N, D)`` float.
@@ -41,8 +41,8 @@ def evaluate_rank(
 ) -> tuple[np.ndarray, float]:
     """Return the CMC curve and mAP by torchreid's rule: same person in the same camera is junk, nothing else.
 
-    The curve always has ``max_rank`` entries (torchreid shortens it to a small gallery, and its mean over splits
-    then fails). There is no extension to compile, so ``use_cython`` changes nothing.
+    The curve always has ``max_rank`` entries (torchreid cuts it to the size of a small gallery, and its mean over
+    splits then fails). There is no extension to compile, so ``use_cython`` changes nothing.
 
     Args:
         distmat: ``(Q, G)`` distances.

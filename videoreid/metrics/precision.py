@@ -1,4 +1,4 @@
-"""CMC, AP and mINP of a query from the ranks of its true matches alone."""
+"""CMC, AP, mINP and precision-recall from the ranks of true matches."""
 
 from itertools import pairwise
 from typing import Literal
@@ -63,7 +63,7 @@ def inverse_negative_penalty(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarr
 def cumulative_matching(first_match: np.ndarray, queries: int, max_rank: int) -> np.ndarray:
     """Return the share of ``queries`` whose first match is within each rank ``1 .. max_rank``.
 
-    A gallery smaller than ``max_rank`` needs no care: the curve has reached its last value by then.
+    If the gallery is smaller than ``max_rank``, the curve stays at its last value.
 
     Args:
         first_match: ``(n,)`` 1-based ranks of the first matches; 0 for none.
@@ -71,7 +71,7 @@ def cumulative_matching(first_match: np.ndarray, queries: int, max_rank: int) ->
         max_rank: length of the curve.
 
     Returns:
-        ``(max_rank,)`` float64, never falling.
+        ``(max_rank,)`` float64, non-decreasing.
     """
     found = first_match[(first_match > 0) & (first_match <= max_rank)]
     return np.cumsum(np.bincount(found, minlength=max_rank + 1)[1:]) / max(queries, 1)
@@ -98,7 +98,7 @@ def precision_recall(
             continue
         precision = np.arange(1, count + 1) / ranks[start:stop]
         envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        # the smallest number of matches that reaches this recall, less one
+        # index of the first match at which this recall is reached
         index = np.maximum(np.ceil(recall * count - 1e-9).astype(int) - 1, 0)
         total += envelope[index]
         scored += 1

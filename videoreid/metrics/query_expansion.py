@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videoreid.distances.rounding import check_lengths, row_norms
 from videoreid.errors import ConfigError
 from videoreid.types import Features
 
@@ -18,9 +19,9 @@ def expand_queries(query: Features, gallery: Features, *, k: int = 5, alpha: flo
     """Replace each query by a weighted mean of itself and its ``k`` nearest gallery rows.
 
     A neighbour of cosine similarity ``s`` weighs ``max(s, 0) ** alpha``, the query itself 1: ``alpha = 0`` is the
-    average query expansion, ``alpha = 3`` the usual weighted form. No label is used; a protocol's junk may be
-    among the neighbours, as in use it would be. Under a protocol with the queries in the gallery append the original
-    queries yourself and score by ``replace(protocol, queries_in_gallery=False)``: the gallery is not expanded.
+    average query expansion, ``alpha = 3`` the usual weighted form. No label is used, so the neighbours may include
+    junk of the protocol. With a protocol that puts the queries in the gallery, append the original queries to the
+    gallery yourself and score by ``replace(protocol, queries_in_gallery=False)``: the gallery is not expanded.
 
     Args:
         query: Q tracklets.
@@ -33,6 +34,7 @@ def expand_queries(query: Features, gallery: Features, *, k: int = 5, alpha: flo
 
     Raises:
         ConfigError: ``k`` or ``alpha`` out of range.
+        ProtocolError: an embedding is too long for float32.
 
     Reference:
         Chum et al., Total recall, ICCV 2007; Radenovic, Tolias, Chum, Fine-tuning CNN image retrieval with no human
@@ -55,6 +57,7 @@ def augment_database(gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Fe
 
     Raises:
         ConfigError: ``k`` or ``alpha`` out of range.
+        ProtocolError: an embedding is too long for float32.
 
     Reference:
         Turcot and Lowe, Better matching with fewer features, ICCV workshops 2009; Gordo et al., End-to-end learning
@@ -67,12 +70,13 @@ def augment_database(gallery: Features, *, k: int = 5, alpha: float = 0.0) -> Fe
 def _check(k: int, alpha: float, most: int, what: str) -> None:
     if not 0 <= k <= most:
         raise ConfigError(f"k is {k}, but there are {most} {what}; choose 0..{most}")
-    if alpha < 0:
-        raise ConfigError(f"alpha is {alpha}; an exponent of 0 or more is needed")
+    if not 0 <= alpha < float("inf"):
+        raise ConfigError(f"alpha is {alpha}; it must be a finite number of 0 or more")
 
 
 def _expand(rows: Tensor, others: Tensor | None, k: int, alpha: float) -> Tensor:
-    """Return expanded rows; without ``others`` the neighbours are sought among the rows, each but itself."""
+    """Return expanded rows; without ``others`` the neighbours of a row are the nearest of the other rows."""
+    check_lengths(*(row_norms(side) for side in (rows, others) if side is not None))
     rows = F.normalize(rows.float(), dim=1)
     base = rows if others is None else F.normalize(others.float(), dim=1)
     result = torch.empty_like(rows)

@@ -1,7 +1,7 @@
 """Confidence intervals of scores, and paired tests of two models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and the range in which resampled queries put it.
+    """A score and its confidence interval.
 
     Args:
         value: the score itself, 0..1.
@@ -45,8 +45,9 @@ class PairedTest:
 
     Args:
         difference: mean of second minus first, with its bootstrap interval.
-        p_value: two-sided, of a sign-flip permutation test: how often chance alone differs as much.
-        queries: number of queries that both score.
+        p_value: two-sided, of a sign-flip permutation test: the share of random sign flips of the differences whose
+            mean is at least as large.
+        queries: number of queries that are scored in both rankings.
     """
 
     difference: Interval
@@ -59,12 +60,12 @@ def bootstrap_intervals(
 ) -> dict[str, Interval]:
     """Return percentile bootstrap intervals of mAP, mINP and Rank-1 over the scored queries.
 
-    Queries of one person are not independent, so the true uncertainty is rather larger.
+    Queries of one person are not independent, so the true uncertainty is larger than these intervals.
 
     Args:
         ranking: a scored ranking.
         level: share of the resamples inside the interval, between 0 and 1.
-        resamples: how many.
+        resamples: number of resamples.
         seed: of the draws.
 
     Returns:
@@ -91,7 +92,7 @@ def cmc_intervals(
     Args:
         ranking: a scored ranking.
         level: share of the resamples inside the bounds at each rank.
-        resamples: how many.
+        resamples: number of resamples.
         seed: of the draws.
 
     Returns:
@@ -115,7 +116,7 @@ def bootstrap_means(
     Args:
         values: ``(n, M)`` finite numbers, one row per independent observation, one or more.
         level: share of the resamples inside the bounds.
-        resamples: how many.
+        resamples: number of resamples.
         seed: of the draws.
 
     Returns:
@@ -128,10 +129,10 @@ def bootstrap_means(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for being several: rejected together at a level, one false alarm is that rare.
+    """Return Holm-adjusted p-values: rejecting all below a level keeps the probability of any false rejection below it.
 
     Args:
-        p_values: of the tests of one family.
+        p_values: of all tests that are made together.
 
     Reference:
         Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.
@@ -153,9 +154,10 @@ def paired_test(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> PairedTest:
-    """Ask whether the second model is better than the first on the queries that both score.
+    """Test whether two models differ on the queries that are scored in both rankings.
 
-    Pairing removes what makes queries easy or hard for both, so it sees smaller differences than two intervals.
+    Pairing removes the difficulty of a query, which both models share. It therefore detects smaller differences than
+    a comparison of two intervals.
 
     Args:
         first: ranking of one model.
@@ -174,7 +176,8 @@ def paired_test(
         evaluation, CIKM 2007 (randomisation test).
     """
     _check(level, resamples)
-    if len(first.average_precision) != len(second.average_precision) or first.protocol != second.protocol:
+    rules = [replace(ranking.protocol, note="") for ranking in (first, second)]  # a note is no rule
+    if len(first.average_precision) != len(second.average_precision) or rules[0] != rules[1]:
         raise ProtocolError(
             f"the rankings hold {len(first.average_precision)} queries under {first.protocol.name!r} and "
             f"{len(second.average_precision)} under {second.protocol.name!r}; a paired test needs the same of both"
@@ -205,9 +208,9 @@ def mean_and_spread(rankings: Sequence[Ranking]) -> dict[str, tuple[float, float
     Raises:
         ProtocolError: there is none, or their protocols differ.
     """
-    if not rankings or len({ranking.protocol for ranking in rankings}) != 1:
+    if not rankings or len({replace(ranking.protocol, note="") for ranking in rankings}) != 1:
         raise ProtocolError(
-            f"{len(rankings)} rankings of mixed protocols, or none: give one per split, all by one protocol"
+            f"{len(rankings)} rankings of different protocols, or none; give one per split, all by one protocol"
         )
     names = ("mAP", "mINP", "rank1", "rank5", "rank10", "rank20")
     values = np.array([[float(ranking.summary()[name]) for name in names] for ranking in rankings])
@@ -223,7 +226,7 @@ def _per_query(ranking: Ranking, metric: str) -> np.ndarray:
     if metric == "rank1":
         if ranking.protocol.gallery_shot == "single":
             raise ConfigError(
-                "rank1 of a single gallery shot is a mean over draws, not a figure of each query"
+                "rank1 of a single gallery shot is a mean over draws, not one value per query; choose 'mAP' or 'mINP'"
             )
         return (ranking.first_match == 1).astype(np.float64)
     raise ConfigError(f"unknown metric {metric!r}; choose 'mAP', 'mINP' or 'rank1'")
@@ -249,5 +252,5 @@ def _interval(value: float, means: np.ndarray, level: float) -> Interval:
 def _check(level: float, resamples: int) -> None:
     if not 0 < level < 1 or resamples < 1:
         raise ConfigError(
-            f"level {level} and resamples {resamples}: the level lies between 0 and 1, and one resample is the least"
+            f"level {level} and resamples {resamples}: the level must be between 0 and 1, resamples at least 1"
         )

@@ -1,4 +1,4 @@
-"""The model zoo."""
+"""The model zoo: networks, published weights, loading and saving."""
 
 from videoreid.models import (
     ame,

@@ -17,20 +17,20 @@ __all__ = ["AME", "ame"]
 
 
 class AME(ReIDModel):
-    """A ResNet whose channels are gated by differences to frames 1, 2 and 3 ahead and behind.
+    """A ResNet whose channels are gated by differences to the frames 1, 2 and 3 before and after.
 
     Modules follow the last two blocks of stage 2 and every block of stage 3. Frames are pooled by the maximum over
-    positions and averaged; all losses see the vector after the batch normalisation. The trunk has no ReLU after its
-    first normalisation: so published. A clip shorter than a range sees no motion in it.
+    positions and averaged; all losses use the vector after the batch normalisation. As published, the trunk has no ReLU
+    after its first batch normalisation. The differences of a range that is longer than the clip are zero.
 
     Args:
         num_classes: number of training identities K.
         backbone: a torchvision ResNet.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
 
     Reference:
-        No paper; the system is public beside VPReID.
+        No paper; the code is public together with VPReID's.
     """
 
     stages = ("backbone", "neck", "classifier")
@@ -57,7 +57,7 @@ class AME(ReIDModel):
         self.classifier = identity_classifier(dim, num_classes, bias=True)
 
     def frame_features(self, frames: Tensor) -> Tensor:
-        """Return what the published network returns for testing: ``(B, T, D)``, before the time mean and the neck.
+        """Return the output of the published network in eval mode, ``(B, T, D)``, before the time mean and the neck.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.

@@ -1,4 +1,4 @@
-"""AP3D, and the 3-D ResNets that it is compared with: C2D, I3D, P3D and non-local blocks."""
+"""AP3D, and the 3-D ResNets of its comparison: C2D, I3D, P3D and non-local blocks."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ __all__ = ["AP3D", "ap3d_resnet50"]
 
 
 class AP3D(ClipResNet):
-    """A ResNet in which five 3 x 3 convolutions see time, with or without registration of the neighbouring frames.
+    """A ResNet with temporal kernels in five of its 3 x 3 convolutions, with or without appearance preservation.
 
-    Any clip length and input size. The published evaluation feeds a tracklet in clips of 32 consecutive frames.
+    Any clip length and input size. The published evaluation splits a tracklet into clips of 32 consecutive frames.
 
     Args:
         num_classes: number of training identities K.
-        block: the kind of those convolutions: "c2d" (frames by themselves), "i3d", "p3da", "p3db", "p3dc"; with
+        block: the kind of the five convolutions: "c2d" (no temporal kernel), "i3d", "p3da", "p3db", "p3dc"; with
             appearance preservation "api3d", "app3da", "app3db", "app3dc" (the published AP3D).
         nonlocal_blocks: add five non-local blocks, after blocks 1 and 3 of stage 2 and 1, 3 and 5 of stage 3.
-        options: of `ClipResNet`.
+        options: options of `ClipResNet`.
 
     Raises:
         ConfigError: unknown block or backbone.

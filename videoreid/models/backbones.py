@@ -1,4 +1,4 @@
-"""Backbones by name: clips in, feature maps out. The one way to the trunk under a video network."""
+"""Build the trunk of a video network by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ __all__ = ["FrameTrunk", "build_backbone"]
 class FrameTrunk(nn.Module):
     """The trunk of an image network of the zoo, run on every frame of a clip.
 
-    Child modules that its feature maps do not pass through are dropped. The others keep their published names behind
+    Child modules that do not contribute to the feature maps are removed. The others keep their published names after
     ``network.``.
 
     Args:
-        network: whose trunk is taken.
+        network: the image network.
 
     Raises:
         ConfigError: the network has no maps ``(N, C, h, w)`` (plain transformers have tokens).
@@ -33,13 +33,13 @@ class FrameTrunk(nn.Module):
         maps = self._drop_unused()
         if maps.ndim != 4:
             raise ConfigError(
-                f"{type(network).__name__} gives {tuple(maps.shape)}, not maps (N, C, h, w): it cannot be a backbone"
+                f"{type(network).__name__} returns {tuple(maps.shape)}, not maps (N, C, h, w): it cannot be a backbone"
             )
         self.network.train()
         self.out_channels = maps.shape[1]
 
     def _drop_unused(self) -> Tensor:
-        """Run one image, delete the child modules that were not asked, return its maps."""
+        """Run one image, delete the child modules that did not run, and return the maps ``(1, C, h, w)``."""
         used: set[nn.Module] = set()
         hooks = [
             module.register_forward_pre_hook(lambda module, _: used.add(module))
@@ -57,7 +57,7 @@ class FrameTrunk(nn.Module):
         return maps
 
     def map_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of the maps of frames of this size, found by running one."""
+        """Return (height, width) of the maps of frames of this size; it runs one frame."""
         training, device = self.network.training, next(self.parameters()).device
         with torch.no_grad():
             maps = self.network.eval().feature_maps(torch.zeros(1, 3, height, width, device=device))
@@ -77,22 +77,22 @@ def build_backbone(
     inserts: Mapping[int, tuple[int, Callable[[int], nn.Module]]] | None = None,
     **options: Any,
 ) -> ResNetTrunk | FrameTrunk:
-    """Build the trunk under a video network, with random weights.
+    """Build the trunk of a video network, with random weights.
 
     Args:
         name: a torchvision ResNet ("resnet50", or "resnet18_half"), an image network of the zoo ("osnet_x0_25"), or
             ``timm:`` and the name of a timm network with feature maps.
-        last_stride: stride of the last stage of a ResNet; other networks keep theirs.
-        stem_relu: see `ResNetTrunk`; other networks have no such option.
-        inserts: see `ResNetTrunk`; other networks have no such option.
-        **options: of an image network, see its page.
+        last_stride: stride of the last stage of a ResNet; ignored for other networks.
+        stem_relu: see `ResNetTrunk`; only for ResNets.
+        inserts: see `ResNetTrunk`; only for ResNets.
+        **options: options of an image network, see its page.
 
     Returns:
-        A module that turns clips ``(B, T, 3, H, W)`` into maps ``(B, T, C, h, w)``; its ``out_channels`` is C.
+        A module that maps clips ``(B, T, 3, H, W)`` to feature maps ``(B, T, C, h, w)``; its ``out_channels`` is C.
 
     Raises:
-        UnknownNameError: no such network; the message suggests the nearest name.
-        ConfigError: the network has no feature maps, or no such option.
+        UnknownNameError: unknown network; the message suggests the nearest name.
+        ConfigError: the network has no feature maps, or an option does not exist.
     """
     if name in RESNET_DEPTHS:
         if options:
@@ -100,13 +100,13 @@ def build_backbone(
         return ResNetTrunk(name, last_stride=last_stride, stem_relu=stem_relu, inserts=inserts)
     if inserts or not stem_relu:
         raise ConfigError(
-            "this network has modules between the stages of a ResNet: its backbone is one of "
+            "this network has modules between the stages of a ResNet: its backbone must be one of "
             f"{', '.join(RESNET_DEPTHS)}, not {name!r}"
         )
     network = build_model(name, **options)
     if not isinstance(network, FrameNetwork):
         raise ConfigError(
-            f"{name} looks at whole clips; a backbone is an image network such as osnet_x1_0, or one of "
+            f"{name} takes whole clips; a backbone must be an image network such as osnet_x1_0, or one of "
             f"{', '.join(RESNET_DEPTHS)}"
         )
     return FrameTrunk(network)

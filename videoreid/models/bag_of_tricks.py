@@ -1,4 +1,4 @@
-"""ResNet-50 with temporal attention and the bag of tricks: last stride 1, a BN neck, exposed frame scores."""
+"""ResNet-50 with temporal attention and the video bag of tricks: last stride 1 and a BN neck."""
 
 from torch import Tensor, nn
 
@@ -17,14 +17,14 @@ __all__ = ["BagOfTricks", "resnet50_ta_bot"]
 class BagOfTricks(ReIDModel):
     """Temporal attention over ResNet maps of stride 16, then a BN neck.
 
-    Every loss, and retrieval, see the vector after the neck (the usual neck gives metric losses the one before).
-    ``extras["frame_scores"]`` holds the raw scores ``(B, T)`` that an attention loss pushes down on erased frames.
+    All losses and retrieval use the vector after the neck (with the usual BN neck, metric losses use the vector before
+    it). ``extras["frame_scores"]`` holds the raw scores ``(B, T)`` for the frame-attention loss.
 
     Args:
         num_classes: number of training identities K.
         backbone: see `videoreid.models.build_backbone`.
-        height: of the input, in pixels; the attention fixes it.
-        width: of the input, in pixels.
+        height: height of the input in pixels; the attention fixes it.
+        width: width of the input in pixels; likewise fixed.
 
     Reference:
         Pathak, Eshratifar and Gormish, Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020,

@@ -1,4 +1,4 @@
-"""The contract of every network: clips in, `ReIDOutput` in train mode, the embedding in eval mode."""
+"""Base class of all networks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,29 @@ __all__ = ["ReIDModel"]
 
 
 class ReIDModel(nn.Module):
-    """Base class of the zoo.
+    """Base class of all networks.
 
-    A subclass implements `forward_clips` and sets the attributes below; this class alone decides what a caller
-    sees in each mode, so that trackers and exporters get a plain tensor and losses get everything.
+    A subclass implements `forward_clips` and sets the attributes below. `forward` returns a `ReIDOutput` in train mode,
+    for losses, and the embedding in eval mode, for trackers and exporters.
 
     Attributes:
         embedding_dim: width D of the embedding.
-        input_size: (height, width) the published weights were trained at; other sizes work unless stated.
-        frames: clip length T the network is fixed to, or None for any.
-        pixel_mean: normalisation the weights expect, per channel on the 0..1 scale; applied by `forward` to uint8
-            frames, written into every state dict and read back from it.
-        pixel_std: likewise.
-        clip_rule: how the authors of the loaded weights cut clips (`videoreid.models.weights.ClipRule`), where known.
-        uses_cameras: forward takes the camera numbers of the clips, ``(B,)`` int64, as a second argument.
+        input_size: (height, width) in pixels at which the published weights were trained; other sizes work unless
+            stated otherwise.
+        frames: required clip length T, or None for any.
+        pixel_mean: mean of the pixels, per channel on the 0..1 scale; `forward` normalises uint8 frames with it. It is
+            saved in every state dict and loaded with it.
+        pixel_std: standard deviation of the pixels; likewise.
+        clip_rule: how the authors of the loaded weights cut clips (`videoreid.models.weights.ClipRule`), if known.
+        uses_cameras: `forward` uses the camera numbers of the clips, ``(B,)`` int64, its second argument.
         stages: names of the sub-modules from input to output, for freezing.
-        map_layer: dotted name of the layer whose maps show where the network looks; "" leaves it to
-            `videoreid.visual.activation_maps`, which takes the last layer with a map of every frame.
-        key_rules: (regular expression, replacement) pairs, tried in order, that turn the parameter names of published
-            checkpoints into ours; a replacement of None leaves the entry out. Our own names must pass unchanged.
-        optional_keys: regular expressions of our parameters that a published checkpoint may lack without loss to
-            the embedding (heads that only training uses).
-        build_arguments: what `build_model` was called with, the weights left out; empty for a network built by hand.
+        map_layer: dotted name of the layer whose maps `videoreid.visual.activation_maps` shows; with "" it shows the
+            last layer that has a map of every frame.
+        key_rules: (regular expression, replacement) pairs, tried in order, that translate the parameter names of
+            published checkpoints into ours; None as replacement drops the entry. Our own names must pass unchanged.
+        optional_keys: regular expressions of our parameters that may be absent from a published checkpoint because the
+            embedding does not depend on them (heads that only training uses).
+        build_arguments: the arguments of `build_model` without the weights; empty for a network built by hand.
     """
 
     embedding_dim: int
@@ -60,13 +61,13 @@ class ReIDModel(nn.Module):
         self.build_arguments: dict[str, Any] = {}
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
-        """Run the network; one that `uses_cameras` takes ``camids`` as a second argument.
+        """Run the network; a network that `uses_cameras` takes ``camids`` as a second argument.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
 
         Returns:
-            All heads. In eval mode ``logits`` and ``features`` may be empty.
+            The embedding and all heads. In eval mode ``logits`` and ``features`` may be empty.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement forward_clips")
 
@@ -75,8 +76,8 @@ class ReIDModel(nn.Module):
 
         Args:
             frames: ``(B, T, 3, H, W)``, or ``(B, 3, H, W)`` for clips of one frame; uint8 RGB in 0..255, which is
-                normalised here with `pixel_mean` and `pixel_std`, or float that is normalised already.
-            camids: ``(B,)`` int64, -1 where unknown; only a network that `uses_cameras` looks at them.
+                normalised with `pixel_mean` and `pixel_std`, or float that is already normalised.
+            camids: ``(B,)`` int64, -1 for unknown cameras; ignored unless the network `uses_cameras`.
 
         Raises:
             ConfigError: another rank, channel order, number of channels, type or clip length.
@@ -86,11 +87,11 @@ class ReIDModel(nn.Module):
         return output if self.training else output.embedding
 
     def map_order(self, frames: int) -> list[int] | None:
-        """Return the frame of each map that `map_layer` gives of a clip; None where it is the order of the frames."""
+        """Return the frame index of each map of `map_layer`; None if the maps are in the order of the frames."""
         return None
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the entries of a published checkpoint under our names; those that no part of ours uses are left out.
+        """Translate the entries of a published checkpoint to our names, without entries that this network never uses.
 
         Args:
             state: a state dict, parameter name to tensor, without wrappers ("state_dict", "module.").
@@ -124,7 +125,7 @@ class ReIDModel(nn.Module):
     def freeze(self, stages: Sequence[str]) -> None:
         """Stop the gradients of the named sub-modules (see `stages`) and put them in eval mode.
 
-        They stay so, whatever layers an engine opens and closes, until `unfreeze`.
+        They stay frozen until `unfreeze`, also while an engine opens and closes other layers.
 
         Raises:
             ConfigError: a name is not a sub-module.
@@ -132,9 +133,9 @@ class ReIDModel(nn.Module):
         freeze_layers(self, stages)
 
     def unfreeze(self, stages: Sequence[str] | None = None) -> None:
-        """Let the named sub-modules train again; all of them by default.
+        """Train the named sub-modules again; by default all of them.
 
-        Parameters that a network keeps fixed by design (the bias of a BN neck) stay fixed.
+        Parameters that are fixed by design (the bias of a BN neck) stay fixed.
         """
         unfreeze_layers(self, stages)
 
@@ -159,14 +160,14 @@ class ReIDModel(nn.Module):
         ]
 
     def train(self, mode: bool = True) -> "ReIDModel":  # noqa: FBT001, FBT002 - as in torch
-        """Switch the mode of all but the frozen sub-modules, which stay in eval mode."""
+        """Set the mode of all sub-modules except frozen ones, which stay in eval mode."""
         super().train(mode)
         for module in frozen_layers(self):
             module.eval()
         return self
 
     def checked_clips(self, frames: Tensor) -> Tensor:
-        """Return frames as clips ``(B, T, 3, H, W)`` of the type they have.
+        """Return frames as clips ``(B, T, 3, H, W)`` of the same dtype, after checks.
 
         Raises:
             ConfigError: another rank, channel order, number of channels, type or clip length.
@@ -197,7 +198,7 @@ class ReIDModel(nn.Module):
         return normalise_frames(clips, self.pixel_mean, self.pixel_std, dtype=self._dtype())
 
     def _dtype(self) -> torch.dtype:
-        """Return the floating type of the parameters, which `half`, `double` and torch's default type change."""
+        """Return the floating dtype of the parameters; `half` and `double` change it."""
         for parameter in self.parameters():
             if parameter.is_floating_point():
                 return parameter.dtype

@@ -1,4 +1,4 @@
-"""A network that embeds by what enters its neck: the other of the two conventions that papers test with."""
+"""Wrapper that returns the features before the BN neck as the embedding."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ _NECKS = ("neck", "necks", "bottleneck")
 
 
 class BeforeNeck(nn.Module):
-    """Embed by the features before the batch-normalisation neck; the network itself is not changed.
+    """Use the features before the batch-normalisation neck as the embedding; the network is not changed.
 
-    Papers differ: AP3D, SINet and the bag of tricks rank features after the neck, most transformers those before. The
-    two are a point or two of mAP apart, so the protocol line should say which. A network with several necks gives
-    what enters each one that its embedding passes, side by side.
+    Papers differ: AP3D, SINet and the bag of tricks rank by features after the neck, most transformers by features
+    before it. The two differ by one or two points of mAP, so the protocol line should state the choice. For a network
+    with several necks, the inputs of all necks on the way to its embedding are concatenated.
 
     Args:
         model: a network with a child called neck, necks or bottleneck.
 
     Raises:
-        ConfigError: it has none; (in forward) train mode, or no neck was passed.
+        ConfigError: the network has no neck; (in forward) train mode, or the embedding does not pass a neck.
 
     Example:
         >>> from videoreid.models import build_model
@@ -50,7 +50,7 @@ class BeforeNeck(nn.Module):
         ]
 
     def forward(self, frames: Tensor, *cameras: Tensor) -> Tensor:
-        """Return ``(B, D)``, the vectors that enter the neck, of clips ``(B, T, 3, H, W)``."""
+        """Return the inputs of the neck, ``(B, D)``, for clips ``(B, T, 3, H, W)``."""
         if self.training:
             raise ConfigError(
                 "BeforeNeck embeds in eval mode: call .eval() first, and train the network itself"

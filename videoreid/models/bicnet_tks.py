@@ -1,4 +1,4 @@
-"""BiCnet-TKS: every fourth frame in detail, the others at half the size."""
+"""BiCnet-TKS: detail frames at full size, context frames at half the size."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,19 +35,19 @@ def _rules(published: str, ours: str, inner: tuple[tuple[str, str], ...]) -> tup
 
 
 class BiCnet(ReIDModel):
-    """One ResNet over two streams: frames 0, 4, ... in detail, the three after each at half the size.
+    """One ResNet over two streams: detail frames 0, 4, ... and the three context frames after each, at half the size.
 
-    After each of the first three stages the frame in detail tells the three that follow it what it saw. After stage 2
-    convolutions over time of two reaches are chosen from, after stage 3 the frames attend to strips of their own.
-    In train mode ``extras["strip_attention"]`` ``(B, T/4, 3, 8)`` is what `divergence_loss` keeps apart.
+    After each of the first three stages the features of a detail frame are added to its three context frames. After
+    stage 2 two temporal convolutions are mixed (TKS), after stage 3 the frames attend to different strips (DAO). In
+    train mode ``extras["strip_attention"]`` ``(B, T/4, 3, 8)`` holds the attention maps for `divergence_loss`.
 
     Args:
         num_classes: number of training identities K.
         backbone: a key of `RESNET3D_DEPTHS`.
         clip_length: T, a multiple of 4; published with 8.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
-        gradient_checkpointing: less memory, more arithmetic; see `ResNet3DTrunk`.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
+        gradient_checkpointing: less memory, more computation; see `ResNet3DTrunk`.
 
     Raises:
         ConfigError: a clip length that is not a multiple of 4, or an unknown backbone.
@@ -113,7 +113,7 @@ class BiCnet(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,), extras)
 
     def map_order(self, frames: int) -> list[int]:
-        """Return the frame of each map: those in detail come first."""
+        """Return the frame index of each map: detail frames first, then context frames."""
         detail = list(range(0, frames, GROUP))
         return detail + [frame for frame in range(frames) if frame % GROUP]
 

@@ -1,4 +1,4 @@
-"""What a weights file says of its network: data that is checked, never an instruction to fetch or open anything."""
+"""Read and check the metadata of a weights file: build arguments, JSON and the tensor checksum."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from videoreid.errors import WeightsError
 
 __all__ = ["check_tensor_digest", "parse_build_arguments", "parse_json", "tensor_digest"]
 
-# words of arguments that could fetch or open something, in the networks here and in those of timm
+# parts of argument names that could fetch or open something, in our networks and in timm's
 _REFUSED = frozenset(
     [
         "pretrained",
@@ -40,17 +40,17 @@ _LARGEST_NUMBER = 1e9
 
 
 def parse_build_arguments(text: str, file: Path) -> dict[str, Any]:
-    """Return the arguments of `build_model` that a file names, lists as tuples.
+    """Return the arguments of `build_model` in the metadata of a file, with lists as tuples.
 
-    A file must not make the library fetch or open another one: arguments that name weights, files or addresses are
-    refused, and values are numbers, words and lists of these.
+    A weights file must not make the library fetch or open another file: arguments that name weights, files or addresses
+    are refused, and values may only be numbers, words, and lists and dictionaries of these.
 
     Args:
         text: the metadata, JSON.
-        file: for messages.
+        file: path of the file, for messages.
 
     Raises:
-        WeightsError: it is no such JSON, or asks for something else than a network.
+        WeightsError: the text is not such JSON, or has an argument that is refused.
     """
     try:
         arguments = json.loads(text) if len(text) <= _MOST_LETTERS else None
@@ -63,17 +63,17 @@ def parse_build_arguments(text: str, file: Path) -> dict[str, Any]:
         if key != "name" and (not _is_option(key) or not _is_plain(value)):  # the name is checked above
             raise WeightsError(
                 f"{file} asks to build its network with {key}={str(value)[:80]!r}; a file may name a network and its "
-                "options, no weights, files or addresses: use build_model and load_weights if you trust it"
+                "options, but no weights, files or addresses: use build_model and load_weights if you trust it"
             )
     return {key: _tuples(value) for key, value in arguments.items()}
 
 
 def tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Return one SHA-256 over names, types, shapes and values of tensors, and over what is said of them.
+    """Return one SHA-256 over names, dtypes, shapes and values of tensors and over their metadata.
 
     Args:
-        state: a state dict, tensors by name.
-        metadata: texts by name; an entry "sha256" is left out.
+        state: a state dict, name to tensor.
+        metadata: name to text; an entry "sha256" is left out.
     """
     digest = hashlib.sha256()
     texts = {key: value for key, value in metadata.items() if key != "sha256"}
@@ -87,10 +87,10 @@ def tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> s
 
 
 def check_tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str], file: Path) -> None:
-    """Compare a state dict with the checksum that `save_pretrained` wrote beside it; files without one pass.
+    """Compare a state dict with the checksum that `save_pretrained` wrote; files without a checksum pass.
 
     Raises:
-        WeightsError: it differs.
+        WeightsError: the checksums differ.
     """
     known = metadata.get("sha256")
     if known is not None and known != tensor_digest(state, metadata):
@@ -100,10 +100,10 @@ def check_tensor_digest(state: Mapping[str, Tensor], metadata: Mapping[str, str]
 
 
 def parse_json(text: str, file: Path) -> Any:
-    """Return what a text of the metadata says.
+    """Return the value of a JSON text of the metadata.
 
     Raises:
-        WeightsError: it is no JSON.
+        WeightsError: the text is not JSON.
     """
     try:
         return json.loads(text)
@@ -116,7 +116,7 @@ def _is_option(key: str) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, str):  # a word, such as "attention" or "resnet50"; no path and no address
+    if isinstance(value, str):  # a word such as "attention" or "resnet50", not a path or an address
         return len(value) <= _LONGEST_TEXT and not any(mark in value for mark in "/\\~\0:")
     if isinstance(value, list):
         return len(value) <= _LONGEST_TEXT and all(map(_is_plain, value))
@@ -128,7 +128,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _tuples(value: Any) -> Any:
-    """Turn the lists of JSON back into the tuples that they were."""
+    """Convert lists, which JSON has instead of tuples, back to tuples."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""CAViT: three patch shapes, and frames that look at the frame after them."""
+"""CAViT: three transformers with different patch shapes and attention to the next frame."""
 
 import re
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ _STRIDES = ((12, 12), (28, 12), (12, 28))
 
 
 class NextFrameAttention(QKVAttention):
-    """Attention of a frame's tokens over those of the same and of the next frame; the last frame's next is the first.
+    """Attention of a frame's tokens over the tokens of this frame and the next; the last frame attends to the first.
 
-    Works on the frames of one clip after another, as tokens ``(B * T, N, D)``; set ``frames`` to T before.
+    The input is ``(B * T, N, D)``, with the frames of a clip consecutive; set ``frames`` to T before the call.
     """
 
     frames: int = 1
@@ -45,7 +45,7 @@ class NextFrameAttention(QKVAttention):
 
 
 class _Stream(nn.Module):
-    """One patch shape: patches, positions, a motion embedding, blocks."""
+    """The transformer of one patch shape: patch and motion embedding, positions, blocks."""
 
     def __init__(
         self, size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int], blocks: list[ViTBlock]
@@ -69,21 +69,21 @@ class _Stream(nn.Module):
 
 
 class CAViT(ReIDModel):
-    """Three transformers over square, tall and wide overlapping patches, in which a frame also sees the next one.
+    """Three transformers over square, tall and wide overlapping patches; each frame also attends to the next frame.
 
-    There is no class token: a frame's vector is the mean over the tokens of all three. The difference to the frame
-    before is embedded and added ("flow"). Published without its head's figures: the neck works on every frame, and
-    the embedding is the mean over frames of its output. Any clip length works.
+    There is no class token: the vector of a frame is the mean over the tokens of all three transformers. The difference
+    to the previous frame is embedded and added ("flow"). As published, the neck runs on every frame and the embedding
+    is the mean of its outputs over the frames. Any clip length works.
 
     Args:
         num_classes: number of training identities K.
         backbone: a key of `videoreid.models.transformers.blocks.VIT_SIZES`.
-        depth: blocks of each stream.
+        depth: number of blocks of each transformer.
         normalisation: of the pixels: "half" (mean and standard deviation 0.5), "imagenet" or "clip".
-        drop_path: share of the rows for which the last block is dropped in training.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
-        height: of the input in pixels; positions fix the network to it.
-        width: of the input in pixels.
+        drop_path: drop-path rate of block 12 of the full backbone; it grows linearly from 0 at the first block.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
+        height: height of the input in pixels; the position embeddings fix it.
+        width: width of the input in pixels; likewise fixed.
 
     Raises:
         ConfigError: unknown names; (in forward) frames of another size.
@@ -105,7 +105,7 @@ class CAViT(ReIDModel):
         (r"^(pos_embed|patch_embed|blocks)3(\.|$)", r"streams.2.\1\2"),
         (r"^heads?\.bottleneck\.0\.", "neck."),
     )
-    # the backbone is published alone; an untrained neck passes its vectors on as they are
+    # only the backbone is published; an untrained neck does not change its vectors in eval mode
     optional_keys = (r"^neck\.", r"^classifier\.")
 
     def __init__(
@@ -141,7 +141,7 @@ class CAViT(ReIDModel):
         self.classifier = identity_classifier(size.dim, num_classes, bias=False)
 
     def raw_features(self, frames: Tensor) -> Tensor:
-        """Return the mean ``(B, D)`` over the frames of what the published backbone returns, before the neck.
+        """Return the output of the published backbone, averaged over the frames, ``(B, D)``, before the neck.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
@@ -159,7 +159,8 @@ class CAViT(ReIDModel):
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the state dict of published weights under our names.
 
-        A plain ViT fills all three streams: patch kernels and positions are resized bilinearly, as published.
+        The weights of a plain ViT fill all three streams: patch kernels and positions are resized bilinearly, as
+        published.
 
         Raises:
             WeightsError: position embeddings of an unknown grid.
@@ -169,7 +170,7 @@ class CAViT(ReIDModel):
         return self._spread(translated) if plain else translated
 
     def _spread(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Fill the streams from the first one's entries of a plain ViT."""
+        """Copy the entries of a plain ViT, translated for stream 0, to all streams."""
         spread = {name: value for name, value in state.items() if not name.startswith("streams.0.")}
         last = len(self._stream(0).blocks)
         for name, value in state.items():

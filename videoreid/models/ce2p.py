@@ -1,4 +1,4 @@
-"""CE2P: a network that labels the parts of a person, with the edges between them as a second task."""
+"""CE2P: a human-parsing network with edge detection as a second task."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +21,12 @@ __all__ = ["CE2P", "ParsingMaps", "load_released_weights"]
 
 
 class ParsingMaps(NamedTuple):
-    """What a parser says of N pictures, all at one quarter of their size.
+    """The output of a parser for N images; all maps are at one quarter of the image size.
 
     Args:
-        parsing: logits ``(N, C, h, w)`` of each parsing head; the last one is the answer.
+        parsing: logits ``(N, C, h, w)`` of each parsing head; the last head gives the result.
         edge: logits ``(N, 2, h, w)`` of "no edge" and "edge".
-        features: ``(N, D, h, w)``, from which the answer is read.
+        features: ``(N, D, h, w)``, the input of the last classifier (before dropout).
     """
 
     parsing: tuple[Tensor, ...]
@@ -35,7 +35,7 @@ class ParsingMaps(NamedTuple):
 
 
 class _Edges(nn.Module):
-    """Edge logits and edge features from three stages; one 3x3 convolution serves all of them."""
+    """Edge logits and edge features from three stages, which share one 3x3 convolution."""
 
     def __init__(self, channels: tuple[int, int, int], width: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Edges(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Context beside the maps of the first stage: logits and features at one quarter of the input."""
+    """Logits and features at one quarter of the input size, from the context and the maps of stage 1."""
 
     def __init__(self, context: int, shallow: int, width: int, num_classes: int) -> None:
         super().__init__()
@@ -74,22 +74,22 @@ class _Decoder(nn.Module):
 class CE2P(ReIDModel):
     """Context embedding with edge perceiving: a ResNet at stride 16, pyramid pooling, an edge branch, a decoder.
 
-    Pictures of any size go in. In train mode ``output.extras`` holds the logits of both parsing heads ("parsing_0",
-    "parsing_1") and of the edge head ("edge"), each ``(B * T, C, h, w)`` at one quarter of the input. A parser is
-    built, loaded, frozen and saved like every network here, so it gives an embedding too: its features averaged over
-    picture and clip. That embedding is not meant for retrieval.
+    Images can have any size. In train mode ``output.extras`` holds the logits of both parsing heads ("parsing_0",
+    "parsing_1") and of the edge head ("edge"), each ``(B * T, C, h, w)`` at one quarter of the input size. A parser is
+    built, loaded, frozen and saved like every network here, so it also returns an embedding, its features averaged over
+    positions and frames. This embedding is not meant for retrieval.
 
     Args:
-        num_classes: part classes C, background included.
+        num_classes: number of part classes C, background included.
         trunk: see `dilated_resnet_stages`.
         stem: likewise.
-        channel_order: order that the first convolution expects; frames are given as RGB always. "bgr" for the
-            released weights, which saw OpenCV's order.
-        head_channels: of decoder and edge branch; the context has twice as many.
-        input_size: (height, width) that it is trained at; kept with the network, for those who use it.
+        channel_order: channel order of the first convolution; "bgr" for the released weights, which were trained on
+            OpenCV's images. The input of the network is always RGB.
+        head_channels: channels of decoder and edge branch; the context has twice as many.
+        input_size: (height, width) of training in pixels; stored as an attribute.
 
     Raises:
-        ConfigError: unknown trunk, stem or order, or fewer than 16 head channels.
+        ConfigError: unknown trunk, stem or channel order, or fewer than 16 head channels.
 
     Reference:
         Ruan et al., Devil in the Details: Towards Accurate Single and Multiple Human Parsing, AAAI 2019,
@@ -100,7 +100,7 @@ class CE2P(ReIDModel):
     layer2: nn.Module
     layer3: nn.Module
     layer4: nn.Module
-    map_layer = "layer7.1"  # what the last classifier sees
+    map_layer = "layer7.1"  # the input of the last classifier
     key_rules: ClassVar = ((r"^fc\.", None),)  # the classifier of an ImageNet trunk
 
     def __init__(
@@ -137,7 +137,7 @@ class CE2P(ReIDModel):
         self.embedding_dim = head_channels
         self.input_size = (int(input_size[0]), int(input_size[1]))
         self.channel_order = channel_order
-        if channel_order == "bgr":  # released networks subtract the mean of red from blue, and so on
+        if channel_order == "bgr":  # released networks subtract the red mean from blue, the blue from red
             red, green, blue = self.pixel_mean
             self.pixel_mean = (blue, green, red)
             red, green, blue = self.pixel_std
@@ -145,7 +145,7 @@ class CE2P(ReIDModel):
         self.stages = (*stages, "layer5", "edge_layer", "layer6", "layer7")
 
     def parsing_maps(self, images: Tensor) -> ParsingMaps:
-        """Return every head for images ``(N, 3, H, W)``, float, normalised, RGB."""
+        """Return all heads for images ``(N, 3, H, W)``, float, normalised, RGB."""
         x = images.flip(1) if self.channel_order == "bgr" else images
         for name in self._stem:
             x = getattr(self, name)(x)
@@ -160,7 +160,7 @@ class CE2P(ReIDModel):
         return ParsingMaps((side, classifier(dropout(fused))), edge, fused)
 
     def parse_logits(self, images: Tensor) -> Tensor:
-        """Return the fused part logits ``(N, C, h, w)`` at one quarter of images ``(N, 3, H, W)``, normalised."""
+        """Return the part logits ``(N, C, h, w)`` of the last head, at one quarter of images ``(N, 3, H, W)``."""
         return self.parsing_maps(images).parsing[-1]
 
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
@@ -178,25 +178,25 @@ class CE2P(ReIDModel):
 
 
 def load_released_weights(model: CE2P, source: str | Path | Mapping[str, Tensor]) -> LoadReport:
-    """Fill a network from a checkpoint that the authors' training code wrote (``LIP_epoch_*.pth``).
+    """Load a checkpoint of the authors' training code (``LIP_epoch_*.pth``).
 
-    Their norm layers scale by ``|weight| + 1e-5``; ours scale by the weight, so it is turned into that here. Files of
-    this library, and ImageNet trunks, are read by `load_weights`.
+    Their norm layers scale by ``|weight| + 1e-5``, ours by the weight; the weights are converted. For files of this
+    library and for ImageNet trunks use `load_weights`.
 
     Args:
         model: built with ``channel_order="bgr"`` and the deep stem.
-        source: a file, or its state dict, with or without the wrapper ``module.``.
+        source: a file, or its state dict, with or without the prefix ``module.``.
 
     Returns:
-        What was loaded.
+        The report of `load_weights`.
 
     Raises:
-        ConfigError: the network takes its channels in another order than the released ones do.
-        WeightsError: the file cannot be read, or is of another number of classes.
+        ConfigError: the network was not built with ``channel_order="bgr"``.
+        WeightsError: the file cannot be read, or has another number of classes.
     """
     if model.channel_order != "bgr":
         raise ConfigError(
-            "the released weights saw blue, green, red: build the network with channel_order='bgr'"
+            "the released weights expect BGR images: build the network with channel_order='bgr'"
         )
     if isinstance(source, str | Path):
         state = read_state_dict(source)
@@ -206,7 +206,7 @@ def load_released_weights(model: CE2P, source: str | Path | Mapping[str, Tensor]
     if found is not None and len(found) != model.num_classes:
         raise WeightsError(
             f"the checkpoint has {len(found)} classes, the network {model.num_classes}: build it with "
-            f"num_classes={len(found)}, and give the label table of that training"
+            f"num_classes={len(found)}, and use the label table of that training"
         )
     norms = (name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d))
     scales = {f"{name}.weight" for name in norms}

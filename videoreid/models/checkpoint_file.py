@@ -1,4 +1,4 @@
-"""Read a file of weights without running any code that it may contain."""
+"""Read the tensors of a weights file without running any code in it."""
 
 import argparse
 import pickle
@@ -36,7 +36,7 @@ _WRAPPERS = (
     "module",
     "shadow",
     "weights",
-    "teacher",  # of self-supervised training, the averaged network first
+    "teacher",  # of self-supervised training; the averaged network comes first
     "target_encoder",
 )
 
@@ -44,8 +44,8 @@ _WRAPPERS = (
 def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint onto the CPU.
 
-    Only tensors, containers and plain numbers are read (PyTorch's ``weights_only``), because a pickle can run any
-    program of its author when it is opened.
+    Only tensors, containers and plain numbers are read (PyTorch's ``weights_only``), because a pickle can run any code
+    when it is opened.
 
     Args:
         path: a file of `torch.save`, old or new, an archive of ``torch.jit.save``, or a ``.safetensors`` file.
@@ -53,8 +53,8 @@ def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Te
         key: see `unwrap_state_dict`.
 
     Raises:
-        WeightsError: no such file, an empty or truncated file, a web page instead of weights, a pickle that asks for
-            code, or no tensors in it.
+        WeightsError: no such file, an empty or truncated file, a web page instead of weights, a pickle that calls
+            code, or a file without tensors.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -69,26 +69,26 @@ def read_state_dict(path: str | Path, *, key: str | None = None) -> dict[str, Te
 def unwrap_state_dict(content: Any, origin: str, *, key: str | None = None) -> dict[str, Tensor]:
     """Return the tensors of a loaded checkpoint, without its wrappers and without the prefix ``module.``.
 
-    Where a checkpoint holds the weights and their moving average ("ema", "model_ema", ...), the average is taken: it is
-    what was scored. ``key="state_dict"`` takes the others.
+    If a checkpoint holds the weights and their moving average ("ema", "model_ema", ...), the average is taken, because
+    it is the one that was evaluated. ``key="state_dict"`` takes the other weights.
 
     Args:
-        content: what `torch.load` gave: a state dict, or a dict that holds one as "state_dict", "model", "net", ...,
-            at any depth.
+        content: the result of `torch.load`: a state dict, or a dict that holds one as "state_dict", "model", "net",
+            ..., at any depth.
         origin: name of the source, for messages.
-        key: the entry that holds the weights; a path such as ``"ema.shadow"`` for one inside another.
+        key: name of the entry that holds the weights; a path such as ``"ema.shadow"`` for nested entries.
 
     Returns:
-        Parameter name to tensor; metadata of the network that wrote it is kept, as torch does.
+        Parameter name to tensor; the metadata of the state dict are kept, as torch does.
 
     Raises:
-        WeightsError: there is no such entry, or there is no tensor in it.
+        WeightsError: there is no such entry, or it has no tensors.
     """
     if key is not None:
         content = _entry(content, key, origin)
     while (inner := _inner_entry(content)) is not None:
         if inner in _AVERAGED:
-            message = "%s: the averaged weights are taken, its entry %r; key= names another one"
+            message = "%s: taking the averaged weights, its entry %r; use key= for another entry"
             get_logger("models").info(message, origin, inner)
         content = content[inner]
     if not isinstance(content, Mapping):
@@ -98,14 +98,14 @@ def unwrap_state_dict(content: Any, origin: str, *, key: str | None = None) -> d
         keys = ", ".join(map(str, list(content)[:8])) or "nothing"
         raise WeightsError(f"{origin} holds no tensors; its keys are: {keys}")
     if any(name.startswith("module.") for name in tensors):
-        tensors.pop("n_averaged", None)  # how often torch's AveragedModel was updated
+        tensors.pop("n_averaged", None)  # the number of updates of torch's AveragedModel
     while all(name.startswith("module.") for name in tensors):
         tensors = without_prefix(tensors, "module.")
     return tensors
 
 
 def _only_tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """Return the tensors of a state dict, without the names of wrappers inside theirs; metadata is kept."""
+    """Return the tensors of a state dict, with names of wrappers removed and metadata kept."""
     plain = without_wrapper_names(content)
     for name in [name for name, value in plain.items() if not isinstance(value, Tensor)]:
         del plain[name]
@@ -113,7 +113,7 @@ def _only_tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the entries of a state dict under a prefix, without it, and their metadata."""
+    """Return the entries of a state dict that have a prefix, with the prefix removed, and their metadata."""
     inside: OrderedDict[str, Tensor] = OrderedDict(
         (name[len(prefix) :], value) for name, value in state.items() if name.startswith(prefix)
     )
@@ -139,7 +139,7 @@ def _holds_tensors(content: Any) -> bool:
 
 
 def _entry(content: Any, key: str, origin: str) -> Any:
-    """Look up ``key`` as it is, or as a path of names."""
+    """Look up ``key`` as a name, else as a path of names."""
     if isinstance(content, Mapping) and key in content:
         return content[key]
     for part in key.split("."):
@@ -155,7 +155,7 @@ def _refuse_other_content(path: Path) -> None:
         raise WeightsError(f"{path} is empty; download it again")
     if is_web_page(path):
         raise WeightsError(
-            f"{path} is a web page, not weights: the server answered with a page (often a quota or a login page); "
+            f"{path} is a web page, not weights: the server sent a page (often a quota or a login page); "
             "open the link in a browser, save the file and give its path"
         )
 
@@ -178,20 +178,20 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    if is_jit_archive(path):  # zipfile compares the checksum of every record it reads
+    if is_jit_archive(path):  # zipfile checks the checksum of every record that it reads
         return read_jit_archive(path)
     check_stored_zip(path, remedy="download it again", error=WeightsError)
     try:
         return _load_safely(path)
     except pickle.UnpicklingError as error:
         refused = re.search(r"GLOBAL ([\w.]+)", str(error))
-        asked = refused[1] if refused else _first_import(path)
-        if asked is None:
+        called = refused[1] if refused else _first_import(path)
+        if called is None:
             raise WeightsError(
-                f"{path} is no PyTorch checkpoint, or a damaged one; download it again"
+                f"{path} is not a PyTorch checkpoint, or it is damaged; download it again"
             ) from error
         raise WeightsError(
-            f"{path} is a pickle with code: it asks to call {asked} when it is opened, and was refused. If you trust "
+            f"{path} is a pickle with code: it asks to call {called} when it is opened, and was refused. If you trust "
             "its author, open it with torch.load(path, weights_only=False), save its state dict with torch.save, and "
             "give that file"
         ) from error
@@ -203,7 +203,7 @@ def _read_torch(path: Path) -> Any:
 
 
 def _first_import(path: Path) -> str | None:
-    """Name the first thing that a plain pickle would import, read off its instructions without following them."""
+    """Return the name of the first import in a plain pickle, without running the pickle; None if there is none."""
     strings: list[str] = []
     with path.open("rb") as file:
         try:
@@ -214,7 +214,7 @@ def _first_import(path: Path) -> str | None:
                     return ".".join(strings[-2:])
                 if isinstance(argument, str):
                     strings.append(argument)
-        except Exception:  # damaged in any way: it names nothing
+        except Exception:  # a damaged pickle raises many unrelated types
             return None
     return None
 
@@ -225,15 +225,15 @@ def _load_safely(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnicodeDecodeError:  # strings written by Python 2
         with torch.serialization.safe_globals(_plain_data()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch says that it ignores the encoding, and obeys it
+            warnings.simplefilter("ignore")  # torch warns that it ignores the encoding, but it uses it
             return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
 
 
 def _plain_data() -> list[Any]:
-    """Return what training scripts store beside the weights: scores as numpy arrays, options; data without code."""
+    """Return the types that training scripts store beside the weights: numpy arrays and options, data without code."""
     scalar: Any = np.float64(0).__reduce__()[0]
     array: Any = np.empty(0).__reduce__()[0]
-    # what numpy 2 keeps in numpy._core was written as numpy.core by numpy 1
+    # numpy 1 wrote these functions as numpy.core, numpy 2 has them in numpy._core
     old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in (scalar, array)]
     kinds = {type(np.dtype(kind)) for kind in "fdeilqBbHI?"}
     return [scalar, array, np.ndarray, np.dtype, *kinds, *old_names, argparse.Namespace]

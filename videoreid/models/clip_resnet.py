@@ -1,4 +1,4 @@
-"""What the networks on a 3-D ResNet with plug-ins have in common: the trunk, the head, the reading of checkpoints."""
+"""Base class of the networks on a 3-D ResNet with plug-in modules (AP3D, SINet)."""
 
 from collections.abc import Mapping
 
@@ -15,19 +15,18 @@ __all__ = ["ClipResNet"]
 
 
 class ClipResNet(ReIDModel):
-    """A 3-D ResNet, the maximum over the positions of each frame, the mean over frames, batch normalisation.
+    """A 3-D ResNet, the maximum over the positions of each frame, the mean over frames, and batch normalisation.
 
-    Losses and retrieval see the vector after the normalisation, whose bias is free.
+    Losses and retrieval use the vector after the batch normalisation, whose bias is trained.
 
     Args:
         num_classes: number of training identities K.
-        plan: which convolutions and modules the trunk has.
+        plan: convolution kinds and plug-in modules of the trunk.
         backbone: a key of `RESNET3D_DEPTHS`.
-        projection: in train mode also return projected frames, ``extras["projected_frames"]``, for
-            `frame_info_nce_loss`.
-        height: of the input, in pixels.
-        width: of the input, in pixels.
-        gradient_checkpointing: less memory, more arithmetic; see `ResNet3DTrunk`.
+        projection: in train mode also return ``extras["projected_frames"]`` ``(B, T, D)`` for `frame_info_nce_loss`.
+        height: height of the input in pixels.
+        width: width of the input in pixels.
+        gradient_checkpointing: less memory, more computation; see `ResNet3DTrunk`.
     """
 
     stages = ("backbone", "neck", "classifier")

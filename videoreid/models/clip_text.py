@@ -1,4 +1,4 @@
-"""CLIP's text encoder and a learnt prompt for each identity: what CLIP-ReID's first stage trains."""
+"""CLIP's text encoder with a learnt prompt for each identity, for the first stage of CLIP-ReID."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from videoreid.models.transformers.clip_names import text_encoder_entries
 __all__ = ["IdentityTexts", "identity_texts", "tokenise"]
 
 PROMPT = "A photo of a X X X X person."
-_LEARNT = slice(5, 9)  # the four X, after the start token and "a photo of a"
+_LEARNT = slice(5, 9)  # tokens of the four X, after the start token and "a photo of a"
 
 
 def _open_clip(purpose: str) -> Any:
@@ -27,7 +27,7 @@ def _open_clip(purpose: str) -> Any:
 
 
 def tokenise(texts: list[str]) -> Tensor:
-    """Return CLIP's tokens ``(N, 77)`` int64 of texts, by open_clip's tokenizer.
+    """Return the tokens ``(N, 77)`` int64 of texts from open_clip's tokenizer.
 
     Raises:
         MissingExtraError: open_clip is not installed.
@@ -37,15 +37,15 @@ def tokenise(texts: list[str]) -> Tensor:
 
 
 class IdentityTexts(nn.Module):
-    """A text for each training identity, "A photo of a X X X X person." with four learnt words in place of the X.
+    """A text per training identity: "A photo of a X X X X person.", with learnt embeddings instead of the four X.
 
-    Only the words (``prompts``) train; the encoder, open_clip's, stays as it is.
+    Only the embeddings (``prompts``) are trained; open_clip's text encoder is frozen.
 
     Args:
         num_classes: number of training identities K.
-        width: of the text encoder's tokens.
+        width: width of the text encoder's tokens.
         heads: attention heads of the text encoder.
-        layers: of the text encoder.
+        layers: number of layers of the text encoder.
         projected: width P of the space that images and texts share: 512 for ViT-B/16, 1024 for RN50.
 
     Raises:
@@ -69,7 +69,7 @@ class IdentityTexts(nn.Module):
         )
         for parameter in self.encoder.parameters():
             parameter.requires_grad = False
-            parameter.fixed_by_design = True  # read where layers are opened again
+            parameter.fixed_by_design = True  # read by videoreid.models.freezing
         words = _LEARNT.stop - _LEARNT.start
         self.prompts = nn.Parameter(0.02 * torch.randn(num_classes, words, width))
         self.register_buffer("tokens", tokenise([PROMPT]))
@@ -79,7 +79,7 @@ class IdentityTexts(nn.Module):
 
     @torch.no_grad()
     def use_own_words(self) -> None:
-        """Take the words around the learnt ones from the encoder's token embeddings."""
+        """Set the embeddings before and after the learnt ones from the encoder's token embeddings."""
         words = self.encoder.token_embedding(self.tokens)
         self.prefix.copy_(words[:, : _LEARNT.start])
         self.suffix.copy_(words[:, _LEARNT.stop :])
@@ -88,7 +88,7 @@ class IdentityTexts(nn.Module):
         """Return the text features ``(N, P)`` of identities ``(N,)`` int64, not normalised.
 
         Raises:
-            ConfigError: an identity that has no prompt.
+            ConfigError: an identity without a prompt.
         """
         if (
             pids.device.type == "cpu"
@@ -104,7 +104,7 @@ class IdentityTexts(nn.Module):
         hidden = self.encoder.transformer(words, attn_mask=self.encoder.attn_mask.to(words))
         end = self.encoder.ln_final(hidden)[
             :, int(self.tokens.argmax())
-        ]  # the end token has the highest number
+        ]  # the end token has the highest index
         features: Tensor = end @ self.encoder.text_projection
         return features
 
@@ -121,7 +121,7 @@ class IdentityTexts(nn.Module):
             source: a file, or a state dict.
 
         Raises:
-            WeightsError: it cannot be read, holds no text encoder, or one of another shape.
+            WeightsError: the source cannot be read, or holds no text encoder or one of another shape.
         """
         state = source if isinstance(source, Mapping) else read_state_dict(source)
         text = {name: value.float() for name, value in text_encoder_entries(state).items()}
@@ -134,7 +134,7 @@ class IdentityTexts(nn.Module):
             )
             if f"prompt_learner.{theirs}" in state
         }
-        if learnt:  # such checkpoints leave the table of words out
+        if learnt:  # such checkpoints do not hold the token embeddings
             text.setdefault("token_embedding.weight", self.encoder.token_embedding.weight.detach())
         try:
             self.encoder.load_state_dict(text)
@@ -145,23 +145,24 @@ class IdentityTexts(nn.Module):
         own = self.state_dict(keep_vars=True)
         with torch.no_grad():
             for name, value in learnt.items():
-                if own[name].shape == value.shape:  # prompts of other identities are of no use here
+                if own[name].shape == value.shape:  # prompts for another number of identities are ignored
                     own[name].copy_(value)
 
 
 def identity_texts(
     num_classes: int, source: str | Path | Mapping[str, Tensor] | None = None, *, projected: int = 512
 ) -> IdentityTexts:
-    """Build the texts of K identities and fill CLIP's text encoder.
+    """Build the texts of K identities and load CLIP's text encoder.
 
     Args:
         num_classes: number of training identities K.
-        source: archive or state dict of OpenAI or open_clip, the image encoder's; None leaves random weights.
+        source: archive or state dict of OpenAI or open_clip, the same as for the image encoder; None keeps random
+            weights.
         projected: width P of the space that images and texts share: 512 for ViT-B/16, 1024 for RN50.
 
     Raises:
         MissingExtraError: open_clip is not installed.
-        WeightsError: the source cannot be read, holds no text encoder, or one of another shape.
+        WeightsError: the source cannot be read, or holds no text encoder or one of another shape.
     """
     texts = IdentityTexts(num_classes, projected=projected)
     if source is not None:

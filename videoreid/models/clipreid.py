@@ -1,4 +1,4 @@
-"""CLIP-ReID: CLIP's image encoder with two necks, on every frame of a clip."""
+"""CLIP-ReID: CLIP's image encoder with two necks, applied to every frame of a clip."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,18 +19,18 @@ __all__ = ["CLIPReID", "clipreid_rn50", "clipreid_vit_b16"]
 
 
 class CLIPReID(CameraModel):
-    """CLIP's image encoder; its feature and its projected feature side by side are the embedding.
+    """CLIP's image encoder; the embedding is its feature concatenated with its projected feature.
 
-    The published network takes images. Here every frame is one, and its vectors are averaged over a clip before the
-    necks: the per-frame baseline that TF-CLIP compares with. Trained in two stages, see docs/models/clipreid.md.
-    Weights of OpenAI, open_clip, timm and CLIP-ReID load.
+    The published network takes images. Here it runs on every frame, and the vectors are averaged over the clip before
+    the necks; TF-CLIP compares with this baseline. For the two training stages see docs/models/clipreid.md. Weights of
+    OpenAI, open_clip, timm and CLIP-ReID can be loaded.
 
     Args:
         num_classes: number of training identities K.
         encoder: the image encoder.
-        num_cameras: cameras with a learnt vector on the class token (ViT only); 0 for none.
-        normalisation: of the pixels: as published "half" for the ViT and "imagenet" for RN50; "clip" is what CLIP
-            itself was trained with.
+        num_cameras: number of cameras with a learnt vector on the class token (ViT only); 0 for none.
+        normalisation: of the pixels: as published "half" for the ViT and "imagenet" for RN50; "clip" is the
+            normalisation of CLIP's own training.
 
     Reference:
         Li, Sun and Li, CLIP-ReID: Exploiting Vision-Language Model for Image Re-identification without Concrete Text
@@ -69,7 +69,8 @@ class CLIPReID(CameraModel):
         """Run the network; see `CameraModel.forward_clips`.
 
         Returns:
-            Features before the last block, after it, and projected into the space of texts; two logits.
+            The embedding; three features ``(B, D)``: before the last block, after it, and projected into the space of
+            the texts; in train mode the logits of the last two.
         """
         offsets = camera_offsets(self.cv_embed, camids, frames)
         features = tuple(
@@ -115,11 +116,11 @@ def clipreid_vit_b16(
 
     Args:
         num_classes: number of training identities K.
-        backbone: "vit_b_16", or a smaller one to try things out.
-        stride: pixels between patches of 16 x 16; 12 makes them overlap.
-        height: of the input in pixels; positions fix the network to it.
-        width: of the input in pixels.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        backbone: "vit_b_16", or a smaller backbone for tests.
+        stride: step between patches of 16 x 16 pixels; with 12 they overlap.
+        height: height of the input in pixels; the position embeddings fix it.
+        width: width of the input in pixels; likewise fixed.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
         **options: ``num_cameras`` and ``normalisation`` of `CLIPReID`.
     """
     encoder = CLIPVisionTransformer(
@@ -141,10 +142,10 @@ def clipreid_rn50(
 
     Args:
         num_classes: number of training identities K.
-        stem_width: channels of the stem; 64 is RN50, less is a smaller network of the same kind.
-        height: of the input in pixels; positions fix the network to it.
-        width: of the input in pixels.
-        normalisation: of the pixels.
+        stem_width: channels of the stem; 64 is RN50, smaller values give smaller networks.
+        height: height of the input in pixels; the position embeddings fix it.
+        width: width of the input in pixels; likewise fixed.
+        normalisation: of the pixels, see `CLIPReID`.
     """
     encoder = CLIPImageResNet((height, width), width=stem_width, projected=16 * stem_width)
     return CLIPReID(num_classes, encoder, normalisation=normalisation)

@@ -1,4 +1,4 @@
-"""What a network costs: parameters and arithmetic per clip."""
+"""The cost of a network: parameters, and floating-point operations per clip."""
 
 import copy
 
@@ -25,13 +25,13 @@ def flops_per_clip(
 ) -> int:
     """Count the floating-point operations of one clip in eval mode: two per multiply-add.
 
-    Convolutions, matrix products and attention are counted; normalisation and activations are not. Nothing is
-    computed: a copy of the network runs on PyTorch's meta device.
+    Convolutions, matrix products and attention are counted; normalisation and activations are not. A copy of the
+    network runs on PyTorch's meta device, without computing any values.
 
     Args:
         model: any network; it is not changed.
-        frames: clip length; by default the length the network is fixed to, or 4.
-        input_size: (height, width); by default the network's own.
+        frames: clip length T; by default the length that the network requires, else 4.
+        input_size: (height, width) in pixels; by default that of the network.
     """
     height, width = input_size or model.input_size
     length = frames or model.frames or 4

@@ -1,4 +1,4 @@
-"""One number for what a network answers: its weights and how it wants its pixels."""
+"""One checksum for the weights and the pixel normalisation of a network."""
 
 import json
 import re
@@ -16,12 +16,12 @@ __all__ = ["weights_digest"]
 def weights_digest(model: nn.Module) -> str:
     """Return a SHA-256 over the weights and the normalisation of a network.
 
-    Classifiers, and other heads that only training uses (`ReIDModel.optional_keys`), are left out: they are drawn at
-    random where a checkpoint has another number of identities, and no embedding depends on them.
+    Classifiers, and other heads that only training uses (`ReIDModel.optional_keys`), are left out: they are random if
+    the checkpoint had another number of identities, and the embedding does not depend on them.
 
     Args:
-        model: the network, or a wrapper around it. A network without tensors of its own (an exported file) says
-            ``weights_sha256`` itself.
+        model: the network, or a wrapper around it. A network without tensors (an exported file) provides the attribute
+            ``weights_sha256``.
 
     Returns:
         64 hexadecimal digits.

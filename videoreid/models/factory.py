@@ -1,4 +1,4 @@
-"""The front door of the zoo: look a name up, build it, and fill it with published weights on request."""
+"""Build networks by name, optionally with published weights."""
 
 import fnmatch
 import functools
@@ -17,11 +17,11 @@ __all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
 
 MODELS: Registry[Callable[..., ReIDModel]] = Registry("model")
 FAMILIES: Registry[Callable[..., ReIDModel]] = Registry("model family")
-"""Families addressed by prefix, whose members another library names: "timm" in ``timm:resnet18``."""
+"""Families with a prefix; another library defines the names after it: "timm" in ``timm:resnet18``."""
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names that match a shell pattern, sorted ("osnet*")."""
+    """Return the sorted names that match a shell pattern ("osnet*")."""
     return [name for name in MODELS.names() if fnmatch.fnmatch(name, pattern)]
 
 
@@ -31,22 +31,22 @@ def build_model(
     pretrained: bool | str | Path = False,  # noqa: FBT001, FBT002 - as in torchreid and timm
     **kwargs: Any,
 ) -> ReIDModel:
-    """Build a network by name, and fill it with published weights on request.
+    """Build a network by name, optionally with published weights.
 
-    The arguments are kept on the network, for `save_pretrained`.
+    The arguments are stored in ``build_arguments`` of the network, for `save_pretrained`.
 
     Args:
         name: see `list_models`; or ``timm:`` and the name of a timm network.
         num_classes: number of training identities K.
-        pretrained: True for ImageNet weights (CLIP's for networks that start from it), a tag of `list_weights`
-            ("msmt17"), an address (``https://...``, ``hf:org/repo/file``, ``gdrive:ID``), or a checkpoint file.
-            Pixels are then normalised as those weights want it, unless ``normalisation`` is given.
-        **kwargs: options of that network (``temporal="attention"``).
+        pretrained: True for ImageNet weights (CLIP's for CLIP networks), a tag of `list_weights` ("msmt17"), an address
+            (``https://...``, ``hf:org/repo/file``, ``gdrive:ID``), or a checkpoint file. A row of `list_weights` also
+            sets the pixel normalisation, unless ``normalisation`` is given.
+        **kwargs: options of the network (``temporal="attention"``).
 
     Raises:
-        UnknownNameError: no such network; the message suggests the nearest name.
-        ConfigError: no such option, or one that makes no sense.
-        WeightsError: no such weights (the message says which exist), or they cannot be read or do not fit.
+        UnknownNameError: unknown network; the message suggests the nearest name.
+        ConfigError: an unknown option, or an invalid value.
+        WeightsError: unknown weights (the message lists the known ones), or weights that cannot be read or do not fit.
     """
     if num_classes < 1:
         raise ConfigError(f"num_classes must be 1 or more, got {num_classes}")
@@ -69,7 +69,7 @@ def build_model(
 
 
 def _take_input_rules(model: ReIDModel, row: PublishedWeights | None, given: Collection[str]) -> None:
-    """Let a network normalise pixels and cut clips as its weights want it, unless the caller said otherwise."""
+    """Set the pixel normalisation and the clip rule of the weights, unless the caller gave a normalisation."""
     if row is None:
         return
     if "normalisation" not in given:

@@ -1,4 +1,4 @@
-"""Image networks on clips: every frame through the trunk, then one vector over time."""
+"""Image networks on clips: the trunk runs on every frame, a temporal head fuses the frame vectors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,13 +18,13 @@ __all__ = ["FrameNetwork", "FrameOptions", "init_as_published"]
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What any image network can be given on top of its frames.
+    """Options that every image network takes.
 
     Args:
         temporal: temporal head, a name of `videoreid.models.temporal.TEMPORAL`.
-        temporal_options: arguments of that head (``{"hidden": 256}``).
-        neck: put a BN neck between the embedding and a bias-free classifier. The embedding is then the vector after
-            the neck, and metric losses see the one before it.
+        temporal_options: options of the temporal head (``{"hidden": 256}``).
+        neck: add a BN neck and use a classifier without bias. The embedding is then the vector after the neck; metric
+            losses use the vector before it.
     """
 
     temporal: str = "average"
@@ -33,10 +33,10 @@ class FrameOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "FrameOptions":
-        """Make a record of keyword arguments.
+        """Return a record of keyword arguments.
 
         Raises:
-            ConfigError: there is no such option.
+            ConfigError: unknown option.
         """
         known = [option.name for option in fields(cls)]
         unknown = sorted(set(options) - set(known))
@@ -48,22 +48,22 @@ class FrameOptions:
 class FrameNetwork(ReIDModel):
     """An image network with published parameter names that takes clips.
 
-    The trunk is kept as children of this module, under their published names and without a prefix, so checkpoints of
-    image networks fit as they are. Frames ``(B, T, 3, H, W)`` run as ``(B*T, 3, H, W)``; their vectors meet in the
-    temporal head. With T = 1 and a pooling head the embedding is the published one.
+    The modules of the trunk are children of this module with their published names and no prefix, so checkpoints of
+    image networks fit unchanged. Frames ``(B, T, 3, H, W)`` run as images ``(B*T, 3, H, W)``; the temporal head fuses
+    their vectors. With T = 1 and a pooling head the embedding equals the published one.
 
     Args:
-        trunk: child modules by published name, in the order of the data flow; also the stages of `freeze`.
+        trunk: child modules by published name, in the order of the data flow; they are also the stages of `freeze`.
         dim: width D of a frame vector.
         num_classes: number of training identities K.
-        embedder: what follows global pooling (published as ``fc``), or None.
+        embedder: module after global pooling (published as ``fc``), or None.
         options: temporal head and neck.
 
     Reference:
         Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
     """
 
-    # depthwise networks take about three quarters of the CPU time in this layout (benchmarks/memory_layout.py)
+    # with this layout depthwise networks need about three quarters of the CPU time (benchmarks/memory_layout.py)
     channels_last_on_cpu: ClassVar[bool] = False
     classifier: nn.Module
 
@@ -90,12 +90,12 @@ class FrameNetwork(ReIDModel):
         self.build_classifiers(num_classes, bias=not options.neck)
 
     def init_published_parts(self) -> None:
-        """Draw the initial weights of trunk and embedder, and of a classifier without neck, as published."""
+        """Initialise trunk, embedder and, without a neck, the classifier as published."""
         for name in (*self.stages, *(("classifier",) if self.neck is None else ())):
             init_as_published(getattr(self, name))
 
     def build_classifiers(self, num_classes: int, *, bias: bool) -> None:
-        """Create ``classifier``; networks with several heads override this together with `classify`."""
+        """Create ``classifier``; networks with several classifiers override this and `classify`."""
         if bias:
             self.classifier = nn.Linear(self.embedding_dim, num_classes)
         else:
@@ -114,11 +114,11 @@ class FrameNetwork(ReIDModel):
         return maps, self.fc(vectors) if "fc" in self.stages else vectors
 
     def published_vectors(self, vectors: Tensor) -> Tensor:
-        """Turn vectors ``(..., D)`` into what the image network returns in eval mode (part networks normalise)."""
+        """Return the eval-mode output of the image network for vectors ``(..., D)`` (part networks normalise)."""
         return vectors
 
     def split_features(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Split clip vectors ``(B, D)`` into what each metric-learning head sees."""
+        """Split clip vectors ``(B, D)`` into the features of the metric-learning heads."""
         return (features,)
 
     def classify(self, features: Tensor) -> tuple[Tensor, ...]:
@@ -130,7 +130,7 @@ class FrameNetwork(ReIDModel):
 
         Args:
             vectors: ``(B, T, D)``.
-            maps: ``(B, T, C, h, w)`` they were pooled from, if any.
+            maps: ``(B, T, C, h, w)`` before pooling, or None.
 
         Returns:
             ``(B, embedding_dim)`` and the named extras ("frame_scores" ``(B, T)`` of attention).
@@ -151,14 +151,14 @@ class FrameNetwork(ReIDModel):
             return ReIDOutput(embedding, (), (), extras)
         features = pooled
         if published is not vectors and self.neck is None and not list(self.temporal.parameters()):
-            # as published, classifiers see vectors before normalisation; a head that learns must learn on one scale
+            # as published, classifiers get vectors before normalisation; heads with parameters need one scale
             features = self.temporal(vectors, maps)
         logits = self.classify(features if self.neck is None else embedding)
         return ReIDOutput(embedding, logits, self.split_features(features), extras)
 
 
 def init_as_published(network: nn.Module) -> None:
-    """Draw initial weights as the published image networks do.
+    """Initialise weights like the published image networks.
 
     Convolutions: Kaiming normal by fan-out; norms: 1 and 0; linear layers: N(0, 0.01) and 0.
     """

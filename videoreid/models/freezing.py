@@ -1,4 +1,4 @@
-"""Which layers train: frozen until they are unfrozen, at rest for some epochs, or open."""
+"""Freeze layers until they are unfrozen, or close them for some epochs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ __all__ = [
 
 @dataclass
 class _Memory:
-    """What a network remembers: names, so that copies of the network remember it too.
+    """The freezing state of a network, by names, so that a copy of the network has the same state.
 
     Args:
         frozen: modules that `freeze_layers` froze.
         resting: parameters that `open_specified_layers` closed and `open_all_layers` will open.
-        kept: modules that were found frozen, whoever froze them, when nothing was at rest.
+        kept: modules that were already frozen, by any means, when no layer was closed.
     """
 
     frozen: set[str] = field(default_factory=set)
@@ -34,11 +34,11 @@ class _Memory:
 
 
 def freeze_layers(model: nn.Module, names: Sequence[str]) -> None:
-    """Stop the gradients of the named sub-modules and put them in eval mode, until they are unfrozen.
+    """Stop the gradients of the named sub-modules and keep them in eval mode until they are unfrozen.
 
     Args:
         model: the network, or a wrapper around it.
-        names: of sub-modules, nested ones as ``"trunk.1"``.
+        names: names of sub-modules; nested ones as ``"trunk.1"``.
 
     Raises:
         ConfigError: a name is not a sub-module.
@@ -47,13 +47,13 @@ def freeze_layers(model: nn.Module, names: Sequence[str]) -> None:
 
 
 def unfreeze_layers(model: nn.Module, names: Sequence[str] | None = None) -> None:
-    """Let the named sub-modules train again; all of them by default.
+    """Train the named sub-modules again; by default all of them.
 
-    Parameters that a network keeps fixed by design (the bias of a BN neck) stay fixed.
+    Parameters that are fixed by design (the bias of a BN neck) stay fixed.
 
     Args:
         model: the network, or a wrapper around it.
-        names: of sub-modules; None for all.
+        names: names of sub-modules; None for all.
 
     Raises:
         ConfigError: a name is not a sub-module.
@@ -71,16 +71,16 @@ def frozen_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def open_specified_layers(model: nn.Module, open_layers: str | Sequence[str]) -> None:
-    """Train the named direct children only; all others are put to rest: no gradient, eval mode.
+    """Train only the named direct children; all others are closed: no gradient, eval mode.
 
-    What was frozen before stays frozen, also inside the named children.
+    Layers that were frozen before stay frozen, also inside the named children.
 
     Args:
         model: the network, or a wrapper around it.
         open_layers: one name or several.
 
     Raises:
-        ConfigError: a name that is not a child of the model; or all that is named is frozen.
+        ConfigError: a name is not a child of the model; or all named layers are frozen.
     """
     inner = unwrap_model(model)
     names = [open_layers] if isinstance(open_layers, str) else list(open_layers)
@@ -105,15 +105,15 @@ def open_specified_layers(model: nn.Module, open_layers: str | Sequence[str]) ->
     named = [parameter for name in names for parameter in children[name].parameters()]
     if named and not any(parameter.requires_grad for parameter in named):
         raise ConfigError(
-            f"nothing would train: all of {', '.join(names)} is frozen; unfreeze it, or open another"
+            f"nothing would train: all of {', '.join(names)} is frozen; unfreeze it, or open another layer"
         )
 
 
 def open_all_layers(model: nn.Module) -> None:
-    """Open the layers that `open_specified_layers` put to rest, and set train mode.
+    """Open the layers that `open_specified_layers` closed, and set train mode.
 
-    What was frozen before stays frozen: the layers of `ReIDModel.freeze`, and layers whose parameters were set to
-    ``requires_grad=False``; they stay in eval mode if they were in it.
+    Layers that were frozen before stay frozen: those of `ReIDModel.freeze`, and those whose parameters were set to
+    ``requires_grad=False``. They also stay in eval mode if they were in eval mode.
 
     Args:
         model: the network, or a wrapper around it.
@@ -128,14 +128,14 @@ def open_all_layers(model: nn.Module) -> None:
 
 
 def train_mode(model: nn.Module) -> None:
-    """Set train mode on all but frozen layers: eval mode and no parameter that trains.
+    """Set train mode on all layers except frozen ones, which are in eval mode without trainable parameters.
 
     Args:
         model: the network, or a wrapper around it.
     """
     inner = unwrap_model(model)
     memory = _memory_of(inner)
-    # in eval mode, or with layers at rest, a frozen layer cannot be told from its neighbours
+    # if the whole network is in eval mode or layers are closed, frozen layers cannot be recognised
     if memory.kept is None or (inner.training and not memory.resting):
         memory.kept = tuple(_names_in_eval_without_gradient(inner))
     model.train()
@@ -174,7 +174,7 @@ def _set_trainable(model: nn.Module, names: Sequence[str], *, trainable: bool) -
 
 
 def _fixed_parameters(model: nn.Module) -> set[int]:
-    """Return the ids of the parameters that are fixed by design: marked themselves, or named by their module."""
+    """Return the ids of the parameters that are marked as fixed by design, by themselves or by their module."""
     marked = {
         id(parameter) for parameter in model.parameters() if getattr(parameter, "fixed_by_design", False)
     }

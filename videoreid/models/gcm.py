@@ -1,4 +1,4 @@
-"""The VPReID family: generalised-mean pooling, motion excitation, coordinate attention, several frame subsets."""
+"""The VPReID family (GCM): generalised-mean pooling, motion excitation, coordinate attention, frame subsets."""
 
 from typing import Any
 
@@ -36,11 +36,11 @@ EXCITATION_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (_SLOT + r"Mbn3\.", _HERE + "expand_bn."),
     (_SLOT + r"avg_pool\.p$", _HERE + "pool.p"),
 )
-"""The published names of the motion modules inserted into a trunk."""
+"""Rules for the published names of the motion modules in a trunk."""
 
 
 def trainable_neck(dim: int) -> nn.BatchNorm1d:
-    """Build this family's neck: weight ~ N(1, 0.02), bias 0 and free to train."""
+    """Build the neck of this family: weight ~ N(1, 0.02), bias initialised with 0 and trained."""
     neck = nn.BatchNorm1d(dim)
     nn.init.normal_(neck.weight, mean=1.0, std=0.02)
     return neck
@@ -49,19 +49,20 @@ def trainable_neck(dim: int) -> nn.BatchNorm1d:
 class GCM(ReIDModel):
     """A ResNet with optional motion excitation, coordinate attention and several heads over frame subsets.
 
-    With one head, frames are averaged. With several, head i pools a random subset of the frames by a generalised
-    mean (subsets grow up to the whole clip, at four frames 1, 2, 3 and 4 of them), which makes the embedding robust
-    to missing frames; retrieval uses the last head's vector. All losses see the vector after the batch
-    normalisation. The trunk has no ReLU after its first normalisation: so published.
+    With one head, frames are averaged. With several heads, head i pools a random subset of the frames by a generalised
+    mean; the subsets grow to the whole clip (with four heads and four frames 1, 2, 3 and 4 frames). This makes the
+    embedding robust to missing frames; retrieval uses the vector of the last head. All losses use the vector after the
+    batch normalisation. As published, the trunk has no ReLU after its first batch normalisation.
 
     Args:
         num_classes: number of training identities K.
         backbone: a torchvision ResNet.
-        motion: None, "average" or "gem": how motion excitation in stages 2 and 3 pools differences.
+        motion: pooling of differences in the motion excitation of stages 2 and 3: "average", "gem", or None for no
+            motion excitation.
         coordinate_attention: gate the last maps along height, width and time.
-        heads: number of frame subsets, or 1 for the plain average.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
+        heads: number of frame subsets, or 1 for the average over frames.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
 
     Reference:
         No paper; the system is public under the name VPReID.
@@ -118,13 +119,13 @@ class GCM(ReIDModel):
         )
 
     def frame_features(self, frames: Tensor) -> Tensor:
-        """Return what the published network returns for testing, before the time mean and the neck.
+        """Return the output of the published network in eval mode, before the time mean and the neck.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
 
         Returns:
-            ``(B, D, T)``, or ``(B, D, 1)`` of all frames pooled where the network has several heads.
+            ``(B, D, T)``; with several heads ``(B, D, 1)``, all frames pooled.
         """
         pooled = self._pooled_frames(self._as_clips(frames))
         return pooled if self.clip_pool is None else self.clip_pool(pooled)[..., None]
@@ -147,9 +148,9 @@ class GCM(ReIDModel):
         return self.frame_pool(self.backbone(frames)).transpose(1, 2)  # (B, D, T)
 
     def _subsets(self, num_frames: int) -> list[Tensor]:
-        """Draw one random subset of frames per head, shared by the batch; the last holds every frame.
+        """Draw one random subset of frames per head, the same for the whole batch; the last has all frames.
 
-        Drawn from PyTorch's generator, as dropout is.
+        The subsets come from PyTorch's generator, like dropout.
         """
         heads = len(self.classifiers)
         sizes = [-(-num_frames * (i + 1) // heads) for i in range(heads)]

@@ -1,4 +1,4 @@
-"""HACNN: a light network with soft attention on the whole body and four attended regions."""
+"""HACNN: a small network with soft attention on the whole body and hard attention on four regions."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ _REGION_SIZES = ((24, 28), (12, 14), (6, 7))  # (height, width) of a region at t
 
 
 class HACNN(FrameNetwork):
-    """Harmonious attention network: 512 values of the whole body and 512 of four regions, each of unit length.
+    """Harmonious attention network: 512 values for the whole body and 512 for four regions, each L2-normalised.
 
-    Published for 160 x 64.
+    Published for frames of 160 x 64.
 
     Args:
         num_classes: number of training identities K.
         options: temporal head and neck; the head must keep the width of 1024.
 
     Raises:
-        ConfigError: the temporal head changes the width, or a neck is asked for.
+        ConfigError: a temporal head that changes the width, or a neck.
 
     Reference:
         Li et al., Harmonious Attention Network for Person Re-Identification, CVPR 2018,
@@ -53,7 +53,7 @@ class HACNN(FrameNetwork):
         self.input_size = (160, 64)
         if self.embedding_dim != 1024 or self.neck is not None:
             raise ConfigError(
-                "hacnn classifies body and regions apart: it takes no neck, and only temporal heads that keep the "
+                "hacnn classifies body and regions separately: it takes no neck, and only temporal heads that keep the "
                 "width of 1024 (average, maximum, gem, attention, self_attention)"
             )
 
@@ -82,13 +82,13 @@ class HACNN(FrameNetwork):
             if with_regions:
                 local = self.get_submodule(f"local_conv{depth}")
                 crops = [crop_region(x, centres[:, region], size) for region in range(_REGIONS)]
-                # each depth sees its own crop and, beside it, what the region gave one depth before
+                # input of a depth: its crop plus the output of this region at the previous depth
                 regions = [local(crop + (regions[i] if regions else 0)) for i, crop in enumerate(crops)]
             x = seen * weights
         return x, regions
 
     def published_vectors(self, vectors: Tensor) -> Tensor:
-        """Scale both halves of ``(..., 1024)`` to unit length."""
+        """L2-normalise both halves of ``(..., 1024)``."""
         return F.normalize(vectors.unflatten(-1, (2, 512)), dim=-1).flatten(-2)
 
     def split_features(self, features: Tensor) -> tuple[Tensor, ...]:

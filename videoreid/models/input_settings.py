@@ -1,4 +1,4 @@
-"""What a network asks of its input, as a record that travels with its weights."""
+"""The input settings of a network (normalisation, size, cameras), stored with its weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from videoreid.errors import WeightsError
 __all__ = ["METADATA_KEY", "SIZE_OPTIONS", "InputSettings", "stored_settings"]
 
 METADATA_KEY = "videoreid"
-"""Under this name the settings stand in the metadata of a state dict, beside torch's own "version"."""
+"""Key of the settings in the metadata of a state dict, where torch stores "version"."""
 
 SIZE_OPTIONS = frozenset({"height", "width", "timm_options"})
 """Build arguments that fix the size of the input."""
@@ -25,10 +25,10 @@ class InputSettings:
         pixel_mean: per channel, on the 0..1 scale.
         pixel_std: per channel, on the 0..1 scale, greater than 0.
         input_size: (height, width) in pixels.
-        uses_cameras: the network is given camera numbers.
+        uses_cameras: the network takes camera numbers.
 
     Raises:
-        WeightsError: a value that no network can have.
+        WeightsError: a value is invalid.
     """
 
     pixel_mean: tuple[float, ...]
@@ -54,10 +54,10 @@ class InputSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> InputSettings:
-        """Read what `to_dict` returned, also after JSON.
+        """Return the record for a dictionary of `to_dict`, also after a round trip through JSON.
 
         Raises:
-            WeightsError: a field is absent or has no such value.
+            WeightsError: a field is absent or invalid.
         """
         try:
             height, width = values["input_size"]
@@ -71,15 +71,15 @@ class InputSettings:
             raise WeightsError(f"the input settings beside the weights cannot be read: {error!r}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for a state dict or JSON."""
+        """Return a dictionary of plain values, for a state dict or JSON."""
         return asdict(self)
 
     def apply(self, model: Any, *, size: bool) -> None:
-        """Give a network these settings; cameras are only ever switched off, because using them needs weights.
+        """Write these settings to a network; cameras can only be switched off, because they need weights.
 
         Args:
             model: a `ReIDModel`.
-            size: also take over the input size.
+            size: also set the input size.
         """
         model.pixel_mean, model.pixel_std = self.pixel_mean, self.pixel_std
         model.uses_cameras = model.uses_cameras and self.uses_cameras
@@ -88,7 +88,7 @@ class InputSettings:
 
 
 def stored_settings(state: Mapping[str, Any]) -> InputSettings | None:
-    """Return the settings that a network wrote into the metadata of its state dict, if any."""
+    """Return the settings in the metadata of a state dict, or None."""
     metadata = getattr(state, "_metadata", None) or {}
     values = metadata.get("", {}).get(METADATA_KEY)
     return None if values is None else InputSettings.from_dict(values)

@@ -1,4 +1,4 @@
-"""Read the tensors of a TorchScript archive without running any of the code in it."""
+"""Read the tensors of a TorchScript archive without running its code."""
 
 import math
 import pickle
@@ -30,7 +30,7 @@ _DTYPES = {
 
 
 class _Module:
-    """Stands for any module of the archive; holds its attributes and can do nothing."""
+    """Placeholder for a module of the archive; it only holds the attributes."""
 
     def __init__(self, *_: Any) -> None:
         self.attributes: dict[str, Any] = {}
@@ -46,18 +46,18 @@ def is_jit_archive(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return any(name.split("/", 1)[-1] == "constants.pkl" for name in archive.namelist())
-    except Exception:  # zipfile raises half a dozen unrelated types; the reader of zips says what is damaged
+    except Exception:  # zipfile raises several unrelated types; the caller's next check reports the damage
         return False
 
 
 def read_jit_archive(path: Path) -> dict[str, Tensor]:
     """Read the state dict of a TorchScript archive onto the CPU, in the types it is stored in.
 
-    `torch.jit.load` would compile and may run the archive's own code; this reads its table of attributes with an
-    unpickler that builds tensors, containers and empty stand-ins for modules, and nothing else.
+    `torch.jit.load` compiles the code of the archive and may run it. This function reads only the table of attributes,
+    with an unpickler that can build tensors, containers and placeholders for modules.
 
     Raises:
-        WeightsError: a damaged archive, one that asks for anything else, or one without tensors.
+        WeightsError: a damaged archive, an archive that needs any other type, or an archive without tensors.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -67,7 +67,7 @@ def read_jit_archive(path: Path) -> dict[str, Tensor]:
                 root = _AttributeUnpickler(file, archive, table.removesuffix("data.pkl"), path).load()
     except WeightsError:
         raise
-    except Exception as error:  # a damaged pickle can fail in any way; each of them means the same
+    except Exception as error:  # a damaged pickle raises many unrelated types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError(
             f"{path} is a damaged TorchScript archive ({reason}); download it again"
@@ -90,7 +90,7 @@ def _collect(module: Any, prefix: str, tensors: dict[str, Tensor]) -> None:
 
 
 class _AttributeUnpickler(pickle.Unpickler):
-    """Builds what the attribute table of a TorchScript archive needs, and refuses everything else."""
+    """An unpickler for the attribute table of a TorchScript archive; it refuses all other types."""
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, folder: str, path: Path) -> None:
         super().__init__(file)
@@ -128,7 +128,7 @@ class _AttributeUnpickler(pickle.Unpickler):
 
 
 def _refuse_compressed(archive: zipfile.ZipFile, record: str) -> None:
-    """Refuse a compressed table or tensor: `torch.jit.save` compresses code alone, and it could unpack to any size."""
+    """Raise for a compressed table or tensor, whose size could be unlimited; `torch.jit.save` compresses only code."""
     if archive.getinfo(record).compress_type != zipfile.ZIP_STORED:
         raise pickle.UnpicklingError(f"record {record} is compressed, which torch.jit.save never does")
 
@@ -136,8 +136,9 @@ def _refuse_compressed(archive: zipfile.ZipFile, record: str) -> None:
 def _rebuild_tensor(
     storage: Tensor, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any
 ) -> Tensor:
-    if math.prod(size) > storage.numel():  # strides of 0 would make any size of one number
-        raise pickle.UnpicklingError(f"a tensor of {tuple(size)} asks for more numbers than are stored")
+    # with strides of 0, one stored number could fill a tensor of any size
+    if math.prod(size) > storage.numel():
+        raise pickle.UnpicklingError(f"a tensor of {tuple(size)} needs more numbers than are stored")
     return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
 

@@ -1,4 +1,4 @@
-"""What became of every entry of a checkpoint."""
+"""The report of loading a checkpoint: entries that were loaded, missing, unexpected or of another shape."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,14 +13,14 @@ __all__ = ["LoadReport", "compare", "is_counter", "shortened"]
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of every entry of a checkpoint and of every entry of the network.
+    """The result of loading a checkpoint, for every entry of the checkpoint and of the network.
 
     Args:
-        loaded: entries of the network that were filled.
+        loaded: entries of the network that were loaded.
         missing: entries of the network that the checkpoint does not have; they keep their initial values.
-        unexpected: entries of the checkpoint that the network has no place for.
-        mismatched: entries of another shape, with (shape in the checkpoint, shape in the network); not loaded.
-        optional: absent entries that the embedding does not depend on (see `ReIDModel.optional_keys`).
+        unexpected: entries of the checkpoint that the network does not have.
+        mismatched: entries with another shape, to (shape in the checkpoint, shape in the network); not loaded.
+        optional: missing entries that the embedding does not depend on (see `ReIDModel.optional_keys`).
     """
 
     loaded: tuple[str, ...]
@@ -53,36 +53,36 @@ class LoadReport:
 def compare(
     own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, outside: Iterable[str], optional: Iterable[str]
 ) -> LoadReport:
-    """Tell which entries of a checkpoint have their place in a network.
+    """Compare the entries of a checkpoint with those of a network.
 
     Args:
         own: state dict of the network.
         found: entries of the checkpoint under the names of the network.
-        outside: further entries of the checkpoint, which no part of the network can take.
-        optional: regular expressions of entries that may be absent.
+        outside: names of further entries of the checkpoint that do not belong to the network.
+        optional: regular expressions of entries that may be missing.
     """
     fits = {name for name in own.keys() & found.keys() if own[name].shape == found[name].shape}
     absent = [name for name in own if name not in found and not is_counter(name)]
-    spared = {name for name in absent if any(re.search(pattern, name) for pattern in optional)}
+    unneeded = {name for name in absent if any(re.search(pattern, name) for pattern in optional)}
     return LoadReport(
         loaded=tuple(name for name in own if name in fits),
-        missing=tuple(name for name in absent if name not in spared),
+        missing=tuple(name for name in absent if name not in unneeded),
         unexpected=(*(name for name in found if name not in own), *outside),
         mismatched={
             name: (tuple(found[name].shape), tuple(own[name].shape))
             for name in own
             if name in found and name not in fits
         },
-        optional=tuple(name for name in absent if name in spared),
+        optional=tuple(name for name in absent if name in unneeded),
     )
 
 
 def is_counter(name: str) -> bool:
-    """Batch norm counts its batches since PyTorch 0.4.1; older checkpoints lack the count, and nothing uses it."""
+    """Return whether an entry is a batch norm's batch counter, which older checkpoints do not have and nothing uses."""
     return name.endswith("num_batches_tracked")
 
 
 def shortened(names: list[str] | tuple[str, ...], limit: int = 4) -> str:
-    """List the first names, and say how many more there are."""
+    """Return the first names, and the number of the others, as one text."""
     more = f", ... ({len(names) - limit} more)" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

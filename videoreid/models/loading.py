@@ -1,4 +1,4 @@
-"""Put published weights into a network, and say exactly what went where."""
+"""Load weights into a network and report every entry."""
 
 import logging
 from collections.abc import Mapping
@@ -27,30 +27,29 @@ def load_weights(
     prefix: str | None = None,
     partial: bool = False,
 ) -> LoadReport:
-    """Fill a network from a checkpoint of this library, of torchreid, or of a system it knows the names of.
+    """Load a checkpoint of this library, of torchreid, or of a published system whose names the network knows.
 
-    Nothing is guessed: an entry is loaded only under its own (or its translated) name and with its own shape, so a
-    classifier for another number of identities stays as it is and is reported. The report is also logged. Names of
-    wrappers in front of all parameters (``module.``, ``model.``, ``net.``, ``backbone.``, in any nesting) come off; of
-    several that fit, the one under which most parameters fit is taken. Normalisation and input size come along where
-    this library wrote them.
+    An entry is loaded only if its (translated) name and its shape are those of the network, so a classifier for another
+    number of identities keeps its values and is reported. The report is also logged. Prefixes of wrappers (``module.``,
+    ``model.``, ``net.``, ``backbone.``, in any nesting) are removed; of several prefixes, the one under which most
+    parameters fit is used. Checkpoints of this library also set normalisation and input size.
 
     Args:
-        model: network to fill, in place; compiled, parallel and averaged networks are looked through.
+        model: the network, filled in place; it may be compiled, parallel or averaged.
         source: a file (PyTorch or safetensors; ``~`` is the home folder), or a state dict, with or without the
-            wrappers ``state_dict``, ``model``, ``net``. Of a run with a moving average, the average is taken.
-        key: the entry of the checkpoint that holds the weights, where it has another name ("teacher"), or where
-            there are several ("state_dict" instead of "ema").
-        prefix: take the parameters under this prefix alone, and take it off.
-        partial: take what fits, be it little: the beginning of a deeper network, for instance.
+            wrappers ``state_dict``, ``model``, ``net``. If there is a moving average of the weights, it is loaded.
+        key: name of the entry that holds the weights, if it is another name ("teacher"), or to choose one of several
+            ("state_dict" instead of "ema").
+        prefix: load only the parameters with this prefix, and remove it.
+        partial: load the entries that fit even if they are few, for example the first layers of a deeper network.
 
     Returns:
-        What was loaded, missing, unexpected and of another shape.
+        The names of the loaded, missing and unexpected entries, and of those with another shape.
 
     Raises:
         WeightsError: no such file, entry or prefix; a truncated file; a web page; a pickle that would run code; NaN or
-            infinite weights; weights of another network: none fits, more than a quarter of its layers' entries has no
-            place here, or it has more or fewer layers. The network is then as it was before.
+            infinite weights; weights of another network: none fits, more than a quarter of the entries of its layers do
+            not fit, or it has more or fewer layers. The network is then unchanged.
     """
     network = unwrap_model(model)
     if isinstance(source, str | Path):
@@ -68,7 +67,7 @@ def load_weights(
             own[name].copy_(found[name])
     _take_settings(network, settings, report, origin)
     questionable = [*report.missing, *report.unexpected, *report.mismatched]
-    # a classifier for other identities is what every fine-tuning meets; all else deserves attention
+    # a classifier for other identities is normal in fine-tuning; everything else is logged as a warning
     surprising = any(not name.startswith("classifier") for name in questionable)
     get_logger("models").log(logging.WARNING if surprising else logging.INFO, "%s: %s", origin, report)
     return report
@@ -77,7 +76,7 @@ def load_weights(
 def _take_settings(
     network: nn.Module, settings: InputSettings | None, report: LoadReport, origin: str
 ) -> None:
-    """Take over normalisation and size; the size only where the network was not built for one of its own."""
+    """Set normalisation and size from the checkpoint; the size only if the network was not built with a size."""
     if settings is None or not isinstance(network, ReIDModel):
         return
     built_for_a_size = SIZE_OPTIONS & network.build_arguments.keys()
@@ -85,5 +84,5 @@ def _take_settings(
     before = InputSettings.of(network)
     settings.apply(network, size=not built_for_a_size and not misfits)
     if InputSettings.of(network) != before:
-        message = "%s: input settings were %s and are those stored with the weights now, %s"
+        message = "%s: input settings changed from %s to those stored with the weights, %s"
         get_logger("models").info(message, origin, before, InputSettings.of(network))

@@ -1,4 +1,4 @@
-"""Find a network's parameters among the entries of a checkpoint, and refuse the checkpoint of another network."""
+"""Match the entries of a checkpoint to a network, and refuse checkpoints of other networks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,18 @@ from videoreid.models.load_report import LoadReport, is_counter, shortened
 
 __all__ = ["Entries", "find_entries", "refuse_broken_numbers", "refuse_other_network"]
 
-# names under which training scripts keep their network
+# attribute names under which training scripts store their network
 _OWNERS = ("module", "model", "net", "network", "backbone", "encoder")
 _LARGEST_SHARE_WITHOUT_PLACE = 0.25
 
 
 class Entries(NamedTuple):
-    """What a checkpoint holds for a network.
+    """The entries of a checkpoint that belong to a network.
 
     Attributes:
         tensors: entries under the names of the network.
         outside: names of all other entries of the checkpoint.
-        settings: what the network that wrote them asked of its input, if it said so.
+        settings: the input settings stored with the entries, or None.
     """
 
     tensors: dict[str, Tensor]
@@ -41,13 +41,14 @@ def find_entries(
     prefix: str | None,
     origin: str,
 ) -> Entries:
-    """Find the entries of a checkpoint that are meant for a network.
+    """Find the entries of a checkpoint that belong to a network.
 
     Args:
-        network: the network they are meant for.
+        network: the network to load.
         own: its state dict.
         state: entries of the checkpoint.
-        prefix: take these alone; None takes the beginning (``model.``, ``module.net.``, ...) under which most fit.
+        prefix: use only entries with this prefix; None chooses the prefix (``model.``, ``module.net.``, ...) under
+            which most entries fit.
         origin: name of the source, for messages.
 
     Raises:
@@ -73,29 +74,29 @@ def find_entries(
 def refuse_other_network(
     network: nn.Module, report: LoadReport, found: Mapping[str, Tensor], *, origin: str, partial: bool
 ) -> None:
-    """Stop where the entries belong to another network; counters of batches and classifiers say nothing about that.
+    """Raise if the entries belong to another network; batch counters, classifiers and necks are not compared.
 
     Args:
-        network: the network they are meant for.
-        report: what fits and what does not.
+        network: the network to load.
+        report: the comparison of checkpoint and network.
         found: state dict of the checkpoint under the names of the network.
         origin: name of the source, for messages.
-        partial: only refuse what does not fit at all.
+        partial: only refuse a checkpoint of which nothing fits.
 
     Raises:
-        WeightsError: no weight fits; or, unless ``partial``, a large part has no place, or numbers of layers differ.
+        WeightsError: no weight fits; or, unless ``partial``, too many do not fit or the numbers of layers differ.
     """
     own = network.state_dict()
     trunk = set(_trunk_names(network, found))
     fits = [name for name in report.loaded if name in trunk]
     if not fits:
         raise WeightsError(
-            f"{origin} does not fit {type(network).__name__}: none of its {len(found)} entries has a place, or they "
-            f"have other shapes; it holds {_with_shapes(found)}; the network has {_with_shapes(own)}"
+            f"{origin} does not fit {type(network).__name__}: none of its {len(found)} entries has a name and a shape "
+            f"of the network; it holds {_with_shapes(found)}; the network has {_with_shapes(own)}"
         )
     if partial:
         return
-    way_out = "build the network that was trained, or say partial=True to take what fits"
+    way_out = "build the network that was trained, or use partial=True to load the entries that fit"
     layers, wanted = _numbered_layers(trunk), _numbered_layers(_trunk_names(network, own))
     for container in layers.keys() & wanted.keys():
         if layers[container] != wanted[container]:
@@ -106,27 +107,27 @@ def refuse_other_network(
     share = 1 - len(fits) / len(trunk)
     if share > _LARGEST_SHARE_WITHOUT_PLACE:
         raise WeightsError(
-            f"{origin} is of another network: {share:.0%} of its weights have no place in {type(network).__name__} "
+            f"{origin} is of another network: {share:.0%} of its weights do not fit {type(network).__name__} "
             f"({report}); {way_out}"
         )
 
 
 def refuse_broken_numbers(found: Mapping[str, Tensor], names: Iterable[str], origin: str) -> None:
-    """Stop where weights of a state dict are NaN or infinite.
+    """Raise if weights of a state dict are NaN or infinite.
 
     Raises:
-        WeightsError: names them.
+        WeightsError: the message lists these entries.
     """
     broken = [name for name in names if found[name].is_floating_point() and not found[name].isfinite().all()]
     if broken:
         raise WeightsError(
-            f"{origin} holds NaN or infinite weights, {len(broken)} entries: {shortened(broken)}; the training that "
-            "wrote it had diverged, take an earlier checkpoint"
+            f"{origin} holds NaN or infinite weights, {len(broken)} entries: {shortened(broken)}; its training had "
+            "diverged, use an earlier checkpoint"
         )
 
 
 def _known_beginnings(state: Mapping[str, Tensor]) -> list[str]:
-    """Return the beginnings that consist of names in `_OWNERS` alone, shortest first."""
+    """Return the prefixes that consist only of names in `_OWNERS`, shortest first."""
     beginnings = set()
     for name in state:
         parts = name.split(".")
@@ -147,14 +148,14 @@ def _count_fits(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> int:
 
 
 def _trunk_names(network: nn.Module, names: Iterable[str]) -> list[str]:
-    """Return the names that tell networks apart: those inside a stage, without classifiers, necks and counters."""
+    """Return the names inside stages, without classifiers, necks and batch counters."""
     stages = getattr(network, "stages", ()) or [name for name, _ in network.named_children()]
     parts = {stage for stage in stages if not stage.startswith(("classifier", "neck"))}
     return [name for name in names if name.partition(".")[0] in parts and not is_counter(name)]
 
 
 def _numbered_layers(names: Iterable[str]) -> dict[str, set[str]]:
-    """Return, for every container of numbered layers, the numbers: ``layer1.2.conv1.weight`` gives layer1: 2."""
+    """Return the layer numbers of every container: ``layer1.2.conv1.weight`` adds 2 to ``layer1``."""
     layers: dict[str, set[str]] = defaultdict(set)
     for name in names:
         parts = name.split(".")

@@ -1,4 +1,4 @@
-"""MLFN: blocks of parallel factors, and the choice of factors in every block as a part of the embedding."""
+"""MLFN: blocks of parallel factors, with the factor weights of every block as a part of the embedding."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _GROUPS = 32
 
 
 class FactorBlock(nn.Module):
-    """A grouped bottleneck whose groups are weighed by a small selection network.
+    """A grouped bottleneck whose groups (factors) are weighted by a small selection network.
 
     Args:
         in_channels: channels in.
@@ -44,7 +44,7 @@ class FactorBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the map ``(N, out_channels, h, w)`` and the selection ``(N, 32, 1, 1)``."""
+        """Return the map ``(N, out_channels, h, w)`` and the factor weights ``(N, 32, 1, 1)``."""
         selection = self.fsm(x)
         out = torch.relu(self.fm_bn1(self.fm_conv1(x)))
         out = torch.relu(self.fm_bn2(self.fm_conv2(out)))
@@ -55,7 +55,7 @@ class FactorBlock(nn.Module):
 
 
 class MLFN(FrameNetwork):
-    """Multi-level factorisation net: the mean of what is seen and of which factors saw it.
+    """Multi-level factorisation net: the embedding is the mean of a feature vector and a factor-weight vector.
 
     Args:
         num_classes: number of training identities K.

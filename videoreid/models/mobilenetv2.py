@@ -1,4 +1,4 @@
-"""MobileNetV2: inverted residual bottlenecks, for devices."""
+"""MobileNetV2: inverted residual bottlenecks, for mobile devices."""
 
 from typing import Any
 
@@ -46,12 +46,12 @@ class ConvNormReLU6(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, filter each channel, narrow without activation; a shortcut joins equal shapes.
+    """Expand, depthwise convolution, project without activation; with a shortcut if the shapes are equal.
 
     Args:
         in_channels: channels in.
         out_channels: channels out.
-        expansion: how many times wider the middle is.
+        expansion: ratio of the hidden channels to ``in_channels``.
         stride: step of the depthwise convolution.
     """
 
@@ -74,7 +74,7 @@ class MobileNetV2(FrameNetwork):
 
     Args:
         num_classes: number of training identities K.
-        width: multiplier of every channel count, rounded down.
+        width: multiplier of all channel numbers; the products are rounded down.
         options: temporal head and neck.
 
     Reference:

@@ -1,4 +1,4 @@
-"""MRA: multi-range aggregation, our reading of a network whose code was never published."""
+"""MRA: multi-range aggregation, our own design under the published names of its modules."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -26,27 +26,27 @@ __all__ = ["MRA", "mra"]
 
 
 class MRA(ReIDModel):
-    """Look at a clip through windows of 1, 2, 4 ... frames, and fuse from the shortest to the longest.
+    """Average a clip over windows of 1, 2, 4, ... frames and fuse the ranges from the shortest to the longest.
 
-    Published are the names of three modules and results, no code and no description. This is our design under those
-    names: Range Feature Generation makes motion-gated maps of every range, the Global Reference Module gates each by
-    its relation to the whole clip, the Stepwise Fusion Module adds one longer range per step. Every step has a head
-    that is supervised (classification and metric losses); retrieval uses the last one. Weights of other systems
-    under this name do not exist; ImageNet weights load into the trunk.
+    Only the names of three modules and results are published, no code and no description. This is our design under
+    these names: Range Feature Generation computes motion-gated maps of every range, the Global Reference Module gates
+    each range by comparison with the whole clip, the Stepwise Fusion Module adds one longer range per step. Every step
+    has a head with classification and metric losses; retrieval uses the last head. There are no published weights for
+    it; ImageNet weights can be loaded into the trunk.
 
     Args:
         num_classes: number of training identities K.
         backbone: see `videoreid.models.build_backbone`.
-        ranges: window sizes in frames, each a multiple of the one before; the last always means the whole clip, and
-            a clip of any length works.
-        use_rfg: without it, a range feature is the plain mean of its frames.
-        use_grm: without it, range features are not gated.
-        use_sfm: without it, range features are averaged in one go, under a single head.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
+        ranges: window sizes in frames, each a multiple of the previous one. The last range is always the whole clip, so
+            clips of any length work.
+        use_rfg: use range feature generation; else a range feature is the mean of its frames.
+        use_grm: use the global reference module; else range features are not gated.
+        use_sfm: use the stepwise fusion module; else range features are averaged and there is a single head.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
 
     Raises:
-        ConfigError: ranges that do not nest.
+        ConfigError: a range that is not a multiple of the previous one.
     """
 
     stages = ("backbone", "generate", "relate", "fuse", "pool", "necks", "classifiers")
@@ -100,7 +100,7 @@ class MRA(ReIDModel):
         return ReIDOutput(features[-1], logits, features)
 
     def _fused(self, windows: list[Tensor], sizes: Sequence[int]) -> list[Tensor]:
-        """Return the state after every step, or the range features themselves without the fusion module."""
+        """Return the state after every step; without the fusion module, the range features."""
         if self.fuse is None:
             return windows
         states = [windows[0]]
@@ -110,14 +110,16 @@ class MRA(ReIDModel):
         return states
 
     def _sizes(self, num_frames: int) -> list[int]:
-        """Return the window sizes for clips of T frames: no longer than the clip, the last the whole of it."""
+        """Return the window sizes for clips of T frames: at most T, and T for the last range."""
         return [*(min(size, num_frames) for size in self.ranges[:-1]), num_frames]
 
 
 def _checked(ranges: Sequence[int]) -> tuple[int, ...]:
     positive = bool(ranges) and min(ranges) >= 1
     if not positive or any(longer % shorter for shorter, longer in pairwise(ranges)):
-        raise ConfigError(f"ranges must grow by whole multiples, as (1, 2, 4) does; got {tuple(ranges)}")
+        raise ConfigError(
+            f"ranges must be multiples of the previous one, as in (1, 2, 4); got {tuple(ranges)}"
+        )
     return tuple(ranges)
 
 

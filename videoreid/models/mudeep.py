@@ -1,4 +1,4 @@
-"""MuDeep: parallel streams of several scales, fused by learned weights per channel."""
+"""MuDeep: parallel streams of several scales, fused by learnt weights per channel."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Stem(nn.Module):
 
 
 class MultiScaleA(nn.Module):
-    """Streams that see 1, 3 and 5 pixels, side by side."""
+    """Concatenate streams with receptive fields of 1, 3 and 5 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class MultiScaleA(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Halve the map by pooling and by two strided streams, side by side."""
+    """Halve the map size: concatenate max-pooling and two strided streams."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Reduction(nn.Module):
 
 
 class MultiScaleB(nn.Module):
-    """Four streams of 256 channels that see different scales."""
+    """Four streams of 256 channels with different receptive fields."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class MultiScaleB(nn.Module):
 
 
 class Fusion(nn.Module):
-    """The sum of four maps with a learned weight per stream and channel, averaged to 16 x 8 cells."""
+    """Add four maps with a learnt weight per stream and channel, then average over 16 x 8 cells."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,18 +91,18 @@ class Fusion(nn.Module):
         self.a4 = nn.Parameter(torch.rand(1, 256, 1, 1))
 
     def forward(self, maps: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
-        """Fuse four ``(N, 256, h, w)`` to ``(N, 256, 16, 8)``; published for 64 x 32, which are cells of 4 x 4."""
+        """Fuse four ``(N, 256, h, w)`` to ``(N, 256, 16, 8)``; published for 64 x 32, with cells of 4 x 4."""
         first, second, third, fourth = maps
         fused = self.a1 * first + self.a2 * second + self.a3 * third + self.a4 * fourth
         if fused.shape[2:] == (64, 32):
-            return F.avg_pool2d(fused, 4)  # the same as below, and known to every exporter
+            return F.avg_pool2d(fused, 4)  # equal to the line below, and all exporters support it
         return F.adaptive_avg_pool2d(fused, (16, 8))
 
 
 class MuDeep(FrameNetwork):
-    """Multi-scale deep network, from scratch: full resolution early, a wide embedding of 4096.
+    """Multi-scale deep network, without ImageNet weights, with an embedding of 4096 values.
 
-    Published for 256 x 128; other sizes are averaged to the same 16 x 8 cells.
+    Published for 256 x 128; maps of other sizes are averaged over the same 16 x 8 cells.
 
     Args:
         num_classes: number of training identities K.

@@ -1,4 +1,4 @@
-"""Means and standard deviations of pixels, by the name that tables of weights use."""
+"""Means and standard deviations of pixels by name."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Channels = tuple[float, float, float]
 
 
 class Normalisation(NamedTuple):
-    """What is subtracted from pixels in 0..1 and what they are divided by then, per channel."""
+    """Mean and standard deviation per channel (R, G, B), on the 0..1 scale."""
 
     mean: Channels
     std: Channels
@@ -28,7 +28,7 @@ def find_normalisation(name: str) -> Normalisation:
     """Return a normalisation by name.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: unknown name.
     """
     if name not in NORMALISATIONS:
         raise ConfigError(f"unknown normalisation {name!r}; choose one of {', '.join(NORMALISATIONS)}")

@@ -1,4 +1,4 @@
-"""OSNet: residual blocks that see several scales at once and weigh them by channel, at little cost."""
+"""OSNet: small residual blocks with four scales, weighted per channel."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ WIDTHS = {
 
 
 class OSBlock(nn.Module):
-    """Four streams of 1 to 4 light 3x3 convolutions, weighed by one shared gate and added.
+    """Add four streams of 1 to 4 light 3x3 convolutions, weighted by one shared gate.
 
     Args:
         in_channels: channels in.
-        out_channels: channels out; the streams run at a quarter of them.
-        instance_norm: normalise the sum with the shortcut per image (the "ibn" network).
+        out_channels: channels out; the streams have a quarter of them.
+        instance_norm: use instance norm after the shortcut is added (the "ibn" network).
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, instance_norm: bool = False) -> None:
@@ -124,7 +124,7 @@ def osnet_x0_5(num_classes: int = 1, **options: Any) -> OSNet:
 
 @MODELS.register("osnet_x0_25")
 def osnet_x0_25(num_classes: int = 1, **options: Any) -> OSNet:
-    """Build OSNet at a quarter of the width, the network to train on a CPU."""
+    """Build OSNet at a quarter of the width; it can be trained on a CPU."""
     return OSNet(num_classes, widths=WIDTHS["x0_25"], options=FrameOptions.of(options))
 
 

@@ -1,4 +1,4 @@
-"""OSNet-AIN: OSNet whose instance normalisations were placed by search, to carry over to unseen domains."""
+"""OSNet-AIN: OSNet with instance norms at positions found by a search, for unseen domains."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["AINBlock", "OSNetAIN"]
 
 
 class LightStream(nn.Module):
-    """A row of light 3x3 convolutions.
+    """A sequence of light 3x3 convolutions.
 
     Args:
         channels: channels in and out.
@@ -31,12 +31,12 @@ class LightStream(nn.Module):
 
 
 class AINBlock(nn.Module):
-    """The OSNet block, with batch norm or instance norm before the shortcut is added.
+    """The OSNet block with batch norm or instance norm before the shortcut is added.
 
     Args:
         in_channels: channels in.
-        out_channels: channels out; the streams run at a quarter of them.
-        instance_norm: instance norm on the residual branch in place of batch norm.
+        out_channels: channels out; the streams have a quarter of them.
+        instance_norm: use instance norm instead of batch norm on the residual branch.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, instance_norm: bool) -> None:
@@ -65,7 +65,7 @@ class AINBlock(nn.Module):
 
 
 class OSNetAIN(FrameNetwork):
-    """Omni-scale network with the published placement of instance norms.
+    """Omni-scale network with instance norms at the published positions.
 
     Args:
         num_classes: number of training identities K.

@@ -1,4 +1,4 @@
-"""PASS: a vision transformer with part tokens, pre-trained on people, on every frame of a clip."""
+"""PASS: a vision transformer with part tokens, applied to every frame of a clip."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,16 +23,16 @@ _TOKENS = ("cls_pos", *(f"part{i}_pos" for i in range(1, _PARTS + 1)))
 
 
 class PASS(CameraModel):
-    """A vision transformer whose class token and three part tokens make up the embedding.
+    """A vision transformer whose embedding is made of the class token and three part tokens.
 
-    The published network takes images; here each frame is one, and vectors are averaged over a clip before the neck.
-    PASS's pre-trained files (DINO's layout, ``teacher``) and its fine-tuned ones load.
+    The published network takes images. Here it runs on every frame, and the vectors are averaged over the clip before
+    the neck. PASS's pre-trained files (DINO's layout, ``teacher``) and its fine-tuned files can be loaded.
 
     Args:
         num_classes: number of training identities K.
-        fusion: "cat" puts the class token and the mean of the part tokens side by side, "mean" averages the two.
+        fusion: "cat" concatenates the class token and the mean of the part tokens, "mean" averages the two.
         normalisation: of the pixels: "half" as published (mean and standard deviation 0.5), "imagenet" or "clip".
-        options: of the trunk.
+        options: options of the trunk.
 
     Raises:
         ConfigError: options that do not fit each other; (in forward) frames of another size, no cameras for a network
@@ -91,7 +91,7 @@ class PASS(CameraModel):
         if positions is not None:
             own = all(
                 token is None for token in first
-            )  # saved by this library: the tokens' positions are in it
+            )  # a file of this library: its pos_embed holds the tokens' positions
             tokens = 1 + _PARTS if own else 0
             fitted = fit_positions(positions, self.backbone.grid, tokens)
             translated[here + "pos_embed"] = torch.cat([*(t for t in first if t is not None), fitted], dim=1)

@@ -1,4 +1,4 @@
-"""PCB: horizontal parts, each with its own classifier."""
+"""PCB: a ResNet with one classifier per horizontal stripe."""
 
 from typing import Any
 
@@ -36,17 +36,18 @@ class DimReduction(nn.Module):
 
 
 class PCB(FrameNetwork):
-    """Part-based convolutional baseline: the map is pooled in horizontal stripes.
+    """Part-based convolutional baseline: the map is averaged in horizontal stripes.
 
-    The embedding is every stripe's vector of 2048, each of unit length; the classifiers see 256 channels of it.
+    The embedding is the L2-normalised vectors of all stripes, 2048 values each; the classifiers use stripes that are
+    reduced to 256 channels.
 
     Args:
         num_classes: number of training identities K.
         parts: number of stripes.
-        options: temporal head and neck; the head must keep the width.
+        options: temporal head; it must keep the width.
 
     Raises:
-        ConfigError: the temporal head changes the width, or a neck is asked for.
+        ConfigError: a temporal head that changes the width, or a neck.
 
     Reference:
         Sun et al., Beyond Part Models: Person Retrieval with Refined Part Pooling, ECCV 2018,
@@ -60,7 +61,7 @@ class PCB(FrameNetwork):
         super().__init__(resnet_stages("resnet50", last_stride=1), 2048 * parts, num_classes, options=options)
         if self.embedding_dim != 2048 * parts or self.neck is not None:
             raise ConfigError(
-                "pcb classifies each part by itself: it takes no neck, and only temporal heads that keep the width "
+                "pcb classifies each part separately: it takes no neck, and only temporal heads that keep the width "
                 f"of {2048 * parts} (average, maximum, gem, attention, self_attention)"
             )
         self.conv5 = DimReduction(2048, 256)
@@ -77,11 +78,11 @@ class PCB(FrameNetwork):
         return maps, stripe_means(maps, self.parts).flatten(1)
 
     def published_vectors(self, vectors: Tensor) -> Tensor:
-        """Scale each part of ``(..., 2048 * parts)`` to unit length."""
+        """L2-normalise each part of ``(..., 2048 * parts)``."""
         return F.normalize(vectors.unflatten(-1, (2048, self.parts)), dim=-2).flatten(-2)
 
     def split_features(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Return unit-length parts ``(B, 2048 * parts)``, side by side, as the feature of metric losses."""
+        """Return the concatenated L2-normalised parts ``(B, 2048 * parts)`` as the feature of metric losses."""
         return (self.published_vectors(features),)
 
     def classify(self, features: Tensor) -> tuple[Tensor, ...]:
@@ -94,7 +95,7 @@ class PCB(FrameNetwork):
 def stripe_means(maps: Tensor, parts: int) -> Tensor:
     """Average maps ``(N, C, h, w)`` over ``parts`` horizontal stripes: ``(N, C, parts)``.
 
-    Where h is no multiple of the parts, neighbouring stripes share a row, as adaptive pooling does.
+    If h is not a multiple of ``parts``, neighbouring stripes share a row, as in adaptive pooling.
     """
     height = maps.shape[2]
     bounds = [(part * height // parts, -(-(part + 1) * height // parts)) for part in range(parts)]

@@ -1,4 +1,4 @@
-"""The part-based visual stream of st-ReID: six horizontal stripes, each with a classifier of its own."""
+"""The visual stream of st-ReID: a PCB with six horizontal stripes."""
 
 from typing import Any
 
@@ -19,18 +19,18 @@ __all__ = ["PCBSTReID", "pcb_streid"]
 class PCBSTReID(ReIDModel):
     """A ResNet of stride 16 whose map is averaged over six horizontal stripes.
 
-    Training classifies each stripe (reduced to 256 channels); retrieval uses the stripes before that reduction, each
-    of unit length, so that the dot product of two embeddings is the sum of six part cosines. A clip is the mean of
-    its frames, stripe by stripe.
+    In training each stripe is reduced to 256 channels and classified. The embedding is made of the stripes before this
+    reduction, each L2-normalised, so the dot product of two embeddings is the sum of six cosine similarities. The maps
+    of a clip are averaged over its frames first.
 
     Args:
         num_classes: number of training identities K.
         backbone: see `videoreid.models.build_backbone`.
         parts: number of stripes.
-        mirror: add the stripes of the mirrored frames in eval mode, before their length is normalised, as the
-            published test does (averaging embeddings afterwards is close but not equal).
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
+        mirror: in eval mode add the stripes of the mirrored frames before the L2 normalisation, as in the published
+            test (averaging the two embeddings instead is close but not equal).
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
 
     Reference:
         Wang et al., Spatial-Temporal Person Re-identification, AAAI 2019, https://arxiv.org/abs/1812.03282; Sun et al.,
@@ -115,7 +115,7 @@ class _PartHead(nn.Module):
 
 
 def _unit_parts(parts: Tensor) -> Tensor:
-    """Scale every stripe of ``(B, D, parts)`` to unit length and flatten, channels first."""
+    """L2-normalise every stripe of ``(B, D, parts)`` and flatten, channels first."""
     return F.normalize(parts, dim=1).flatten(1)
 
 

@@ -1,4 +1,4 @@
-"""PSTA: pyramid spatial-temporal aggregation, which fuses frames in pairs, step by step."""
+"""PSTA: pyramid spatial-temporal aggregation, which fuses the frames of a clip in pairs."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ __all__ = ["PSTA", "psta"]
 _FUSION_RULES: tuple[tuple[str, str | None], ...] = tuple(
     (rf"^layer([1-3])\.{theirs}\.", rf"steps.\1.{ours}.")
     for theirs, ours in (
-        ("Embed+ing", "embed"),  # published with one d
+        ("Embed+ing", "embed"),  # the published name is "Embeding"
         ("conv_block", "mix"),
         (r"TRAG\.gamma_temporal", "temporal.gamma"),
         (r"TRAG\.beta_temporal", "temporal.beta"),
@@ -38,17 +38,17 @@ _FUSION_RULES: tuple[tuple[str, str | None], ...] = tuple(
 
 
 class PSTA(ReIDModel):
-    """Three fusion steps over ResNet maps; each halves the frames and has a supervised head.
+    """Three fusion steps over ResNet maps; each halves the number of frames and has a head with losses.
 
-    Head l sees the mean of the clip vectors of steps 1..l; retrieval uses the last head's vector after its neck. At
-    8 frames the third step ends in one map; other lengths work too: an odd frame is paired with itself and what is
-    left after the third step is averaged.
+    The input of head l is the mean of the clip vectors of steps 1..l; retrieval uses the vector of the last head after
+    its neck. A clip of 8 frames ends in one map. For other lengths an odd last frame is paired with itself, and the
+    maps after the third step are averaged.
 
     Args:
         num_classes: number of training identities K.
         backbone: see `videoreid.models.build_backbone`.
-        height: of the input, in pixels; relations between positions are channels, so the network is fixed to it.
-        width: of the input, in pixels.
+        height: height of the input in pixels; it is fixed, because relations between positions are channels.
+        width: width of the input in pixels; likewise fixed.
 
     Raises:
         ConfigError: (in forward) frames of another size than the network was built for.

@@ -1,4 +1,4 @@
-"""Published scores, and those of systems whose weights were never published or have no stable address."""
+"""Scores reported by authors for networks without downloadable weights."""
 
 import functools
 import json
@@ -10,17 +10,17 @@ __all__ = ["PublishedResult", "list_results"]
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """A score as its authors report it; none of them was measured here.
+    """A score reported by its authors; it was not measured with this library.
 
     Args:
         model: name of the network.
-        dataset: the test dataset.
-        rank1: in per cent.
-        mAP: in per cent.
-        protocol: named as in `videoreid.metrics.list_protocols`, or "not stated".
-        distance: by which the gallery was ranked.
-        source: where it is reported.
-        remark: of training and test, as far as the score depends on it.
+        dataset: name of the test dataset.
+        rank1: Rank-1 in per cent.
+        mAP: mean average precision in per cent.
+        protocol: a name of `videoreid.metrics.list_protocols`, or "not stated".
+        distance: distance by which the gallery was ranked.
+        source: where the score is reported.
+        remark: details of training and test that the score depends on.
     """
 
     model: str
@@ -40,8 +40,8 @@ def _table() -> tuple[PublishedResult, ...]:
 
 
 def list_results(model: str) -> list[PublishedResult]:
-    """Return what the authors of a network report, in the order of the table; nothing for an unknown name.
+    """Return the scores that the authors of a network report, in the order of the table; none for an unknown name.
 
-    Results that belong to downloadable weights stand with them, see `videoreid.models.list_weights`.
+    For scores of downloadable weights see `videoreid.models.list_weights`.
     """
     return [row for row in _table() if row.model == model]

@@ -1,4 +1,4 @@
-"""ResNets for re-identification: torchvision's networks under their published names, as clip models."""
+"""ResNets and ResNeXts: torchvision's networks with their published parameter names, for clips."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from videoreid.models.layers.osnet_blocks import embed
 __all__ = ["TORCHVISION_KEY_RULES", "ResNet", "resnet_stages"]
 
 TORCHVISION_KEY_RULES: tuple[tuple[str, str | None], ...] = ((r"^fc\.(weight|bias)$", None),)
-"""ImageNet weights fit as they are; their classifier of 1000 classes is left out."""
+"""ImageNet weights fit unchanged, without their classifier of 1000 classes."""
 
 
 def resnet_stages(name: str, *, last_stride: int = 2) -> dict[str, nn.Module]:
-    """Return the parts of a torchvision ResNet before pooling, by name, in the order of the data flow.
+    """Return the modules of a torchvision ResNet before pooling, by name, in the order of the data flow.
 
     Args:
-        name: of a torchvision ResNet or ResNeXt ("resnet50").
-        last_stride: stride of the last stage: 2 gives maps of 1/32 of the input, 1 of 1/16.
+        name: name of a torchvision ResNet or ResNeXt ("resnet50").
+        last_stride: stride of the last stage: 2 gives maps at 1/32 of the input size, 1 at 1/16.
     """
     net = torchvision.models.get_model(name, weights=None)
     if last_stride != 2:
@@ -32,13 +32,13 @@ def resnet_stages(name: str, *, last_stride: int = 2) -> dict[str, nn.Module]:
 
 
 class ResNet(FrameNetwork):
-    """A ResNet or ResNeXt, with or without an embedding layer behind the pooling.
+    """A ResNet or ResNeXt, with or without an embedding layer after the pooling.
 
     Args:
-        name: of the torchvision network.
+        name: name of the torchvision network.
         num_classes: number of training identities K.
         dim: channels of the last stage.
-        embed_dim: width of the embedding layer, or None to take the pooled map itself.
+        embed_dim: width of the embedding layer, or None for no embedding layer.
         last_stride: stride of the last stage.
         options: temporal head and neck.
 

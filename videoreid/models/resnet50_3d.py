@@ -1,4 +1,4 @@
-"""The 3-D ResNet: convolutions over time, height and width."""
+"""The 3-D ResNet, with convolutions over time, height and width."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,21 @@ __all__ = ["ResNet3D", "resnet50_3d"]
 
 
 class ResNet3D(ReIDModel):
-    """A ResNet whose every convolution spans time as well; maps are averaged over all three axes.
+    """A ResNet with 3-D convolutions; maps are averaged over time, height and width.
 
-    Time is halved by the pooling of the stem and by stages 2, 3 and 4, so a clip of 4 frames ends as 1, one of 16 as
-    1, one of 32 as 2. Weights trained on Kinetics load, their classifier aside; those of a 2-D ResNet of the same depth
-    (ImageNet's, or the trunk of a network of this library) are put on the middle frame of every kernel, with zeros
-    before and after, so that a clip of one repeated frame, however short, gives what the image gave. Spread evenly
-    over time, as first published, they would fit clips whose maps are longer than the kernels; those of 4 frames end
-    as one frame.
+    The pooling of the stem and stages 2, 3 and 4 halve the number of frames: clips of 4 or 16 frames end with 1 frame,
+    clips of 32 with 2. Weights trained on Kinetics can be loaded, without their classifier. Weights of a 2-D ResNet of
+    the same depth (ImageNet's, or the trunk of a network of this library) become the middle frame of every kernel,
+    with zeros at the other frames, so a clip of one repeated frame has the embedding of the image. Weights spread
+    evenly over time, as first published, need maps with more frames than the kernels; here the last maps of a clip of 4
+    frames have one frame.
 
     Args:
         num_classes: number of training identities K.
-        backbone: which depth: "resnet18", "resnet34", "resnet50" or "resnet101"; or "resnet18_half", with half the
-            channels, for small machines.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
+        backbone: "resnet18", "resnet34", "resnet50" or "resnet101"; or "resnet18_half", with half the channels, for
+            small machines.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
 
     Raises:
         ConfigError: unknown backbone.
@@ -85,7 +85,7 @@ class ResNet3D(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (embedding,))
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the state dict of a 3-D or a 2-D network under our names, flat kernels inflated."""
+        """Return the state dict of a 3-D or a 2-D network under our names, with 2-D kernels inflated."""
         own = self.state_dict()
         return {
             name: inflate(value, own[name].shape[2])

@@ -1,4 +1,4 @@
-"""ResNet-50 on every frame and a temporal head: average, attention, or LSTM."""
+"""ResNet-50 on every frame and a temporal head: average, attention or LSTM."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ INDEXED_TRUNK_RULES: tuple[tuple[str, str | None], ...] = (
     (r"^base\.1\.", "backbone.bn1."),
     *((rf"^base\.{stage + 3}\.", f"backbone.layer{stage}.") for stage in range(1, 5)),
 )
-"""The published networks keep their trunk as an indexed sequence: convolution, norm, ReLU, pooling, four stages."""
+"""Rules for published trunks that are a sequence of convolution, norm, ReLU, pooling and four stages."""
 
 
 class ResNetTemporal(ReIDModel):
-    """A ResNet per frame, average-pooled, fused over time by one head, classified by one linear layer.
+    """A ResNet on every frame with average pooling, a temporal head and a linear classifier.
 
-    The networks with which temporal modelling was first compared on equal terms. No batch normalisation after the
-    embedding; the triplet loss sees the embedding itself.
+    These networks are from the first comparison of temporal models with equal training. There is no batch
+    normalisation after the embedding; metric losses use the embedding.
 
     Args:
         num_classes: number of training identities K.
         temporal: name of a temporal head.
         backbone: see `videoreid.models.build_backbone`.
-        height: of the input, in pixels.
-        width: of the input, in pixels.
-        **options: of the temporal head.
+        height: height of the input in pixels.
+        width: width of the input in pixels.
+        **options: options of the temporal head.
 
     Reference:
         Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
@@ -86,9 +86,9 @@ def resnet50_ta(
 
     Args:
         num_classes: number of training identities K.
-        height: of the input, in pixels.
-        width: of the input, in pixels.
-        **options: ``backbone``, ``normalisation`` ("softmax", "sigmoid").
+        height: height of the input in pixels.
+        width: width of the input in pixels.
+        **options: ``backbone``, ``hidden`` and ``normalisation`` ("softmax", "sigmoid").
     """
     map_size = (-(-height // 32), -(-width // 32))
     return ResNetTemporal(

@@ -1,4 +1,4 @@
-"""ResNet-50 that keeps mid-level features: the last block is joined by a fusion of the two before it."""
+"""ResNet-50 with mid-level features from the two blocks before the last."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["ResNet50Mid"]
 
 
 class ResNet50Mid(FrameNetwork):
-    """ResNet-50 with mid-level features: 1024 fused from the two blocks before the last, and its 2048.
+    """ResNet-50 with mid-level features: 1024 values fused from the two blocks before the last, and 2048 of the last.
 
     Args:
         num_classes: number of training identities K.

@@ -1,4 +1,4 @@
-"""ResNet-50 with instance and batch normalisation mixed, for domains it was not trained on."""
+"""ResNet-50 with instance and batch normalisation (IBN-a, IBN-b), for unseen domains."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class HalfInstanceNorm(nn.Module):
 
 
 class InstanceNormBottleneck(Bottleneck):
-    """A bottleneck whose sum with the shortcut is instance-normalised.
+    """A bottleneck with instance norm after the shortcut is added.
 
     Args:
         channels: channels in and out.
@@ -50,11 +50,11 @@ class InstanceNormBottleneck(Bottleneck):
 
 
 class ResNetIBN(FrameNetwork):
-    """ResNet-50 with IBN of kind a (inside the blocks) or b (after them).
+    """ResNet-50 with IBN-a (inside the blocks) or IBN-b (after stages).
 
     Args:
         num_classes: number of training identities K.
-        trunk: the stages of a ResNet-50 with the norms in place.
+        trunk: the stages of a ResNet-50 with these norms.
         options: temporal head and neck.
 
     Reference:
@@ -73,7 +73,7 @@ class ResNetIBN(FrameNetwork):
 
 @MODELS.register("resnet50_ibn_a")
 def resnet50_ibn_a(num_classes: int = 1, **options: Any) -> ResNetIBN:
-    """Build ResNet-50-IBN-a: half of the first norm of every block in the first three stages is per image."""
+    """Build ResNet-50-IBN-a: instance norm on half the channels of the first norm in every block of stages 1 to 3."""
     trunk = resnet_stages("resnet50")
     for name in ("layer1", "layer2", "layer3"):
         for block in trunk[name].children():
@@ -83,7 +83,7 @@ def resnet50_ibn_a(num_classes: int = 1, **options: Any) -> ResNetIBN:
 
 @MODELS.register("resnet50_ibn_b")
 def resnet50_ibn_b(num_classes: int = 1, **options: Any) -> ResNetIBN:
-    """Build ResNet-50-IBN-b: instance norm in the stem and after the first two stages."""
+    """Build ResNet-50-IBN-b: instance norm in the stem and in the last block of stages 1 and 2."""
     trunk = resnet_stages("resnet50")
     trunk["bn1"] = nn.InstanceNorm2d(64, affine=True)
     for name, channels in (("layer1", 256), ("layer2", 512)):

@@ -1,4 +1,4 @@
-"""One way to run any network on frames: ours, a wrapped one, or one that other people wrote."""
+"""Run any network on frames: a `ReIDModel`, a wrapped network or another module."""
 
 from typing import Any
 
@@ -14,21 +14,22 @@ __all__ = ["run_model", "uses_cameras"]
 
 
 def run_model(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> Any:
-    """Run a network on frames, as it wants them.
+    """Run a network on frames, with its pixel normalisation and, if it uses them, cameras.
 
-    A `ReIDModel` normalises for itself. For any other module, its attributes ``pixel_mean`` and ``pixel_std`` say how
-    uint8 frames are normalised (ImageNet's numbers without them), and ``uses_cameras`` whether it is given cameras.
+    A `ReIDModel` normalises uint8 frames itself. For any other module they are normalised here with its attributes
+    ``pixel_mean`` and ``pixel_std`` (by default ImageNet's values), and it gets cameras if its attribute
+    ``uses_cameras`` is true.
 
     Args:
-        model: the network, or a wrapper around it, which is what runs.
-        frames: ``(B, T, 3, H, W)`` on the model's device; uint8 RGB in 0..255, or float that is normalised already.
-        camids: ``(B,)`` int64 on the same device, -1 where unknown.
+        model: the network, or a wrapper around it; a wrapper is called, not the network inside.
+        frames: ``(B, T, 3, H, W)`` on the model's device; uint8 RGB in 0..255, or float that is already normalised.
+        camids: ``(B,)`` int64 on the same device, -1 for unknown cameras.
 
     Returns:
-        What the model returns.
+        The output of the model.
 
     Raises:
-        ConfigError: uint8 frames for a traced or scripted network that does not say how to normalise them.
+        ConfigError: uint8 frames for a traced or scripted network without the attribute ``pixel_mean``.
     """
     network = unwrap_model(model)
     cameras = (camids,) if camids is not None and uses_cameras(model) else ()
@@ -40,7 +41,7 @@ def run_model(model: nn.Module, frames: Tensor, camids: Tensor | None = None) ->
         and not hasattr(network, "pixel_mean")
     ):
         raise ConfigError(
-            "tracing and scripting lose the normalisation of a network: set traced.pixel_mean = model.pixel_mean and "
+            "a traced or scripted network has no normalisation: set traced.pixel_mean = model.pixel_mean and "
             "traced.pixel_std = model.pixel_std"
         )
     mean = getattr(network, "pixel_mean", IMAGENET_MEAN)
@@ -49,7 +50,7 @@ def run_model(model: nn.Module, frames: Tensor, camids: Tensor | None = None) ->
 
 
 def uses_cameras(model: nn.Module) -> bool:
-    """Tell whether the network inside a wrapper is given camera numbers."""
+    """Return whether the network (inside a wrapper) takes camera numbers."""
     return bool(getattr(unwrap_model(model), "uses_cameras", False))
 
 

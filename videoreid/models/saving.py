@@ -1,4 +1,4 @@
-"""Save a network as one safetensors file that knows how to build it, and build it again."""
+"""Save a network with its build arguments as one safetensors file, and build it from that file."""
 
 import json
 from pathlib import Path
@@ -24,20 +24,20 @@ _FILE = "model.safetensors"
 
 
 def save_pretrained(model: nn.Module, path: str | Path) -> Path:
-    """Write the weights, how the network was built and what it asks of its input to one safetensors file.
+    """Write the weights, the build arguments and the input settings of a network to one safetensors file.
 
     Args:
         model: a network of `build_model`, or a wrapper around it (compiled, parallel, averaged); the names in the file
             are those of the network.
-        path: a ``.safetensors`` file, or a folder, where the file is called ``model.safetensors``; ``~`` is the home
+        path: a ``.safetensors`` file, or a folder, in which the file is called ``model.safetensors``; ``~`` is the home
             folder.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        WeightsError: the network was not built by `build_model`, so that nothing would know how to build it again; or
-            its weights are NaN or infinite.
+        WeightsError: the network was not built by `build_model`, so its build arguments are unknown; or its weights are
+            NaN or infinite.
     """
     from safetensors.torch import save_file
 
@@ -49,7 +49,7 @@ def save_pretrained(model: nn.Module, path: str | Path) -> Path:
         )
     path = Path(path).expanduser()
     file = path if path.suffix == ".safetensors" else path / _FILE
-    # safetensors refuses tensors that share memory; a copy of each is what is meant
+    # safetensors refuses tensors that share memory, so each tensor is copied
     own = plain_state_dict(network)
     refuse_broken_numbers(own, own, f"this {type(network).__name__}")
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
@@ -66,9 +66,10 @@ def save_pretrained(model: nn.Module, path: str | Path) -> Path:
 
 
 def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
-    """Build a network from a file of `save_pretrained`, fill it, and give it the normalisation and size it had.
+    """Build a network from a file of `save_pretrained` and load its weights, normalisation and size.
 
-    What a file says of its network is data: it can name a network and its options, and nothing to fetch or to open.
+    The metadata of the file can only name a network and its options; they cannot make the library fetch or open
+    another file.
 
     Args:
         source: the file, its folder, or an address (``hf:org/repo/model.safetensors``, ``https://...``).
@@ -78,8 +79,8 @@ def from_pretrained(source: str | Path, **overrides: Any) -> ReIDModel:
         The network, in eval mode.
 
     Raises:
-        WeightsError: the file is missing, damaged, or was not written by `save_pretrained`; or, without overrides,
-            it does not fill the network completely.
+        WeightsError: the file is missing, damaged or not written by `save_pretrained`; or, without overrides, the file
+            does not fill all entries of the network.
     """
     arguments, file = _read_build_arguments(source)
     model = build_model(**{**arguments, **overrides})

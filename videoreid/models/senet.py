@@ -1,4 +1,4 @@
-"""ResNets with squeeze-and-excitation: a gate per channel at the end of every block."""
+"""SE-ResNet and SE-ResNeXt: ResNets with a squeeze-and-excitation gate in every block."""
 
 from collections import OrderedDict
 from typing import Any
@@ -14,13 +14,14 @@ __all__ = ["SEBottleneck", "SENet"]
 
 
 class SEBottleneck(nn.Module):
-    """A bottleneck whose result is gated per channel before the shortcut is added.
+    """A bottleneck with a gate per channel before the shortcut is added.
 
     Args:
         in_channels: channels in.
         planes: a quarter of the channels out.
-        stride: of the block: on the first 1x1 convolution without groups (as in the Caffe weights), on the 3x3 with.
-        groups: of the 3x3 convolution; with 32 of them the middle is twice as wide.
+        stride: stride of the block; it is on the first 1x1 convolution if ``groups`` is 1 (as in the Caffe weights),
+            else on the 3x3 convolution.
+        groups: groups of the 3x3 convolution; with 32 groups the hidden width is twice ``planes``.
     """
 
     def __init__(self, in_channels: int, planes: int, *, stride: int = 1, groups: int = 1) -> None:
@@ -54,8 +55,8 @@ class SENet(FrameNetwork):
     Args:
         num_classes: number of training identities K.
         blocks: number of blocks in each of the four stages.
-        groups: of the 3x3 convolutions: 1 for SE-ResNet, 32 for SE-ResNeXt 32x4d.
-        embed_dim: width of the embedding layer, or None to take the pooled map itself.
+        groups: groups of the 3x3 convolutions: 1 for SE-ResNet, 32 for SE-ResNeXt 32x4d.
+        embed_dim: width of the embedding layer, or None for no embedding layer.
         last_stride: stride of the last stage.
         options: temporal head and neck.
 

@@ -1,4 +1,4 @@
-"""SINet and its parts: salient-to-broad transition, integration and distribution, statistic attention."""
+"""SINet and its relatives SBNet, IDNet and SANet."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,20 +19,20 @@ _POOL_PADDING = 0
 
 
 class SINet(ClipResNet):
-    """An image ResNet whose frames exchange what they know in modules after some blocks of stages 2 and 3.
+    """A 2-D ResNet with modules after some blocks of stages 2 and 3 that exchange information between frames.
 
-    As published, every convolution of the trunk has a bias and the pooling of its stem does not pad, so that stage 1
-    works on maps of 63 x 31.
+    As published, every convolution of the trunk has a bias and the max-pooling of the stem has no padding, so stage 1
+    works on maps of 63 x 31 for frames of 256 x 128.
 
     Args:
         num_classes: number of training identities K.
-        integration: two integration-and-distribution modules in stage 2; they fix clip length and frame size.
-        transition: three salient-to-broad modules in stage 3; they want a multiple of four frames.
-        statistics: two statistic-attention modules in stage 2, in place of ``integration``.
-        clip_length: T, where the modules fix it.
-        height: of the input, in pixels.
-        width: of the input, in pixels.
-        options: of `ClipResNet`.
+        integration: use two integration-and-distribution modules in stage 2; they fix clip length and frame size.
+        transition: use three salient-to-broad modules in stage 3; they need clips of a multiple of four frames.
+        statistics: use two statistic-attention modules in stage 2, instead of ``integration``.
+        clip_length: clip length T, for networks with ``integration`` or ``transition``.
+        height: height of the input in pixels.
+        width: width of the input in pixels.
+        options: options of `ClipResNet`.
 
     Raises:
         ConfigError: both kinds of module in stage 2, or a clip length that the modules cannot work with.
@@ -89,7 +89,7 @@ def _transition(split: int) -> Callable[[int], nn.Module]:
 
 @MODELS.register("sinet_resnet50")
 def sinet_resnet50(num_classes: int = 1, **options: Any) -> SINet:
-    """Build the trunk alone, in which no frame sees another."""
+    """Build the trunk without modules between frames."""
     return SINet(num_classes, **options)
 
 

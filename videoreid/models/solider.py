@@ -1,4 +1,4 @@
-"""SOLIDER: a Swin transformer pre-trained on people with a semantic weight, on every frame of a clip."""
+"""SOLIDER: a Swin transformer with a semantic weight, applied to every frame of a clip."""
 
 from typing import Any
 
@@ -16,20 +16,21 @@ __all__ = ["SOLIDER", "solider_swin_base", "solider_swin_small", "solider_swin_t
 
 
 class SOLIDER(ReIDModel):
-    """A Swin transformer with a semantic weight; frames are averaged before the neck.
+    """A Swin transformer with a semantic weight, pre-trained on people.
 
-    The published network takes images; here each frame is one. The embedding is the vector before the neck. Any image
-    size works. SOLIDER's pre-trained files (``teacher``) and its fine-tuned re-ID files load.
+    The published network takes images. Here it runs on every frame, and the vectors are averaged over the clip. The
+    embedding is the vector before the neck. Any image size works. SOLIDER's pre-trained files (``teacher``) and its
+    fine-tuned re-ID files can be loaded.
 
     Args:
         num_classes: number of training identities K.
         backbone: a key of `videoreid.models.transformers.swin.SWIN_SIZES`.
-        semantic_weight: 0..1; 0.2 as published for re-identification.
-        drop_path: share of the rows for which the last block is dropped in training.
+        semantic_weight: 0..1; the published value for re-identification is 0.2.
+        drop_path: drop-path rate of the last block; it grows linearly from 0 at the first block.
         normalisation: of the pixels: "half" as published (mean and standard deviation 0.5), "imagenet" or "clip".
-        height: of the input in pixels the weights are meant for; any size works.
-        width: of the input in pixels.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        height: height of the input in pixels for which the weights were trained; any size works.
+        width: width of the input in pixels.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
 
     Raises:
         ConfigError: an unknown backbone, or a semantic weight outside 0..1.
@@ -42,7 +43,7 @@ class SOLIDER(ReIDModel):
     stages = ("backbone", "neck", "classifier")
     key_rules = (
         (r"relative_position_index$", None),
-        # norms and semantic layers are made for every stage; these are no part of the last maps
+        # the published network has norms and semantic layers for every stage; the last maps do not use these
         (r"^(?:module\.)?(?:(?:base|backbone)\.)?(?:head|norm[012]|semantic_embed_[wb]\.3)\.", None),
         (r"^(?:module\.)?(?:base|backbone)\.", "backbone."),
         (r"^(patch_embed|stages|norm3|semantic_embed_[wb])\.", r"backbone.\1."),

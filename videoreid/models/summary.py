@@ -1,4 +1,4 @@
-"""What a network is made of: shapes, parameters and arithmetic of its layers for one clip."""
+"""A table of the layers of a network: output shapes, parameters and floating-point operations for one clip."""
 
 import copy
 from dataclasses import dataclass
@@ -17,16 +17,17 @@ __all__ = ["LayerRow", "ModelSummary", "summarise"]
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer.
+    """One layer of a network.
 
     Args:
-        name: dotted, from the network.
-        kind: its class.
-        shape: of its output for the clip; of the first where it runs more than once; "-" where it does not run in
-            eval mode, or is no module call.
-        calls: how often it runs.
-        parameters: its own and those of the layers in it; one that is shared counts where it is met first.
-        flops: floating-point operations of all its runs, two per multiply-add.
+        name: dotted name in the network.
+        kind: name of its class.
+        shape: shape of its output for the clip; of the first output if it runs more than once; "-" if it is not
+            called in eval mode.
+        calls: number of calls for the clip.
+        parameters: number of its parameters, layers inside it included; a shared parameter counts in the first layer
+            that has it.
+        flops: floating-point operations of all calls, two per multiply-add.
     """
 
     name: str
@@ -44,15 +45,15 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A network, layer by layer; its text is the table.
+    """The layers of a network; `str` gives the table.
 
     Args:
-        name: of the network.
-        clip: (frames, height, width) that shapes and arithmetic are of.
+        name: name of the network.
+        clip: (frames, height, width) of the clip.
         rows: layers in the order of definition.
-        parameters: of the whole network, classifiers included.
-        flops: of the whole network for the clip.
-        loose: parameters that belong to no layer (tokens, positions).
+        parameters: number of parameters of the whole network, classifiers included.
+        flops: floating-point operations of the whole network for the clip.
+        loose: number of parameters that belong to no layer (tokens, positions).
     """
 
     name: str
@@ -107,16 +108,16 @@ def summarise(
     input_size: tuple[int, int] | None = None,
     depth: int = 1,
 ) -> ModelSummary:
-    """Tell shapes, parameters and arithmetic of a network's layers for one clip.
+    """Return output shapes, parameters and floating-point operations of a network's layers for one clip.
 
-    Nothing is computed: a copy of the network runs on PyTorch's meta device, in eval mode. The totals are those of
+    A copy of the network runs in eval mode on PyTorch's meta device, without computing any values. The totals equal
     `count_parameters` and `flops_per_clip`.
 
     Args:
         model: any network; it is not changed.
-        frames: clip length; by default the length the network is fixed to, or 4.
-        input_size: (height, width); by default the network's own.
-        depth: levels of layers inside layers.
+        frames: clip length T; by default the length that the network requires, else 4.
+        input_size: (height, width) in pixels; by default that of the network.
+        depth: number of levels of nested layers to list.
 
     Raises:
         ConfigError: a depth below 1.
@@ -170,7 +171,7 @@ def _shape_of(output: Any) -> str:
 
 
 def _parameters_of(network: nn.Module, names: list[str]) -> tuple[dict[str, int], int]:
-    """Return the parameters of each layer, and those that are in no child of the network."""
+    """Return the number of parameters of each layer, and of those outside all layers."""
     shares, loose = dict.fromkeys(names, 0), 0
     for name, parameter in network.named_parameters():  # a shared one comes once, under its first name
         owners = [

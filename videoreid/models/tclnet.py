@@ -1,4 +1,4 @@
-"""TCLNet: the second frame of a pair shows what the first one did not."""
+"""TCLNet: temporal complementary learning from pairs of frames."""
 
 import copy
 from collections.abc import Mapping
@@ -28,18 +28,19 @@ _PAIR = 2
 
 
 class TCLNet(ReIDModel):
-    """Frames go through stage 4 in pairs; the second loses the rows by which the first was recognised.
+    """Frames pass stage 4 in pairs; in the second frame the rows that correlate most with the first are erased.
 
-    Both share stage 4 but for its last block, of which each has its own. Each gives a vector per clip with a
-    normalisation, a classifier and a metric loss of its own. The embedding is both, each of length 1.
+    First and second frames share stage 4 except for the last block, which exists twice. The vectors of the first and of
+    the second frames are averaged over the clip; each of the two has its own batch normalisation, classifier and metric
+    loss. The embedding is the two concatenated vectors, each L2-normalised.
 
     Args:
         num_classes: number of training identities K.
         backbone: a key of `RESNET3D_DEPTHS`.
         clip_length: T, a multiple of 2.
-        height: of the input, in pixels; any size works.
-        width: of the input, in pixels.
-        gradient_checkpointing: less memory, more arithmetic, in stages 1 to 3.
+        height: height of the input in pixels; any size works.
+        width: width of the input in pixels.
+        gradient_checkpointing: less memory, more computation, in stages 1 to 3.
 
     Raises:
         ConfigError: an odd clip length, or an unknown backbone.
@@ -93,7 +94,7 @@ class TCLNet(ReIDModel):
         )
 
     def raw_features(self, frames: Tensor) -> Tensor:
-        """Return what the published network returns for testing: both vectors before their necks.
+        """Return the output of the published network in eval mode: both vectors before their necks.
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
@@ -129,7 +130,7 @@ class TCLNet(ReIDModel):
         maps = self.backbone.stem(frames)
         for stage in (1, 2, 3):
             maps = self.backbone.run_stage(stage, maps)
-        # each pair by itself, as published: batch normalisation sees one frame of every clip at a time
+        # as published, each pair runs separately: a batch-norm batch has one frame of every clip
         shown = [
             self._run_pair(maps[:, :, start : start + _PAIR]) for start in range(0, maps.shape[2], _PAIR)
         ]

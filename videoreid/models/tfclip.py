@@ -1,4 +1,4 @@
-"""TF-CLIP: CLIP for video without texts: a memory per identity, prompted by the clip, and diffusion over time."""
+"""TF-CLIP: CLIP for video without texts, with identity memories and temporal memory diffusion."""
 
 from collections.abc import Mapping
 
@@ -23,21 +23,22 @@ __all__ = ["TFCLIP", "tfclip_vit_b16"]
 class TFCLIP(CameraModel):
     """CLIP's image encoder on frames, temporal memory diffusion (TMD), and the CLIP-memory with its prompt (SSP).
 
-    The memory and its sequence-specific prompt only serve training. The embedding is the clip's feature, its projected
-    feature and the TMD vector side by side, before the necks. Fill the memory before training with `set_memory`
-    (`videoreid.engine.build_clip_memory` makes it of a loader): without it there are no memory logits. Weights of
-    OpenAI, open_clip, timm and TF-CLIP load.
+    The memory and its sequence-specific prompt are only used in training. The embedding is the clip's feature, its
+    projected feature and the TMD vector, concatenated before the necks. Fill the memory before training with
+    `set_memory` (`videoreid.engine.build_clip_memory` computes it from a loader); without a memory there are no memory
+    logits. Weights of OpenAI, open_clip, timm and TF-CLIP can be loaded.
 
     Args:
         num_classes: number of training identities K.
         encoder: the image encoder.
-        num_cameras: cameras with a learnt vector on the class token; 0 for none.
-        normalisation: of the pixels. "imagenet" is what the published loader does, whatever its configuration says;
-            "clip" is what CLIP itself was trained with.
+        heads: attention heads of TMD; divides the width of the encoder.
+        num_cameras: number of cameras with a learnt vector on the class token; 0 for none.
+        normalisation: of the pixels. The published loader uses "imagenet", although its configuration says "half";
+            "clip" is the normalisation of CLIP's own training.
 
     Raises:
         ConfigError: (in forward) frames of another size, no cameras for a network with `num_cameras`, or a camera
-            beyond it.
+            number that is too large.
 
     Reference:
         Yu et al., TF-CLIP: Learning Text-free CLIP for Video-based Person Re-Identification, AAAI 2024.
@@ -89,11 +90,11 @@ class TFCLIP(CameraModel):
 
     @torch.no_grad()
     def set_memory(self, memory: Tensor) -> None:
-        """Fill the CLIP-memory, which stays as it is for the whole training.
+        """Fill the CLIP-memory; it is not trained.
 
         Args:
-            memory: ``(K, P)``: for each identity the mean of its projected features, not normalised, taken from the
-                untrained network without augmentation and without cameras.
+            memory: ``(K, P)``: for each identity the mean of its projected features, not normalised, computed with the
+                network before training, without augmentation and without cameras.
 
         Raises:
             ConfigError: another shape, or values that are not finite.
@@ -105,7 +106,7 @@ class TFCLIP(CameraModel):
             )
         if not bool(memory.isfinite().all()):
             raise ConfigError(
-                "the CLIP-memory holds NaN or infinite values: look at the features it is made of"
+                "the CLIP-memory holds NaN or infinite values: check the features from which it was computed"
             )
         self.memory.copy_(memory)
         self._memory_is_filled = True
@@ -114,13 +115,14 @@ class TFCLIP(CameraModel):
         """Run the network; see `CameraModel.forward_clips`.
 
         Returns:
-            Features: class token, projected, TMD, each averaged over frames; three logits in the same order; in train
-            mode the extras "frame_logits" ``(B, T, K)`` and, once there is a memory, "memory_logits" ``(B, K)``.
+            The embedding; features of class token, projected class token and TMD, each averaged over frames; in train
+            mode three logits in the same order and the extras "frame_logits" ``(B, T, K)`` and, if the memory is
+            filled, "memory_logits" ``(B, K)``.
         """
         clips = (frames.shape[0], frames.shape[1])
         offsets = camera_offsets(self.cv_embed, camids, frames)
         _, tokens, projected = self.image_encoder(frames.flatten(0, 1), offsets)
-        # no gradient from here into the encoder, as published
+        # as published, no gradient of TMD reaches the encoder
         diffused = self.tmd(tokens.detach(), frames.shape[1]).mean(1).unflatten(0, clips)  # (B, T, D)
         visual = projected.unflatten(0, clips).mean(1)  # (B, N, P)
         features = (tokens[:, 0].unflatten(0, clips).mean(1), visual[:, 0], diffused.mean(1))
@@ -154,7 +156,7 @@ class TFCLIP(CameraModel):
         return image_encoder_entries(super().translate_state_dict(state), self.image_encoder)
 
     def _memory_logits(self, visual: Tensor) -> Tensor:
-        """Return the products ``(B, K)`` of clips with their own prompted memories: no norm, no temperature."""
+        """Return the dot products ``(B, K)`` of clips with their prompted memories, not normalised, no temperature."""
         memories = self.memory.expand(len(visual), -1, -1)
         prompted = memories + self.ssp(memories, visual)
         return torch.einsum("bp,bkp->bk", visual[:, 0], prompted)
@@ -176,13 +178,13 @@ def tfclip_vit_b16(
 
     Args:
         num_classes: number of training identities K.
-        backbone: "vit_b_16", or a smaller one to try things out.
-        num_cameras: cameras with a learnt vector on the class token; 0 for none.
+        backbone: "vit_b_16", or a smaller backbone for tests.
+        num_cameras: number of cameras with a learnt vector on the class token; 0 for none.
         normalisation: of the pixels, see `TFCLIP`.
-        stride: pixels between patches of 16 x 16; 12 makes them overlap.
-        height: of the input in pixels; positions fix the network to it.
-        width: of the input in pixels.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        stride: step between patches of 16 x 16 pixels; with 12 they overlap.
+        height: height of the input in pixels; the position embeddings fix it.
+        width: width of the input in pixels; likewise fixed.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
     """
     encoder = CLIPVisionTransformer(
         backbone, (height, width), stride=stride, gradient_checkpointing=gradient_checkpointing

@@ -1,4 +1,4 @@
-"""Any network of timm as a clip model: ``build_model("timm:convnext_tiny")``."""
+"""Networks of timm for clips: ``build_model("timm:convnext_tiny")``."""
 
 import difflib
 from typing import Any
@@ -15,13 +15,13 @@ __all__ = ["TimmModel"]
 class TimmModel(FrameNetwork):
     """A timm network without its classifier, applied to every frame.
 
-    Its parameters keep timm's names behind ``backbone.``; the normalisation is the one of its weights.
+    Its parameters have timm's names after ``backbone.``; the pixel normalisation is that of timm's weights.
 
     Args:
-        name: of the network in timm, with or without a tag ("resnet18", "convnext_tiny.fb_in22k").
+        name: name of the network in timm, with or without a tag ("resnet18", "convnext_tiny.fb_in22k").
         num_classes: number of training identities K.
         timm_options: arguments of ``timm.create_model`` (``{"img_size": (256, 128)}`` for plain transformers).
-        pretrained: fetch timm's own weights; needs the network.
+        pretrained: download timm's own weights.
         options: temporal head and neck.
 
     Raises:
@@ -39,7 +39,7 @@ class TimmModel(FrameNetwork):
         options: FrameOptions | None = None,
     ) -> None:
         backbone = _create(name, pretrained=pretrained, **(timm_options or {}))
-        # networks with a hidden layer before the classifier say how wide it is
+        # networks with a hidden layer before the classifier have this attribute
         dim = getattr(backbone, "head_hidden_size", None) or backbone.num_features
         super().__init__({"backbone": backbone}, dim, num_classes, options=options)
         config = backbone.pretrained_cfg
@@ -48,7 +48,7 @@ class TimmModel(FrameNetwork):
             self.input_size = tuple((timm_options or {}).get("img_size", config["input_size"][1:]))
 
     def feature_maps(self, images: Tensor) -> Tensor:
-        """Return what timm calls forward features: maps ``(N, C, h, w)``, or tokens of a transformer."""
+        """Return timm's forward features: maps ``(N, C, h, w)``, or the tokens of a transformer."""
         return self._backbone().forward_features(images)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""A transformer for tracklets: a vision transformer per frame, self-attention over their class tokens."""
+"""A transformer for tracklets: a vision transformer per frame and self-attention over the class tokens."""
 
 import math
 from collections.abc import Mapping
@@ -26,24 +26,25 @@ _TOWERS = ("visual.", "image_encoder.")
 class TrackletViT(ReIDModel):
     """ViT-B/16 per frame, a transformer layer over the class tokens of the frames, a BN neck.
 
-    The temporal layer starts as the plain average of the class tokens, so a trunk that was trained on images is not
-    disturbed. The triplet loss sees the vector before the neck, retrieval the one after. CLIP's image tower (OpenAI's
-    and open_clip's names, with or without the text tower beside it), CLIP-ReID's and torchvision's ImageNet weights
-    load; position embeddings are interpolated to the grid of this network.
+    The untrained temporal layer is nearly the average of the class tokens, so it does not disturb a trunk trained on
+    images. Metric losses use the vector before the neck, retrieval the vector after it. Weights of CLIP's image encoder
+    (OpenAI's and open_clip's names, with or without the text encoder), of CLIP-ReID and of torchvision (ImageNet) can
+    be loaded; position embeddings are interpolated to the grid of this network.
 
     Args:
         num_classes: number of training identities K.
         backbone: "vit_b_16", or the smaller "vit_s_16", "vit_ti_16".
-        weights_style: which weights will be loaded: "clip" or "imagenet"; they differ in activation, in norms and in
-            the normalisation of pixels.
-        temporal_layers: transformer layers over time.
-        num_cameras: learn an embedding per camera, added to the class token; 0 for none. Pass ``camids (B,)`` to the
-            forward call; without them, or where they are -1, the mean embedding is used.
-        height: of the input, in pixels, a multiple of 16; other sizes work, positions are interpolated.
-        width: of the input, in pixels, a multiple of 16.
+        weights_style: kind of weights to load, "clip" or "imagenet"; they differ in activation, norms and pixel
+            normalisation.
+        temporal_layers: number of transformer layers over time.
+        num_cameras: number of cameras with a learnt embedding that is added to the class token; 0 for none. Pass
+            ``camids (B,)`` to `forward`; without them, or for -1, the mean embedding is used.
+        height: height of the input in pixels, a multiple of 16; for frames of other sizes positions are interpolated.
+        width: width of the input in pixels, a multiple of 16.
 
     Raises:
-        ConfigError: unknown backbone or style; a size that is no multiple of 16; a camera beyond `num_cameras`.
+        ConfigError: unknown backbone or style; a size that is not a multiple of 16; (in forward) a camera number that
+            is too large.
 
     Reference:
         Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; He et al., TransReID, ICCV 2021 (camera
@@ -61,7 +62,7 @@ class TrackletViT(ReIDModel):
         (r"^transformer\.resblocks\.(\d+)\.mlp\.c_fc\.", r"backbone.blocks.\1.mlp.0."),
         (r"^transformer\.resblocks\.(\d+)\.mlp\.c_proj\.", r"backbone.blocks.\1.mlp.3."),
         (r"^transformer\.resblocks\.(\d+)\.", r"backbone.blocks.\1."),
-        # torchvision itself once named the two layers of the MLP linear_1 and linear_2
+        # older torchvision versions named the two layers of the MLP linear_1 and linear_2
         (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.linear_1\.", r"backbone.blocks.\1.mlp.0."),
         (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.linear_2\.", r"backbone.blocks.\1.mlp.3."),
         (r"^encoder\.layers\.encoder_layer_(\d+)\.", r"backbone.blocks.\1."),
@@ -104,10 +105,10 @@ class TrackletViT(ReIDModel):
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
-            camids: ``(B,)`` int64; -1 or None where unknown.
+            camids: ``(B,)`` int64, -1 for unknown cameras; None if all are unknown.
 
         Raises:
-            ConfigError: a camera beyond `num_cameras`.
+            ConfigError: a camera number that is too large.
         """
         tokens = self.backbone(frames, self._camera_offset(frames.shape[0], camids))
         features = self.temporal(tokens)
@@ -115,7 +116,7 @@ class TrackletViT(ReIDModel):
         return ReIDOutput(embedding, (self.classifier(embedding),), (features,))
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the image tower of a published state dict under our names, its positions on our grid."""
+        """Return the image encoder of a published state dict under our names, with positions on our grid."""
         for tower in _TOWERS:
             if any(name.startswith(tower) for name in state):
                 state = {name[len(tower) :]: value for name, value in state.items() if name.startswith(tower)}
@@ -133,7 +134,7 @@ class TrackletViT(ReIDModel):
         count = positions.shape[1] - 1
         side = math.isqrt(count)
         if count == self.backbone.grid[0] * self.backbone.grid[1] or side * side != count:
-            return positions  # fits as it is, or the loader reports its shape
+            return positions  # it fits, or the load report names its shape
         return resize_positions(positions, self.backbone.grid, (side, side))
 
     def _camera_offset(self, batch: int, camids: Tensor | None) -> Tensor | None:

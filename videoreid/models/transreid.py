@@ -1,4 +1,4 @@
-"""TransReID: a vision transformer with camera embedding and jigsaw patches, on every frame of a clip."""
+"""TransReID: a vision transformer with camera embedding and jigsaw patches, applied to every frame of a clip."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from videoreid.types import ReIDOutput
 
 __all__ = ["VIT_KEY_RULES", "TransReID", "split_options", "transreid_vit_b16"]
 
-_SHIFT = 4  # published as 5, counted from the class token
+_SHIFT = 4  # published as 5, because there the class token is counted
 _GROUPS = 2
 _PARTS = 4
 
@@ -34,28 +34,29 @@ VIT_KEY_RULES: tuple[tuple[str, str | None], ...] = (
         r"backbone.\1",
     ),
 )
-"""Names of timm, of DINO checkpoints (TransReID-SSL, PASS, PersonViT) and of TransReID's own, behind ``backbone.``."""
+"""Rules for names of timm, DINO checkpoints (TransReID-SSL, PASS, PersonViT) and TransReID, to ``backbone.*``."""
 
 
 class TransReID(CameraModel):
-    """A vision transformer on frames; frames are averaged, with or without the jigsaw patch module (JPM).
+    """A vision transformer on every frame, with or without the jigsaw patch module (JPM).
 
-    With JPM the last block exists twice: once for all tokens, and once, shared, for four groups of patches that were
-    shifted and shuffled; the embedding is the global vector and a quarter of each local one, before the necks. The
-    published network takes images; here each frame is one, and vectors are averaged over a clip before the necks.
+    With JPM the last block exists twice: one copy runs on all tokens, the other on four groups of shifted and shuffled
+    patches, each with the class token. The embedding is the global vector and the four local vectors, each divided by
+    4, before the necks. The published network takes images; here the vectors of the frames are averaged over the clip
+    before the necks.
 
-    Weights of timm's ViT and DeiT, of TransReID, TransReID-SSL and PersonViT load; position embeddings are brought
-    to this network's grid from square, 2:1 and 3:1 grids, bilinearly as published.
+    Weights of timm's ViT and DeiT, of TransReID, TransReID-SSL and PersonViT can be loaded; position embeddings of
+    square, 2:1 and 3:1 grids are interpolated to the grid of this network, bilinearly as published.
 
     Args:
         num_classes: number of training identities K.
-        jpm: build the jigsaw patch module.
+        jpm: use the jigsaw patch module.
         normalisation: of the pixels: "half" as published (mean and standard deviation 0.5), "imagenet" or "clip".
-        options: of the trunk.
+        options: options of the trunk.
 
     Raises:
         ConfigError: options that do not fit each other; (in forward) frames of another size, no cameras for a network
-            with `num_cameras`, or a camera beyond it.
+            with `num_cameras`, or a camera number that is too large.
 
     Reference:
         He et al., TransReID: Transformer-based Object Re-Identification, ICCV 2021. https://arxiv.org/abs/2102.04378
@@ -87,10 +88,10 @@ class TransReID(CameraModel):
         if jpm:
             if self.backbone.grid[0] * self.backbone.grid[1] < 2 * _PARTS:
                 raise ConfigError(
-                    f"JPM cuts the patches in {_PARTS}; {options.height} x {options.width} pixels give only "
+                    f"JPM cuts the patches into {_PARTS} groups; {options.height} x {options.width} pixels give only "
                     f"{self.backbone.grid[0]} x {self.backbone.grid[1]}: use larger frames or jpm=False"
                 )
-            self.map_layer = "backbone"  # both branches read it
+            self.map_layer = "backbone"  # the input of both branches
             self.global_branch = _last_block(options)
             self.local_branch = _last_block(options)
             self.local_branch.load_state_dict(self.global_branch.state_dict())
@@ -107,7 +108,7 @@ class TransReID(CameraModel):
         """Run the network; see `CameraModel.forward_clips`.
 
         Returns:
-            Features before the necks, the global one first; logits in the same order.
+            The embedding; features before the necks, the global one first; in train mode logits in the same order.
         """
         offsets = camera_offsets(self.backbone.camera_embeddings, camids, frames)
         tokens = self.backbone(frames.flatten(0, 1), offsets)
@@ -121,9 +122,9 @@ class TransReID(CameraModel):
         return ReIDOutput(embedding, logits, features)
 
     def translate_state_dict(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the state dict of published weights under our names, positions on our grid.
+        """Return the state dict of published weights under our names, with positions on our grid.
 
-        With JPM, a plain transformer's last block and norm fill both branches.
+        With JPM, the last block and norm of a plain transformer fill both branches.
 
         Raises:
             WeightsError: position embeddings of an unknown grid.
@@ -132,13 +133,13 @@ class TransReID(CameraModel):
         translated = super().translate_state_dict(state)
         positions = translated.get("backbone.pos_embed")
         if positions is not None:
-            if distilled:  # its position is the second
+            if distilled:  # the second position is that of the distillation token
                 positions = torch.cat([positions[:, :1], positions[:, 2:]], dim=1)
             translated["backbone.pos_embed"] = fit_positions(positions, self.backbone.grid)
         return self._fill_branches(translated) if self.jpm else translated
 
     def _fill_branches(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Move the trunk's last block and norm, which only a plain transformer needs, into both branches."""
+        """Copy the last block and norm of a plain transformer to both branches, and remove them from the trunk."""
         last = rf"^backbone\.(?:blocks\.{len(self.backbone.blocks)}\.|norm\.)"
         kept = {name: value for name, value in state.items() if not re.match(last, name)}
         for name, value in state.items():
@@ -179,7 +180,7 @@ def _last_block(options: ViTOptions) -> nn.ModuleDict:
 
 
 def _shuffle(patches: Tensor) -> Tensor:
-    """Roll patches ``(N, n, D)`` by four and interleave their two halves; an odd n repeats the last but one."""
+    """Roll patches ``(N, n, D)`` by 4 and interleave their halves; for odd n, first repeat the second-to-last patch."""
     rolled = patches.roll(-_SHIFT, dims=1)
     if rolled.shape[1] % _GROUPS:
         rolled = torch.cat([rolled, rolled[:, -2:-1]], dim=1)
@@ -189,15 +190,18 @@ def _shuffle(patches: Tensor) -> Tensor:
 def split_options(
     given: Mapping[str, Any], own: Sequence[str], defaults: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], ViTOptions]:
-    """Split keyword arguments into a network's own and those of its trunk.
+    """Split keyword arguments into options of the network and `ViTOptions` of its trunk.
 
     Args:
-        given: all of them.
-        own: names of the network's own.
-        defaults: of the trunk, where this network's differ.
+        given: all keyword arguments.
+        own: names of the network's options.
+        defaults: defaults of this network that differ from those of `ViTOptions`.
+
+    Returns:
+        The options of the network, and those of the trunk.
 
     Raises:
-        ConfigError: there is no such option.
+        ConfigError: unknown option.
     """
     known = [option.name for option in fields(ViTOptions)]
     unknown = sorted(set(given) - {*known, *own})

@@ -1,4 +1,4 @@
-"""The published weights as a table, and the way from a name to a file."""
+"""The table of published weights, and the functions that fetch them."""
 
 import fnmatch
 import functools
@@ -27,12 +27,12 @@ _ADDRESSES = ("https:", "http:", "gdrive:", "hf:")
 
 @dataclass(frozen=True)
 class ClipRule:
-    """How clips are cut for some weights.
+    """How the authors of some weights cut clips.
 
     Args:
         frames: clip length T.
-        sampling: which frames in training, a name of `videoreid.data.sampling.SAMPLING`.
-        test_sampling: which frames in testing.
+        sampling: sampling rule of training, a name of `videoreid.data.sampling.SAMPLING`.
+        test_sampling: sampling rule of testing, likewise.
     """
 
     frames: int
@@ -42,21 +42,21 @@ class ClipRule:
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """One row of the table.
+    """One row of the table of published weights.
 
     Args:
         model: name of the network.
-        tag: what `build_model` takes as ``pretrained`` ("msmt17", "imagenet").
-        source: address as `videoreid.utils.download.fetch` takes it, or ``torchvision:`` and a name of its enums.
-        sha256: checksum or its first digits, where known; otherwise it is recorded on first use.
-        training_data: what the weights were trained on.
-        input_size: (height, width) in training, where known.
-        normalisation: of the pixels where this network uses these weights, a name of
+        tag: value of ``pretrained`` in `build_model` ("msmt17", "imagenet").
+        source: address for `videoreid.utils.download.fetch`, or ``torchvision:`` and the name of a weights enum.
+        sha256: checksum or its first digits, if known; otherwise it is recorded on first use.
+        training_data: datasets of the training.
+        input_size: (height, width) in pixels in training, if known.
+        normalisation: pixel normalisation of this network with these weights, a name of
             `videoreid.models.normalisation.NORMALISATIONS`.
-        results: what the authors report.
-        licence: as far as it is stated.
-        page: where all this was published.
-        options: of the network, without which the weights do not fit it (``{"height": 384}``).
+        results: scores that the authors report.
+        licence: the licence, if the publisher states one.
+        page: web page of the publication.
+        options: options of the network that the weights need (``{"height": 384}``).
         clip: how the authors cut clips; None for weights of single images.
     """
 
@@ -78,15 +78,15 @@ class PublishedWeights:
 def _table() -> tuple[PublishedWeights, ...]:
     rows = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
     for row in rows:
-        told = {"model": row["model"], "source": row["page"]}
-        row["results"] = tuple(PublishedResult(**told, **result) for result in row["results"])
+        common = {"model": row["model"], "source": row["page"]}
+        row["results"] = tuple(PublishedResult(**common, **result) for result in row["results"])
         row["input_size"] = tuple(row["input_size"]) if row["input_size"] else None
         row["clip"] = ClipRule(**row["clip"]) if "clip" in row else None
     return tuple(PublishedWeights(**row) for row in rows)
 
 
 def list_weights(pattern: str = "*") -> list[PublishedWeights]:
-    """Return the published weights of the networks that match a shell pattern, sorted by network and tag."""
+    """Return the rows whose network names match a shell pattern, sorted by network and tag."""
     return [row for row in _table() if fnmatch.fnmatch(row.model, pattern)]
 
 
@@ -94,7 +94,7 @@ def find_weights(model: str, tag: str) -> PublishedWeights:
     """Return the row of a network and a tag.
 
     Raises:
-        WeightsError: there is none; the message says which there are.
+        WeightsError: there is no such row; the message lists the known tags.
     """
     rows = {row.tag: row for row in _table() if row.model == model}
     if tag in rows:
@@ -111,30 +111,30 @@ def find_weights(model: str, tag: str) -> PublishedWeights:
 
 
 def fetch_weights(row: PublishedWeights, *, offline: bool | None = None, progress: bool = True) -> Path:
-    """Return the file of a row, fetching it on first use.
+    """Return the local file of a row; it is downloaded on first use.
 
     Raises:
         WeightsError: see `videoreid.utils.download.fetch`.
     """
     if row.source.startswith("torchvision:"):
         url, digits = _torchvision_address(row.source.removeprefix("torchvision:"))
-        # torchvision's names hold digits of the checksum, so that a name is one file
+        # torchvision's file names contain digits of the checksum, so a name identifies one file
         return fetch(url, name=url.rpartition("/")[2], sha256=digits, offline=offline, progress=progress)
     name = None if row.source.startswith("https:") else f"{row.model}_{row.tag}.pth"
     return fetch(row.source, name=name, sha256=row.sha256, offline=offline, progress=progress)
 
 
 def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str | None = None) -> Path:  # noqa: FBT001
-    """Turn what a user gave as ``pretrained`` into a file.
+    """Return the local file for a value of ``pretrained``.
 
     Args:
         model: name of the network.
-        pretrained: True (ImageNet weights, or CLIP's for networks that start from it), a tag of the table, an address,
-            or the path of a file (``~`` is the home folder).
-        backbone: name of another torchvision network under this one; its ImageNet weights are taken then.
+        pretrained: True (ImageNet weights, or CLIP's for CLIP networks), a tag of the table, an address, or the path of
+            a file (``~`` is the home folder).
+        backbone: name of another torchvision network used as the trunk; its ImageNet weights are returned then.
 
     Raises:
-        WeightsError: no such weights (the message says which exist), or they cannot be fetched.
+        WeightsError: unknown weights (the message lists the known ones), or weights that cannot be fetched.
     """
     tags = {row.tag for row in list_weights(model)}
     text = _tag_of(tags, pretrained)
@@ -153,7 +153,7 @@ def resolve_weights(model: str, pretrained: bool | str | Path, *, backbone: str 
 
 
 def published_row(model: str, pretrained: bool | str | Path) -> PublishedWeights | None:  # noqa: FBT001
-    """Return the row that `resolve_weights` will fetch, or None where a file or an address is given."""
+    """Return the row that `resolve_weights` will fetch, or None if ``pretrained`` is a file or an address."""
     if isinstance(pretrained, Path) or not pretrained:
         return None
     rows = {row.tag: row for row in _table() if row.model == model}
@@ -161,14 +161,14 @@ def published_row(model: str, pretrained: bool | str | Path) -> PublishedWeights
 
 
 def _tag_of(tags: Collection[str], pretrained: bool | str | Path) -> str:  # noqa: FBT001
-    """Return the tag that True stands for, or what was given."""
+    """Return ``pretrained`` as text; for True, the tag of the default weights."""
     if pretrained is not True:
         return str(pretrained)
     return "openai" if "openai" in tags and "imagenet" not in tags else "imagenet"
 
 
 def _torchvision_address(enum: str) -> tuple[str, str]:
-    """Return the address behind ``ResNet50_Weights.IMAGENET1K_V1`` and the digits of its checksum in the file name."""
+    """Return the address of an enum (``ResNet50_Weights.IMAGENET1K_V1``) and the checksum digits in its file name."""
     import torchvision
 
     url = str(torchvision.models.get_weight(enum).url)

@@ -1,4 +1,4 @@
-"""The optimiser of class centres, with the published rescale of their gradient."""
+"""The optimiser of class centres, with the published rescaling of their gradient."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,25 +17,26 @@ def build_center_optimizer(
 ) -> Optimizer:
     """Return plain SGD for the centres of a centre loss.
 
-    Before each step the gradient is divided by the weight that the centre loss has in the total, so that the
-    centres move as if it were 1. Whatever else reaches the centres (OSM + CAA) is scaled with it, as published.
+    Before each step the gradient is divided by ``loss_weight``, so the centres move as if the centre loss had weight 1.
+    Gradients of other terms that reach the centres (OSM + CAA) are divided too, as published.
 
     Args:
         centers: ``criterion.parameters()``.
-        lr: learning rate; 0.5 moves a centre by ``n_k / B`` of its gap to the mean of its batch.
-        loss_weight: weight of the centre loss, above 0.
+        lr: learning rate; with 0.5 a centre with n embeddings in a batch of B moves by ``n / B`` of its distance to the
+            mean of these embeddings.
+        loss_weight: weight of the centre loss in the total loss, greater than 0.
 
     Raises:
         ConfigError: a weight of 0 or less, or no centres.
 
     Reference:
-        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019, section 2.6.
+        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019, "Center Loss".
     """
     parameters = list(centers)
     if loss_weight <= 0 or not parameters:
         raise ConfigError(
             f"needs centres and a loss_weight above 0, got {len(parameters)} and {loss_weight}; a criterion without a "
-            "centre term needs no optimiser of its own"
+            "centre loss needs no second optimiser"
         )
     optimizer = torch.optim.SGD(parameters, lr=lr)
 

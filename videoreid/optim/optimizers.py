@@ -1,4 +1,4 @@
-"""Optimisers by name, with torchreid's keywords."""
+"""Optimisers by name, with torchreid's keyword arguments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -49,28 +49,28 @@ def build_optimizer(  # noqa: PLR0913 - torchreid's keywords, and those by name
 ) -> Optimizer:
     """Return an optimiser over the parameters of a model.
 
-    Frozen parameters are included, because layers may be opened later; without a gradient they do not move.
+    Frozen parameters are included, because layers may be unfrozen later; without a gradient they do not change.
 
     Args:
         model: the network, or an iterable of parameters.
         optim: a key of `OPTIMIZERS`.
         lr: learning rate.
-        weight_decay: L2 penalty; decoupled for "adamw".
+        weight_decay: L2 penalty; for "adamw" decoupled weight decay.
         staged_lr: train ``new_layers`` at ``lr`` and every other layer at ``lr * base_lr_mult``.
-        new_layers: names of direct children that start untrained; used with ``staged_lr``.
+        new_layers: names of direct children that are not pre-trained; used with ``staged_lr``.
         base_lr_mult: see ``staged_lr``.
-        decay_norms: False takes weight decay off norms and biases (parameters of one axis).
-        layer_decay: factor in (0, 1] from each layer to the one before it: blocks near the input train more slowly,
-            heads at the full rate; see `videoreid.optim.depth_factors`.
-        multipliers: regular expression to factor on the rate of the parameters whose name it finds
-            (``{r"^classifier": 10.0, r"bias$": 2.0}``); the first that finds a name counts.
-        options: what the torch optimiser takes (``momentum``, ``nesterov``, ``betas``, ``fused``), or torchreid's
-            names for it (``sgd_nesterov``, ``adam_beta1``, ...); torchreid passes every optimiser the options of
-            all, so those of another one are left out.
+        decay_norms: False sets the weight decay of norms and biases (parameters of one axis) to 0.
+        layer_decay: ratio in (0, 1] of a layer's rate to the rate of the next layer: blocks near the input have lower
+            rates, heads the full rate; see `videoreid.optim.depth_factors`.
+        multipliers: regular expression to factor on the rate of the parameters whose names match
+            (``{r"^classifier": 10.0, r"bias$": 2.0}``); the first expression that matches a name counts.
+        options: options of the torch optimiser (``momentum``, ``nesterov``, ``betas``, ``fused``), or torchreid's
+            names for them (``sgd_nesterov``, ``adam_beta1``, ...). torchreid passes the options of all optimisers;
+            those of other optimisers are ignored here.
 
     Raises:
         UnknownNameError: no such optimiser.
-        ConfigError: a new layer that the model does not have, an expression that finds no parameter, a factor out
+        ConfigError: a new layer that the model does not have, an expression that matches no parameter, a factor out
             of range, or an option that does not exist.
     """
     if optim not in OPTIMIZERS:
@@ -93,12 +93,14 @@ def _groups(
     layer_decay: float | None,
     multipliers: Mapping[str, float] | None,
 ) -> list[dict[str, Any]]:
-    """Return the parameters in groups of one rate each."""
+    """Return parameter groups, each with one learning rate."""
     if not isinstance(model, nn.Module):
         by_name = {"staged_lr": stages, "layer_decay": layer_decay, "multipliers": multipliers}
-        asked = " and ".join(name for name, given in by_name.items() if given)
-        if asked:
-            raise ConfigError(f"{asked} needs the model itself, not its parameters: they are found by name")
+        given = " and ".join(name for name, value in by_name.items() if value)
+        if given:
+            raise ConfigError(
+                f"{given} needs the model itself, not its parameters: it selects parameters by name"
+            )
         return [{"params": list(model)}]
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if stages is not None:
@@ -112,7 +114,7 @@ def _groups(
 
 
 def _native_options(optim: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options under torch's names, without torchreid's options of other optimisers."""
+    """Return the options under torch's names, without the options of other optimisers."""
     native = dict(options)
     beta1, beta2 = native.pop("adam_beta1", None), native.pop("adam_beta2", None)
     if optim in ("adam", "adamw", "amsgrad", "radam") and not (beta1 is None and beta2 is None):

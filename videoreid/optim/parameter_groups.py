@@ -1,4 +1,4 @@
-"""Parameter groups: a smaller rate for pretrained layers, no weight decay on norms and biases."""
+"""Parameter groups: learning rates by layer or by factor, and no weight decay on norms and biases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,16 +15,16 @@ __all__ = ["split_by_factor", "split_by_layer", "without_decay_on_norms"]
 def split_by_layer(
     model: nn.Module, new_layers: Sequence[str], *, lr: float, base_lr: float
 ) -> list[dict[str, Any]]:
-    """Return two groups: the layers that were trained before at ``base_lr``, the new ones at ``lr``.
+    """Return two groups: pre-trained layers with rate ``base_lr`` and new layers with rate ``lr``.
 
     Args:
-        model: the network.
-        new_layers: names of direct children (of the network inside, if a wrapper is around it).
+        model: the network, or a wrapper around it.
+        new_layers: names of direct children of the network.
         lr: rate of the new layers.
-        base_lr: rate of all others.
+        base_lr: rate of all other layers.
 
     Raises:
-        ConfigError: no name, or one that is not a child of the model.
+        ConfigError: no name, or a name that is not a child of the model.
     """
     inner = unwrap_model(model)
     children = dict(inner.named_children())
@@ -45,12 +45,12 @@ def split_by_layer(
 def split_by_factor(
     groups: Sequence[dict[str, Any]], factors: Mapping[Parameter, float], *, lr: float
 ) -> list[dict[str, Any]]:
-    """Split each group by the factors of its parameters, which multiply its rate.
+    """Split each group by the factors of its parameters and multiply the rates by them.
 
     Args:
-        groups: parameter groups; one without a rate of its own has ``lr``.
-        factors: of the parameters; one that is absent counts as 1.
-        lr: rate of groups without one.
+        groups: parameter groups.
+        factors: parameter to factor; parameters without an entry have factor 1.
+        lr: rate of groups without an entry "lr".
     """
     split = []
     for group in groups:
@@ -65,7 +65,7 @@ def split_by_factor(
 
 
 def without_decay_on_norms(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Split each group in two: parameters of two axes or more, and the rest with weight decay 0."""
+    """Split each group in two: parameters of two or more axes, and all others with weight decay 0."""
     split = []
     for group in groups:
         matrices = [p for p in group["params"] if p.ndim > 1]

@@ -1,4 +1,4 @@
-"""Factors on the learning rate of single parameters: by their name, or by how deep they lie."""
+"""Factors on the learning rate of each parameter, by its name or by its depth in the network."""
 
 import re
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ _HEAD = re.compile(r"^(neck|bottleneck|classifier|head|fc|projection)")
 
 
 def name_factors(model: nn.Module, multipliers: Mapping[str, float]) -> dict[Parameter, float]:
-    """Return the factor of every parameter whose name an expression finds; the first expression that finds it counts.
+    """Return the factor of every parameter whose name matches; the first expression that matches a name counts.
 
-    An expression that finds nothing is refused: published systems have trained whole modules at a hundredth of the
-    rate that was meant, because a name had changed.
+    An expression without a match is an error: a published system (TF-CLIP) trains two modules at a tenth of the
+    intended rate because the names in its expressions do not exist.
 
     Args:
         model: the network, or a parallel wrapper around it.
         multipliers: regular expression (`re.search`) to factor, 0 or more.
 
     Raises:
-        ConfigError: an expression that is none, that finds no parameter, or a negative factor.
+        ConfigError: an invalid expression, an expression that matches no parameter, or a negative factor.
     """
     named = dict(_inner(model).named_parameters())
     factors: dict[Parameter, float] = {}
@@ -37,19 +37,19 @@ def name_factors(model: nn.Module, multipliers: Mapping[str, float]) -> dict[Par
             raise ConfigError(f"multiplier {pattern!r} is not a regular expression: {error}") from error
         if not found:
             some = ", ".join(list(named)[:4])
-            raise ConfigError(f"multiplier {pattern!r} finds no parameter; names are like {some}, ...")
+            raise ConfigError(f"multiplier {pattern!r} matches no parameter; the first names are {some}, ...")
         for parameter in found:
             factors.setdefault(parameter, factor)
     return factors
 
 
 def depth_factors(model: nn.Module, decay: float) -> dict[Parameter, float]:
-    """Return ``decay`` to the power of how many layers lie between a parameter and the heads.
+    """Return ``decay ** n`` for every parameter, n being the number of layers from its layer to the heads.
 
-    Layers are counted in the order in which the model holds them. A numbered part (``blocks.3``, ``layer2.0``) is a
-    layer; what stands together without a number before, between or after them (patch embedding and positions,
-    a stem, a last norm) is one too. Heads (names that begin with neck, bottleneck, classifier, head, fc
-    or projection) belong to the last layer and have factor 1.
+    Layers are counted in the order of the model's parameters. Each numbered part (``blocks.3``, ``layer2.0``) is a
+    layer, and so is each run of parameters without a number before, between or after them (patch embedding and
+    positions, a stem, a last norm). Heads (names that begin with neck, bottleneck, classifier, head, fc or
+    projection) belong to the last layer and have factor 1.
 
     Args:
         model: the network, or a parallel wrapper around it.
@@ -74,7 +74,7 @@ def depth_factors(model: nn.Module, decay: float) -> dict[Parameter, float]:
         if layer != last:
             depth, last = depth + 1, layer
         depths[parameter] = depth
-    # a last norm and the heads behind it are one layer
+    # a last norm and the heads after it are one layer
     top = depth if last == "" else depth + (1 if heads else 0)
     depths |= dict.fromkeys(heads, top)
     return {parameter: decay ** (top - layer) for parameter, layer in depths.items()}

@@ -1,4 +1,4 @@
-"""Schedules on a resume: the rate comes from the schedule that is given now."""
+"""Resume a schedule: the learning rate comes from the schedule of the new run."""
 
 import warnings
 from collections.abc import Mapping
@@ -12,19 +12,20 @@ _SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch", "_last_lr")
 
 
 def resume_schedule(scheduler: Any, saved: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Bring a schedule to where a saved one stood, and keep its own form (length, milestones, factors).
+    """Step a schedule as often as the saved one was stepped, with its own settings (length, milestones, factors).
 
-    A schedule is a function of the number of its steps, so it is stepped as often as the saved one was; a longer
-    cosine then has its own rate at once, and not the one at which the old one ended. Must be called before the
-    optimiser's state is loaded, which holds the old rates. `ReduceLROnPlateau`, whose rate depends on what it has seen,
-    takes that over and keeps the loaded rate. What is no schedule of torch is loaded whole.
+    The rate of a schedule depends only on the number of its steps, so a longer cosine continues with the rate of the
+    longer cosine, not with the last rate of the saved run. Call this before the optimiser's state is loaded, which
+    holds the old rates. The rate of `ReduceLROnPlateau` depends on the metrics of the saved run: its counters are
+    loaded and the loaded rate is kept. The whole state of an object that is no schedule of torch is loaded.
 
     Args:
-        scheduler: of the present run.
+        scheduler: the schedule of the new run.
         saved: ``state_dict`` of the schedule of the saved run.
 
     Returns:
-        What to put into each parameter group of ``scheduler.optimizer`` once its state is loaded; None for nothing.
+        The values to write into each parameter group of ``scheduler.optimizer`` after its state is loaded; None if
+        there are none.
     """
     if isinstance(scheduler, ReduceLROnPlateau):
         seen = {name: value for name, value in saved.items() if name in _SEEN}
@@ -35,7 +36,7 @@ def resume_schedule(scheduler: Any, saved: Mapping[str, Any]) -> list[dict[str, 
         scheduler.load_state_dict(dict(saved))
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that no step of the optimiser came before, which is right here
+        warnings.simplefilter("ignore")  # torch warns that the optimiser made no step before the schedule
         for _ in range(steps):
             scheduler.step()
     optimizer = scheduler.optimizer

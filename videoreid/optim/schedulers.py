@@ -1,4 +1,4 @@
-"""Learning-rate schedules by name: a decay, and a warm-up before it."""
+"""Learning-rate schedules by name: a decay and a warm-up."""
 
 import functools
 import math
@@ -44,7 +44,7 @@ DECAYS: dict[str, Decay] = {
     "single_step": _single_step,
 }
 
-# Each warm-up: (share of the warm-up that is done, start factor) -> factor.
+# Each warm-up: (finished share of the warm-up, start factor) -> factor.
 WARMUPS: dict[str, Callable[[float, float], float]] = {
     "exponential": lambda done, start: start ** (1.0 - done),
     "linear": lambda done, start: start * (1.0 - done) + done,
@@ -70,7 +70,7 @@ def learning_rate_factor(  # noqa: PLR0913 - torchreid's keywords, and the warm-
     factor = DECAYS[lr_scheduler](epoch, steps, gamma, max_epoch)
     if epoch < warmup_epochs:
         rising = WARMUPS[warmup](epoch / warmup_epochs, warmup_factor)
-        # this cosine is never met by the warm-up, whose epochs it counts
+        # the warm-up epochs count in this cosine, and its factor is not applied in them
         factor = rising if lr_scheduler == "cosine_floor" and warmup != "none" else factor * rising
     return factor
 
@@ -87,21 +87,21 @@ def build_lr_scheduler(  # noqa: PLR0913 - torchreid's keywords, and the warm-up
     warmup_factor: float = 0.01,
     first_epoch: int = 0,
 ) -> LambdaLR:
-    """Return a schedule that is stepped once an epoch (or once a step: then every number below counts steps).
+    """Return a schedule to step once per epoch, or once per training step; all lengths below then count steps.
 
     Args:
-        optimizer: whose rates are scaled.
-        lr_scheduler: "single_step" (every ``stepsize`` epochs times gamma), "multi_step" (at each of the
-            ``stepsize`` epochs times gamma), "cosine" (to 0 at ``max_epoch``), "cosine_floor" (to the share gamma
-            of the rate at ``max_epoch``; a warm-up stands in the place of its first epochs, where it multiplies the
-            other decays) or "constant".
-        stepsize: epochs; a list for "multi_step", of which "single_step" takes the last.
-        gamma: decay per step; for "cosine_floor" the share of the rate that remains.
-        max_epoch: length of the cosine.
+        optimizer: the optimiser; its rates are multiplied by the schedule's factor.
+        lr_scheduler: "single_step" (times gamma every ``stepsize`` epochs), "multi_step" (times gamma at each epoch
+            in ``stepsize``), "cosine" (to 0 at ``max_epoch``), "cosine_floor" (to gamma times the rate at
+            ``max_epoch``; here the warm-up replaces the first epochs, with other decays it is multiplied) or
+            "constant".
+        stepsize: epochs; a list for "multi_step". "single_step" takes the last value of a list.
+        gamma: factor per step; for "cosine_floor" the factor at ``max_epoch``.
+        max_epoch: length of the cosine in epochs.
         warmup: "none"; "linear", ``f (1 - e/E) + e/E`` in epoch e, the warm-up of the bag of tricks and of PSTA;
             or "exponential", ``f^(1 - e/E)``.
-        warmup_epochs: E.
-        warmup_factor: f, the share of the rate at epoch 0.
+        warmup_epochs: length E of the warm-up in epochs.
+        warmup_factor: factor f at epoch 0, in (0, 1].
         first_epoch: number of the first epoch: 0, or 1 where a published system steps its schedule before the first
             epoch, as TransReID and CLIP-ReID do.
 
@@ -110,7 +110,7 @@ def build_lr_scheduler(  # noqa: PLR0913 - torchreid's keywords, and the warm-up
         ConfigError: "multi_step" without a list, or a number out of range.
 
     Reference:
-        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019, section 2.1.
+        Luo et al., Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPRW 2019.
     """
     _check_names(lr_scheduler, warmup, stepsize)
     steps = [stepsize] if isinstance(stepsize, int) else list(stepsize)
@@ -145,5 +145,5 @@ def _check_numbers(lr_scheduler: str, steps: Sequence[int], options: Mapping[str
         raise ConfigError(f"warmup_factor must be in (0, 1], got {options['warmup_factor']}")
     if lr_scheduler == "cosine_floor" and not 0 <= options["gamma"] <= 1:
         raise ConfigError(
-            f"cosine_floor ends at the share gamma of the rate, in 0..1; got {options['gamma']}"
+            f"cosine_floor ends at gamma times the rate; gamma must be in 0..1, got {options['gamma']}"
         )

@@ -1,4 +1,4 @@
-"""Human parsing: which part of a person every pixel shows, from labels and losses to features that use it."""
+"""Human parsing: part labels for every pixel of a person, with losses, parsers, scores and features."""
 
 from videoreid.parsing.criterion import ParsingCriterion
 from videoreid.parsing.drawing import draw_confusion, draw_legend, draw_overlay, draw_parsing_sheet

@@ -1,4 +1,4 @@
-"""The criterion of a parser: every head's loss by name, and their sum."""
+"""The training criterion of a parser: the loss of every head by name, and their sum."""
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,13 @@ __all__ = ["ParsingCriterion"]
 
 
 class ParsingCriterion(nn.Module):
-    """Cross-entropy of both parsing heads and of the edges, as published; hard pixels and Lovász on request.
+    """Cross-entropy of both parsing heads and of the edges, as published; optionally hard pixels and Lovász loss.
 
     Args:
-        edge_weight: of the edge loss.
-        lovasz_weight: of the Lovász-softmax loss of the last head; 0 leaves it out.
-        hard_share: 0 learns from every pixel, as published; else from those whose class has a probability of 0.7 or
-            less, and from this share of the pixels at least.
+        edge_weight: weight of the edge loss.
+        lovasz_weight: weight of the Lovász-softmax loss of the last head; 0 leaves it out.
+        hard_share: 0 uses every pixel, as published; otherwise only pixels whose class has a probability of 0.7 or
+            less are used, but at least this share of all pixels.
 
     Raises:
         ConfigError: a weight below 0, or a share above 1.
@@ -37,15 +37,15 @@ class ParsingCriterion(nn.Module):
         self.edge_weight, self.lovasz_weight, self.hard_share = edge_weight, lovasz_weight, hard_share
 
     def forward(self, output: ReIDOutput, clip: Clip) -> dict[str, Tensor]:
-        """Return "loss" and what it is made of, unweighted: "parsing_0", "parsing_1", "edge", "lovasz".
+        """Return "loss" and its unweighted terms: "parsing_0", "parsing_1", "edge", "lovasz".
 
         Args:
-            output: of a network that labels pixels, in train mode (`videoreid.models.ce2p.CE2P`).
-            clip: of a `parsing_loader`, label maps ``(B, H, W)`` in ``pid``.
+            output: output of a parsing network in train mode (`videoreid.models.ce2p.CE2P`).
+            clip: batch of a `parsing_loader`, with label maps ``(B, H, W)`` in ``pid``.
 
         Raises:
-            ConfigError: the output holds no label logits, or the batch no label maps.
-            TrainingError: the loss is NaN or infinite; the pictures are named by their places in the data set.
+            ConfigError: the output has no parsing logits, or the batch has no label maps.
+            TrainingError: the loss is NaN or infinite; the message gives the positions of the pictures in the dataset.
         """
         labels = clip.pid
         heads = {name: logits for name, logits in output.extras.items() if name.startswith("parsing_")}

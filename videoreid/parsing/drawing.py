@@ -1,4 +1,4 @@
-"""Label maps as pictures: over the person, beside a legend, and as a matrix of confusions."""
+"""Pictures of label maps: overlays, legends, sheets, and confusion matrices."""
 
 import os
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ __all__ = ["draw_confusion", "draw_legend", "draw_overlay", "draw_parsing_sheet"
 def draw_overlay(
     image: np.ndarray, labels: np.ndarray, table: LabelTable, *, opacity: float = 0.6
 ) -> np.ndarray:
-    """Lay the colours of the parts over a picture; background and ignored pixels stay as they are.
+    """Draw the colours of the parts over a picture; background and ignored pixels do not change.
 
     Args:
         image: ``(h, w, 3)`` uint8 RGB.
         labels: ``(h, w)`` uint8 of ``table``.
-        table: says how many classes there are.
-        opacity: of the colours, 0 to 1.
+        table: the classes.
+        opacity: opacity of the colours, 0 to 1.
 
     Returns:
         ``(h, w, 3)`` uint8 RGB.
@@ -36,7 +36,7 @@ def draw_overlay(
         raise ConfigError(f"the picture is {image.shape[:2]}, its labels {labels.shape}; expected one size")
     is_part = (labels != 0) & (labels != IGNORE)
     if is_part.any() and int(labels[is_part].max()) >= table.num_classes:
-        raise ConfigError(f"label {labels[is_part].max()} is no class of table {table.name!r}")
+        raise ConfigError(f"label {labels[is_part].max()} is not a class of table {table.name!r}")
     drawn = image.astype(np.float32)
     colours = palette(256).astype(np.float32)[labels]
     drawn[is_part] = (1 - opacity) * drawn[is_part] + opacity * colours[is_part]
@@ -48,8 +48,8 @@ def draw_legend(table: LabelTable, height: int, *, width: int = 130) -> np.ndarr
 
     Args:
         table: the classes.
-        height: of the column; what does not fit is left out.
-        width: of the column.
+        height: height of the column; classes that do not fit are left out.
+        width: width of the column.
     """
     import cv2
 
@@ -72,15 +72,15 @@ def draw_parsing_sheet(
     titles: Sequence[str] = (),
     height: int = 256,
 ) -> Path:
-    """Write a sheet: a column a picture, the picture on top, overlays of its label maps below, the legend on the right.
+    """Write a sheet: one column per picture, overlays of its label maps below it, and a legend on the right.
 
     Args:
-        path: picture file.
+        path: image file to write.
         images: ``(h, w, 3)`` uint8 RGB, of any sizes.
         label_maps: rows of the sheet; each holds a map ``(h, w)`` for every picture (labels, predictions).
         table: the classes.
-        titles: of the rows, the pictures first.
-        height: of each picture on the sheet.
+        titles: titles of the rows, that of the pictures first.
+        height: height of each picture on the sheet.
 
     Returns:
         The path.
@@ -90,7 +90,7 @@ def draw_parsing_sheet(
     """
     if not images or any(len(row) != len(images) for row in label_maps):
         raise ConfigError(
-            f"expected one label map a picture in every row, got {[len(row) for row in label_maps]}"
+            f"expected one label map per picture in every row, got {[len(row) for row in label_maps]}"
         )
     overlays = (
         [draw_overlay(image, labels, table) for image, labels in zip(images, row, strict=True)]
@@ -113,17 +113,17 @@ def _write(path: Path, sheet: np.ndarray) -> None:
     done, data = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:
         raise ConfigError(f"a sheet of {sheet.shape[1]} x {sheet.shape[0]} is too large: draw fewer pictures")
-    # not by cv2.imwrite: it does not say that a disk is full, and crashes on a path that is not UTF-8
+    # cv2.imwrite does not report a full disk, and crashes on a path that is not UTF-8
     atomic_write_bytes(path, data.tobytes())
 
 
 def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.PathLike[str]) -> Path:
-    """Plot which classes are taken for which: the share of each label's pixels by prediction.
+    """Plot the confusion matrix: the share of each label's pixels by predicted class.
 
     Args:
-        scores: of the classes of ``table``.
-        table: names the rows and columns.
-        path: picture file.
+        scores: scores in the classes of ``table``.
+        table: the classes, for the names of rows and columns.
+        path: image file to write.
 
     Returns:
         The path.
@@ -155,7 +155,7 @@ def draw_confusion(scores: ParsingScores, table: LabelTable, path: str | os.Path
 
 
 def _line(row: Sequence[np.ndarray], height: int, title: str) -> np.ndarray:
-    """Return pictures ``(h, w, 3)`` of one height side by side, with a title at the top left."""
+    """Resize pictures ``(h, w, 3)`` to one height and join them side by side, with a title at the top left."""
     import cv2
 
     widths = [max(1, round(height * cell.shape[1] / cell.shape[0])) for cell in row]

@@ -11,14 +11,14 @@ __all__ = ["edge_targets"]
 
 
 def edge_targets(labels: Tensor, width: int = 3) -> Tensor:
-    """Mark the edges between the classes of label maps, on the device they are on.
+    """Mark the edges between the classes of label maps, on their device.
 
-    Of two neighbours with different labels one is marked: the lower one, the left one, the upper left one, the upper
-    right one. What is marked is then widened. A neighbour that is ignored makes no edge.
+    Of two neighbours with different labels one is marked: the lower one of a vertical pair, the left one of a
+    horizontal pair, the upper one of a diagonal pair. The marks are then widened. An ignored neighbour makes no edge.
 
     Args:
         labels: ``(B, H, W)`` integers; 255 is ignored.
-        width: of the edges in pixels, odd; 1 leaves them as they are marked.
+        width: width of the edges in pixels, odd; 1 does not widen them.
 
     Returns:
         ``(B, H, W)`` int64: 1 on an edge, else 0, also where labels are ignored.

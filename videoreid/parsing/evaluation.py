@@ -1,4 +1,4 @@
-"""Score a parser on labelled pictures, and say under which protocol."""
+"""Evaluation of a parser on labelled pictures, with its protocol line."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ def evaluate_parser(
     batch_size: int = 16,
     progress: bool = True,
 ) -> ParsingScores:
-    """Compare predicted label maps with the labels on disk, pixel by pixel in the pictures' own size.
+    """Compare predicted label maps with the labels on disk, pixel by pixel in the original size of the pictures.
 
     Args:
         parser: see `Parser`.
         pairs: pictures with labels.
-        table: by which both are read: a parser of "lip20" can be scored in "seed7". By default the parser's own.
-        dataset: data set and split, for the protocol line.
-        batch_size: pictures at once.
-        progress: show a bar on standard error.
+        table: classes to score: a parser of "lip20" can be scored in "seed7". None means the classes of the parser.
+        dataset: dataset and split, for the protocol line.
+        batch_size: number of pictures per call of the parser.
+        progress: show a progress bar on standard error.
 
     Returns:
         The scores, with the protocol line.
@@ -36,7 +36,7 @@ def evaluate_parser(
     Raises:
         ConfigError: a pair has no labels.
         DatasetError: a picture cannot be used, or the parser's table does not cover its labels.
-        ProtocolError: the table does not read the parser's classes, or nothing is left to score.
+        ProtocolError: the table does not group the parser's classes, or nothing is left to score.
     """
     chosen = parser.table if table is None else get_table(table)
     confusion = count_pixels(parser, pairs, batch_size=batch_size, progress=progress)
@@ -48,7 +48,7 @@ def evaluate_parser(
 def count_pixels(
     parser: Parser, pairs: Sequence[ParsingPair], *, batch_size: int = 16, progress: bool = True
 ) -> Confusion:
-    """Return the confusion matrix of a parser in its own classes; see `evaluate_parser`."""
+    """Return the confusion matrix of a parser in the parser's classes; see `evaluate_parser`."""
     from tqdm import tqdm
 
     unlabelled = [pair.image for pair in pairs if not pair.label]
@@ -68,7 +68,7 @@ def count_pixels(
 
 
 def parsing_protocol_line(parser: Parser, pictures: int, table: LabelTable, dataset: str = "") -> str:
-    """Return the line that every parsing score is printed with."""
+    """Return the protocol line that is printed with every parsing score."""
     name = f"{dataset} | " if dataset else ""
     return (
         f"{name}{pictures} pictures in their own size | classes {table.name} | {parser.description} | "

@@ -1,4 +1,4 @@
-"""Resize pictures to a network's input size, and label maps back."""
+"""Affine maps of pictures to a network's input size, and of label maps back."""
 
 from typing import Literal
 
@@ -20,20 +20,20 @@ def fit_matrix(
     scale: float = 1.0,
     rotation: float = 0.0,
 ) -> np.ndarray:
-    """Return the affine map that puts a picture into the middle of another.
+    """Return the affine map that fits a picture into the middle of another.
 
     Args:
         image_size: (height, width) of the picture.
         size: (height, width) of the result.
-        fit: "pad" keeps the aspect, as large as it fits, and leaves borders; "stretch" fills the result.
-        scale: of the area that is shown: above 1 people become smaller.
-        rotation: degrees, counter-clockwise as seen.
+        fit: "pad" keeps the aspect ratio, as large as possible, and leaves borders; "stretch" fills the result.
+        scale: factor on the visible area: above 1 people become smaller.
+        rotation: degrees, counter-clockwise.
 
     Returns:
-        ``(2, 3)`` float64: pixel (x, y) of the picture to pixel of the result.
+        ``(2, 3)`` float64: from pixel (x, y) of the picture to pixel of the result.
 
     Raises:
-        ConfigError: another word for ``fit``.
+        ConfigError: ``fit`` has another value.
     """
     if fit not in ("pad", "stretch"):
         raise ConfigError(f"unknown fit {fit!r}; choose 'pad' or 'stretch'")
@@ -49,14 +49,14 @@ def fit_matrix(
 
 
 def warp_image(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return ``(H, W, 3)`` uint8 of a picture, interpolated bilinearly, black where there is nothing."""
+    """Warp a picture to ``(H, W, 3)`` uint8 with bilinear interpolation; pixels outside the picture are black."""
     import cv2
 
     return cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
 
 
 def warp_labels(labels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return ``(H, W)`` uint8 labels, never interpolated, 255 where there is nothing."""
+    """Warp labels to ``(H, W)`` uint8 without interpolation; pixels outside the picture are 255."""
     import cv2
 
     return cv2.warpAffine(
@@ -65,11 +65,11 @@ def warp_labels(labels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -
 
 
 def unwarp_labels(labels: np.ndarray, matrix: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """Return predicted labels on the pixels of the picture ``(h, w)``; background where it was not shown.
+    """Warp predicted labels back to the pixels ``(h, w)`` of the picture; pixels outside the input are background.
 
     Args:
         labels: ``(H, W)`` uint8, predicted.
-        matrix: by which the picture was warped.
+        matrix: the map by which the picture was warped.
         image_size: (height, width) of the picture.
     """
     import cv2

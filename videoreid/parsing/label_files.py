@@ -1,4 +1,4 @@
-"""Label maps as files: PNG with a palette, so that they can be looked at and read back."""
+"""Files of label maps: PNG with a palette, which viewers show in colour."""
 
 import os
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ __all__ = ["palette", "read_label_map", "write_label_map"]
 
 
 def palette(num_classes: int) -> np.ndarray:
-    """Return a colour for every class ``(C, 3)`` uint8 RGB; the background is black, neighbours in number differ.
+    """Return a colour for every class ``(C, 3)`` uint8 RGB; the background is black, consecutive classes differ.
 
-    The bits of a class number are spread over the three colours, as in the label pictures of PASCAL VOC.
+    The bits of a class number are spread over the three channels, as in the label pictures of PASCAL VOC.
     """
     colours = np.zeros((num_classes, 3), dtype=np.uint8)
     for label in range(num_classes):
@@ -31,12 +31,12 @@ def palette(num_classes: int) -> np.ndarray:
 def write_label_map(
     path: str | os.PathLike[str], labels: np.ndarray, colours: Sequence[Sequence[int]] | None = None
 ) -> Path:
-    """Write a label map as a PNG that viewers show in colour, whole or not at all.
+    """Write a label map atomically as a PNG that viewers show in colour.
 
     Args:
-        path: ends with ``.png``.
+        path: file that ends in ``.png``.
         labels: ``(H, W)`` uint8.
-        colours: one a class; by default `palette`. Ignored pixels are white.
+        colours: one colour per class; None means `palette`. Ignored pixels are white.
 
     Returns:
         The path.
@@ -66,7 +66,7 @@ def read_label_map(path: str | os.PathLike[str], table: LabelTable | None = None
 
     Args:
         path: a PNG.
-        table: labels must be classes of it, or 255; None asks nothing.
+        table: labels must be classes of this table, or 255; None does not check them.
 
     Returns:
         ``(H, W)`` uint8.
@@ -80,7 +80,7 @@ def read_label_map(path: str | os.PathLike[str], table: LabelTable | None = None
         with Image.open(path) as picture:
             if picture.mode not in ("L", "P"):
                 raise DatasetError(
-                    f"{os.fspath(path)} holds colours ({picture.mode}), expected one class number a pixel"
+                    f"{os.fspath(path)} holds colours ({picture.mode}), expected one class number per pixel"
                 )
             labels = np.array(picture, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Pictures and label maps as batches that an engine trains on."""
+"""Datasets and loaders of pictures with label maps, for the training engine."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,19 @@ __all__ = ["ParsingDataset", "ParsingLoader", "ShuffledPictures", "parsing_loade
 
 
 class ParsingDataset(Dataset[Clip]):
-    """Labelled pictures as clips of one frame, whose label is a map instead of a number.
+    """Labelled pictures as clips of one frame, with a label map instead of a number.
 
-    The label map is in ``Clip.pid``, the field for what a clip is labelled with, so that the engine, its checkpoints
-    and its resume serve parsers as they are. What a picture looks like depends on (seed, epoch, index) alone.
+    The label map is in ``Clip.pid``, the label field of a clip, so that the engine with its checkpoints and resume also
+    trains parsers. The augmented picture depends on (seed, epoch, index) alone.
 
     Args:
-        pairs: with labels.
-        table: what becomes of the labels on disk.
-        transform: of picture and labels.
-        seed: of the augmentation.
+        pairs: pictures with labels.
+        table: mapping of the labels on disk to classes.
+        transform: transform of picture and labels.
+        seed: seed of the augmentation.
 
     Raises:
-        ConfigError: there is no pair, or one without labels.
+        ConfigError: there is no pair, or a pair without labels.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ParsingDataset(Dataset[Clip]):
     ) -> None:
         if not pairs or not all(pair.label for pair in pairs):
             raise ConfigError(f"training needs pictures with labels; {len(pairs)} pairs were given")
-        # arrays, not a list of objects: workers would copy its memory page by page as they count references
+        # arrays, not a list of objects: the reference counts of a list make every worker copy its memory
         self._images = np.array([pair.image for pair in pairs])
         self._labels = np.array([pair.label for pair in pairs])
         self.table, self.transform, self.seed = table, transform, seed
@@ -54,7 +54,7 @@ class ParsingDataset(Dataset[Clip]):
         return len(self._images)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, which names the draws of the augmentation."""
+        """Set the epoch of the augmentation."""
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> Clip:
@@ -76,11 +76,11 @@ class ParsingDataset(Dataset[Clip]):
 
 
 class ShuffledPictures(Sampler[int]):
-    """Every picture once an epoch, in an order that (seed, epoch) names; process r of R takes every R-th of them.
+    """Every picture once per epoch, in an order given by (seed, epoch); process r of R takes every R-th picture.
 
     Args:
-        count: pictures in all; those that make no whole round of the processes are left out of an epoch.
-        seed: of the order.
+        count: number of pictures; the last ones that do not fill a round of all processes are left out of an epoch.
+        seed: seed of the order.
         rank: number of this process; None asks `torch.distributed`.
         world_size: number of processes; None asks `torch.distributed`.
     """
@@ -97,7 +97,7 @@ class ShuffledPictures(Sampler[int]):
         return self.count // self.world_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, which names the order."""
+        """Set the epoch of the order."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -107,7 +107,7 @@ class ShuffledPictures(Sampler[int]):
 
 
 class ParsingLoader(DataLoader[Clip]):
-    """Batches of labelled pictures; the last ones of an epoch that fill no batch are left out."""
+    """Batches of labelled pictures; the last pictures of an epoch that do not fill a batch are left out."""
 
     def __init__(self, dataset: ParsingDataset, *, batch_size: int, workers: int = 0) -> None:
         sampler = ShuffledPictures(len(dataset), seed=dataset.seed)
@@ -128,7 +128,7 @@ class ParsingLoader(DataLoader[Clip]):
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of order and augmentation, before the workers of that epoch start."""
+        """Set the epoch of order and augmentation, before the workers of that epoch start."""
         for part in (self.sampler, self.dataset):
             part.set_epoch(epoch)  # type: ignore[union-attr]
 
@@ -146,14 +146,14 @@ def parsing_loader(
 
     Args:
         pairs: pictures with labels (``build_parsing_dataset("lip").train``).
-        table: what becomes of the labels on disk, a table or its name.
-        transform: of picture and labels.
-        batch_size: pictures of a batch.
-        workers: processes that read; the numbers do not depend on it.
-        seed: of order and augmentation.
+        table: mapping of the labels on disk to classes, a table or its name.
+        transform: transform of picture and labels.
+        batch_size: pictures per batch.
+        workers: number of reading processes; the batches do not depend on it.
+        seed: seed of order and augmentation.
 
     Returns:
-        Batches `Clip` with frames ``(B, 1, 3, H, W)`` uint8 and label maps ``pid (B, H, W)`` uint8.
+        A loader of `Clip` batches with frames ``(B, 1, 3, H, W)`` uint8 and label maps ``pid (B, H, W)`` uint8.
 
     Raises:
         ConfigError: no pair, a pair without labels, or a batch that cannot be filled.

@@ -1,4 +1,4 @@
-"""CE2P's loss: cross-entropy of the parsing heads and of the edge head."""
+"""The loss of CE2P: cross-entropy of the parsing heads and of the edge head."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def parsing_loss(parsing_logits: Sequence[Tensor], edge_logits: Tensor, labels: 
     """Return the published total: the cross-entropy of every parsing head plus the edge loss, each with weight 1.
 
     Args:
-        parsing_logits: ``(B, C, h, w)`` of each head; resized to the labels here.
+        parsing_logits: ``(B, C, h, w)`` of each head; they are resized to the labels.
         edge_logits: ``(B, 2, h, w)``.
         labels: ``(B, H, W)`` integers in 0 .. C-1; 255 is ignored.
 
@@ -34,7 +34,7 @@ def parsing_loss(parsing_logits: Sequence[Tensor], edge_logits: Tensor, labels: 
 
 
 def pixel_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the pixels that are not ignored; 0 where all are.
+    """Return the mean cross-entropy of the pixels that are not ignored; 0 if all are ignored.
 
     Args:
         logits: ``(B, C, H, W)``.
@@ -49,14 +49,14 @@ def pixel_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def edge_loss(edge_logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy of the edge head, in which edges weigh as much as all that is no edge.
+    """Return the cross-entropy of the edge head, with equal total weight of edge pixels and other pixels.
 
-    Each side is weighted by the share of the other in this batch. A batch without any edge (or with nothing else) has
-    no sides to balance and gives 0.
+    Each class is weighted by the share of the other class in this batch. A batch with only one of the two classes
+    gives 0.
 
     Args:
-        edge_logits: ``(B, 2, h, w)`` of "no edge" and "edge"; resized to the labels here.
-        labels: ``(B, H, W)`` part labels, of which the edges are found.
+        edge_logits: ``(B, 2, h, w)`` of "no edge" and "edge"; they are resized to the labels.
+        labels: ``(B, H, W)`` part labels, from which the edges are computed.
 
     Raises:
         ConfigError: shapes that do not fit.
@@ -71,7 +71,7 @@ def edge_loss(edge_logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def resize_logits(logits: Tensor, labels: Tensor) -> Tensor:
-    """Resize ``(B, C, h, w)`` to the size of labels ``(B, H, W)``, bilinearly, corners on corners.
+    """Resize logits ``(B, C, h, w)`` bilinearly to the size of labels ``(B, H, W)``, with aligned corners.
 
     Raises:
         ConfigError: shapes that do not fit.
@@ -86,7 +86,7 @@ def resize_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def check_labels(logits: Tensor, labels: Tensor) -> None:
-    """Refuse labels ``(B, H, W)`` that no class of the logits ``(B, C, H, W)`` answers to.
+    """Refuse labels ``(B, H, W)`` that are not classes of the logits ``(B, C, H, W)``.
 
     Raises:
         ConfigError: a label out of range, or shapes that do not fit.

@@ -1,4 +1,4 @@
-"""The Lovász-softmax loss: the intersection over union itself, made differentiable."""
+"""The Lovász-softmax loss: a differentiable surrogate of the intersection over union."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def lovasz_softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
         labels: ``(B, H, W)`` integers; 255 is ignored.
 
     Returns:
-        A scalar in 0..1; 0 where every pixel is ignored.
+        A scalar in 0..1; 0 if every pixel is ignored.
 
     Raises:
         ConfigError: a label out of range, or shapes that do not fit.
@@ -40,7 +40,7 @@ def lovasz_softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _jaccard_steps(is_class: Tensor) -> Tensor:
-    """Return how much each further wrong pixel ``(P,)``, worst first, adds to the Jaccard loss."""
+    """Return by how much each next wrong pixel, worst first, increases the Jaccard loss, ``(P,)``."""
     total = is_class.sum()
     intersection = total - is_class.cumsum(0)
     union = total + (1 - is_class).cumsum(0)

@@ -14,15 +14,15 @@ __all__ = ["ohem_cross_entropy"]
 def ohem_cross_entropy(
     logits: Tensor, labels: Tensor, *, threshold: float = 0.7, min_kept: int = 100_000
 ) -> Tensor:
-    """Return the mean cross-entropy of the pixels whose own class is given a probability of ``threshold`` or less.
+    """Return the mean cross-entropy of the pixels whose true class has a probability of ``threshold`` or less.
 
-    Where fewer than ``min_kept`` pixels are so hard, the hardest ``min_kept`` are taken, or all there are.
+    If fewer than ``min_kept`` pixels are that hard, the hardest ``min_kept`` are used, or all if there are fewer.
 
     Args:
         logits: ``(B, C, H, W)``.
         labels: ``(B, H, W)`` integers; 255 is ignored.
         threshold: probability, 0 to 1.
-        min_kept: pixels of a batch, 1 or more.
+        min_kept: smallest number of pixels used per batch, 1 or more.
 
     Raises:
         ConfigError: a number or a label out of range, or shapes that do not fit.
@@ -40,7 +40,7 @@ def ohem_cross_entropy(
     losses = losses[labels != IGNORE]
     if not losses.numel():
         return logits.sum() * 0
-    # p <= threshold where -log p >= -log threshold
+    # p <= threshold is equivalent to -log p >= -log threshold
     hard = losses.detach() >= -torch.log(torch.tensor(threshold, device=losses.device))
     if int(hard.sum()) < min_kept:
         return losses.topk(min(min_kept, losses.numel())).values.mean()

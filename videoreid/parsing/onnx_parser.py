@@ -1,4 +1,4 @@
-"""Parsers that others exported to ONNX; needs the [export] extra."""
+"""Parsers from ONNX files; needs the [export] extra."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,21 +19,21 @@ __all__ = ["OnnxParser"]
 
 
 class OnnxParser:
-    """An exported network: pictures ``(N, 3, H, W)`` to logits ``(N, C, h, w)``, its first output.
+    """An exported network whose first output maps pictures ``(N, 3, H, W)`` to logits ``(N, C, h, w)``.
 
     Args:
         path: the ONNX file.
-        table: what its classes are, a table or its name.
+        table: its classes, a table or its name.
         size: (height, width) of the input.
-        fit: how a picture is put into the input.
-        mean: by which pixels are normalised, on the 0..1 scale.
-        std: likewise.
-        channel_order: of the input.
-        batch_size: pictures at once; 1 for a file that was exported with a fixed batch of 1.
+        fit: how a picture is fitted into the input.
+        mean: mean of the normalisation of pixels, on the 0..1 scale.
+        std: standard deviation of the normalisation, on the 0..1 scale.
+        channel_order: channel order of the input.
+        batch_size: pictures per run; 1 for a file that was exported with a fixed batch of 1.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        WeightsError: the file is missing, or no network that it can run.
+        WeightsError: the file is missing, or onnxruntime cannot run it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class OnnxParser:
             session = onnxruntime.InferenceSession(
                 str(self.path), providers=onnxruntime.get_available_providers()
             )
-        except Exception as error:  # onnxruntime raises kinds of its own that share no base
+        except Exception as error:  # the exceptions of onnxruntime have no common base
             raise WeightsError(f"{self.path} cannot be run by onnxruntime: {error}") from error
         self._session: Any = session
 
@@ -75,7 +75,7 @@ class OnnxParser:
         return f"{Path(self.path).name} at {self.size[0]}x{self.size[1]} ({self.fit}) | scales 1 | flip no"
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return a label map ``(h, w)`` uint8 for each picture, in its own size."""
+        """Return a label map ``(h, w)`` uint8 for each picture, in the size of the picture."""
         parts = range(0, len(images), self.batch_size)
         answers = (
             label_pictures(images[start : start + self.batch_size], self.logits, size=self.size, fit=self.fit)
@@ -87,7 +87,7 @@ class OnnxParser:
         """Return logits ``(N, C, H, W)`` of images ``(N, 3, H, W)`` uint8 RGB.
 
         Raises:
-            ConfigError: the network answers with another number of classes than the table has.
+            ConfigError: the network has another number of classes than the table.
         """
         frames = normalise_frames(
             images.flip(1) if self.channel_order == "bgr" else images, self.mean, self.std
@@ -96,7 +96,7 @@ class OnnxParser:
         answer = torch.from_numpy(self._session.run(None, {name: frames.numpy()})[0])
         if answer.ndim != 4 or answer.shape[1] != self.table.num_classes:
             raise ConfigError(
-                f"{self.path} answers {tuple(answer.shape)}, expected (N, {self.table.num_classes}, h, w) for table "
+                f"{self.path} returns {tuple(answer.shape)}, expected (N, {self.table.num_classes}, h, w) for table "
                 f"{self.table.name!r}"
             )
         return F.interpolate(answer.float(), size=self.size, mode="bilinear", align_corners=False)

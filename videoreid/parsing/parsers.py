@@ -1,4 +1,4 @@
-"""A parser is anything that turns pictures into label maps and says which table they are of."""
+"""Parsers: objects that turn pictures into label maps of a label table."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -18,7 +18,7 @@ __all__ = ["CallableParser", "NetworkParser", "Parser", "check_label_map", "labe
 
 
 class Parser(Protocol):
-    """What evaluation, the command and the features need of a parser."""
+    """The interface of a parser that evaluation, command line and features use."""
 
     @property
     def table(self) -> LabelTable:
@@ -29,16 +29,16 @@ class Parser(Protocol):
         """Network and test settings, for the protocol line."""
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return a label map ``(h, w)`` uint8 for each picture ``(h, w, 3)`` uint8 RGB, in its own size."""
+        """Return a label map ``(h, w)`` uint8 for each picture ``(h, w, 3)`` uint8 RGB, in the size of the picture."""
 
 
 class CallableParser:
-    """A parser from elsewhere: a function and the table of what it returns.
+    """A parser from any function and the label table of its results.
 
     Args:
-        function: pictures ``(h, w, 3)`` uint8 RGB, of mixed sizes, to label maps ``(h, w)`` of integers.
+        function: function from pictures ``(h, w, 3)`` uint8 RGB, of mixed sizes, to label maps ``(h, w)`` of integers.
         table: a table, or its name.
-        description: for the protocol line.
+        description: text for the protocol line.
 
     Example:
         >>> parser = CallableParser(lambda images: [image[..., 0] // 255 for image in images], "spreid5")
@@ -60,7 +60,7 @@ class CallableParser:
         """Return checked label maps.
 
         Raises:
-            ConfigError: another number of maps, another size, or a label that the table does not have.
+            ConfigError: the number of maps or a size is wrong, or a label is not in the table.
         """
         maps = self.function(images)
         if len(maps) != len(images):
@@ -75,7 +75,7 @@ def check_label_map(labels: np.ndarray, image: np.ndarray, table: LabelTable) ->
     """Return the label map ``(H, W)`` of a picture ``(H, W, 3)`` as uint8.
 
     Raises:
-        ConfigError: another size than the picture's, no integers, or a label that the table does not have.
+        ConfigError: the size differs from the picture's, labels are not integers, or a label is not in the table.
     """
     if labels.shape != image.shape[:2] or not np.issubdtype(labels.dtype, np.integer):
         raise ConfigError(
@@ -97,13 +97,13 @@ def label_pictures(
     size: tuple[int, int],
     fit: Fit,
 ) -> list[np.ndarray]:
-    """Label pictures of any sizes by a network of one size, and bring the labels back.
+    """Label pictures of any sizes with a network of one input size, and warp the labels back.
 
     Args:
         images: ``(h, w, 3)`` uint8 RGB.
-        probabilities_of: ``(N, 3, H, W)`` uint8 RGB to probabilities or logits ``(N, C, H, W)``.
-        size: (height, width) that the network sees.
-        fit: how a picture is put into it.
+        probabilities_of: function from ``(N, 3, H, W)`` uint8 RGB to probabilities or logits ``(N, C, H, W)``.
+        size: (height, width) of the network input.
+        fit: how a picture is fitted into the input.
 
     Returns:
         Label maps ``(h, w)`` uint8.
@@ -121,17 +121,17 @@ def label_pictures(
 
 
 class NetworkParser:
-    """A network of the zoo with its test settings.
+    """A parsing network of the library with its test settings.
 
     Args:
-        model: a parser, such as ``build_model("ce2p_resnet50", num_classes=20)``; put in eval mode.
-        table: what its classes are, a table or its name.
-        size: (height, width) of the input; by default the network's own.
-        fit: how a picture is put into the input, as in training.
+        model: a parsing network, such as ``build_model("ce2p_resnet50", num_classes=20)``; it is set to eval mode.
+        table: its classes, a table or its name.
+        size: (height, width) of the input; None means the input size of the network.
+        fit: how a picture is fitted into the input, as in training.
         scales: see `predict_probabilities`.
-        flip: also show the mirror image.
-        window: (height, width) of windows over the input; None shows it whole.
-        device: where to run; by default where the model is.
+        flip: average with the prediction for the mirror image.
+        window: (height, width) of windows over the input; None uses the whole input.
+        device: device of the network; None keeps the device of the model.
 
     Raises:
         ConfigError: the table has another number of classes than the network.
@@ -171,17 +171,8 @@ class NetworkParser:
         return f"{name} at {self.size[0]}x{self.size[1]} ({self.fit}, {way}) | scales {scales} | flip {flip}"
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return a label map ``(h, w)`` uint8 for each picture, in its own size."""
-        matrices = [fit_matrix(image.shape[:2], self.size, fit=self.fit) for image in images]
-        warped = [
-            warp_image(image, matrix, self.size) for image, matrix in zip(images, matrices, strict=True)
-        ]
-        stacked = torch.from_numpy(np.stack(warped)).permute(0, 3, 1, 2)
-        answers = self.probabilities(stacked).argmax(1).to(torch.uint8).cpu().numpy()
-        return [
-            unwarp_labels(labels, matrix, image.shape[:2])
-            for labels, matrix, image in zip(answers, matrices, images, strict=True)
-        ]
+        """Return a label map ``(h, w)`` uint8 for each picture, in the size of the picture."""
+        return label_pictures(images, self.probabilities, size=self.size, fit=self.fit)
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Probabilities of the parts: over scales, over the mirror image, over windows."""
+"""Part probabilities, averaged over scales, mirror images and windows."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,20 +20,20 @@ def predict_probabilities(
     scales: Sequence[float] = (1.0,),
     mirror_order: Sequence[int] | None = None,
 ) -> Tensor:
-    """Return the mean of the softmax over scales, and over the mirror image of each.
+    """Return the mean of the softmax over scales and, optionally, over the mirror image at each scale.
 
     Args:
-        logits_of: images ``(N, 3, h, w)`` to logits ``(N, C, h', w')``, such as ``model.parse_logits``.
+        logits_of: function from images ``(N, 3, h, w)`` to logits ``(N, C, h', w')``, such as ``model.parse_logits``.
         images: ``(N, 3, H, W)``, normalised.
-        scales: of the images that are shown to the network.
-        mirror_order: ``(C,)`` the class that each class becomes in a mirror (`LabelTable.mirror_order`); None shows no
-            mirror image.
+        scales: factors on the size of the images.
+        mirror_order: ``(C,)`` class of each class in a mirror image (`LabelTable.mirror_order`); None uses no mirror
+            image.
 
     Returns:
-        ``(N, C, H, W)``, sums of 1.
+        ``(N, C, H, W)``; the sum over C is 1.
 
     Raises:
-        ConfigError: no scale, or one that is not positive; an order of another length.
+        ConfigError: there is no scale, a scale is not positive, or the order has another length.
     """
     if not scales or min(scales) <= 0:
         raise ConfigError(f"scales must be positive, one or more, got {tuple(scales)}")
@@ -66,21 +66,21 @@ def predict_windows(
     scales: Sequence[float] = (1.0,),
     mirror_order: Sequence[int] | None = None,
 ) -> Tensor:
-    """Return probabilities of images larger than the network was trained at, window by window.
+    """Return probabilities of images larger than the training size of the network, window by window.
 
-    Windows overlap, and their probabilities are averaged; the last ones lie at the border. An image smaller than the
-    window is widened with zeros, the mean colour, and cut back.
+    Windows overlap, and their probabilities are averaged; the last windows end at the border. An image smaller than the
+    window is padded with zeros, the mean colour, and the result is cropped.
 
     Args:
         logits_of: see `predict_probabilities`.
         images: ``(N, 3, H, W)``, normalised.
         window: (height, width).
-        overlap: share of a window that the next one sees again, 0 to below 1.
+        overlap: share of a window that overlaps the next one, 0 to below 1.
         scales: see `predict_probabilities`, within each window.
-        mirror_order: likewise.
+        mirror_order: see `predict_probabilities`.
 
     Returns:
-        ``(N, C, H, W)``, sums of 1.
+        ``(N, C, H, W)``; the sum over C is 1.
 
     Raises:
         ConfigError: an overlap out of range, or see `predict_probabilities`.
@@ -110,6 +110,6 @@ def _softmax_at(logits: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _starts(length: int, window: int, overlap: float) -> list[int]:
-    """Return where windows begin, the last one at the border."""
+    """Return the starts of the windows; the last window ends at the border."""
     step = max(1, round(window * (1 - overlap)))
     return sorted({*range(0, length - window, step), length - window})

@@ -1,4 +1,4 @@
-"""Settings of a training run: as published, as in the study, and repaired."""
+"""Training recipes of parsers: the published one, those of the study, and improved ones."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,17 +16,17 @@ __all__ = ["RECIPES", "ParsingRecipe", "poly_schedule"]
 
 @dataclass(frozen=True, kw_only=True)
 class ParsingRecipe:
-    """Everything about a run but the data, the network and the device.
+    """All settings of a training run except data, network and device.
 
     Args:
-        transform: augmentation, and with it the size of the input.
-        batch_size: pictures of an update.
-        steps: updates in all.
-        lr: at the start; it falls by the polynomial of `poly_schedule`.
+        transform: augmentation, which includes the input size.
+        batch_size: pictures per update.
+        steps: number of updates.
+        lr: initial learning rate, which `poly_schedule` decreases.
         optimizer: "sgd" (momentum 0.9) or "adamw".
-        weight_decay: on all parameters.
-        power: of the polynomial.
-        ema_decay: of the moving average of the weights; None keeps none.
+        weight_decay: weight decay of all parameters.
+        power: power of the polynomial schedule.
+        ema_decay: decay of the moving average of the weights; None keeps no average.
     """
 
     transform: ParsingTransform
@@ -39,28 +39,28 @@ class ParsingRecipe:
     ema_decay: float | None = None
 
     def build_optimizer(self, model: nn.Module) -> Optimizer:
-        """Return the optimiser over the parameters that train."""
+        """Return the optimiser of the trainable parameters."""
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if self.optimizer == "adamw":
             return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
         return torch.optim.SGD(parameters, lr=self.lr, momentum=0.9, weight_decay=self.weight_decay)
 
     def build_scheduler(self, optimizer: Optimizer) -> LambdaLR:
-        """Return the schedule, stepped once an update (``TrainSettings(schedule="step")``)."""
+        """Return the schedule, stepped once per update (``TrainSettings(schedule="step")``)."""
         return poly_schedule(optimizer, self.steps, power=self.power)
 
     def epochs(self, batches: int) -> int:
-        """Return how many epochs of so many batches hold all the steps."""
+        """Return the number of epochs of ``batches`` batches that contain all steps."""
         return -(-self.steps // batches)
 
 
 def poly_schedule(optimizer: Optimizer, steps: int, *, power: float = 0.9) -> LambdaLR:
-    """Return a schedule ``(1 - step / steps) ** power``, stepped once an update.
+    """Return a schedule ``(1 - step / steps) ** power``, stepped once per update.
 
     Args:
-        optimizer: whose rates are scaled.
-        steps: updates in all; the rate is 0 after them.
-        power: of the polynomial.
+        optimizer: the optimiser.
+        steps: number of updates; the learning rate is 0 after them.
+        power: power of the polynomial.
 
     Raises:
         ConfigError: fewer than one step.
@@ -106,9 +106,10 @@ RECIPES: dict[str, ParsingRecipe] = {
         ema_decay=0.99,
     ),
 }
-"""Runs by name.
+"""Recipes by name.
 
-"ce2p" is the published training (four processes of 24), the two of the "study" are what it says of itself. "repaired"
-mirrors with swapped sides, shows people at 2:1, the aspect of re-identification, where 3:1 left them tiny or squashed,
-and keeps a moving average; it has not been run on LIP. "two_cores" trains a small parser on the embedded world.
+"ce2p" is the published training (four processes of 24 pictures). "study_384x128" and "study_473x473" have the settings
+that the study states. "repaired" mirrors with swapped sides, uses inputs of 2:1, the aspect ratio of re-identification
+crops (3:1 makes people tiny or squashed), and keeps a moving average of the weights; it has not been run on LIP.
+"two_cores" trains a small parser on the synthetic world.
 """

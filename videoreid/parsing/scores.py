@@ -1,4 +1,4 @@
-"""Parsing scores: a streamed confusion matrix and the accuracies and IU computed from it."""
+"""Parsing scores: a confusion matrix, and the accuracies and intersections over union computed from it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,18 +15,18 @@ __all__ = ["Confusion", "ParsingScores", "parsing_scores"]
 
 @dataclass(frozen=True, eq=False)
 class ParsingScores:
-    """Scores of a whole data set; all are shares, 0 to 1.
+    """Scores of a whole dataset; all are shares, 0 to 1.
 
-    A class that neither labels nor predictions hold counts as 0 in the means, as in the published tables.
+    A class that occurs neither in labels nor in predictions counts as 0 in the means, as in the published tables.
 
     Args:
-        pixel_accuracy: share of the pixels that are right.
-        mean_accuracy: mean over the classes of the share of their pixels that are found.
+        pixel_accuracy: share of correct pixels.
+        mean_accuracy: mean over the classes of the share of their pixels that are predicted correctly.
         iou: ``(C,)`` float64 intersection over union of each class.
-        mean_iou: their mean, background included.
-        frequency_weighted_iou: their mean, each class weighted by its share of the labels.
+        mean_iou: mean of ``iou``, background included.
+        frequency_weighted_iou: mean of ``iou``, each class weighted by its share of the labels.
         confusion: ``(C, C)`` int64 pixels, by label (row) and prediction (column).
-        protocol_line: what was scored and how; "" if unknown.
+        protocol_line: description of data and protocol; "" if unknown.
     """
 
     pixel_accuracy: float
@@ -38,12 +38,12 @@ class ParsingScores:
     protocol_line: str = ""
 
     def summary(self) -> dict[str, float]:
-        """Return the scores that are one number, by name."""
+        """Return the scalar scores by name."""
         names = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
         return {name: float(getattr(self, name)) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain numbers and lists, for a JSON file."""
+        """Return all scores as plain numbers and lists, for a JSON file."""
         return {
             **self.summary(),
             "iou": self.iou.tolist(),
@@ -56,7 +56,7 @@ class Confusion:
     """Counts pixels by label and prediction, batch by batch, in constant memory.
 
     Args:
-        num_classes: C.
+        num_classes: number of classes C.
 
     Example:
         >>> confusion = Confusion(2)
@@ -72,14 +72,14 @@ class Confusion:
         self.matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
 
     def add(self, labels: np.ndarray | Tensor, predictions: np.ndarray | Tensor) -> None:
-        """Count the pixels of label maps; where either is 255, a pixel is left out.
+        """Count the pixels of label maps; a pixel is left out if its label or prediction is 255.
 
         Args:
             labels: integers of any shape ``(...)``.
             predictions: integers of the same shape.
 
         Raises:
-            ProtocolError: the shapes differ, a value is no integer, or no class.
+            ProtocolError: the shapes differ, or a value is not an integer or not a class.
         """
         truth, guess = torch.as_tensor(labels), torch.as_tensor(predictions)
         if truth.shape != guess.shape:
@@ -102,10 +102,10 @@ class Confusion:
         self.matrix += counts.reshape(self.num_classes, self.num_classes)
 
     def regroup(self, table: LabelTable) -> "Confusion":
-        """Return the counts that labels and predictions give when both are read by another table.
+        """Return the counts after labels and predictions are mapped by another table.
 
         Args:
-            table: its sources are the classes counted here; pixels of a class that it ignores are left out.
+            table: table whose sources are the classes counted here; pixels of a class that it ignores are left out.
 
         Raises:
             ProtocolError: the table has other sources.
@@ -122,10 +122,10 @@ class Confusion:
         return grouped
 
     def scores(self, protocol_line: str = "") -> ParsingScores:
-        """Return the scores of all that was added.
+        """Return the scores of all counted pixels.
 
         Args:
-            protocol_line: what was scored and how, kept with the scores.
+            protocol_line: description of data and protocol, kept with the scores.
 
         Raises:
             ProtocolError: no pixel was counted.
@@ -150,15 +150,15 @@ class Confusion:
 def parsing_scores(
     labels: np.ndarray | Tensor, predictions: np.ndarray | Tensor, *, num_classes: int
 ) -> ParsingScores:
-    """Score label maps that are held at once; `Confusion` takes them in parts.
+    """Score label maps that are all in memory; use `Confusion` to score them in parts.
 
     Args:
         labels: integers of any shape ``(...)``; 255 is left out.
         predictions: integers of the same shape.
-        num_classes: C.
+        num_classes: number of classes C.
 
     Raises:
-        ProtocolError: the shapes differ, a value is no class, or nothing is left to score.
+        ProtocolError: the shapes differ, a value is not a class, or nothing is left to score.
     """
     confusion = Confusion(num_classes)
     confusion.add(labels, predictions)

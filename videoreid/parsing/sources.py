@@ -1,10 +1,11 @@
-"""Sources of pictures to parse: the pictures of a folder, the frames of a video, the tracklets of a data set."""
+"""Sources of pictures to parse: the pictures of a folder, the frames of a video, the tracklets of a dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoreid.data.video import VideoReader
+from videoreid.data.keys import video_key
+from videoreid.data.video import iterate_frames
 from videoreid.errors import DatasetError, FrameError
 from videoreid.types import Splits, Tracklet
 
@@ -18,9 +19,9 @@ class Picture:
     """One frame to parse.
 
     Args:
-        key: what `FrameReader` reads it by.
-        name: of its files in the output, without suffix: folders and a name.
-        tracklet: what it is averaged with.
+        key: key of the frame for `FrameReader`.
+        name: path of its output files, relative and without suffix.
+        tracklet: name of its tracklet; visibilities are averaged over a tracklet.
     """
 
     key: str
@@ -29,10 +30,10 @@ class Picture:
 
 
 def pictures_of_folder(folder: Path) -> list[Picture]:
-    """Return the pictures below a folder; those of one folder are a tracklet.
+    """Return the pictures below a folder; the pictures of one folder are a tracklet.
 
     Raises:
-        DatasetError: there is none, or two differ in their suffix alone.
+        DatasetError: there is no picture, or two differ only in their suffix.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
@@ -51,28 +52,34 @@ def pictures_of_folder(folder: Path) -> list[Picture]:
 
 
 def pictures_of_video(video: Path, *, every: int = 1) -> list[Picture]:
-    """Return the frames of a video, which are one tracklet.
+    """Return the frames of a video that decode, which are one tracklet.
+
+    The video is decoded once to find them: the number of frames that a file states may be wrong. A warning counts the
+    damaged frames, which are left out.
 
     Args:
         video: any file that OpenCV decodes.
-        every: take one frame of so many.
+        every: take every n-th frame.
 
     Raises:
-        FrameError: the file is missing, no video, or without a frame.
+        FrameError: the file is missing, is not a video, or has no frame that decodes.
     """
-    count = _count_frames(video)
+    numbers = [frame.number for frame in iterate_frames(video)]
+    if not numbers:
+        raise FrameError(f"{video} holds no frame that decodes")
     return [
-        Picture(f"{video}::frame={number}", f"{video.stem}/{number:06d}", video.stem)
-        for number in range(0, count, every)
+        Picture(video_key(video, number), f"{video.stem}/{number:06d}", video.stem)
+        for number in numbers
+        if number % every == 0
     ]
 
 
 def pictures_of_splits(splits: Splits, parts: Sequence[str] = ("query", "gallery")) -> list[Picture]:
-    """Return the frames of a data set, tracklet by tracklet, named by split, place in it and place in the tracklet.
+    """Return the frames of a dataset, named by split, number of the tracklet in it and number of the frame.
 
     Args:
-        splits: a data set.
-        parts: which of "train", "query" and "gallery".
+        splits: a dataset.
+        parts: one or more of "train", "query" and "gallery".
     """
     named: Mapping[str, Sequence[Tracklet]] = {part: getattr(splits, part) for part in parts}
     return [picture for part, tracklets in named.items() for picture in _of_tracklets(part, tracklets)]
@@ -83,21 +90,3 @@ def _of_tracklets(part: str, tracklets: Sequence[Tracklet]) -> Iterator[Picture]
         name = f"{part}/{index:06d}"
         for place, key in enumerate(tracklet.frames):
             yield Picture(key, f"{name}/{place:04d}", name)
-
-
-def _count_frames(video: Path) -> int:
-    """Count frames by decoding the last one that the file announces, and fewer where it announces too many."""
-    import cv2
-
-    reader = VideoReader(video)
-    capture = cv2.VideoCapture(str(video))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    while count > 0:
-        try:
-            reader.read(count - 1)
-        except FrameError:
-            count -= 1
-        else:
-            return count
-    raise FrameError(f"{video} holds no frame that decodes")

@@ -1,4 +1,4 @@
-"""Label tables: which classes a parsing set has, how they follow from another set's, which swap in a mirror."""
+"""Label tables: the classes of a parsing dataset, their mapping from other labels, and their mirror pairs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from videoreid.errors import ConfigError, DatasetError, UnknownNameError
 __all__ = ["IGNORE", "LABEL_TABLES", "LabelTable", "get_table", "seed7_table"]
 
 IGNORE = 255
-"""The label of a pixel that belongs to no class: it is neither learnt nor scored."""
+"""The label of a pixel without a class: it is used neither in training nor in scores."""
 
 Labels = TypeVar("Labels", np.ndarray, Tensor)
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Classes of a parsing set, and how the labels of another set become theirs.
+    """The classes of a parsing dataset, and the mapping of source labels to them.
 
     Args:
-        name: of the table.
+        name: name of the table.
         classes: name of every class, in the order of their numbers; the first is the background.
-        sources: the class of each source label: ``sources[label]``, or 255 where a label has none. A table without
-            any is a set of its own: every class is its own source.
-        swap_pairs: classes that change places when a picture is mirrored.
+        sources: ``sources[label]`` is the class of each source label, or 255 to ignore it. If empty, every class is its
+            own source label.
+        swap_pairs: classes that swap when a picture is mirrored.
 
     Raises:
-        ConfigError: fewer than two classes, a source that leads to no class, a class without source, or a pair that
-            names no two classes, or a class twice.
+        ConfigError: fewer than two classes, a source without a valid class, a class without source, or a pair that is
+            not two different classes.
 
     Example:
         >>> table = LabelTable("person", ("background", "person"), sources=(0, 1, 1, 255))
@@ -73,20 +73,20 @@ class LabelTable:
 
     @property
     def mirror_order(self) -> tuple[int, ...]:
-        """The class that each class becomes in a mirror ``(C,)``; its own inverse."""
+        """Class ``(C,)`` of each class in a mirror image; the order is its own inverse."""
         order = list(range(self.num_classes))
         for left, right in self.swap_pairs:
             order[left], order[right] = right, left
         return tuple(order)
 
     def map(self, labels: Labels) -> Labels:
-        """Turn source labels into labels of this table; 255 stays.
+        """Convert source labels to labels of this table; 255 stays 255.
 
         Args:
-            labels: integers of any shape.
+            labels: array or tensor of integers of any shape.
 
         Returns:
-            The same kind, shape and integer type.
+            Labels of the same kind, shape and integer type.
 
         Raises:
             DatasetError: a label that the table does not cover.
@@ -94,14 +94,14 @@ class LabelTable:
         return self._look_up(labels, self.sources, "source labels")
 
     def mirror(self, labels: Labels) -> Labels:
-        """Swap left and right in labels of this table; the pixels stay where they are."""
+        """Swap left and right classes in labels of this table; pixels do not move."""
         return self._look_up(labels, self.mirror_order, "labels")
 
     def group(self, probabilities: Tensor) -> Tensor:
-        """Add up the probabilities of source classes to those of this table.
+        """Sum the probabilities of source labels to those of the classes of this table.
 
         Args:
-            probabilities: ``(N, S, h, w)``, one channel a source label.
+            probabilities: ``(N, S, h, w)``, one channel per source label.
 
         Returns:
             ``(N, C, h, w)``; sources without a class are left out, so the sum over C may be below 1.
@@ -132,7 +132,7 @@ class LabelTable:
         if bool(uncovered.any()):
             raise DatasetError(
                 f"table {self.name!r} has {len(values)} {what}, 0 to {len(values) - 1}, and does not cover label "
-                f"{int(labels[uncovered].flatten()[0])}; give the table of this data set"
+                f"{int(labels[uncovered].flatten()[0])}; give the table of this dataset"
             )
         table = [*values, *[IGNORE] * (IGNORE + 1 - len(values))]
         if isinstance(labels, Tensor):
@@ -145,18 +145,18 @@ def seed7_table(
     glove: Literal["ignore", "clothes"] = "ignore",
     socks: Literal["ignore", "clothes"] = "ignore",
 ) -> LabelTable:
-    """Return the seven classes of the study: head, clothes, and arms and legs by side.
+    """Return the seven classes of the study: background, head, clothes, and arms and legs by side.
 
-    The study does not say what becomes of gloves and socks. LIP knows no side for either, so neither can join an arm or
-    a leg: they are ignored, or count as clothes. Upper and lower clothes share a class, and "leg" means bare skin and
-    shoes; `LABEL_TABLES` has "spreid5" where trousers must be told from shirts.
+    The study does not state the class of gloves and socks. LIP has no side for either, so they cannot be part of an arm
+    or a leg: they are ignored, or count as clothes. Upper and lower clothes are one class, and "leg" means bare skin
+    and shoes; use "spreid5" of `LABEL_TABLES` to separate trousers from shirts.
 
     Args:
-        glove: what becomes of gloves.
-        socks: what becomes of socks.
+        glove: class of gloves.
+        socks: class of socks.
 
     Raises:
-        ConfigError: another word.
+        ConfigError: another value.
     """
     policy = {"ignore": IGNORE, "clothes": 2}
     if glove not in policy or socks not in policy:
@@ -179,10 +179,10 @@ LABEL_TABLES: Mapping[str, LabelTable] = MappingProxyType(
         ),
     }
 )
-"""The tables that LIP labels can be read by.
+"""Label tables for LIP labels.
 
-"lip20" is LIP itself; "seed7" is `seed7_table` with its defaults; "spreid5" has the groups of SPReID (Kalayeh et al.,
-Human Semantic Parsing for Person Re-identification, CVPR 2018), whose foreground is all that is not background.
+"lip20" has the classes of LIP; "seed7" is `seed7_table` with its defaults; "spreid5" has the groups of SPReID (Kalayeh
+et al., Human Semantic Parsing for Person Re-identification, CVPR 2018), whose foreground is everything but background.
 """
 
 

@@ -1,4 +1,4 @@
-"""Semantic segmentation models of the transformers library; needs the [parsing] extra."""
+"""Parsers from segmentation models of the transformers library; needs the [parsing] extra."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,15 +23,15 @@ def transformers_parser(
     """Load a segmentation model of transformers as a parser.
 
     Args:
-        name: what ``from_pretrained`` takes: a folder, or a name of the model hub.
-        table: what its classes are; None takes the names that the model carries, without swap pairs.
-        device: where to run.
+        name: folder, or name on the model hub, for ``from_pretrained``.
+        table: its classes; None uses the class names of the model, without swap pairs.
+        device: device of the model; None keeps the default device.
         **options: passed to ``from_pretrained`` of model and processor (``revision``, ``local_files_only``).
 
     Raises:
         MissingExtraError: transformers is not installed.
         WeightsError: there is no such model, or it cannot be read.
-        ConfigError: the names that the model carries make no table.
+        ConfigError: the class names of the model do not form a table.
     """
     try:
         from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation

@@ -13,25 +13,25 @@ __all__ = ["ParsingTransform"]
 
 @dataclass(frozen=True, kw_only=True)
 class ParsingTransform:
-    """Scale, turn, crop and mirror a picture and its labels as one; the defaults are the published augmentation.
+    """Scale, rotate, crop and mirror a picture and its labels together; the defaults are the published augmentation.
 
-    The whole picture is put into the middle of the result. Labels are never interpolated, what lies outside the
-    picture is ignored (255), and left and right change places in a mirror.
+    The whole picture is fitted into the middle of the result. Labels are not interpolated, pixels outside the picture
+    are ignored (255), and left and right classes swap in a mirror image.
 
     Args:
         size: (height, width) of the result.
-        fit: "pad" keeps the aspect of people; "stretch" fills the result.
-        scale: standard deviation of the factor on the area shown, 1 on average.
-        scale_range: the factor is cut to this range.
-        rotation: standard deviation in degrees.
-        rotation_limit: turned no further than this, in degrees.
-        rotation_probability: share of the pictures that are turned.
-        mirror_probability: share of the pictures that are mirrored.
-        brightness: largest change of the brightness, as a share; one factor a picture. The published augmentation
-            has none.
+        fit: "pad" keeps the aspect ratio; "stretch" fills the result.
+        scale: standard deviation of the factor on the visible area, whose mean is 1.
+        scale_range: the factor is clipped to this range.
+        rotation: standard deviation of the rotation in degrees.
+        rotation_limit: the rotation is clipped to this number of degrees in both directions.
+        rotation_probability: probability of a rotation.
+        mirror_probability: probability of mirroring.
+        brightness: largest relative change of the brightness, one factor per picture. The published augmentation has
+            none.
 
     Raises:
-        ConfigError: a number out of range.
+        ConfigError: a number is out of range.
     """
 
     size: tuple[int, int]
@@ -63,8 +63,8 @@ class ParsingTransform:
         Args:
             image: ``(h, w, 3)`` uint8.
             labels: ``(h, w)`` uint8 of ``table``.
-            table: says which labels change places.
-            generator: every draw comes from it, the same number of draws for every picture.
+            table: the label table, for the classes that swap.
+            generator: source of the random draws, the same number of draws for every picture.
 
         Returns:
             Image ``(H, W, 3)`` uint8 and labels ``(H, W)`` uint8, contiguous.

@@ -1,4 +1,4 @@
-"""Parse many pictures into a folder: label maps, overlays, and what every tracklet shows."""
+"""Parsing of many pictures into a folder: label maps, overlays, and part visibilities of tracklets."""
 
 import csv
 import json
@@ -27,12 +27,12 @@ _SETTINGS, _VISIBILITY = "parsing.json", "visibility.csv"
 
 @dataclass(frozen=True)
 class ParsedFolder:
-    """What a run has written.
+    """Counts of a parsing run.
 
     Args:
-        parsed: pictures parsed now.
-        found: pictures that an earlier run had parsed.
-        seconds: the parsing took, reading and writing included.
+        parsed: number of pictures parsed in this run.
+        found: number of pictures that an earlier run had parsed.
+        seconds: time of the parsing, including reading and writing.
     """
 
     parsed: int
@@ -41,7 +41,7 @@ class ParsedFolder:
 
     @property
     def pictures_per_second(self) -> float:
-        """Rate of this run; 0 where nothing was left to do."""
+        """Pictures parsed per second in this run; 0 if there was nothing left to do."""
         return self.parsed / self.seconds if self.parsed else 0.0
 
 
@@ -54,24 +54,24 @@ def parse_into_folder(
     overlays: bool = True,
     progress: bool = True,
 ) -> ParsedFolder:
-    """Parse pictures; a run that was cut short goes on where it ended.
+    """Parse pictures into a folder; an interrupted run can be resumed.
 
-    Written are ``labels/NAME.png`` (a palette, class numbers inside), ``overlays/NAME.jpg``, ``visibility.csv`` (a row
-    a tracklet, the mean visibility of each part over its pictures) and ``parsing.json`` (what it was made with). Every
-    file is whole or absent, and an old ``visibility.csv`` goes before new pictures come. Visibility is relative to the
-    median share of a part over all pictures of the folder.
+    The function writes ``labels/NAME.png`` (class numbers with a palette), ``overlays/NAME.jpg``, ``visibility.csv``
+    (for each tracklet, the mean visibility of each part over its pictures) and ``parsing.json`` (the settings). Every
+    file is written atomically, and an old ``visibility.csv`` is deleted before new pictures are written. Visibility is
+    relative to the median share of a part over all pictures of the folder.
 
     Args:
         parser: see `Parser`.
-        pictures: names must differ.
-        output: a folder; what is parsed in it already is left.
-        batch_size: pictures at once.
+        pictures: pictures with different names.
+        output: output folder; pictures that are already parsed in it are skipped.
+        batch_size: pictures per call of the parser.
         overlays: also write overlays.
-        progress: show a bar with pictures a second on standard error.
+        progress: show a progress bar with pictures per second on standard error.
 
     Raises:
-        ConfigError: no picture, or the folder was made with other settings.
-        FrameError: a picture cannot be read; those before it are written.
+        ConfigError: there is no picture, or the folder was made with other settings.
+        FrameError: a picture cannot be read; the pictures before it are written.
     """
     from tqdm import tqdm
 
@@ -79,7 +79,7 @@ def parse_into_folder(
         raise ConfigError(f"expected pictures and a batch of 1 or more, got {len(pictures)} and {batch_size}")
     _keep_settings(output, parser)
     pending = [picture for picture in pictures if not _is_done(output, picture, overlays=overlays)]
-    if pending:  # of fewer pictures, until this run has come to its end
+    if pending:  # it would not cover the new pictures until this run ends
         (output / _VISIBILITY).unlink(missing_ok=True)
     reader = FrameReader()
     began = time.perf_counter()
@@ -94,7 +94,7 @@ def parse_into_folder(
                     _write_jpeg(_overlay_path(output, picture), draw_overlay(image, labels, parser.table))
                 write_label_map(
                     _label_path(output, picture), labels
-                )  # last: it says that the picture is done
+                )  # last, because it marks the picture as done
             bar.update(len(batch))
     seconds = time.perf_counter() - began
     _write_visibility(output, pictures, parser.table)
@@ -105,7 +105,7 @@ def read_visibility(output: Path) -> tuple[list[str], tuple[str, ...], np.ndarra
     """Read ``visibility.csv`` of a parsed folder.
 
     Returns:
-        Names of the N tracklets ("query/000012" for the query at place 12), names of the P parts, and visibilities
+        Names of the N tracklets ("query/000012" for query number 12), names of the P parts, and visibilities
         ``(N, P)`` float64.
 
     Raises:
@@ -131,6 +131,8 @@ def _keep_settings(output: Path, parser: Parser) -> None:
     if path.is_file():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("expected an object")
         except ValueError as error:
             raise ConfigError(f"{path} is damaged ({error}); give another output folder") from error
         if found != settings:

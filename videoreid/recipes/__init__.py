@@ -1,4 +1,4 @@
-"""Published systems as records, and the one way to train any of them."""
+"""Published systems as records, and the functions that train and score any of them."""
 
 from videoreid.recipes.building import (
     build_criterion,

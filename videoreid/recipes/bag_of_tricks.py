@@ -1,4 +1,4 @@
-"""The video bag of tricks (Fantastic Techniques) in its published stages, and its search."""
+"""The video bag of tricks (Fantastic Techniques): its published stages, and a trial of its search."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ MARS_CONSTANTS: dict[str, Any] = {
     "gamma": 0.3282654557691594,
     "weight_decay": 0.0005,
 }
-"""The published choice for MARS; its beta is 1."""
+"""The published constants for MARS; beta, which is not among them, is 1."""
 PRID_CONSTANTS: dict[str, Any] = {
     "osm_sigma": 0.8769823511927456,
     "osm_alpha": 1.5747007053351507,
@@ -25,14 +25,14 @@ PRID_CONSTANTS: dict[str, Any] = {
     "gamma": 0.368667605025003,
     "weight_decay": 0.014055481861393148,
 }
-"""The published choice for PRID2011; its beta is 0.7103921571238655."""
+"""The published constants for PRID2011; beta, which is not among them, is 0.7103921571238655."""
 
 _PLACE = "Fantastic Techniques, README, table"
 _PRID_PLACE = "Fantastic Techniques, README, PRID2011"
 
 
 def _scores(plain: tuple[float, ...], reranked: tuple[float, ...]) -> tuple[PublishedScore, ...]:
-    """Return mAP, Rank-1, Rank-5 and Rank-20 on MARS, and those in brackets."""
+    """Return the two rows of a stage on MARS; each argument is mAP, Rank-1, Rank-5 and Rank-20 in per cent."""
     rows = []
     for block, (mean_ap, rank1, rank5, rank20) in (("ori", plain), ("re-ranked", reranked)):
         rows.append(
@@ -68,12 +68,13 @@ _BOT = Recipe(
     reranked=True,
     variants={"mars": {"protocol": "mars_torchreid"}, "prid2011": {**PRID_CONSTANTS, "split_id": 0}},
     differs=(
-        "frames are drawn by 'tricks_random', which reaches the last frame too; published: "
+        "frames are drawn by 'tricks_random', which can draw the last frame too; published: "
         "--set sampling=tricks_random_published",
-        "tested are at most 40 clips of a tracklet by 'tricks_dense'; the published rule keeps a 41st: "
+        "'tricks_dense' tests at most 40 clips of a tracklet; the published rule keeps a 41st: "
         "--set test_sampling=tricks_dense_published",
-        "there are as many centres as identities; published are 751 on every dataset",
-        "re-ranking is in float32; published in float16",
+        "there is one class centre per identity; the published code has 751 on every dataset",
+        "re-ranking is computed in float32; published: in float16",
+        "the published scores are of the best epoch on the test set; here the weights of the last epoch are scored",
         "constants are published for MARS and PRID2011; every other dataset takes those of MARS",
     ),
     results=_scores((81.3, 87.1, 95.9, 98.2), (88.4, 87.6, 96.0, 98.4)),
@@ -139,12 +140,14 @@ RECIPES: tuple[Recipe, ...] = (
         reranked=False,
         differs=(
             *_BOT.differs[:1],
-            "validation clips are drawn by 'dense_subset', at most 40 of them; published: "
+            "'dense_subset' draws at most 40 validation clips of a tracklet; published, with a 41st: "
             "--set test_sampling=dense_subset_published",
             *_BOT.differs[2:3],
-            "people are held out once a study; published: again for every trial, by a generator that was never seeded",
+            "the same people are held out in all trials of a study; published: drawn for every trial by a generator "
+            "without a seed",
+            "10 % of the people, rounded to the nearest, are held out (PRID2011: 9 of 89); published: rounded down (8)",
         ),
         results=(),
     ),
 )
-"""The recipes of this family."""
+"""The recipes of the bag of tricks."""

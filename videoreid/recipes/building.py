@@ -1,4 +1,4 @@
-"""From a recipe to what it trains with: the dataset, the network, the losses, the optimisers, the loaders."""
+"""Build the parts of a recipe: dataset, network, losses, optimisers, engine and loaders."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,16 +22,16 @@ __all__ = ["build_criterion", "build_engine", "build_network", "open_dataset", "
 
 
 def open_dataset(recipe: Recipe, dataset: str, root: str | Path | None, **options: Any) -> Splits:
-    """Read a dataset as a recipe trains on it: its split, its pieces of tracklets, its protocol.
+    """Read a dataset with the split, the pieces of tracklets and the protocol of a recipe.
 
     Args:
-        recipe: with the numbers of this dataset (`Recipe.on`).
+        recipe: with the settings of this dataset (`Recipe.on`).
         dataset: registered name.
-        root: its folder.
+        root: folder of the dataset.
         **options: of the dataset.
 
     Raises:
-        ConfigError: a split that the dataset does not have.
+        ConfigError: the dataset has no such split.
         DatasetError: the dataset is missing or damaged.
     """
     if recipe.split_id is not None:
@@ -46,13 +46,13 @@ def build_network(recipe: Recipe, num_classes: int, *, weights: str | Path | Non
     """Build the network of a recipe.
 
     Args:
-        recipe: names it.
+        recipe: names the network and its options.
         num_classes: training identities K.
-        weights: a checkpoint to start from, such as one of the same recipe on another dataset: its classifier is
-            left out where the identities differ.
+        weights: a checkpoint to start from, such as one of the same recipe on another dataset; its classifier is
+            not loaded if the number of identities differs.
 
     Raises:
-        WeightsError: the weights are missing or of another network.
+        WeightsError: the weights are missing, or belong to another network.
     """
     size = {"height": recipe.height, "width": recipe.width} if recipe.fixed_size else {}
     pretrained = recipe.pretrained if weights is None else False
@@ -66,20 +66,22 @@ def build_criterion(recipe: Recipe, model: nn.Module, num_classes: int, dim: int
     """Build the losses of a recipe.
 
     Args:
-        recipe: names and weighs them.
-        model: whose classifier OSM + CAA may take its class vectors from.
+        recipe: names the loss terms and their weights.
+        model: network whose classifier weights may be the class vectors of OSM + CAA.
         num_classes: training identities K.
         dim: width D of the features.
     """
     if recipe.center_weight:
-        own: Any = model
+        network: Any = model
         return BagOfTricksCriterion(
             num_classes,
             dim,
             margin=recipe.margin,
             beta=recipe.beta,
             osm={"sigma": recipe.osm_sigma, "alpha": recipe.osm_alpha, "l": recipe.osm_l},
-            classifier_weight=(lambda: own.classifier.weight) if recipe.osm_vectors == "classifier" else None,
+            classifier_weight=(lambda: network.classifier.weight)
+            if recipe.osm_vectors == "classifier"
+            else None,
             frame_attention=bool(recipe.erase_frames),
             center_weight=recipe.center_weight,
         )
@@ -103,15 +105,15 @@ def build_engine(
     device: str | None = None,
     metric: str = "mAP",
 ) -> Engine:
-    """Build the engine of a recipe: network, losses, optimisers, schedule.
+    """Build the engine of a recipe: network, losses, optimisers and schedule.
 
     Args:
-        recipe: the numbers.
+        recipe: the settings.
         model: the network.
         num_classes: training identities K.
         precision: see `TrainSettings`.
-        device: None takes the best there is.
-        metric: by which the best checkpoint is chosen.
+        device: None takes the best available device.
+        metric: validation metric by which the best checkpoint is chosen.
     """
     criterion = build_criterion(recipe, model, num_classes, model.embedding_dim)
     optimizers = _build_optimizers(recipe, model, criterion)
@@ -125,7 +127,7 @@ def build_engine(
         warmup_factor=recipe.warmup_factor,
     )
     settings = TrainSettings(
-        precision=cast(Any, precision),  # checked by the record
+        precision=cast(Any, precision),  # TrainSettings checks it
         validate_every=recipe.validate_every,
         validate_from=recipe.validate_from,
         metric=metric,
@@ -142,12 +144,12 @@ def open_training(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int
     """Build the training loader of a recipe.
 
     Args:
-        recipe: the numbers.
+        recipe: the settings.
         tracklets: the training split.
-        workers: processes that read.
+        workers: processes that read frames.
 
     Raises:
-        ConfigError: the training split fills no batch.
+        ConfigError: the training split does not fill one batch.
     """
     dataset = ClipDataset(
         tracklets,
@@ -167,12 +169,12 @@ def open_training(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int
 
 
 def open_test(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int = 0) -> ClipLoader:
-    """Build the loader of the queries or of the gallery.
+    """Build the test loader of the queries or of the gallery.
 
     Args:
-        recipe: the numbers.
-        tracklets: a split.
-        workers: processes that read.
+        recipe: the settings.
+        tracklets: the queries or the gallery.
+        workers: processes that read frames.
     """
     return eval_loader(
         tracklets,
@@ -185,7 +187,7 @@ def open_test(recipe: Recipe, tracklets: Sequence[Tracklet], *, workers: int = 0
 
 
 def _build_optimizers(recipe: Recipe, model: nn.Module, criterion: nn.Module) -> list[Optimizer]:
-    """Return the optimiser of the network, and that of the class centres where there are centres."""
+    """Return the optimiser of the network, and that of the class centres if the recipe has a centre loss."""
     options: dict[str, Any] = {"nesterov": recipe.nesterov} if recipe.optimizer == "sgd" else {}
     optimizer = build_optimizer(
         model,

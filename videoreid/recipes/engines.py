@@ -1,4 +1,4 @@
-"""Training steps that differ from the engine's: erased frames with their labels, and frames as samples of their own."""
+"""Engines with another training step: random frames are erased, or every frame is a sample of its own."""
 
 from typing import Any
 
@@ -20,19 +20,19 @@ _ATTEMPTS = 100
 def erase_frames(
     frames: Tensor, generator: np.random.Generator, *, share: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """Overwrite a random rectangle in some frames of a batch, and say in which.
+    """Overwrite a random rectangle in randomly chosen frames of a batch.
 
-    A rectangle covers 2 to 40 % of the frame at an aspect of 0.3 to 1 / 0.3. It may touch every border: its place is
-    drawn from all that it fits into, the last ones included. As published, the fill is the mean colour of ImageNet
-    written into frames that are normalised already.
+    A rectangle covers 2 to 40 % of the frame; its ratio of height to width is 0.3 to 1 / 0.3. Its position is uniform
+    over the frame, borders included. As published, the fill is the mean colour of ImageNet, written into frames that
+    are already normalised.
 
     Args:
         frames: ``(B, T, 3, H, W)`` float, normalised.
-        generator: where the draws come from.
-        share: chance of a frame to be erased.
+        generator: source of the random draws.
+        share: probability that a frame is erased, 0..1.
 
     Returns:
-        The frames ``(B, T, 3, H, W)``, and the mask ``(B, T)`` bool of those erased.
+        A copy of the frames ``(B, T, 3, H, W)``, and the mask ``(B, T)``, bool, True for erased frames.
 
     Reference:
         Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020;
@@ -56,12 +56,14 @@ def erase_frames(
 
 
 class ErasingEngine(Engine):
-    """Erases frames on the device and tells the criterion which, for the frame-attention loss.
+    """An engine that erases random frames on the device and passes the mask to the criterion.
+
+    The mask is ``output.extras["erased"]``, which the frame-attention loss reads.
 
     Args:
         args: as for `Engine`.
-        share: chance of a frame to be erased.
-        seed: names the draws, together with the number of the step.
+        share: probability that a frame is erased, 0..1.
+        seed: decides the draws, together with epoch and batch.
         options: as for `Engine`.
     """
 
@@ -70,7 +72,7 @@ class ErasingEngine(Engine):
         self.share, self.seed = share, seed
 
     def step(self, clip: Clip) -> dict[str, Tensor]:
-        """Return the scalar losses of one batch, some of its frames erased."""
+        """Return the scalar losses of one batch after some of its frames are erased."""
         model: Any = self.model
         normal = normalise_frames(clip.frames, model.pixel_mean, model.pixel_std)
         draws = generator_from(self.seed, self.progress.epoch, self.progress.batch)
@@ -80,7 +82,7 @@ class ErasingEngine(Engine):
 
 
 class FrameEngine(Engine):
-    """Trains on every frame of a clip as a sample of its own, as torchreid's video engine does."""
+    """An engine that trains on every frame of a clip as a separate sample, as torchreid's video engine does."""
 
     def step(self, clip: Clip) -> dict[str, Tensor]:
         """Return the scalar losses of the ``B * T`` frames of one batch."""

@@ -1,4 +1,4 @@
-"""A study of seven image networks on iLIDS-VID with torchreid's defaults, and ours beside it."""
+"""A study of image networks on iLIDS-VID with torchreid's defaults, and our recipe for the same networks."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from videoreid.recipes.record import PublishedScore, Recipe
 
 __all__ = ["RECIPES"]
 
-# network, loss (S: cross-entropy, T: with the triplet loss), mAP and Rank-1 in per cent
+# network, loss (s: cross-entropy, t: cross-entropy and triplet loss), mAP and Rank-1 in per cent
 _PAIRS = (
     ("osnet_x1_0", "s", 73.28, 62.67),
     ("osnet_x1_0", "t", 72.7, 63.33),
@@ -44,7 +44,7 @@ _STUDY = Recipe(
     test_batch_size=8,
     distance="euclidean",
     variants={"ilidsvid": {"split_id": 0}},
-    differs=("which of the ten splits was trained and scored is not stated; here it is the first",),
+    differs=("the study does not state which of the ten splits it used; here it is the first",),
 )
 
 
@@ -62,21 +62,28 @@ def _pair(network: str, loss: str, mean_ap: float, rank1: float) -> Recipe:
         results=(PublishedScore(dataset="ilidsvid", rank1=rank1, mAP=mean_ap, split_id=0, place=place),),
     )
     if loss == "t":
-        words = "batches of the triplet loss hold four clips a person, torchreid's default; the study does not say"
-        differs = (*recipe.differs, words)
+        differs = (
+            *recipe.differs,
+            "batches of the triplet loss hold four clips per person, torchreid's default; the study does not state it",
+        )
         return replace(recipe, instances=4, grouping="distinct", triplet_weight=1.0, differs=differs)
     if network == "hacnn":
-        words = "HACNN takes frames of 160x64 only, and starts from random weights: no others are published"
-        return replace(recipe, differs=(*recipe.differs, words))
+        differs = (
+            *recipe.differs,
+            "HACNN takes frames of 160x64 only, and starts from random weights: no ImageNet weights are published",
+        )
+        return replace(recipe, differs=differs)
     return recipe
 
 
 def _ours(study: Recipe) -> Recipe:
-    """Return the recipe that the library uses for such comparisons."""
+    """Return our recipe for the network and the loss of a pair of the study."""
     return replace(
         study,
         name=study.name.replace("ilids_", "ilids_ours_", 1),
-        title=study.title.replace("The iLIDS-VID study", "Our recipe beside the iLIDS-VID study"),
+        title=study.title.replace(
+            "The iLIDS-VID study", "Our recipe for the networks of the iLIDS-VID study"
+        ),
         source="this library",
         num_frames=4,
         sampling="random_crop",
@@ -87,11 +94,11 @@ def _ours(study: Recipe) -> Recipe:
         schedule="single_step",
         milestones=(60,),
         distance="cosine",
-        differs=("four random frames, two clips a person, no crop, a constant rate, cosine distance",),
+        differs=("four random frames, two clips per person, no crop, a constant rate, cosine distance",),
         results=(),
     )
 
 
 _SEVEN = tuple(_pair(*pair) for pair in _PAIRS)
 RECIPES: tuple[Recipe, ...] = (*_SEVEN, *(_ours(recipe) for recipe in _SEVEN))
-"""The recipes of this family."""
+"""The recipes of the study, and ours."""

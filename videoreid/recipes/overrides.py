@@ -1,4 +1,4 @@
-"""Change numbers of a recipe by name, as ``--set key=value`` does, and say what was changed."""
+"""Change settings of a recipe by name, as ``--set key=value`` does, and list all settings."""
 
 import ast
 import difflib
@@ -17,7 +17,7 @@ _KEYS = tuple(field.name for field in fields(Recipe) if field.name not in (*_DES
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Return ``key=value`` texts as a mapping; a value is read as a Python literal where it is one.
+    """Return ``key=value`` texts as a mapping; a value that is a Python literal is read as one, else as text.
 
     Raises:
         ConfigError: a text without ``=``.
@@ -30,19 +30,19 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         try:
             settings[key] = ast.literal_eval(value)
         except (SyntaxError, ValueError):
-            settings[key] = value  # a word
+            settings[key] = value  # plain text
     return settings
 
 
 def override(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """Return a recipe with other numbers.
+    """Return a recipe with changed settings.
 
     Args:
         recipe: as published.
-        settings: by name of a field of `Recipe`; ``model.NAME`` is an option of the network.
+        settings: new values by field of `Recipe`; the key ``model.NAME`` sets an option of the network.
 
     Raises:
-        ConfigError: there is no such field, or it does not take such a value.
+        ConfigError: a recipe has no such setting, or the setting does not accept the value.
 
     Example:
         >>> from videoreid.recipes import get_recipe
@@ -73,7 +73,7 @@ def override(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """Return the name of a recipe, its network and every number, as plain values."""
+    """Return name, network and every setting of a recipe as values that JSON can hold."""
     values = {key: getattr(recipe, key) for key in _KEYS}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
     return {"name": recipe.name, "model": recipe.model, "model_options": dict(recipe.model_options), **plain}

@@ -1,4 +1,4 @@
-"""PSTA: pyramid spatial-temporal aggregation."""
+"""The recipe of PSTA, pyramid spatial-temporal aggregation."""
 
 from videoreid.recipes.record import PublishedScore, Recipe
 
@@ -31,7 +31,8 @@ RECIPES: tuple[Recipe, ...] = (
         differs=(
             "frames are drawn by 'random_interval', whose window may end on the last frame; published: "
             "--set sampling=random_interval_published",
-            "training on one device; published on two",
+            "one device trains; published: two",
+            "the published score on MARS is of epoch 350 of 500; here the weights of the last epoch are scored",
         ),
         results=(
             PublishedScore(
@@ -45,4 +46,4 @@ RECIPES: tuple[Recipe, ...] = (
         ),
     ),
 )  # fmt: skip
-"""The recipes of this family."""
+"""The recipes of PSTA."""

@@ -1,4 +1,4 @@
-"""A published system as one frozen record: what is trained, how, how it is tested, and what was reported."""
+"""The record of a published system: network, training, test rule and reported scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,15 +9,15 @@ __all__ = ["PublishedScore", "Recipe"]
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedScore:
-    """A score as its authors report it; none of them was measured here.
+    """A score as the authors of a system report it; it was not measured here.
 
     Args:
         dataset: registered name of the test dataset.
-        rank1: in per cent; None where it is not reported.
-        mAP: in per cent; None where it is not reported.
-        place: where it is printed.
+        rank1: in per cent; None if it is not reported.
+        mAP: in per cent; None if it is not reported.
+        place: where the score is printed.
         split_id: which of ten splits, 0-based; None for a dataset with one split.
-        block: "ori" (the network alone), "re" (VPReID's second block, same-camera pairs moved behind all others),
+        block: "ori" (the network alone), "re" (VPReID's second block: same-camera pairs rank behind all others),
             "re-ranked", "joint" (with the spatial-temporal metric) or "joint, re-ranked".
         rank5: in per cent.
         rank10: in per cent.
@@ -39,69 +39,69 @@ class PublishedScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides what a published system learns and how it is scored.
+    """All settings by which a published system is trained and scored.
 
-    Numbers are the published ones. Where the library is better on purpose, the better choice is the default and
-    ``differs`` names it together with the published one.
+    The numbers are the published ones. Where the library corrects a published rule, the corrected rule is the default,
+    and ``differs`` names both.
 
     Args:
         name: of the recipe.
         title: the system in words.
-        source: where it is published.
+        source: where the system is published.
         model: name of the network, see `videoreid.models.list_models`.
         model_options: its options.
-        fixed_size: the network is built for one frame size and must be told it.
-        pretrained: start from ImageNet weights (or a tag, address or file, see `videoreid.models.build_model`).
+        fixed_size: the network works with one frame size only and takes ``height`` and ``width`` when it is built.
+        pretrained: start from ImageNet weights; or a tag, address or file, see `videoreid.models.build_model`.
         height: of the frames, in pixels.
         width: of the frames, in pixels.
         num_frames: frames of a clip T.
-        sampling: which frames train, see `videoreid.data.list_sampling_rules`.
+        sampling: rule that draws the frames of a training clip, see `videoreid.data.list_sampling_rules`.
         augmentation: name of a preset, see `videoreid.data.list_presets`.
-        erase_frames: share of the frames that are erased on the device and pushed down by the frame-attention loss.
-        frames_as_samples: classify every frame of a clip by itself in training.
-        dense_step: cut training tracklets into pieces that begin so many frames apart; None leaves them whole.
-        dense_window: frames of a piece; None is ``dense_step``.
+        erase_frames: share of the frames that are erased on the device; the frame-attention loss lowers their scores.
+        frames_as_samples: in training, every frame of a clip is a sample of its own.
+        dense_step: frames between the starts of the pieces that training tracklets are cut into; None cuts nothing.
+        dense_window: frames of a piece; None means ``dense_step``.
         batch_size: clips of a batch.
-        instances: tracklets of an identity in a batch K; 1 takes all tracklets in random order.
+        instances: tracklets per identity in a batch; 1 takes all tracklets in random order.
         grouping: how batches are filled, see `videoreid.data.PKSampler`.
-        label_smoothing: of the cross-entropy, which has weight 1.
+        label_smoothing: of the cross-entropy, whose weight is 1.
         heads: "mean" or "sum" over the heads of the network.
-        triplet_weight: of the batch-hard triplet loss; 0 leaves it out.
+        triplet_weight: of the batch-hard triplet loss; 0 disables it.
         margin: of the triplet loss.
         triplet_distance: "euclidean" or "cosine".
-        center_weight: of the centre loss; 0 leaves it out.
-        center_learning_rate: of the centres' own SGD.
-        beta: share of OSM + CAA, the triplet loss keeps 1 - beta; None leaves it out.
-        osm_vectors: what OSM + CAA takes as class vectors.
+        center_weight: of the centre loss; 0 disables it.
+        center_learning_rate: of the SGD that updates the centres.
+        beta: weight of OSM + CAA; the triplet loss has the weight 1 - beta. None disables OSM + CAA.
+        osm_vectors: class vectors of OSM + CAA: the class centres, or the weights of the classifier.
         osm_sigma: of OSM + CAA.
         osm_alpha: of OSM + CAA.
         osm_l: of OSM + CAA, the share of negative pairs.
         optimizer: see `videoreid.optim.build_optimizer`.
-        learning_rate: of the new layers, or of all.
+        learning_rate: of ``new_layers``, or of all layers if there are none.
         weight_decay: L2 penalty.
-        nesterov: of SGD.
-        new_layers: children of the network that train at the full rate; empty trains all at it.
-        trunk_share: rate of the other layers as a share of ``learning_rate``.
+        nesterov: SGD takes Nesterov momentum.
+        new_layers: children of the network that train at ``learning_rate``; empty: all layers do.
+        trunk_share: rate of the other layers, divided by ``learning_rate``.
         schedule: "single_step" or "multi_step".
-        milestones: epochs at which the rate falls; one number for "single_step", which repeats it.
-        gamma: by which it falls.
+        milestones: epochs at which the rate falls; for "single_step" one number, the epochs between two falls.
+        gamma: factor of each fall.
         warmup: "none" or "linear".
         warmup_epochs: length of the warm-up.
-        warmup_factor: share of the rate in the first epoch.
-        epochs: to train.
+        warmup_factor: rate of the first epoch, divided by ``learning_rate``.
+        epochs: length of the training.
         validate_every: epochs between two validations.
-        validate_from: first epoch after which there is one.
+        validate_from: first epoch (1-based) that a validation may follow.
         seed: of weights, batches, frames and augmentation.
-        test_sampling: which frames are tested.
-        test_batch_size: clips of a batch in testing.
+        test_sampling: rule that chooses the frames of the test clips.
+        test_batch_size: clips of a test batch.
         distance: by which the gallery is ranked.
-        protocol: how a ranking is scored; None takes that of the dataset.
-        split_id: which of ten splits; None takes the dataset's default.
-        reranked: score after k-reciprocal re-ranking as well, with exponent 1 on the distance, as published.
-        num_bins: of the spatial-temporal histogram; None where there is none.
-        differs: what still differs from the published system, and why.
-        variants: by dataset, the numbers that are published for it alone.
-        results: what the authors report.
+        protocol: rules of the scoring; None takes those of the dataset.
+        split_id: which of ten splits, 0-based; None takes the default of the dataset.
+        reranked: also score after k-reciprocal re-ranking, with exponent 1 on the distance, as published.
+        num_bins: of the spatial-temporal histogram; None: there is no histogram.
+        differs: remaining differences from the published system, and their reasons.
+        variants: settings that are published for one dataset only, by dataset.
+        results: scores that the authors report.
     """
 
     name: str
@@ -164,7 +164,7 @@ class Recipe:
 
     @property
     def losses(self) -> dict[str, float]:
-        """The terms of the loss and their weights."""
+        """The loss terms and their weights; terms of weight 0 are left out."""
         terms = {
             "cross-entropy": 1.0,
             "triplet": self.triplet_weight * (1.0 if self.beta is None else 1.0 - self.beta),
@@ -176,15 +176,15 @@ class Recipe:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets for which something is published."""
+        """Names of the datasets with published scores or settings."""
         return tuple(dict.fromkeys([*(score.dataset for score in self.results), *self.variants]))
 
     def on(self, dataset: str) -> "Recipe":
-        """Return the recipe with the numbers that are published for a dataset; unchanged where there are none."""
+        """Return the recipe with the settings that are published for a dataset; unchanged if there are none."""
         return replace(self, **self.variants.get(dataset, {}))
 
     def scores_on(self, dataset: str, split_id: int | None = None) -> tuple[PublishedScore, ...]:
-        """Return what is reported on a dataset, all splits of it where none is named."""
+        """Return the scores reported on a dataset, on one split of it or on all."""
         return tuple(
             score
             for score in self.results

@@ -1,4 +1,4 @@
-"""The recipes by name."""
+"""Look up recipes by name."""
 
 from videoreid.recipes import bag_of_tricks, ilids_study, psta, streid, temporal, vpreid
 from videoreid.recipes.record import Recipe
@@ -27,7 +27,7 @@ def get_recipe(name: str) -> Recipe:
     """Return a recipe by its name.
 
     Raises:
-        UnknownNameError: there is none of that name; the message suggests one.
+        UnknownNameError: no recipe has that name; the message suggests one.
 
     Example:
         >>> recipe = get_recipe("vpreid_gcm")

@@ -1,4 +1,4 @@
-"""The record of a run folder: recipe, settings, versions, command and data, in ``run.json``."""
+"""The file ``run.json`` of a run folder: recipe, settings, versions, command and dataset."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,18 @@ __all__ = ["RunNotes", "describe_run", "read_notes", "refuse_other_recipe"]
 
 _FILE = "run.json"
 _FREE = ("epochs", "validate_every", "validate_from", "test_batch_size", "reranked", "pretrained")
-"""Settings that a resumed run may change: how long it trains, how it is validated."""
+"""Settings that a resumed run may change: they decide when training ends and how it is validated."""
 
 
 def describe_run(
     recipe: Recipe, splits: Splits, *, command: Sequence[str] = (), root: str | Path | None = None
 ) -> dict[str, Any]:
-    """Return what a later reader needs to repeat a run.
+    """Return what is needed to repeat a run.
 
     Args:
-        recipe: with the numbers that were used.
-        splits: what was trained on and tested.
-        command: of the run.
+        recipe: with the settings that were used.
+        splits: the dataset.
+        command: command line of the run.
         root: folder of the dataset.
     """
     counts = {
@@ -55,10 +55,10 @@ def describe_run(
 
 
 def read_notes(folder: Path) -> dict[str, Any] | None:
-    """Return what ``run.json`` of a folder says; None where there is none.
+    """Return the content of ``run.json`` in a folder; None if the file is missing.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     path = folder / _FILE
     if not path.is_file():
@@ -76,22 +76,22 @@ def refuse_other_recipe(folder: Path, recipe: Recipe, dataset: str) -> None:
     """Refuse a folder that holds a run of another recipe, dataset or setting.
 
     Args:
-        folder: where the run would write; may be absent.
+        folder: output folder of the run; it may be missing.
         recipe: of the run.
-        dataset: name of its dataset and split.
+        dataset: name of the dataset and its split.
 
     Raises:
-        ConfigError: names each difference.
+        ConfigError: the folder holds such a run; the message names each difference.
     """
     notes = read_notes(folder)
     if notes is None or "recipe" not in notes:
         return
-    held, own = dict(notes["recipe"]), json.loads(json.dumps(settings_of(recipe)))
-    held["dataset"], own["dataset"] = notes.get("dataset", {}).get("name"), dataset
+    stored, wanted = dict(notes["recipe"]), json.loads(json.dumps(settings_of(recipe)))
+    stored["dataset"], wanted["dataset"] = notes.get("dataset", {}).get("name"), dataset
     different = [
-        f"{name} was {held.get(name)!r} and is {own[name]!r}"
-        for name in own
-        if name not in _FREE and held.get(name) != own[name]
+        f"{name} was {stored.get(name)!r} and is {wanted[name]!r}"
+        for name in wanted
+        if name not in _FREE and stored.get(name) != wanted[name]
     ]
     if different:
         raise ConfigError(
@@ -100,11 +100,11 @@ def refuse_other_recipe(folder: Path, recipe: Recipe, dataset: str) -> None:
 
 
 class RunNotes:
-    """A callback of the engine that completes ``run.json`` once the folder is the run's, and says where it goes on.
+    """A callback of the engine that adds to ``run.json`` and prints where a resumed run continues.
 
     Args:
         folder: of the run.
-        notes: what to add to the engine's own record.
+        notes: fields to add to the record that the engine writes.
     """
 
     def __init__(self, folder: Path, notes: Mapping[str, Any]) -> None:
@@ -114,11 +114,11 @@ class RunNotes:
         self._written = False
 
     def begin_run(self) -> None:
-        """Hear that the run is a new one."""
+        """Note that the run is new; the engine calls this before the first step of a new run."""
         self._begun = True
 
     def __call__(self, event: Event) -> None:
-        """Write at the first event; the engine has claimed the folder by then."""
+        """Write at the first event: by then the engine has checked the folder and written its own record."""
         if self._written:
             return
         self._written = True

@@ -1,4 +1,4 @@
-"""Train a recipe on a dataset, score it by its rules, and show the published figures beside."""
+"""Train a recipe, score it by its own rules, and print the published scores next to the new ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from videoreid.engine import CSVLogger, Engine, check_matches, extract_features, save_evaluation
-from videoreid.metrics import KReciprocal, evaluate_features
+from videoreid.metrics import KReciprocal, evaluate_features, get_protocol
 from videoreid.recipes.building import (
     build_engine,
     build_network,
@@ -36,21 +36,21 @@ _SAVED = "saved, run again to go on (with --resume)"
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What may differ between two runs of one recipe.
+    """Options of a run that are not part of the recipe.
 
     Args:
         output_dir: folder of checkpoints, ``log.csv`` and ``run.json``.
-        max_steps: stop after so many updates.
-        resume: go on from the newest checkpoint in the folder.
+        max_steps: stop after this number of updates; None trains all epochs.
+        resume: continue from the newest checkpoint in the folder.
         weights: a checkpoint to start from.
         workers: processes that read frames.
-        precision: arithmetic of the forward pass.
-        device: None takes the best there is.
-        two_blocks: score VPReID's second block ("re Results") as well.
+        precision: of the forward pass, see `TrainSettings`.
+        device: None takes the best available device.
+        two_blocks: also score VPReID's second block ("re Results").
         validate: score between epochs.
-        progress: show bars.
-        command: of the run, for its record.
-        root: folder of the dataset, for the record.
+        progress: show progress bars.
+        command: command line of the run, for ``run.json``.
+        root: folder of the dataset, for ``run.json``.
         save_features: keep the features of the last scoring in the folder, for a report.
     """
 
@@ -70,10 +70,10 @@ class RunOptions:
 
 
 def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[str, Ranking]:
-    """Train a recipe, and score the last weights.
+    """Train a recipe, and score the weights of the last epoch.
 
     Args:
-        recipe: with the numbers of the dataset (`Recipe.on`) and those the user has changed.
+        recipe: with the settings of the dataset (`Recipe.on`) and the changes of the user.
         splits: see `open_dataset`.
         options: of this run.
 
@@ -81,8 +81,8 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
         The rankings by block, see `score_features`.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe.
-        KeyboardInterrupt: Ctrl-C; a checkpoint has been saved.
+        ConfigError: the folder holds a run of another recipe, dataset or setting.
+        KeyboardInterrupt: Ctrl-C was pressed; a checkpoint has been saved.
     """
     refuse_other_recipe(options.output_dir, recipe, splits.name)
     check_matches(splits.query, splits.gallery, protocol=splits.protocol)
@@ -139,7 +139,7 @@ def _store(
     recipe: Recipe,
     options: RunOptions,
 ) -> None:
-    """Leave the last ranking of every block in the run folder; features are the same for all, and kept once."""
+    """Save the last ranking of every block in the run folder; all blocks share the features, which are saved once."""
     if process_rank() != 0:
         return
     kept: bool | Path = options.save_features
@@ -160,14 +160,14 @@ def _store(
 def extract_recipe(
     recipe: Recipe, model: nn.Module, splits: Splits, *, workers: int = 0, progress: bool = False
 ) -> tuple[Features, Features]:
-    """Return the features of queries and gallery, made by the test rule of a recipe.
+    """Return the features of queries and gallery by the test rule of a recipe.
 
     Args:
-        recipe: the test rule.
+        recipe: names the test rule.
         model: the network.
         splits: the dataset.
-        workers: processes that read.
-        progress: show bars.
+        workers: processes that read frames.
+        progress: show progress bars.
     """
     query, gallery = (
         extract_features(model, open_test(recipe, part, workers=workers), progress=progress)
@@ -182,20 +182,22 @@ def score_features(
     """Score features by the rules of a recipe.
 
     Args:
-        recipe: distance and test rule.
+        recipe: names the distance and the test rule.
         splits: the dataset and its protocol.
         query: features of the queries.
         gallery: features of the gallery.
-        two_blocks: score VPReID's second block as well.
+        two_blocks: also score VPReID's second block, on the same gallery.
 
     Returns:
-        "ori"; "re" with ``two_blocks``; "re-ranked" where the recipe reports such figures.
+        The rankings by block: "ori"; "re" with ``two_blocks``; "re-ranked" if the recipe is re-ranked.
     """
     details = {"frames": f"{recipe.num_frames} {recipe.test_sampling}"}
     common: dict[str, Any] = {"distance": recipe.distance, "dataset": splits.name, "details": details}
     rankings = {"ori": evaluate_features(query, gallery, protocol=splits.protocol, **common)}
-    if two_blocks:
-        rankings["re"] = evaluate_features(query, gallery, protocol="camera_aware", **common)
+    if two_blocks:  # published: on the same gallery as the first block
+        in_gallery = get_protocol(splits.protocol).queries_in_gallery
+        camera_aware = replace(get_protocol("camera_aware"), queries_in_gallery=in_gallery)
+        rankings["re"] = evaluate_features(query, gallery, protocol=camera_aware, **common)
     if recipe.reranked:
         exponent = 1.0 if recipe.distance == "squared_euclidean" else 2.0
         refiner = KReciprocal(metric=recipe.distance, exponent=exponent)
@@ -206,10 +208,10 @@ def score_features(
 
 
 def published_lines(recipe: Recipe, dataset: str, rankings: Mapping[str, Ranking]) -> list[str]:
-    """Return lines that put a run's scores beside the published ones.
+    """Return lines with the scores of a run and the published scores.
 
     Args:
-        recipe: what is published.
+        recipe: whose published scores are shown.
         dataset: registered name of the dataset.
         rankings: by block.
     """

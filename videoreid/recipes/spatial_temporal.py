@@ -1,4 +1,4 @@
-"""st-ReID's steps after training: features with the training sightings beside them, and the fitted histogram."""
+"""The steps of st-ReID after training: write features and training sightings, fit the spatial-temporal histogram."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -25,14 +25,14 @@ def write_recipe_features(
     *,
     workers: int = 0,
 ) -> None:
-    """Extract queries and gallery by the test rule of a recipe, and write them with the training sightings.
+    """Extract query and gallery features by the test rule of a recipe; write them with the training sightings.
 
     Args:
-        recipe: the test rule.
+        recipe: names the test rule.
         model: the trained network.
         splits: the dataset.
-        path: the feature file, which `videoreid eval` scores and `videoreid st fit` learns from.
-        workers: processes that read.
+        path: of the feature file, which `videoreid eval` scores and `videoreid st fit` learns from.
+        workers: processes that read frames.
     """
     query, gallery = extract_recipe(recipe, model, splits, workers=workers)
     write_features(
@@ -48,10 +48,10 @@ def write_recipe_features(
 
 
 def sightings_of(tracklets: tuple[Tracklet, ...]) -> Features:
-    """Return who was seen where and when, as features of no column.
+    """Return pid, camera and time of each tracklet, as features with embeddings of shape ``(N, 0)``.
 
     Args:
-        tracklets: N of them, usually the training split.
+        tracklets: N tracklets, usually the training split.
     """
     values: dict[str, Any] = {
         "pids": np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
@@ -75,14 +75,14 @@ def fit_transitions(
 
     Args:
         train: see `sightings_of`.
-        dataset: its name; DukeMTMC-reID has 3,000 bins, Market-1501 and every other 5,000.
-        num_bins: None takes the published number.
+        dataset: name of the dataset; DukeMTMC-reID has 3,000 bins, Market-1501 and every other dataset 5,000.
+        num_bins: number of bins; None takes the published number.
         interval: width of a bin in the unit of the times.
-        sigma: bins of smoothing.
-        visits: "mean" (published) or "clustered".
+        sigma: standard deviation of the smoothing, in bins.
+        visits: "mean" (published) or "clustered", see `SpatialTemporalModel.fit`.
 
     Raises:
-        ConfigError: a transition takes longer than the bins reach.
+        ConfigError: a transition is longer than all bins together.
         ProtocolError: there is no transition.
     """
     name = dataset.partition("/")[0]

@@ -1,4 +1,4 @@
-"""st-ReID's visual stream, and the constants of its spatial-temporal histogram."""
+"""The visual stream of st-ReID, and the number of bins of its spatial-temporal histogram."""
 
 from videoreid.recipes.record import PublishedScore, Recipe
 
@@ -38,8 +38,8 @@ RECIPES: tuple[Recipe, ...] = (
             "dukemtmcreid": {"protocol": "market1501_toolkit", "num_bins": 3000},
         },
         differs=(
-            "the last batch of an epoch is left out where it is not full; published it trains",
-            "published under PyTorch 0.3; its authors report slightly different figures for later versions",
+            "the last batch of an epoch is left out if it is not full; published: it trains too",
+            "published with PyTorch 0.3; the authors report slightly different scores for later versions",
         ),
         results=(
             PublishedScore(dataset="market1501", rank1=91.2, place=_PAPER),
@@ -55,4 +55,4 @@ RECIPES: tuple[Recipe, ...] = (
         ),
     ),
 )
-"""The recipes of this family."""
+"""The recipes of st-ReID."""

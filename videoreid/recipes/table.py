@@ -1,4 +1,4 @@
-"""The recipes as a Markdown table, made from the records."""
+"""Markdown tables of the recipes and their published scores."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ __all__ = ["recipe_table", "score_table"]
 
 
 def recipe_table(recipes: Sequence[Recipe]) -> list[str]:
-    """Return a table of how each recipe trains, one line a recipe.
+    """Return a table of the training settings, one line per recipe.
 
     Args:
         recipes: in the order of the table.
@@ -41,7 +41,7 @@ def recipe_table(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def score_table(recipes: Sequence[Recipe]) -> list[str]:
-    """Return a table of what is reported for each recipe, one line a score.
+    """Return a table of the published scores, one line per score.
 
     Args:
         recipes: in the order of the table.

@@ -15,7 +15,7 @@ def _score(rank1: float, rank5: float, rank10: float, rank20: float, *, mean_ap:
 
 
 _FRAMES = (
-    "frames are drawn by 'jg_random', which reaches the last frame too; published: --set sampling=jg_random_published",
+    "frames are drawn by 'jg_random', which can draw the last frame too; published: --set sampling=jg_random_published",
 )
 _POOLING = Recipe(
     name="temporal_pooling",
@@ -43,12 +43,12 @@ _POOLING = Recipe(
 ATTENTION = replace(
     _POOLING,
     name="temporal_attention",
-    title="Temporal attention: ResNet-50, frames weighed by attention",
+    title="Temporal attention: ResNet-50, frames weighted by attention",
     model="resnet50_ta",
     fixed_size=True,
     differs=(
         *_FRAMES,
-        "the published factory builds the pooling network under the name of this one; here it is the attention network",
+        "under this name the published factory builds the pooling network; here it is the attention network",
     ),
     results=(_score(83.3, 93.8, 96.0, 97.4, mean_ap=76.7),),
 )
@@ -57,11 +57,11 @@ RECIPES: tuple[Recipe, ...] = (
     replace(
         _POOLING,
         name="temporal_image",
-        title="The image baseline beside temporal pooling: clips of one frame",
+        title="The image baseline of temporal pooling: clips of one frame",
         num_frames=1,
         differs=(
             *_FRAMES,
-            "how the image baseline was trained is not described: one frame a clip is our reading",
+            "the training of the image baseline is not described; clips of one frame are our interpretation",
         ),
         results=(_score(81.3, 92.6, 94.8, 96.7, mean_ap=74.1),),
     ),
@@ -83,9 +83,9 @@ RECIPES: tuple[Recipe, ...] = (
         learning_rate=1e-4,
         differs=(
             *_FRAMES,
-            "published from Kinetics weights (--set pretrained=FILE), here from ImageNet's on the middle frame",
+            "starts from ImageNet weights on the middle frame; published: Kinetics weights (--set pretrained=FILE)",
         ),
         results=(_score(78.5, 90.9, 93.9, 95.9, mean_ap=70.5),),
     ),
 )
-"""The recipes of this family."""
+"""The recipes of temporal modelling."""

@@ -1,4 +1,4 @@
-"""VPReID: the baseline, its parts, the whole system (GCM), AME beside it, and our reading of MRA."""
+"""VPReID: the baseline, its parts, the whole system (GCM), AME, and our interpretation of MRA."""
 
 from dataclasses import replace
 
@@ -35,9 +35,10 @@ _BASE_CONFIG = Recipe(
         "ilidsvid": {**_DENSE_TWO_CAMERAS, "split_id": 9},
     },
     differs=(
-        "the published loop skips a batch whose labels sum to the first label; here every batch trains",
-        "LS-VID: train.py puts the queries into the gallery and test-all.py does not; the recipe follows test-all.py, "
-        "which printed the table (--set protocol=lsvid for the other)",
+        "the published loop skips a batch if its labels minus the first label sum to 0 (meant for batches of one "
+        "identity); here every batch trains",
+        "LS-VID: train.py puts the queries into the gallery, test-all.py does not; the recipe follows test-all.py, "
+        "which printed the table (queries in the gallery: --set protocol=lsvid)",
     ),
 )
 _BASELINE = replace(
@@ -55,6 +56,10 @@ _GCM = replace(
     name="vpreid_gcm",
     title="VPReID, the whole system: GemMe, CoordAtt3D and four heads over random subsets of the frames",
     model="gcm",
+    differs=(
+        *_BASE_CONFIG.differs,
+        "the published score on MARS is of epoch 220 of 240; here the weights of the last epoch are scored",
+    ),
     results=(
         PublishedScore(
             dataset="mars", rank1=90.2, mAP=85.4, rank5=97.1, rank10=98.0, place="Mars_log/log_test.txt, epoch 220"
@@ -69,7 +74,7 @@ _GCM = replace(
 _MRA = replace(
     _BASE_CONFIG,
     name="vpreid_mra",
-    title="MRA, multi-range aggregation: our reading of three module names",
+    title="MRA, multi-range aggregation: our interpretation of three module names",
     source="VPReID, README (names of modules and results; no code was published)",
     model="mra",
     heads="mean",
@@ -79,8 +84,8 @@ _MRA = replace(
         "ilidsvid": {**_DENSE_TWO_CAMERAS, "split_id": 0},
     },
     differs=(
-        "the network is an own design under the published names; the published figures are of another network",
-        "the training recipe of MRA is not published; VPReID's is taken, with the mean over the heads",
+        "the network is our design under the published module names; the published scores belong to another network",
+        "the training recipe of MRA is not published; that of VPReID is used, with the mean over the heads",
         *_BASE_CONFIG.differs,
     ),
     results=(
@@ -95,7 +100,7 @@ _SHORT = {**_DENSE_TWO_CAMERAS, "num_frames": 8, "seed": 19970626}
 _AME = replace(
     _BASE_CONFIG,
     name="vpreid_ame",
-    title="AME: motion at gaps of one, two and three frames, ahead and behind",
+    title="AME: motion to the frames one, two and three steps ahead and behind",
     source="VPReID, AME: models/, train-mars-ame.sh",
     model="ame",
     augmentation="ame",
@@ -110,7 +115,8 @@ _AME = replace(
     },
     differs=(
         "the published training is not seeded (PRID2011 and iLIDS-VID: 19970626, as here)",
-        "PRID2011 was scored after epoch 40 of the 240",
+        "the published score on PRID2011 is of epoch 40 of 240; here the weights of the last epoch are scored",
+        "the published weights of the three ranges start at .33, .1, .05 on PRID2011; here all start at .33",
         *_BASE_CONFIG.differs,
     ),
     results=(
@@ -159,4 +165,4 @@ RECIPES: tuple[Recipe, ...] = (
     _AME,
     _MRA,
 )
-"""The recipes of this family."""
+"""The recipes of VPReID."""

@@ -1,4 +1,4 @@
-"""Runs side by side: paired differences per query, the queries that changed, one table and one CMC."""
+"""Comparison of runs: paired differences per query, changed queries, one table and one CMC plot."""
 
 import csv
 import os
@@ -37,12 +37,12 @@ _SHOWN = 50  # changed queries on the page; the CSV has all
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Runs that were scored alike, the first being the baseline.
+    """Runs scored by the same rules on the same data; the first is the baseline.
 
     Args:
         evaluations: by the name of the run.
-        table: scores with intervals and marks.
-        tests: by name of the run and metric; the run minus the baseline.
+        table: scores with intervals and significance marks.
+        tests: by name of the run and metric, of the run minus the baseline.
     """
 
     evaluations: Mapping[str, StoredEvaluation]
@@ -55,14 +55,14 @@ class Comparison:
         return next(iter(self.evaluations))
 
     def differences(self, name: str) -> np.ndarray:
-        """Return AP of a run minus AP of the baseline ``(Q,)``, NaN where a query is not scored."""
+        """Return AP of a run minus AP of the baseline ``(Q,)``; NaN where a query is not scored."""
         first, second = (self.evaluations[run].ranking for run in (self.baseline, name))
         return second.average_precision - first.average_precision
 
     def changed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the queries that a run alone answers rightly at rank 1, and those that the baseline alone does.
+        """Return the queries that only the run answers correctly at rank 1, and those that only the baseline does.
 
-        Either ``(n,)`` int64, the largest difference of AP first.
+        Each is ``(n,)`` int64, the largest difference of AP first.
         """
         first, second = (self.evaluations[run].ranking.first_match == 1 for run in (self.baseline, name))
         sizes = -np.abs(np.nan_to_num(self.differences(name)))
@@ -73,17 +73,17 @@ class Comparison:
 def compare_runs(
     runs: Sequence[RunFolder | str | os.PathLike[str]], *, evaluation: str | None = None, seed: int = 0
 ) -> Comparison:
-    """Compare runs on the queries that all of them were asked.
+    """Compare runs that were evaluated on the same queries.
 
     Args:
         runs: two or more run folders or their paths; the first is the baseline.
-        evaluation: name of the one to take from each; the first of each by default.
+        evaluation: name of the evaluation to take from each run; None takes the first of each.
         seed: of the intervals and tests.
 
     Raises:
         ConfigError: fewer than two runs.
-        ProtocolError: they were not scored alike; the message names each line that differs.
-        DatasetError: a folder is no run folder, of a newer version, or holds no evaluation.
+        ProtocolError: the runs differ in rules, dataset, queries or gallery; the message lists the differences.
+        DatasetError: a folder is not a run folder, is of a newer version, or holds no evaluation.
     """
     if len(runs) < 2:
         raise ConfigError(f"{len(runs)} run folder to compare: give two or more, the baseline first")
@@ -142,7 +142,7 @@ def tests_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
 
 def _tests_table(comparison: Comparison) -> str:
     columns = ("run", "metric", f"points over {comparison.baseline} [95 %]", "p", "p, corrected")
-    text = "Per query, on the same queries; p of a sign-flip test, corrected for the number of runs (Holm)."
+    text = "Paired by query; p of a sign-flip test, corrected for the number of runs (Holm)."
     return rows_table(columns, tests_rows(comparison)) + paragraph(text, small=True)
 
 
@@ -151,7 +151,7 @@ def _changed(comparison: Comparison, name: str) -> list[str]:
     both = [(comparison.evaluations[run].ranking) for run in (comparison.baseline, name)]
     pieces = []
     for rows, text in ((won, "now right at rank 1"), (lost, "no longer right at rank 1")):
-        more = f", the first {_SHOWN} here" if len(rows) > _SHOWN else ""
+        more = f"; the first {_SHOWN} are listed" if len(rows) > _SHOWN else ""
         pieces.append(paragraph(f"{len(rows)} queries are {text}{more}."))
         stored = comparison.evaluations[name]
         lines = [
@@ -196,7 +196,7 @@ def _queries_csv(comparison: Comparison) -> str:
 
 
 def _names(runs: Sequence[RunFolder]) -> list[str]:
-    """Return a name for each run: the last parts of its path that tell it from the others."""
+    """Return a name for each run: the last parts of its path that distinguish it from the others."""
     paths = [run.path.resolve().parts for run in runs]
     for depth in range(1, max(map(len, paths)) + 1):
         names = ["/".join(parts[-depth:]) for parts in paths]

@@ -1,4 +1,4 @@
-"""The page that plays tracklets, for a stored evaluation."""
+"""The explorer of a stored evaluation."""
 
 from pathlib import Path
 
@@ -13,26 +13,24 @@ _ANSWERS = 20
 
 
 def write_explorer_of(stored: StoredEvaluation, folder: Path) -> str:
-    """Write the explorer of all queries; where features are stored, it searches with them.
+    """Write the explorer of all queries; if features are stored, it can search with them.
 
     Args:
-        stored: the evaluation; its frames must be where they were.
+        stored: the evaluation; its frames must still be at their paths.
         folder: to write into.
 
     Returns:
-        The page's address, as seen from the folder above.
+        The page's address, relative to the parent folder.
 
     Raises:
-        DatasetError: the frames of the tracklets are not known.
+        DatasetError: the frames of the tracklets are unknown.
         FrameError: a frame cannot be read.
     """
     tracklets = stored.tracklets()
     if tracklets is None:
-        raise DatasetError(
-            "the frames of the tracklets are not known: the evaluation was stored without them"
-        )
+        raise DatasetError("the frames of the tracklets are unknown: the evaluation was stored without them")
     reader = FrameReader()
-    reader.read(tracklets.query[0].frames[:1])  # before anything is made of many
+    reader.read(tracklets.query[0].frames[:1])  # fails early if frames cannot be read
     features = stored.features()
     write_explorer(
         stored.ranking,

@@ -1,4 +1,4 @@
-"""What a report draws of stored features: distances, error rates, calibration, cameras, people, transitions."""
+"""Plots of stored features for a report: distances, ROC, calibration, cameras, people, transitions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ from videoreid.visual import (
 
 __all__ = ["plots_of_features"]
 
-_PAIRS = 5_000_000  # of different persons that a histogram is made of
+_PAIRS = 5_000_000  # largest number of pairs in a histogram
 
 
 def plots_of_features(stored: StoredEvaluation, folder: Path, missing: list[str]) -> list[str]:
@@ -39,7 +39,7 @@ def plots_of_features(stored: StoredEvaluation, folder: Path, missing: list[str]
     Args:
         stored: the evaluation.
         folder: to write the plots into.
-        missing: takes the reason of each plot that cannot be made.
+        missing: list that receives the reason for each plot that cannot be made.
     """
     try:
         file = stored.features()
@@ -62,7 +62,7 @@ def plots_of_features(stored: StoredEvaluation, folder: Path, missing: list[str]
 
 
 def _distance(stored: StoredEvaluation) -> str:
-    """Return the distance of the protocol line; a refiner came behind it."""
+    """Return the distance of the protocol line, before any refiner."""
     words = [part.removeprefix("distance ") for part in stored.ranking.protocol_line.split(" | ")
              if part.startswith("distance ")]  # fmt: skip
     return words[0] if words and words[0] in ("cosine", "euclidean", "squared_euclidean") else "cosine"
@@ -77,7 +77,7 @@ def _pairs(stored: StoredEvaluation, query: Features, gallery: Features) -> Pair
 
 def _draw_distances(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
     pairs = _pairs(stored, file.query, file.gallery)
-    bins = int(np.clip(2 * len(pairs.genuine) ** 0.5, 20, 100))  # few pairs make ragged bars
+    bins = int(np.clip(2 * len(pairs.genuine) ** 0.5, 20, 100))  # with few pairs, narrow bins are noisy
     return plot_distances(pairs, path, bins=bins, note=stored.ranking.protocol_line)
 
 
@@ -87,7 +87,7 @@ def _draw_roc(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFi
 
 
 def _draw_reliability(stored: StoredEvaluation, file: FeatureFile, path: Path) -> PlotFiles:
-    """Fit on one half of the people, look at the other; as many pairs of different persons as of one."""
+    """Fit on one half of the people and draw the other half, with as many pairs of two persons as of one."""
     people = np.unique(file.query.pids)
     half = generator_from(0).permutation(people)[: len(people) // 2]
     halves = [
@@ -98,10 +98,10 @@ def _draw_reliability(stored: StoredEvaluation, file: FeatureFile, path: Path) -
         )
     ]
     calibration, test = fit_logistic(halves[0]), halves[1]
-    told = np.concatenate([calibration(test.genuine), calibration(test.impostor)])
-    same = np.arange(len(told)) < len(test.genuine)
+    predicted = np.concatenate([calibration(test.genuine), calibration(test.impostor)])
+    same = np.arange(len(predicted)) < len(test.genuine)
     note = "logistic, fitted on one half of the people and drawn for the other, pairs balanced | "
-    return plot_reliability(told, same, path, note=note + stored.ranking.protocol_line)
+    return plot_reliability(predicted, same, path, note=note + stored.ranking.protocol_line)
 
 
 def _balanced(pairs: PairDistances) -> PairDistances:
@@ -129,15 +129,17 @@ def _draw_transitions(stored: StoredEvaluation, file: FeatureFile, path: Path) -
     train = file.train
     if train is None or np.isnan(train.times).any():
         raise ConfigError("the feature file has no training rows with times")
-    model = SpatialTemporalModel.fit(pids=train.pids, camids=train.camids, times=train.times)
+    model = SpatialTemporalModel.fit(
+        pids=train.pids, camids=train.camids, times=train.times, end_times=train.end_times
+    )
     return plot_transitions(model, path)
 
 
 _PLOTS: tuple[tuple[str, str, Callable[[StoredEvaluation, FeatureFile, Path], PlotFiles]], ...] = (
-    ("distances", "Distances of pairs of one and of different persons", _draw_distances),
+    ("distances", "Distances of pairs of the same and of different persons", _draw_distances),
     ("roc", "ROC of pairs", _draw_roc),
-    ("reliability", "Probabilities from distances: told and true", _draw_reliability),
-    ("camera_pairs", "Rank-1 from camera to camera, by distance alone", _draw_cameras),
-    ("people", "Ten people among the features", _draw_people),
-    ("transitions", "Times between cameras in training", _draw_transitions),
+    ("reliability", "Reliability of probabilities from distances", _draw_reliability),
+    ("camera_pairs", "Rank-1 by camera pair, from distances without refiners", _draw_cameras),
+    ("people", "Embeddings of ten people", _draw_people),
+    ("transitions", "Transition times between cameras in the training set", _draw_transitions),
 )

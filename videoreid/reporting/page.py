@@ -1,4 +1,4 @@
-"""Pages: sections of text, tables and plots in one HTML file that loads nothing from anywhere."""
+"""HTML pages of text, tables and plots that load nothing from the network."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def page(title: str, sections: Sequence[Section], *, below: str = "") -> str:
     Args:
         title: plain text.
         sections: headings, plain text, and HTML made by the functions of this module.
-        below: plain text under the title.
+        below: plain text below the title.
     """
     anchors = "".join(
         f'<a href="#part-{number}">{html.escape(name)}</a>' for number, (name, _) in enumerate(sections)
@@ -84,7 +84,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def details(title: str, text: str) -> str:
-    """Return a long plain text that opens when asked for."""
+    """Return a long plain text that opens on a click."""
     return f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>"
 
 

@@ -33,7 +33,7 @@ __all__ = ["write_report"]
 
 _FOLDER = "report"
 _OUTPUTS = ("plots", "tables", "explorer", "index.html")
-_ANALYSIS = ("analysis.html", "analysis/analysis.html")  # where videoreid analyse leaves its page
+_ANALYSIS = ("analysis.html", "analysis/analysis.html")  # pages that videoreid analyse writes
 
 
 def write_report(
@@ -43,22 +43,22 @@ def write_report(
     evaluation: str | None = None,
     explorer: bool = True,
 ) -> Path:
-    """Write one page for a run from the files of its folder; made again, it is the same.
+    """Write one page for a run from the files of its folder; the same files give the same page.
 
-    What the folder does not hold is left out, and the page says why: curves need a training, distances need features,
-    the explorer needs the frames where they were.
+    Parts whose data are not in the folder are left out, and the page says why: curves need a training, distances need
+    stored features, the explorer needs the frames at their paths.
 
     Args:
         run: the run folder or its path.
         output: folder of the page; ``report`` inside the run folder by default.
-        evaluation: name of the one to look into; the first by default.
-        explorer: write the page that plays the tracklets.
+        evaluation: name of the evaluation to show in detail; the first by default.
+        explorer: write the explorer too.
 
     Returns:
         The page, ``index.html``.
 
     Raises:
-        DatasetError: it is no run folder, of a newer version, or damaged.
+        DatasetError: the folder is not a run folder, is of a newer version, or is damaged.
         StorageError: the output cannot be written.
     """
     run = run if isinstance(run, RunFolder) else RunFolder.open(run)
@@ -81,7 +81,7 @@ def write_report(
             sections.append(("Pictures", _pictures(run, main, folder, place, missing, explorer=explorer)))
         else:
             missing.append(
-                "scores: the folder holds no evaluation; Engine.evaluate(..., output_dir=...) leaves one"
+                "scores: the folder holds no evaluation; Engine.evaluate(..., output_dir=...) writes one"
             )
         if missing:
             sections.append(("Not shown", [paragraph(reason) for reason in missing]))
@@ -94,7 +94,7 @@ def write_report(
 
 
 def _scores(stored: Mapping[str, StoredEvaluation], place: Path) -> list[str]:
-    """Return a row per evaluation with intervals; each keeps its own protocol line, for rules may differ."""
+    """Return one row per evaluation with intervals, and all protocol lines, because the rules may differ."""
     tables = [scores_table(name, one.ranking) for name, one in stored.items()]
     rows = [row for one in tables for row in one.rows]
     notes = [f"{name}: {note}" for name, one in zip(stored, tables, strict=True) for note in one.notes]
@@ -107,7 +107,7 @@ def _scores(stored: Mapping[str, StoredEvaluation], place: Path) -> list[str]:
 
 
 def scores_table(name: str, ranking: Ranking) -> Table:
-    """Return the row of a ranking with its intervals, where queries have figures of their own."""
+    """Return the row of a ranking, with intervals unless its Rank-1 is a mean over draws."""
     single = ranking.protocol.gallery_shot == "single"
     return ranking.to_table(name, None if single else bootstrap_intervals(ranking))
 
@@ -148,7 +148,7 @@ def _curves(
 
 
 def optional(name: str, missing: list[str], make: Callable[[], str]) -> str:
-    """Return a piece, or nothing and the reason among what is missing."""
+    """Return a piece; if it cannot be made, return an empty text and add the reason to ``missing``."""
     try:
         return make()
     except (ConfigError, DatasetError, MissingExtraError) as error:
@@ -170,7 +170,7 @@ def _worst(main: StoredEvaluation, count: int = 20) -> list[str]:
     unscored = int(np.count_nonzero(~ranking.scored))
     more = [paragraph(f"{unscored} queries have no true match and no score.")] if unscored else []
     return [
-        rows_table(("query", "pid", "camera", "AP", "first hit at rank", "pids answered first"), lines),
+        rows_table(("query", "pid", "camera", "AP", "first hit at rank", "pids of the first answers"), lines),
         *more,
     ]
 
@@ -182,13 +182,13 @@ def _pictures(
     if explorer:
         try:
             address = write_explorer_of(main, place / "explorer")
-            pieces.append(links({address: "Explore the answers, frame by frame"}))
+            pieces.append(links({address: "Explorer: all answers, frame by frame"}))
         except (ConfigError, DatasetError, FrameError, OSError) as error:
             missing.append(f"explorer: {error}")
     for name in _ANALYSIS:
         if (run.path / name).is_file():
             address = os.path.relpath(run.path / name, folder).replace(os.sep, "/")
-            pieces.append(links({address: "Error analysis: which causes cost how much"}))
+            pieces.append(links({address: "Error analysis: causes of failure and their costs"}))
             break
     else:
         missing.append("error analysis: the folder holds none")

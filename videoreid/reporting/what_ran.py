@@ -1,4 +1,4 @@
-"""What a run was, as names and values for a page."""
+"""Facts of a run for a page: model, recipe, seeds, versions, device and time."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ __all__ = ["what_ran"]
 
 
 def what_ran(run: RunFolder) -> list[str]:
-    """Return model, recipe, seeds, versions, revision, device and time, as far as the folder says.
+    """Return model, recipe, seeds, versions, revision, device and time, as far as the folder records them.
 
     Args:
         run: the run folder.
@@ -75,7 +75,7 @@ def _evaluations(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _environment(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return a row per distinct environment: a run may have gone on elsewhere, or with other versions."""
+    """Return rows of each distinct environment: a run may be resumed on another machine or with other versions."""
     found = [*record.get("sessions", [])]
     found += [
         notes["environment"] for notes in record.get("evaluations", {}).values() if "environment" in notes

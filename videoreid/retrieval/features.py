@@ -1,4 +1,4 @@
-"""Feature files: embeddings and ids of queries and gallery in one HDF5 file, with where they came from."""
+"""Feature files: embeddings and ids of queries and gallery in one HDF5 file, with their origin."""
 
 import os
 from collections.abc import Mapping
@@ -26,17 +26,17 @@ _ARRAYS = ("pids", "camids", "times", "end_times", "clothes")
 
 @dataclass(frozen=True, eq=False)
 class FeatureFile:
-    """What a feature file holds.
+    """The content of a feature file.
 
     Args:
         query: Q tracklets.
         gallery: G tracklets, as the dataset publishes them (a protocol may add the queries).
-        model: name of the model, and of its weights.
+        model: name of the model and of its weights.
         dataset: dataset and split.
-        protocol: name of the protocol by which the dataset is scored; empty if the file does not say.
+        protocol: name of the protocol by which the dataset is scored; empty if the file has none.
         details: how the features were made ("frames", "flip", ...), printed in the protocol line.
-        train: who was seen where and when in training, for the spatial-temporal metric; its embeddings may have no
-            column. None where the file does not say.
+        train: ids, cameras and times of the training tracklets, for the spatial-temporal metric; embeddings may be
+            ``(N, 0)``. None if the file has no training part.
     """
 
     query: Features
@@ -65,11 +65,11 @@ def write_features(
         path: the file, usually ``*.h5``.
         query: Q tracklets.
         gallery: G tracklets, as the dataset publishes them.
-        model: name of the model, and of its weights.
+        model: name of the model and of its weights.
         dataset: dataset and split.
         protocol: name of the protocol by which the dataset is scored.
-        details: how the features were made; texts.
-        train: the training rows, for `videoreid st fit`; embeddings of no column ``(N, 0)`` are enough.
+        details: how the features were made, as texts.
+        train: the training tracklets, for `videoreid st fit`; embeddings ``(N, 0)`` are enough.
     """
     with atomic_path(path) as temporary:
         sides = {"query": query, "gallery": gallery, **({} if train is None else {"train": train})}
@@ -94,13 +94,13 @@ def _write(path: Path, sides: Mapping[str, Features], details: Mapping[str, str]
 
 
 def read_features(path: str | os.PathLike[str]) -> FeatureFile:
-    """Read a feature file, after the checksum at its end has been compared.
+    """Read a feature file, after comparing the checksum at its end.
 
     Args:
         path: the file.
 
     Raises:
-        DatasetError: it is missing, not a feature file, damaged, or of another version.
+        DatasetError: the file is missing, not a feature file, damaged, or of another version.
         ProtocolError: an embedding is NaN or infinite; the message names the rows.
     """
     path = Path(path)
@@ -111,7 +111,7 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
         found = (read_attribute(file, "format"), read_attribute(file, "version"))
         if found != (_FORMAT, str(_VERSION)):
             raise DatasetError(
-                f"{path} is no feature file of this version ({_FORMAT!r}, {_VERSION}); found {found[0]!r}, "
+                f"{path} is not a feature file of this version ({_FORMAT!r}, {_VERSION}); found {found[0]!r}, "
                 f"{found[1]!r}; {_REMEDY}"
             )
         query, gallery = _read_side(file, "query"), _read_side(file, "gallery")

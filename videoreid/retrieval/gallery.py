@@ -28,16 +28,16 @@ _Wanted = Callable[[Recording, GalleryTracklet], bool]
 
 
 class Gallery(GalleryContents):
-    """Tracklets of recordings in a folder: embeddings, times, thumbnails, and which model made the embeddings.
+    """Tracklets of recordings in a folder: embeddings, times, thumbnails, and the fingerprint of the model.
 
-    Each recording is one file, written whole or not at all, so that a process that is killed loses none that was
-    finished. Several processes may use one gallery: they change it one at a time, and see each other's changes when
-    they open it or change it. Open one with `Gallery.open`.
+    Each recording is one file, written whole or not at all, so that a killed process loses no finished recording.
+    Several processes may use one gallery: they change it one at a time, and see each other's changes when they open
+    or change it. Open one with `Gallery.open`.
 
     Args:
         path: the folder.
-        fingerprint: of the model, from its ``gallery.json``.
-        details: how the gallery is made, likewise.
+        fingerprint: of the model, from ``gallery.json``.
+        details: how the gallery was made, from ``gallery.json``.
 
     Example:
         >>> import tempfile
@@ -62,14 +62,13 @@ class Gallery(GalleryContents):
         create: bool = False,
         details: Mapping[str, str] | None = None,
     ) -> "Gallery":
-        """Open a gallery, or make an empty one.
+        """Open a gallery, or create an empty one.
 
         Args:
             path: the folder.
-            fingerprint: of the model that will ask or add, see `videoreid.indexing.model_fingerprint`; empty to look
-                only at what is there.
-            create: make the gallery where there is none.
-            details: texts to keep in a new gallery (names of model and detector, say).
+            fingerprint: of the model, see `videoreid.indexing.model_fingerprint`; empty to open it without a model.
+            create: create the gallery if there is none.
+            details: texts to keep in a new gallery, such as the names of model and detector.
 
         Raises:
             DatasetError: there is no gallery, it is damaged, or its embeddings are of another model.
@@ -79,30 +78,32 @@ class Gallery(GalleryContents):
         description = path / _DESCRIPTION
         if create and not description.exists():
             if not fingerprint:
-                raise ConfigError(f"a new gallery needs the fingerprint of its model; {path} is none yet")
+                raise ConfigError(
+                    f"there is no gallery {path} yet; a new one needs the fingerprint of its model"
+                )
             write_description(description, fingerprint, dict(details or {}))
         found, kept = read_description(description)
         if fingerprint and fingerprint != found:
             raise DatasetError(
-                f"the gallery {path} was made with the model {found}, and is asked by {fingerprint}: distances between "
-                "embeddings of different models mean nothing; take the gallery's model, or index into another folder"
+                f"the gallery {path} was made with the model {found}, but is used with {fingerprint}: embeddings of "
+                "different models cannot be compared; use the gallery's model, or index into another folder"
             )
         return cls(path, found, kept)
 
     def add(self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray) -> bool:
-        """Add a recording, on disk when this returns.
+        """Add a recording; it is on disk when this returns.
 
         Args:
-            recording: its name gets a number where another recording has it already.
-            tracklets: N of them; there may be none.
-            embeddings: ``(N, D)`` float, of any length but 0.
+            recording: if another recording has its name, a number is added to the name.
+            tracklets: N tracklets, 0 or more.
+            embeddings: ``(N, D)`` float, no row of zeros; they are normalised to unit length.
 
         Returns:
-            False, and a line in the log, where a recording of these bytes is in the gallery already.
+            True; False, with a line in the log, if the gallery already holds a recording of this digest.
 
         Raises:
-            ProtocolError: as many embeddings as tracklets are needed, finite, of the gallery's width, not 0.
-            ConfigError: a name with a colon, or a digest that is no hexadecimal number.
+            ProtocolError: the number or the width of the embeddings is wrong, or a row is not finite or zero.
+            ConfigError: the name is empty or has a colon, or the digest is not a hexadecimal number.
             StorageError: the disk is full; what was in the gallery stays.
         """
         unit = _unit(embeddings, len(tracklets), self._folder.parts)
@@ -141,14 +142,14 @@ class Gallery(GalleryContents):
 
         Args:
             query: ``(D,)`` or ``(1, D)`` float, by the gallery's model.
-            top: how many at most.
-            cameras: names to search in; None for all.
-            since: leave out what ended earlier on the clock of the place.
-            until: leave out what began later.
-            threshold: leave out what is farther.
+            top: largest number of tracklets to return, 1 or more.
+            cameras: names of the cameras to search; None for all.
+            since: leave out tracklets that end earlier, in local time.
+            until: leave out tracklets that begin later, in local time.
+            threshold: leave out tracklets at a larger distance.
 
         Raises:
-            ConfigError: an unknown camera, or times where a recording has no clock.
+            ConfigError: an unknown camera, a time for a recording without a start, or a threshold that is NaN.
             ProtocolError: a query of another width, or not finite.
         """
         parts = self._folder.parts
@@ -158,58 +159,57 @@ class Gallery(GalleryContents):
         ]
         matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
         calibration = self.calibration
-        near = judged((match for match in matches if match.distance <= threshold), calibration)
+        near = judged(_within(matches, threshold), calibration)
         basis = "" if calibration is None else calibration.basis
         return Answer(near, len(places), None if math.isinf(threshold) else threshold, basis)
 
     def calibrate(self, calibration: GalleryCalibration) -> None:
-        """Keep a calibration, see `videoreid.analysis.calibrate_pairs`; an earlier one is replaced."""
+        """Store a calibration, see `videoreid.analysis.calibrate_pairs`; it replaces an earlier one."""
         write_calibration(self.path, calibration, self.fingerprint)
 
     def remove(self, names: Collection[str]) -> int:
-        """Delete tracklets for good: embeddings, thumbnails and rows are overwritten on disk.
+        """Delete tracklets permanently: embeddings, thumbnails and rows are overwritten on disk.
 
         Args:
-            names: keys of tracklets, or names of recordings. A recording that is named goes as a whole and may be
-                added again; one that lost tracklets is still known, so that adding it does not bring them back.
+            names: keys of tracklets, or names of recordings. A named recording is deleted as a whole and may be
+                added again; a recording that lost single tracklets stays known, so adding it does not restore them.
 
         Returns:
-            How many tracklets went.
+            The number of deleted tracklets.
 
         Raises:
             ConfigError: a name that is not in the gallery; nothing is deleted then.
         """
-        asked = {names} if isinstance(names, str) else set(names)
+        chosen = {names} if isinstance(names, str) else set(names)
         with self._folder.changing():
             whole = {recording.name for recording in self.recordings}
-            unknown = asked - whole - set(self.keys)
+            unknown = chosen - whole - set(self.keys)
             if unknown:
                 raise ConfigError(
                     f"{sorted(unknown)[:5]} are not in the gallery {self.path}; nothing was deleted"
                 )
             return sum(
                 self._folder.keep(
-                    part, [f"{part.recording.name}:{t.track}" not in asked for t in part.tracklets]
+                    part, [f"{part.recording.name}:{t.track}" not in chosen for t in part.tracklets]
                 )
-                if part.recording.name not in asked
+                if part.recording.name not in chosen
                 else self._folder.drop(part)
                 for part in self._folder.parts
             )
 
     def purge(self, before: datetime) -> int:
-        """Delete for good what was seen before a time of day on the clock of the place.
+        """Delete permanently all tracklets that end before a date and time, in local time.
 
-        A recording without a start is judged by the time at which it was indexed: it was filmed before that. One that
-        was indexed later stays, and a line in the log names it.
+        A recording without a start is deleted if it was indexed before; otherwise it stays, and is named in the log.
 
         Returns:
-            How many tracklets went.
+            The number of deleted tracklets.
 
         Raises:
             ConfigError: the time has a time zone.
         """
         _plain(before)
-        gone = 0
+        deleted = 0
         with self._folder.changing():
             for part in self._folder.parts:
                 recording = part.recording
@@ -224,8 +224,8 @@ class Gallery(GalleryContents):
                     )
                 keep = [end >= before for end in ends]
                 empty = not ends and (recording.start or recording.added or before) >= before
-                gone += self._folder.keep(part, keep) if any(keep) or empty else self._folder.drop(part)
-        return gone
+                deleted += self._folder.keep(part, keep) if any(keep) or empty else self._folder.drop(part)
+        return deleted
 
 
 def _nearest(places: Sequence[tuple[StoredRecording, int]], query: torch.Tensor, top: int) -> list[Match]:
@@ -236,6 +236,12 @@ def _nearest(places: Sequence[tuple[StoredRecording, int]], query: torch.Tensor,
     found = index.search(query, min(top, len(places)))
     rows = zip(found.keys[0].tolist(), found.distances[0].tolist(), strict=True)
     return [match_of(places[row][0], places[row][1], float(distance)) for row, distance in rows]
+
+
+def _within(matches: Sequence[Match], threshold: float) -> list[Match]:
+    if math.isnan(threshold):
+        raise ConfigError("the threshold is NaN; leave it out to get tracklets at any distance")
+    return [match for match in matches if match.distance <= threshold]
 
 
 def _unit(embeddings: np.ndarray, count: int, parts: Sequence[StoredRecording]) -> np.ndarray:
@@ -275,8 +281,8 @@ def _filter(
         without = [recording.name for recording in searched if recording.start is None]
         if without:
             raise ConfigError(
-                f"{', '.join(without[:5])} have no start time, so that times of day cannot be compared: index them "
-                "with a start, or search in other cameras"
+                f"{', '.join(without[:5])} have no start time, so times of day cannot be compared: index them "
+                "with a start, or search other cameras"
             )
 
     def wanted(recording: Recording, tracklet: GalleryTracklet) -> bool:
@@ -290,4 +296,4 @@ def _filter(
 
 def _plain(*times: datetime | None) -> None:
     if any(time is not None and time.tzinfo is not None for time in times):
-        raise ConfigError("times are those of the clock of the place: give them without a time zone")
+        raise ConfigError("times are local times: give them without a time zone")

@@ -1,4 +1,4 @@
-"""What a gallery knows of its distances: the probability that two tracklets are one person."""
+"""Calibration of a gallery: the probability that two tracklets at a distance are one person."""
 
 import json
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ _LIKELY, _POSSIBLE = 0.8, 0.2
 
 @dataclass(frozen=True, eq=False)
 class GalleryCalibration:
-    """The probability of "same person" at a cosine distance, and what it rests on.
+    """The probability of "same person" at a cosine distance, and the pairs that it was fitted on.
 
     Args:
         distances: ``(k,)`` ascending knots; between them the curve is linear, beyond them constant.
-        probabilities: ``(k,)`` in 0..1, never rising.
-        genuine: pairs of one person that it was fitted on.
-        impostor: pairs of two persons.
-        error: expected calibration error on pairs that the fit had not seen, 0..1.
-        source: which pairs they were, in words.
+        probabilities: ``(k,)`` in 0..1, non-increasing.
+        genuine: number of fitted pairs of one person.
+        impostor: number of fitted pairs of two persons.
+        error: expected calibration error on pairs outside the fit, 0..1.
+        source: description of the pairs.
 
     Raises:
-        ConfigError: knots that do not ascend, or probabilities that rise or lie outside 0..1.
+        ConfigError: knots that do not ascend, or probabilities that increase or lie outside 0..1.
     """
 
     distances: np.ndarray
@@ -53,7 +53,7 @@ class GalleryCalibration:
             and ((values >= 0) & (values <= 1)).all()
         ):
             raise ConfigError(
-                "a calibration needs ascending distances and as many probabilities in 0..1 that never rise"
+                "a calibration needs ascending distances and as many probabilities in 0..1 that do not increase"
             )
 
     def __call__(self, distances: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ class GalleryCalibration:
 
     @property
     def basis(self) -> str:
-        """On what the probabilities rest, in a sentence."""
+        """One sentence on the pairs that the probabilities were fitted on."""
         total = self.genuine + self.impostor
         text = (
             f"Probabilities rest on {total} pairs, {self.genuine} of them of one person; "
@@ -82,7 +82,7 @@ class GalleryCalibration:
 
 
 def judged(matches: Iterable[Match], calibration: GalleryCalibration | None) -> tuple[Match, ...]:
-    """Return the matches with their probabilities, where there is a calibration."""
+    """Return the matches, with probabilities if there is a calibration."""
     if calibration is None:
         return tuple(matches)
     found = []
@@ -94,7 +94,7 @@ def judged(matches: Iterable[Match], calibration: GalleryCalibration | None) -> 
 
 
 def write_calibration(folder: Path, calibration: GalleryCalibration, fingerprint: str) -> None:
-    """Keep a calibration in the folder of a gallery, whole or not at all; an earlier one is replaced."""
+    """Write a calibration to the folder of a gallery, whole or not at all; it replaces an earlier one."""
     fields = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -103,14 +103,15 @@ def write_calibration(folder: Path, calibration: GalleryCalibration, fingerprint
         "impostor": calibration.impostor,
         "error": calibration.error,
         "source": calibration.source,
-        "distances": [round(value, 7) for value in calibration.distances.tolist()],
-        "probabilities": [round(value, 7) for value in calibration.probabilities.tolist()],
+        # all digits: rounding would make close knots equal, and the file unreadable
+        "distances": calibration.distances.tolist(),
+        "probabilities": calibration.probabilities.tolist(),
     }
     atomic_write_text(folder / _FILE, json.dumps(fields) + "\n")
 
 
 def read_calibration(folder: Path, fingerprint: str) -> GalleryCalibration | None:
-    """Return the calibration of a gallery, None where it has none.
+    """Return the calibration of a gallery; None if it has none.
 
     Raises:
         DatasetError: the file is damaged, of a newer version, or of another model.
@@ -123,7 +124,7 @@ def read_calibration(folder: Path, fingerprint: str) -> GalleryCalibration | Non
         if found["format"] != _FORMAT or int(found["version"]) > _VERSION:
             raise ValueError(f"format {found['format']!r}, version {found['version']!r}")
         if found["fingerprint"] != fingerprint:
-            raise ValueError(f"it is of the model {found['fingerprint']}, the gallery of {fingerprint}")
+            raise ValueError(f"it is for the model {found['fingerprint']}, the gallery is of {fingerprint}")
         return GalleryCalibration(
             np.array(found["distances"], np.float64),
             np.array(found["probabilities"], np.float64),
@@ -134,5 +135,5 @@ def read_calibration(folder: Path, fingerprint: str) -> GalleryCalibration | Non
         )
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise DatasetError(
-            f"{path} cannot be used ({error}); remove it, or make it anew with videoreid calibrate"
+            f"{path} cannot be used ({error}); remove it, or make it again with videoreid calibrate"
         ) from error

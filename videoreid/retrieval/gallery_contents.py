@@ -1,4 +1,4 @@
-"""What is in a gallery: recordings, keys, features, pictures."""
+"""Reading a gallery: recordings, keys, features, thumbnails."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ _SHOWN = 20
 
 
 class GalleryContents:
-    """The part of a `Gallery` that only looks.
+    """The reading half of a `Gallery`.
 
     Args:
-        folder: its files.
+        folder: files of the gallery.
         fingerprint: of its model.
     """
 
@@ -57,34 +57,34 @@ class GalleryContents:
     def features(self) -> Features:
         """Embeddings of unit length and times of all tracklets; cameras numbered in the order of their names.
 
-        Times are seconds on a common clock where every recording has a start; else each recording has its own clock.
+        Times are seconds on a common clock if every recording has a start; otherwise each recording has its own clock.
         """
         return _features(self._folder.parts)
 
     def holds(self, digest: str) -> Recording | None:
-        """Return the recording of this digest, None where it is not in the gallery."""
+        """Return the recording of this digest; None if it is not in the gallery."""
         return next((r for r in self.recordings if r.digest == digest), None)
 
     @property
     def timed_features(self) -> Features:
-        """The same, for rules about who was seen at the same time.
+        """`features` for rules about tracklets that overlap in time.
 
-        Without a common clock, times of different recordings cannot be compared: each recording counts as a camera.
+        Without a common clock, times of different recordings cannot be compared, so each recording is its own camera.
         """
         return _features(self._folder.parts, apart=True)
 
     @property
     def persons(self) -> list[str]:
-        """Who the tracklets are, in the order of `features`; empty texts where that is unknown."""
+        """Names of the persons, in the order of `features`; empty texts if unknown."""
         return [row.person for part in self._folder.parts for row in part.tracklets]
 
     @property
     def calibration(self) -> GalleryCalibration | None:
-        """Probabilities by distance, where ``videoreid calibrate`` has stored them."""
+        """The calibration that ``videoreid calibrate`` stored; None if there is none."""
         return read_calibration(self._folder.path, self.fingerprint)
 
     def describe(self, key: str) -> Match:
-        """Return where and when a tracklet was seen, at distance 0."""
+        """Return camera and times of a tracklet, as a match at distance 0."""
         return match_of(*self._folder.find(key), distance=0.0)
 
     def tracklet(self, key: str) -> GalleryTracklet:

@@ -1,4 +1,4 @@
-"""The files of a gallery: one a recording, whole or absent, and erased for good."""
+"""The files of a gallery: one per recording, written whole or not at all, and overwritten when deleted."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class StoredRecording:
 
 
 def write_description(path: Path, fingerprint: str, details: dict[str, str]) -> None:
-    """Write what a gallery is: its model's fingerprint, and how it was made."""
+    """Write the description of a gallery: the fingerprint of its model, and how it was made."""
     description = {"format": _FORMAT, "version": _VERSION, "fingerprint": fingerprint, "details": details}
     atomic_write_text(path, json.dumps(description, indent=2) + "\n")
 
@@ -57,7 +57,7 @@ def read_description(path: Path) -> tuple[str, dict[str, str]]:
     """
     if not path.is_file():
         raise DatasetError(
-            f"{path.parent} is no gallery: {path.name} is missing; videoreid index add makes one"
+            f"{path.parent} is not a gallery: {path.name} is missing; videoreid index add creates one"
         )
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -76,7 +76,7 @@ def read_description(path: Path) -> tuple[str, dict[str, str]]:
 def write_recording(
     path: Path, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray
 ) -> None:
-    """Write a recording, ``embeddings (N, D)``; zeros overwrite what the file held, so that nothing stays."""
+    """Write a recording, ``embeddings (N, D)``; the old content of the file is overwritten with zeros."""
     pictures = [picture for tracklet in tracklets for picture in tracklet.thumbnails]
     rows = [_as_row(tracklet) for tracklet in tracklets]
     tracks = [tracklet.boxes for tracklet in tracklets if tracklet.boxes is not None]
@@ -120,7 +120,7 @@ def read_thumbnails(path: Path) -> StoredRecording:
 def erase(path: Path) -> None:
     """Overwrite a file with zeros and delete it.
 
-    On file systems that copy on write, and on flash memory, the medium may keep old blocks; nothing above it does.
+    File systems that copy on write, and flash memory, may still keep old blocks of the file.
     """
     if path.is_file():
         with path.open("rb+") as file:
@@ -129,7 +129,7 @@ def erase(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Erase what processes that were killed while they wrote left; only under the lock of the gallery."""
+    """Erase temporary files of killed processes; call it only under the lock of the gallery."""
     for path in folder.glob(".*.writing-*"):
         erase(path)
 

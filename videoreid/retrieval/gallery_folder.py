@@ -1,4 +1,4 @@
-"""The folder of a gallery: its recordings in memory, and changes by one process at a time."""
+"""The folder of a gallery: its recordings in memory, and locked changes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,11 +27,11 @@ _PAGES = (
     "identities.csv",
     "boxes.csv",
     "mot/*.txt",
-)  # written by commands; they show people who may have to go
+)  # written by commands; they show people who may be deleted from the gallery
 
 
 class GalleryFolder:
-    """Recordings of a folder, a file each.
+    """Recordings of a folder, one file each.
 
     Args:
         path: the folder.
@@ -48,7 +48,7 @@ class GalleryFolder:
         return sorted((stored for _, stored in self._stored.values()), key=lambda part: part.recording.name)
 
     def refresh(self) -> None:
-        """Read what other processes changed."""
+        """Read the changes of other processes."""
         found = {}
         for path in sorted(self.path.glob("[0-9a-f]*.npz")):
             status = path.stat()
@@ -59,7 +59,7 @@ class GalleryFolder:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Let this process alone change the folder, after it has read what others changed."""
+        """Lock the folder for changes by this process, and read the changes of other processes first."""
         with only_one(self.path / ".lock", what="changing the gallery", wait=True):
             sweep(self.path)
             self.refresh()
@@ -67,7 +67,7 @@ class GalleryFolder:
             self.refresh()
 
     def find(self, key: str) -> tuple[StoredRecording, int]:
-        """Return the recording of a tracklet and its place there.
+        """Return the recording of a tracklet and the tracklet's row in it.
 
         Raises:
             ConfigError: there is no such tracklet.
@@ -94,13 +94,13 @@ class GalleryFolder:
         write_recording(self._file(recording), recording, tracklets, embeddings)
 
     def drop(self, part: StoredRecording) -> int:
-        """Erase a recording, within `changing`; return how many tracklets went."""
+        """Erase a recording, within `changing`; return the number of its tracklets."""
         self._forget_pages()
         erase(self._file(part.recording))
         return len(part.tracklets)
 
     def keep(self, part: StoredRecording, kept: Sequence[bool]) -> int:
-        """Erase the tracklets of a recording that are not kept, within `changing`; return how many went."""
+        """Erase the tracklets of a recording that are not kept, within `changing`; return their number."""
         if all(kept):
             return 0
         self._forget_pages()
@@ -123,5 +123,5 @@ class GalleryFolder:
 
 @lru_cache(16)
 def _whole(path: Path, mark: tuple[int, int]) -> StoredRecording:
-    """Return a recording with its thumbnails and boxes, as the file of this mark holds it."""
+    """Return a recording with its thumbnails and boxes; ``mark`` makes a changed file a new entry of the cache."""
     return read_thumbnails(path)

@@ -1,4 +1,4 @@
-"""What a gallery on disk holds and answers: recordings, tracklets, matches."""
+"""Records of a gallery: recordings, tracklets, matches and answers."""
 
 import json
 import math
@@ -20,11 +20,11 @@ class Recording:
 
     Args:
         name: short and unique in its gallery; keys of tracklets begin with it.
-        digest: of its bytes, in hexadecimal digits; by it a recording is known again.
+        digest: of its bytes, in hexadecimal digits; it identifies the recording.
         camera: name of the camera.
-        path: where the recording lies.
-        start: its first frame on the clock of the place, without a time zone; None where unknown.
-        added: when it was indexed; None before it is.
+        path: path of the recording.
+        start: local time of its first frame, without a time zone; None if unknown.
+        added: when it was indexed; None before that.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Recording:
     added: datetime | None = None
 
     def clock(self, seconds: float) -> datetime | None:
-        """Return the time of day of a second of the recording, None where its start or the second (NaN) is unknown."""
+        """Return the local time of a second of the recording; None if its start or the second (NaN) is unknown."""
         if self.start is None or math.isnan(seconds):
             return None
         return self.start + timedelta(seconds=seconds)
@@ -84,15 +84,15 @@ class GalleryTracklet:
 
     Args:
         track: number of the track in its recording.
-        start: first frame, in seconds since the begin of the recording.
-        end: last frame, likewise.
+        start: time of the first frame, in seconds since the start of the recording.
+        end: time of the last frame, likewise.
         first_frame: 0-based.
         last_frame: 0-based.
         box: left, top, right, bottom in the first frame, in pixels.
         thumbnails: some of its crops, as JPEG files.
-        person: who it is, where that is known (a labelled dataset); empty otherwise.
-        source: where its first picture lies, if not in the recording; empty otherwise.
-        boxes: where it was in every frame; None where that is not kept (the pictures of a dataset have no place).
+        person: name of the person if known (a labelled dataset); empty otherwise.
+        source: path of its first picture, if that is not the recording; empty otherwise.
+        boxes: its box in every frame; None if boxes are not stored (pictures of a dataset have none).
     """
 
     track: int
@@ -109,21 +109,21 @@ class GalleryTracklet:
 
 @dataclass(frozen=True)
 class Match:
-    """A tracklet that looks like the query.
+    """A gallery tracklet in the answer to a query.
 
     Args:
         key: of the tracklet in its gallery, ``recording:track``.
         camera: name of the camera.
-        start: first frame, in seconds since the begin of the recording.
-        end: last frame, likewise.
+        start: time of the first frame, in seconds since the start of the recording.
+        end: time of the last frame, likewise.
         distance: cosine distance of the embeddings.
         recording: path of the recording.
         first_frame: 0-based.
-        clock_start: time of day of the first frame; None where the start of the recording is unknown.
+        clock_start: local time of the first frame; None if the start of the recording is unknown.
         clock_end: of the last frame, likewise.
-        probability: that it is the person of the query, 0..1; None where the gallery is not calibrated.
+        probability: that it is the person of the query, 0..1; None if the gallery is not calibrated.
         verdict: "likely", "possible" or "unlikely" by that probability; empty without one.
-        person: who it is, where the gallery knows; empty otherwise.
+        person: name of the person if the gallery has it; empty otherwise.
     """
 
     key: str
@@ -141,13 +141,13 @@ class Match:
 
     @property
     def when(self) -> str:
-        """When it was seen first: the time of day, or the second of the recording."""
+        """Time of the first frame: local time, or seconds of the recording."""
         if self.clock_start is not None:
             return self.clock_start.isoformat(" ")[:23]
         return "unknown" if math.isnan(self.start) else f"{self.start:.2f} s"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them, times of day in ISO 8601; a time that is unknown is None."""
+        """Return the fields as JSON values, local times in ISO 8601; an unknown time is None."""
         clocks = {name: getattr(self, name) for name in ("clock_start", "clock_end")}
         texts = {name: None if value is None else value.isoformat() for name, value in clocks.items()}
         seconds = {"start": self.start, "end": self.end, "duration": round(self.end - self.start, 3)}
@@ -157,13 +157,13 @@ class Match:
 
 @dataclass(frozen=True, repr=False)
 class Answer(Sequence[Match]):
-    """The tracklets that look most like a query, nearest first.
+    """The tracklets most similar to a query, nearest first.
 
     Args:
         matches: nearest first.
-        searched: tracklets that were compared.
-        threshold: largest distance that was let through; None without one.
-        basis: on what the probabilities rest, in a sentence; empty where there are none.
+        searched: number of tracklets compared.
+        threshold: largest distance of a match; None without one.
+        basis: one sentence on the pairs that the probabilities were fitted on; empty without probabilities.
     """
 
     matches: tuple[Match, ...]
@@ -182,17 +182,19 @@ class Answer(Sequence[Match]):
 
     def __repr__(self) -> str:
         limit = "" if self.threshold is None else f" within {self.threshold:g}"
-        lines = [f"{len(self)} of {self.searched} tracklets{limit} (they look alike: that is no identity)"]
-        told = f"{'same person':<15} " if self.basis else ""
+        lines = [
+            f"{len(self)} of {self.searched} tracklets{limit} (similar appearance is no proof of identity)"
+        ]
+        heading = f"{'same person':<15} " if self.basis else ""
         if self.matches:
-            lines.append(f"{'':>3} {'distance':>8}  {told}{'camera':<12} {'from':<23} {'seconds':>8}  key")
+            lines.append(f"{'':>3} {'distance':>8}  {heading}{'camera':<12} {'from':<23} {'seconds':>8}  key")
         for rank, match in enumerate(self.matches, start=1):
             seconds = match.end - match.start
-            lasted = "" if math.isnan(seconds) else f"{seconds:.1f}"
+            duration = "" if math.isnan(seconds) else f"{seconds:.1f}"
             share = "" if match.probability is None else f"{100 * match.probability:3.0f} % {match.verdict}"
             lines.append(
                 f"{rank:>3} {match.distance:>8.3f}  {f'{share:<15} ' if self.basis else ''}{match.camera:<12} "
-                f"{match.when:<23} {lasted:>8}  {match.key}"
+                f"{match.when:<23} {duration:>8}  {match.key}"
             )
         return "\n".join([*lines, self.basis] if self.basis and self.matches else lines)
 

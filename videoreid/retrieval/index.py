@@ -1,4 +1,4 @@
-"""A gallery that grows and shrinks, searched exactly or by FAISS, in memory or in a folder."""
+"""Index of gallery tracklets: adding, removing and searching, exactly or by FAISS, in memory or in a folder."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -21,28 +21,28 @@ from videoreid.utils.arrays import as_ids
 
 __all__ = ["GalleryIndex"]
 
-_LEFT_ALONE = 4096  # removed rows whose memory is not worth a copy
+_LEFT_ALONE = 4096  # removed rows that are kept, because freeing their memory costs a copy of the others
 
 
 class GalleryIndex(StoredIndex):
     """Nearest neighbours among the tracklets of a gallery, in process, exact or approximate.
 
-    Each tracklet gets a key that stays its own, whatever is added or removed later. Exact search streams blocks of
-    distances and settles them in float64, as evaluation does; ties stand in the order of addition. The other kinds ask
-    FAISS for candidates once `build` was called, and settle these likewise. Threads may add, remove and search at the
-    same time. `open` gives an index in a folder, which many processes may read while one writes.
+    Each tracklet gets a key that never changes. Exact search computes distances in blocks and decides close ones in
+    float64, as evaluation does; ties are in the order of addition. The other kinds get candidates from FAISS, once
+    `build` was called, and order them by exact distances. Threads may add, remove and search at the same time. `open`
+    returns an index in a folder, which many processes may read while one writes.
 
     Args:
         width: D of the embeddings.
         kind: "exact", or by FAISS "hnsw", "ivf", "ivfpq".
         distance: "cosine", "euclidean" or "squared_euclidean".
-        dtype: how embeddings are stored, "float32" or "float16".
+        dtype: type of the stored embeddings, "float32" or "float16".
         device: where they are stored and searched.
-        options: FAISS's own words: ``M``, ``efConstruction``, ``efSearch`` of "hnsw"; ``nlist``, ``nprobe`` of "ivf"
-            and "ivfpq"; ``m`` parts of ``nbits`` bits a row, and ``rerank`` times k candidates, of "ivfpq".
+        options: options of FAISS: ``M``, ``efConstruction``, ``efSearch`` of "hnsw"; ``nlist``, ``nprobe`` of "ivf"
+            and "ivfpq"; ``m`` parts of ``nbits`` bits per row, and ``rerank`` times k candidates, of "ivfpq".
 
     Raises:
-        ConfigError: the width is not positive, or another word unknown.
+        ConfigError: the width is not positive, or another argument is unknown.
         MissingExtraError: FAISS is not installed.
 
     Example:
@@ -68,14 +68,14 @@ class GalleryIndex(StoredIndex):
             self._structure = Approximate(description)
 
     def add(self, gallery: Features, *, keys: np.ndarray | Sequence[int] | None = None) -> np.ndarray:
-        """Add tracklets and return their keys ``(N,)`` int64. Costs what is added, whatever is there.
+        """Add tracklets and return their keys ``(N,)`` int64; the cost does not depend on the size of the index.
 
         Args:
             gallery: N tracklets.
-            keys: to be given, of no tracklet that is there; None for new ones.
+            keys: ``(N,)`` keys that are not in the index; None assigns new ones.
 
         Raises:
-            ProtocolError: the embeddings are not of the index's width, or too long, or a key is taken.
+            ProtocolError: the embeddings are not of the index's width, or too long, or a key is in the index.
         """
         vectors, table = self._prepared_rows(gallery)
         with self._store.changing:
@@ -94,10 +94,10 @@ class GalleryIndex(StoredIndex):
         return given
 
     def update(self, keys: np.ndarray | Sequence[int], gallery: Features) -> None:
-        """Replace the tracklets of these keys ``(N,)``, all or none; they then stand last among ties.
+        """Replace the tracklets of these keys ``(N,)``, all or none; among ties they are then the last.
 
         Raises:
-            ProtocolError: as in `add`, or a key is not in the index, or comes twice.
+            ProtocolError: as in `add`, or a key is not in the index or is given twice.
         """
         vectors, table = self._prepared_rows(gallery)
         own = own_keys(keys, len(table))
@@ -120,11 +120,11 @@ class GalleryIndex(StoredIndex):
             self._commit(none, empty_table(0), np.empty(0, np.int64), dead)
 
     def merge(self, other: "GalleryIndex") -> np.ndarray:
-        """Add all tracklets of another index, and return their new keys ``(N,)`` in the order of its own.
+        """Add all tracklets of another index, and return their new keys ``(N,)`` in the order of the other's keys.
 
         Raises:
-            ProtocolError: it is of another width.
-            ConfigError: it is of another distance.
+            ProtocolError: the other index has another width.
+            ConfigError: the other index has another distance.
         """
         if other.distance != self.distance:
             raise ConfigError(f"the other index is of {other.distance} distance, this one of {self.distance}")
@@ -145,32 +145,32 @@ class GalleryIndex(StoredIndex):
 
         Args:
             query: ``(Q, D)`` float, a tensor or a NumPy array.
-            k: how many, 1 or more.
+            k: number of neighbours, 1 or more.
             not_in_camera: ``(Q,)`` int64 camera of each query, whose tracklets are left out of its answer.
-            cameras: camera numbers to search in; None for all.
-            since: leave out what ended earlier, on the clock of the tracklets, and what has no time.
-            until: leave out what began later, and what has no time.
+            cameras: numbers of the cameras to search; None for all.
+            since: leave out tracklets that end earlier, on the clock of the tracklets, and tracklets without a time.
+            until: leave out tracklets that begin later, and tracklets without a time.
 
         Raises:
-            ProtocolError: the queries are not of the index's width, NaN, infinite or too long, or not as many as the
-                cameras, or cameras are not integers.
+            ProtocolError: the queries are not of the index's width, NaN, infinite or too long, their number differs
+                from that of the cameras, or cameras are not integers.
             ConfigError: ``k`` is less than one, or a time is NaN.
         """
         if k < 1:
-            raise ConfigError(f"k is {k}; ask for one neighbour or more")
+            raise ConfigError(f"k is {k}; it must be 1 or more")
         if any(time is not None and np.isnan(time) for time in (since, until)):
-            raise ConfigError("a time to search from or to is NaN; leave it out to search at all times")
-        asked = prepared_embeddings(query, self.width, self.distance)
+            raise ConfigError("since or until is NaN; leave it out to search all times")
+        queries = prepared_embeddings(query, self.width, self.distance)
         others = None if not_in_camera is None else as_ids("not_in_camera", not_in_camera)
-        if others is not None and others.shape != (len(asked),):
-            raise ProtocolError(f"{len(asked)} queries but cameras of shape {others.shape}")
+        if others is not None and others.shape != (len(queries),):
+            raise ProtocolError(f"{len(queries)} queries but cameras of shape {others.shape}")
         wanted = None if cameras is None else as_ids("cameras", sorted(cameras))
-        rows = self._store.rows  # one state, whatever other threads change meanwhile
+        rows = self._store.rows  # a snapshot: other threads may change the index meanwhile
         allowed = allowed_rows(rows, wanted, since, until)
         if self._structure is None or not self._structure.built:
-            best = search_exact(rows, asked, k, self.distance, allowed=allowed, not_in_camera=others)
+            best = search_exact(rows, queries, k, self.distance, allowed=allowed, not_in_camera=others)
         else:
-            best = self._structure.search(rows, asked, k, allowed=allowed, not_in_camera=others)
+            best = self._structure.search(rows, queries, k, allowed=allowed, not_in_camera=others)
         missing = best.rows < 0
         columns = (
             rows.table[name][best.rows] if len(rows) else best.rows for name in ("key", "pid", "camid")
@@ -194,7 +194,7 @@ class GalleryIndex(StoredIndex):
     def _prepared_rows(self, gallery: Features) -> tuple[Tensor, np.ndarray]:
         stored = prepared_embeddings(gallery.embeddings, self.width, self.distance).to(DTYPES[self.dtype])
         if not torch.isfinite(stored).all():
-            raise ProtocolError("embeddings are beyond the range of float16; store them as float32")
+            raise ProtocolError("embeddings are outside the range of float16; store them as float32")
         return stored, table_of(gallery, np.zeros(len(gallery), np.int64), row_norms(stored))
 
     def _commit(self, vectors: Tensor, table: np.ndarray, keys: np.ndarray, dead: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What an index in a folder is: ``index.json``."""
+"""Description of an index: width, kind, distance and options, stored in ``index.json``."""
 
 import json
 from collections.abc import Mapping
@@ -36,18 +36,18 @@ _MOST_BYTES = 1 << 16  # of the file
 
 @dataclass(frozen=True)
 class IndexDescription:
-    """What an index is.
+    """Width, kind, distance and options of an index.
 
     Args:
         width: D of the embeddings.
         kind: how it is searched, one of `KINDS`.
         distance: one of `videoreid.distances.DISTANCES`.
-        dtype: how embeddings are stored, "float32" or "float16".
+        dtype: type of the stored embeddings, "float32" or "float16".
         options: of the approximate kinds, see `videoreid.retrieval.GalleryIndex`.
-        generation: which files of the folder are valid.
+        generation: number of the valid files in the folder.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: a value is unknown or out of range.
     """
 
     width: int
@@ -75,7 +75,7 @@ def options_of(kind: str, given: Mapping[str, int]) -> dict[str, int]:
     """Return the options of a kind with their defaults.
 
     Raises:
-        ConfigError: an option that the kind does not have, or no positive integer.
+        ConfigError: the kind does not have an option, or a value is not a positive integer.
     """
     unknown = set(given) - set(_OPTIONS[kind])
     if unknown:
@@ -97,12 +97,12 @@ def read_index_description(folder: Path) -> IndexDescription:
     """Read the description of an index.
 
     Raises:
-        DatasetError: there is none, or it is damaged.
+        DatasetError: the description is missing or damaged.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
         raise DatasetError(
-            f"{folder} is no gallery index: {DESCRIPTION} is missing; make one with mode='write'"
+            f"{folder} is not a gallery index: {DESCRIPTION} is missing; create one with mode='write'"
         )
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Approximate search by FAISS: it proposes rows, which are settled by their exact distances."""
+"""Approximate search by FAISS: it proposes rows, which are then ordered by their exact distances."""
 
 import os
 import struct
@@ -20,16 +20,16 @@ from videoreid.utils.sealing import check_seal, seal_file
 
 __all__ = ["Approximate"]
 
-_TRAINING = 64  # rows a list, for k-means
-_ASKED, _K = 200, 10  # of the recall
-_FEW = 2000  # rows that are searched exactly, and the least that a structure is made for
+_TRAINING = 64  # rows per list, for k-means
+_ASKED, _K = 200, 10  # queries and neighbours of the measured recall
+_FEW = 2000  # up to this number of rows search is exact; a structure needs at least as many
 _LEAST_PROPOSALS = 64
 _TAIL = struct.Struct("<8sd")
 _MAGIC = b"vrrecall"
 
 
 class Approximate:
-    """A structure of FAISS over the first rows of an index; later rows are searched exactly.
+    """A FAISS structure over the first rows of an index; later rows are searched exactly.
 
     Args:
         description: of the index.
@@ -44,9 +44,9 @@ class Approximate:
         self._index: Any = None
 
     def build(self, rows: Rows) -> None:
-        """Train on some rows, take all rows in, and measure the recall against exact search; see the log.
+        """Train on some rows, add all rows, and measure and log the recall against exact search.
 
-        Called again, it takes in the rows that were added since.
+        A second call adds the rows that are new since the first.
         """
         start, metric = time.perf_counter(), self.description.distance
         with self._lock:
@@ -57,7 +57,7 @@ class Approximate:
                 for first in range(max(have - begin, 0), len(piece), SEGMENT):
                     part = piece[first : first + SEGMENT].to("cpu", torch.float32)
                     self._index.add(part.numpy())
-            self.built = len(rows)  # until now a first search is exact
+            self.built = len(rows)  # until this line, search is exact
         seconds = time.perf_counter() - start
         self.recall = self._measured(rows, metric)
         get_logger("index").info(
@@ -76,7 +76,7 @@ class Approximate:
     ) -> Best:
         """Return about the ``k`` nearest rows of each query, with exact distances; see `search_exact`.
 
-        Where a filter lets few rows through, or the structure finds fewer than ``k``, search is exact.
+        If a filter leaves few rows, or the structure finds fewer than ``k``, search is exact.
         """
         metric = self.description.distance
         limits: Any = {"allowed": allowed, "not_in_camera": not_in_camera}
@@ -87,7 +87,9 @@ class Approximate:
         candidates = np.full((len(asked), proposals), -1, np.int64)
         with self._lock:
             built, known = min(self.built, len(rows)), allowed
-            if built < self._index.ntotal:  # it holds rows that this state of the index does not have yet
+            if (
+                built < self._index.ntotal
+            ):  # the structure holds rows that this snapshot of the index does not have
                 known = (np.ones(len(rows), bool) if allowed is None else allowed) & (
                     np.arange(len(rows)) < built
                 )
@@ -126,7 +128,7 @@ class Approximate:
             file.seek(max(seal.size - _TAIL.size, 0))
             tail = file.read(_TAIL.size)
         if len(tail) < _TAIL.size or not tail.startswith(_MAGIC):
-            raise DatasetError(f"{path} is no structure of this library; {remedy}")
+            raise DatasetError(f"{path} is not a FAISS structure written by this library; {remedy}")
         try:
             found = self._faiss.read_index(os.fspath(path))
         except Exception as error:  # FAISS raises RuntimeError of any text
@@ -156,7 +158,7 @@ class Approximate:
         options, kind, width = self._options, self.description.kind, self.description.width
         if rows.count < _FEW:
             raise ConfigError(
-                f"{rows.count} rows are too few for {kind}: below {_FEW} search is exact, and as fast; build later"
+                f"{rows.count} rows are too few for {kind}: below {_FEW} exact search is as fast; build later"
             )
         if kind == "hnsw":
             stored = "Flat" if self.description.dtype == "float32" else "SQfp16"
@@ -197,7 +199,7 @@ class Approximate:
         asked = rows.vectors(chosen)
         exact = search_exact(rows, asked, _K + 1, metric).rows
         found = self.search(rows, asked, _K + 1).rows
-        # each row finds itself at once; the others count
+        # each row finds itself; only the other rows count
         pairs = zip(chosen.tolist(), exact.tolist(), found.tolist(), strict=True)
         shares = [len((set(e) - {own}) & set(f)) / len(set(e) - {own}) for own, e, f in pairs]
         return float(np.mean(shares))
@@ -206,7 +208,7 @@ class Approximate:
 def _by_camera(
     rows: Rows, allowed: np.ndarray | None, not_in_camera: np.ndarray | None, queries: int
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Return the queries of each camera, and the rows that may answer them."""
+    """Return the queries of each camera, and a mask of the rows that they may find."""
     if not_in_camera is None:
         return [(np.arange(queries), allowed)]
     base = np.ones(len(rows), bool) if allowed is None else allowed

@@ -24,13 +24,13 @@ _SINCE_2 = ("clothes", "kind", "options")
 
 
 class LoadedIndex(NamedTuple):
-    """What a file holds.
+    """The content of an index file.
 
     Args:
-        description: what the index is.
+        description: of the index.
         vectors: ``(N, D)`` stored embeddings.
         table: ``(N,)`` of `videoreid.retrieval.index_rows.ROW`.
-        next_key: the first key that was never given out.
+        next_key: the smallest key that was never assigned.
     """
 
     description: IndexDescription
@@ -91,7 +91,7 @@ def read_index_file(path: str | os.PathLike[str]) -> LoadedIndex:
 
 
 def _checked(data: Mapping[str, np.ndarray]) -> LoadedIndex:
-    """Return what a file says, if it is what `write_index_file` can have written."""
+    """Return the checked content of a file."""
     vectors = torch.from_numpy(data["embeddings"])
     names = {dtype: name for name, dtype in DTYPES.items()}
     if vectors.dtype not in names:
@@ -106,9 +106,9 @@ def _checked(data: Mapping[str, np.ndarray]) -> LoadedIndex:
     )
     keys, next_key, norms = as_ids("keys", data["keys"]), int(data["next_key"]), row_norms(vectors)
     if keys.shape != (len(features),) or len(np.unique(keys)) < len(keys):
-        raise ProtocolError(f"{len(features)} tracklets, but not a key of its own for each")
+        raise ProtocolError(f"{len(features)} tracklets need as many different keys")
     if keys.min(initial=0) < 0 or keys.max(initial=-1) >= next_key:
-        raise ProtocolError(f"keys are outside 0..{next_key - 1}, where they were given out")
+        raise ProtocolError(f"keys are outside 0..{next_key - 1}")
     if description.distance == "cosine" and not ((norms - 1).abs() < 2e-3).logical_or(norms == 0).all():
         raise ProtocolError("embeddings of a cosine index are not of unit length")
     return LoadedIndex(description, vectors, table_of(features, keys, norms), next_key)

@@ -1,4 +1,4 @@
-"""Rows of an index in a folder: appended by one process, read by many, and lost to no kill."""
+"""Rows of an index in a folder: one process appends, many read, and a killed process loses no finished change."""
 
 import os
 import threading
@@ -32,13 +32,13 @@ _DEAD = np.dtype("<i8")
 class FolderRows:
     """Rows in the files of a folder, mapped into memory.
 
-    A change appends to the files and waits for the disk, and last appends a record to the journal. A reader believes
-    the journal, so it sees whole changes only; what it has mapped never changes under it.
+    A change appends to the files, waits for the disk, and then appends a record to the journal. A reader uses only
+    what the journal records, so it sees whole changes only; rows that it has mapped never change.
 
     Args:
         folder: of the index.
-        writing: take the lock, cut off what a killed process left unfinished, and allow changes.
-        new: make an index like this where there is none; for writing only.
+        writing: take the lock, cut off unfinished changes of killed processes, and allow changes.
+        new: description of a new index, created if the folder has none; for writing only.
 
     Raises:
         DatasetError: there is no index, or it is damaged.
@@ -64,11 +64,11 @@ class FolderRows:
             raise
 
     def file(self, name: str) -> Path:
-        """Return the path of a file of the present generation."""
+        """Return the path of a file of the current generation."""
         return self.folder / f"{self.description.generation:06d}.{name}"
 
     def refresh(self) -> None:
-        """See the changes that another process finished.
+        """Read the changes that another process finished.
 
         Raises:
             DatasetError: the files are damaged.
@@ -84,12 +84,12 @@ class FolderRows:
                     break
                 except (DatasetError, FileNotFoundError):
                     if read_index_description(self.folder) == self.description:
-                        raise  # else it was compacted meanwhile
+                        raise  # otherwise another process compacted the index meanwhile
             if self.writing:
                 self._open_files()
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append rows and take others out, see `RowStore.commit`; on disk when this returns.
+        """Append rows and remove others, see `RowStore.commit`; the change is on disk when this returns.
 
         Raises:
             StorageError: the index is open for reading only, or the disk is full; nothing is changed then.
@@ -111,19 +111,19 @@ class FolderRows:
         self._alive = grown(self._alive, change.rows)
         self._alive[old.rows : change.rows] = True
         if len(dead):
-            self._alive = self._alive.copy()  # searches that are under way keep the old one
+            self._alive = self._alive.copy()  # running searches keep the old array
             self._alive[dead] = False
         self.rows = self._state(change, self._alive[: change.rows], self._table(change))
 
     def check_writing(self) -> None:
-        """Raise StorageError where the index is open for reading, or closed."""
+        """Raise StorageError if the index is open for reading, or closed."""
         if not self._handles:
             raise StorageError(
                 f"the index {self.folder} is open for reading; open it with mode='write' to change it"
             )
 
     def close(self) -> None:
-        """Give the lock back; what is mapped stays readable."""
+        """Release the lock; mapped rows stay readable."""
         for handle in self._handles.values():
             os.close(handle)
         self._handles = {}
@@ -134,9 +134,7 @@ class FolderRows:
             with disk_errors(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
         elif not self.folder.is_dir():
-            raise DatasetError(
-                f"{self.folder} is no folder, so no gallery index; give the width of a new one"
-            )
+            raise DatasetError(f"there is no gallery index {self.folder}; give the width to create one")
         try:
             self._stack.enter_context(
                 only_one(self.folder / ".lock", what=f"writing {self.folder}", wait=False)
@@ -148,7 +146,7 @@ class FolderRows:
             ) from error
 
     def _open_files(self) -> None:
-        """Open the files for appending, without what no record of the journal covers."""
+        """Open the files for appending, and cut off bytes that no record of the journal covers."""
         for handle in self._handles.values():
             os.close(handle)
         self._handles = {}
@@ -160,7 +158,9 @@ class FolderRows:
                 os.ftruncate(handle, size)
             for path in self.folder.glob("[0-9]*.*"):
                 if not path.name.startswith(f"{self.description.generation:06d}."):
-                    with suppress(OSError):  # of another generation; some systems keep files that are mapped
+                    with suppress(
+                        OSError
+                    ):  # files of another generation; some systems cannot delete mapped files
                         path.unlink()
 
     def size(self, name: str, change: Change) -> int:
@@ -178,19 +178,21 @@ class FolderRows:
             found = self.file(name).stat().st_size if self.file(name).exists() else 0
             if found < self.size(name, change):
                 raise DatasetError(
-                    f"{self.file(name)} has {found:,} bytes where the journal speaks of "
+                    f"{self.file(name)} has {found:,} bytes, but the journal records "
                     f"{self.size(name, change):,}: it is damaged; build the index again"
                 )
         dead = np.fromfile(self.file("dead"), _DEAD, change.dead)
         if len(dead) and (dead.min() < 0 or dead.max() >= change.rows or len(np.unique(dead)) < len(dead)):
-            raise DatasetError(f"{self.file('dead')} is damaged: no such rows; build the index again")
+            raise DatasetError(f"{self.file('dead')} is damaged: it has unknown rows; build the index again")
         self._alive = alive = np.ones(change.rows, bool)
         alive[dead] = False
         table = self._table(change)
         keys = table["key"][alive]
         outside = len(keys) and (keys.min() < 0 or keys.max() >= change.next_key)
         if outside or len(np.unique(keys)) < len(keys):
-            raise DatasetError(f"{self.file('table')} is damaged: keys come twice; build the index again")
+            raise DatasetError(
+                f"{self.file('table')} is damaged: its keys are invalid; build the index again"
+            )
         return self._state(change, alive, table)
 
     def _table(self, change: Change) -> np.ndarray:
@@ -203,7 +205,7 @@ class FolderRows:
         self._pieces = [piece for piece in self._pieces if len(piece) == SEGMENT]  # the last one has grown
         for start in range(len(self._pieces) * SEGMENT, change.rows, SEGMENT):
             shape = (min(SEGMENT, change.rows - start), width)
-            # copy on write: torch wants arrays that can be written to, and the file stays as it is
+            # copy on write: torch needs writable arrays, and the file must not change
             piece = np.memmap(self.file("vectors"), dtype, "c", start * width * dtype.itemsize, shape)
             self._pieces.append(torch.from_numpy(piece))
         pieces = tuple(self._pieces) or (torch.empty(0, width, dtype=DTYPES[self.description.dtype]),)
@@ -211,7 +213,7 @@ class FolderRows:
 
 
 def blocks_of(vectors: Tensor, table: np.ndarray, dead: np.ndarray) -> dict[str, bytes | memoryview]:
-    """Return what a change appends to each file, see `RowStore.commit`."""
+    """Return the bytes that a change appends to each file, see `RowStore.commit`."""
     numbers = np.ascontiguousarray(vectors.cpu().numpy())
     return {
         "vectors": numbers.reshape(-1).view(np.uint8).data,
@@ -223,13 +225,13 @@ def blocks_of(vectors: Tensor, table: np.ndarray, dead: np.ndarray) -> dict[str,
 def write_generation(
     folder: Path, description: IndexDescription, parts: Iterable[tuple[Tensor, np.ndarray]], next_key: int = 0
 ) -> None:
-    """Write the files of a generation, which become the index when the description names it.
+    """Write the files of a generation, which become valid once ``index.json`` names it.
 
     Args:
         folder: of the index.
         description: of the new generation.
         parts: embeddings ``(n, D)`` and their rows of the table ``(n,)``.
-        next_key: the first key that was never given out.
+        next_key: the smallest key that was never assigned.
     """
     files = {name: (folder / f"{description.generation:06d}.{name}").open("wb") for name in NAMES}
     with ExitStack() as stack:

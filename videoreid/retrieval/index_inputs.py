@@ -1,4 +1,4 @@
-"""What goes into an index and what comes out of it, wherever it is kept."""
+"""Inputs and results of every index: checked embeddings and keys, and the search result."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class SearchResult(NamedTuple):
     """The nearest gallery tracklets of Q queries, nearest first.
 
     Args:
-        keys: ``(Q, k)`` int64, what `GalleryIndex.add` returned; -1 where the gallery is smaller than ``k``.
+        keys: ``(Q, k)`` int64 keys returned by `GalleryIndex.add`; -1 where fewer than ``k`` tracklets were found.
         distances: ``(Q, k)`` float32; NaN likewise.
         pids: ``(Q, k)`` int64; -1 likewise.
         camids: ``(Q, k)`` int64; -1 likewise.
@@ -35,7 +35,7 @@ def prepared_embeddings(values: Tensor | np.ndarray, width: int, distance: str) 
     """Return float32 embeddings ``(N, D)`` on the CPU, of unit length for the cosine distance.
 
     Raises:
-        ProtocolError: they are not of this width, NaN, infinite, or too long for float32.
+        ProtocolError: the embeddings are not of this width, NaN, infinite, or too long for float32.
     """
     embeddings = as_tensor("embeddings", values)
     if embeddings.ndim != 2 or embeddings.shape[1] != width:
@@ -51,14 +51,16 @@ def prepared_embeddings(values: Tensor | np.ndarray, width: int, distance: str) 
 
 
 def own_keys(keys: np.ndarray | Sequence[int], count: int) -> np.ndarray:
-    """Return keys that were given for some rows, ``(count,)`` int64.
+    """Return checked keys of a user, ``(count,)`` int64.
 
     Raises:
-        ProtocolError: they are not as many as the rows, not integers, negative, or come twice.
+        ProtocolError: the keys are not ``count`` different integers of 0 or more.
     """
     own = as_ids("keys", keys)
     if own.shape != (count,) or len(np.unique(own)) < len(own) or own.min(initial=0) < 0:
-        raise ProtocolError(f"{count} tracklets need as many keys, 0 or more, each once; got {own.shape}")
+        raise ProtocolError(f"{count} tracklets need as many different keys of 0 or more; got {own.shape}")
     if own.max(initial=0) >= np.iinfo(np.int64).max:
-        raise ProtocolError(f"key {int(own.max())} leaves none for the next tracklet")
+        raise ProtocolError(
+            f"key {int(own.max())} is the largest integer, so the next tracklet would have no key"
+        )
     return own

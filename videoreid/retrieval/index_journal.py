@@ -1,4 +1,4 @@
-"""The journal of an index in a folder: one record a finished change; what no record covers never happened."""
+"""The journal of an index in a folder: one record per finished change; bytes without a record are ignored."""
 
 import os
 import struct
@@ -11,19 +11,19 @@ from videoreid.errors import DatasetError
 __all__ = ["Change", "NOTHING", "RECORD_SIZE", "read_changes", "record_of", "write_all"]
 
 _MAGIC = b"vrindex1"
-_FIELDS = struct.Struct("<8sQQQQIII8sI")  # 64 bytes, so that no record lies in two pages
+_FIELDS = struct.Struct("<8sQQQQIII8sI")  # 64 bytes, so that no record crosses a page
 _SPARE = bytes(8)
 RECORD_SIZE = _FIELDS.size
 
 
 class Change(NamedTuple):
-    """How much of the files is part of the index after a change, and checksums of what the change appended.
+    """Sizes of the index after a change, and checksums of the bytes that the change appended.
 
     Args:
         number: of the change, from 0.
-        rows: embeddings, and rows of the table.
-        dead: entries in the list of rows that were taken out.
-        next_key: the first key that was never given out.
+        rows: number of embeddings and of rows of the table.
+        dead: number of entries in the list of removed rows.
+        next_key: the smallest key that was never assigned.
         vectors_crc: CRC-32 of the appended embeddings.
         table_crc: of the appended rows of the table.
         dead_crc: of the appended row numbers.
@@ -43,7 +43,7 @@ NOTHING = Change(-1, 0, 0, 0, 0, 0, 0)
 
 
 def record_of(change: Change) -> bytes:
-    """Return a change as the journal holds it."""
+    """Return the bytes of a change in the journal."""
     body = _FIELDS.pack(_MAGIC, *change, _SPARE, 0)[:-4]
     return body + struct.pack("<I", zlib.crc32(body))
 
@@ -51,8 +51,8 @@ def record_of(change: Change) -> bytes:
 def read_changes(path: Path) -> list[Change]:
     """Return the finished changes.
 
-    A record that is cut off, or all zeros, at the end is a change that a killed process, or a crash of the machine,
-    did not finish.
+    A last record that is cut off or all zeros is a change that was not finished, because the process was killed or
+    the machine crashed.
 
     Raises:
         DatasetError: the journal is missing or damaged.
@@ -78,15 +78,13 @@ def read_changes(path: Path) -> list[Change]:
             or not before.dead <= change.dead <= change.rows
             or change.next_key < before.next_key
         ):
-            raise DatasetError(
-                f"{path} is damaged: record {len(changes)} is none that was written; build the index again"
-            )
+            raise DatasetError(f"{path} is damaged: record {len(changes)} is invalid; build the index again")
         changes.append(change)
     return changes
 
 
 def write_all(handle: int, data: bytes | memoryview, offset: int) -> None:
-    """Write data at a place of an open file, all of it, and wait until the disk has it."""
+    """Write all data at an offset of an open file, and wait until the disk has it."""
     if not len(data):
         return
     view = memoryview(data)

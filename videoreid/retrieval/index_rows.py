@@ -1,4 +1,4 @@
-"""Rows of an index: snapshots that never change, and the memory that grows under them."""
+"""Rows of an index: immutable snapshots, and the growing memory that holds them."""
 
 import threading
 from collections.abc import Iterator
@@ -24,26 +24,26 @@ ROW = np.dtype(
         ("norm", "<f8"),  # length of the stored embedding
     ]
 )
-"""What is known of a tracklet besides its embedding."""
+"""Columns of the table: the data of a tracklet besides its embedding."""
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
-"""How embeddings may be stored."""
+"""Types of stored embeddings."""
 
 SEGMENT = 1 << 16
-"""Rows of the largest piece of memory that is taken at once."""
+"""Rows of the largest piece of memory that is allocated at once."""
 _FIRST_SEGMENT = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """One state of an index; replaced as a whole, so that a search never sees half of a change.
+    """A snapshot of an index; a change replaces it as a whole, so that a search never sees half of a change.
 
     Args:
         pieces: embeddings ``(n, D)``, in the order of addition.
         table: ``(N,)`` of `ROW`, N the sum of all n.
         alive: ``(N,)`` bool; False for rows that were removed or replaced.
-        next_key: the first key that was never given out.
-        count: rows that are alive.
+        next_key: the smallest key that was never assigned.
+        count: number of rows that are alive.
     """
 
     pieces: tuple[Tensor, ...]
@@ -101,21 +101,21 @@ class Rows:
 
 
 class RowStore(Protocol):
-    """Where rows are kept: in memory, or in a folder."""
+    """Storage of rows: in memory, or in a folder."""
 
     @property
     def rows(self) -> Rows:
-        """The present state."""
+        """The current snapshot."""
 
     changing: threading.RLock
     """Held by the thread that changes the rows."""
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append ``vectors (N, D)`` and ``table (N,)``, take out rows ``dead (M,)``, whole or not at all."""
+        """Append ``vectors (N, D)`` and ``table (N,)`` and remove rows ``dead (M,)``, all or nothing."""
 
 
 class MemoryRows:
-    """Rows in memory. What is there is not copied when rows are added.
+    """Rows in memory; adding rows does not copy the existing ones.
 
     Args:
         width: D.
@@ -133,7 +133,7 @@ class MemoryRows:
         self.rows = Rows((self._piece(0),), empty_table(0), np.empty(0, bool), 0, 0)
 
     def commit(self, vectors: Tensor, table: np.ndarray, dead: np.ndarray, next_key: int) -> None:
-        """Append rows and take others out, see `RowStore.commit`."""
+        """Append rows and remove others, see `RowStore.commit`."""
         before = self.rows
         self._append(vectors)
         first, count = len(before), len(before) + len(table)
@@ -142,7 +142,7 @@ class MemoryRows:
         self._table[first:count] = table
         self._alive[first:count] = True
         if len(dead):
-            self._alive = self._alive.copy()  # searches that are under way keep the old one
+            self._alive = self._alive.copy()  # running searches keep the old array
             self._alive[dead] = False
         self.rows = Rows(
             tuple(self._pieces()),
@@ -153,7 +153,7 @@ class MemoryRows:
         )
 
     def compact(self) -> None:
-        """Give back the memory of rows that were taken out; searches that are under way keep what they have."""
+        """Free the memory of removed rows; running searches keep their snapshot."""
         before = self.rows
         self._segments, self._filled = [], 0
         self._table, self._alive = empty_table(0), np.empty(0, bool)
@@ -196,7 +196,7 @@ def empty_table(count: int) -> np.ndarray:
 
 
 def grown(array: np.ndarray, count: int) -> np.ndarray:
-    """Return the array ``(n,)``, or a copy of twice its size where ``count`` rows have no room."""
+    """Return the array ``(n,)`` if it has ``count`` rows, otherwise a copy of at least twice its size."""
     if count <= len(array):
         return array
     result = np.zeros(max(count, 2 * len(array)), array.dtype)

@@ -1,4 +1,4 @@
-"""Exact search in chunks: float32 products, settled in float64, in little memory whatever the size of the gallery."""
+"""Exact search in chunks: float32 products, decided in float64, in memory that does not grow with the gallery."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["Best", "allowed_rows", "search_exact", "settle"]
 _BLOCK_ELEMENTS = 8 << 20  # of a block of distances
 _CONVERTED_ELEMENTS = (
     1 << 20
-)  # of rows that become float32 at once; more leave the cache before they are multiplied
+)  # converted to float32 at a time; more would leave the cache before they are multiplied
 _MOST_QUERIES = 1024  # of a block
 _LEAST_ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)
@@ -35,15 +35,15 @@ class Best:
 
     @classmethod
     def none(cls, queries: int, k: int) -> "Best":
-        """Return an answer without rows."""
+        """Return a result without rows."""
         return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), np.inf, np.float32))
 
     def take(self, lines: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> None:
-        """Let candidates in that are nearer than what is here; none of them is here already.
+        """Add candidates and keep the k nearest; no candidate may be in the result already.
 
         Args:
-            lines: ``(n,)`` which query.
-            rows: ``(n,)``.
+            lines: ``(n,)`` query of each candidate.
+            rows: ``(n,)`` row of each candidate.
             distances: ``(n,)`` float32.
         """
         changed = np.unique(lines)
@@ -62,15 +62,15 @@ class Best:
 def allowed_rows(
     rows: Rows, cameras: np.ndarray | None, since: float | None, until: float | None
 ) -> np.ndarray | None:
-    """Return ``(N,)`` bool: rows that a search may answer with; None where all may.
+    """Return ``(N,)`` bool: rows that a search may return; None if it may return all.
 
-    A tracklet whose times are unknown is never within a span of time.
+    With ``since`` or ``until``, tracklets of unknown time are left out.
 
     Args:
         rows: of the index.
         cameras: camera numbers; None for all.
-        since: leave out what ended earlier.
-        until: leave out what began later.
+        since: leave out tracklets that end earlier.
+        until: leave out tracklets that begin later.
     """
     allowed = None if rows.count == len(rows) else rows.alive
     tests = []
@@ -100,8 +100,8 @@ def search_exact(
 
     Args:
         rows: of the index.
-        asked: ``(Q, D)`` float32.
-        k: how many.
+        asked: ``(Q, D)`` float32 embeddings of the queries.
+        k: number of neighbours.
         metric: "cosine", "euclidean" or "squared_euclidean".
         allowed: ``(N,)`` bool, see `allowed_rows`.
         not_in_camera: ``(Q,)`` camera of each query, whose rows are left out.
@@ -119,13 +119,13 @@ def search_exact(
 
 
 def settle(rows: Rows, asked: Tensor, candidates: np.ndarray, k: int, metric: str) -> Best:
-    """Return the ``k`` nearest of candidates, by their exact distances.
+    """Return the ``k`` nearest of the candidates, by their exact distances.
 
     Args:
         rows: of the index.
-        asked: ``(Q, D)`` float32.
-        candidates: ``(Q, n)`` row numbers; -1 is passed over.
-        k: how many.
+        asked: ``(Q, D)`` float32 embeddings of the queries.
+        candidates: ``(Q, n)`` row numbers; -1 is ignored.
+        k: number of neighbours.
         metric: as in `search_exact`.
     """
     best = Best.none(len(asked), k)
@@ -183,7 +183,7 @@ def _search_chunk(
 
 
 def _limits(block: Tensor, best: Best, metric: str, tolerance: np.ndarray) -> np.ndarray:
-    """Return ``(Q,)`` float32 numbers that no approximate position of a row that could be among the best exceeds."""
+    """Return ``(Q,)`` float32 upper limits on the approximate positions of rows that can be among the best."""
     farthest = best.distances[:, -1].astype(np.float64)
     limit = (farthest * farthest if metric == "euclidean" else farthest) * (1 + 2**-22) + tolerance
     open_lines = np.flatnonzero(np.isinf(limit))

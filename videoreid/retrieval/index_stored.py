@@ -1,4 +1,4 @@
-"""Where an index is kept: what is in it, and its upkeep."""
+"""Storage of an index: opening, content, saving and upkeep."""
 
 import os
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ _Index = TypeVar("_Index", bound="StoredIndex")
 
 
 class StoredIndex:
-    """Where the rows of an index are, and what is in them.
+    """The storage half of a `GalleryIndex`.
 
     Args:
         store: memory or a folder.
-        description: what the index is.
+        description: of the index.
     """
 
     def __init__(self, store: MemoryRows | FolderRows, description: IndexDescription) -> None:
@@ -47,21 +47,21 @@ class StoredIndex:
         width: int | None = None,
         **words: Any,
     ) -> _Index:
-        """Open an index in a folder, mapped into memory, so that this costs the same for any size.
+        """Open an index in a folder; it is mapped into memory, so opening costs the same for any size.
 
-        A change is on disk when its call returns, and a kill at any moment loses none that did. Removed rows stay in
+        A change is on disk when its call returns; a kill at any moment loses no finished change. Removed rows stay in
         the files until `compact`.
 
         Args:
             folder: of the index.
-            mode: "read", or "write": one process at a time, until it closes the index or dies.
-            width: D; makes an empty index where there is none, in mode "write".
-            words: ``kind``, ``distance``, ``dtype``, ``options`` of a new index; one that is there must be of these.
+            mode: "read", or "write": one process at a time, until it closes the index or ends.
+            width: D; creates an empty index if there is none, in mode "write".
+            words: ``kind``, ``distance``, ``dtype``, ``options`` of a new index; an existing index must have the same.
 
         Raises:
             DatasetError: there is no index, or it is damaged.
             StorageError: another process writes to it.
-            ConfigError: it is of another width, kind, distance or type than asked for.
+            ConfigError: width, kind, distance, type or options differ from those of the index.
         """
         if mode not in ("read", "write"):
             raise ConfigError(f"mode is {mode!r}, not 'read' or 'write'")
@@ -69,8 +69,8 @@ class StoredIndex:
         writing = mode == "write"
         store = FolderRows(Path(folder), writing=writing, new=new if writing else None)
         try:
-            asked = dict(words) if width is None else {**words, "width": width}
-            for name, value in asked.items():
+            expected = dict(words) if width is None else {**words, "width": width}
+            for name, value in expected.items():
                 if getattr(store.description, name, None) != value:
                     raise ConfigError(
                         f"{folder} has {name} {getattr(store.description, name, None)!r}, not {value!r}"
@@ -112,12 +112,12 @@ class StoredIndex:
 
     @property
     def built(self) -> int:
-        """Rows that FAISS searches; later ones, and all where this is 0, are searched exactly."""
+        """Number of rows that FAISS searches; later rows, or all if this is 0, are searched exactly."""
         return 0 if self._structure is None else self._structure.built
 
     @property
     def recall(self) -> float | None:
-        """Share of the 10 nearest that the structure finds, measured when it was built; None where it is unknown."""
+        """Share of the 10 nearest rows that FAISS finds, measured by `build`; None if unknown."""
         return None if self._structure is None else self._structure.recall
 
     def batches(self, size: int = 4096) -> Iterator[tuple[np.ndarray, Features]]:
@@ -132,16 +132,16 @@ class StoredIndex:
             yield np.ascontiguousarray(table["key"]), Features(rows.vectors(part), *arrays)
 
     def build(self) -> float:
-        """Let FAISS take in the rows that it does not have yet, and return the recall, see `recall`.
+        """Add the rows that FAISS does not have yet, and return the recall, see `recall`.
 
-        Until this is called, and for rows that are added later, search is exact. The log says what was measured. In a
-        folder the structure is kept beside the rows, where the index is open for writing.
+        Until this is called, and for rows that are added later, search is exact. The recall is logged. If the index
+        is in a folder that is open for writing, the structure is stored there.
 
         Raises:
             ConfigError: the kind is "exact", or there are fewer than 2000 rows.
         """
         if self._structure is None:
-            raise ConfigError(f"kind {self.kind!r} is searched as it is; nothing is built")
+            raise ConfigError(f"kind {self.kind!r} needs no structure; nothing is built")
         with self._store.changing:
             self._structure.build(self._store.rows)
             if isinstance(self._store, FolderRows) and self._store.writing:
@@ -150,11 +150,11 @@ class StoredIndex:
         return self._structure.recall
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows to an ``.npz`` file, whole or not at all; what FAISS built is not in it."""
+        """Write the rows to an ``.npz`` file, whole or not at all; the FAISS structure is not saved."""
         write_index_file(path, self._store.rows, self._description)
 
     def refresh(self) -> None:
-        """See the changes that another process finished; nothing to do in memory."""
+        """Read the changes that another process finished; an index in memory has nothing to read."""
         if isinstance(self._store, FolderRows) and not self._store.writing:
             generation = self._store.description.generation
             self._store.refresh()
@@ -162,9 +162,9 @@ class StoredIndex:
                 self._take_structure()
 
     def compact(self) -> None:
-        """Leave the bytes of removed rows behind; what FAISS built goes too, until `build` is called again.
+        """Free the space of removed rows, and drop the FAISS structure until `build` is called again.
 
-        In memory this happens by itself where most rows were removed and nothing is built.
+        An index in memory does this automatically when most rows were removed and nothing is built.
 
         Raises:
             StorageError: the index is in a folder that is open for reading, or the disk is full.
@@ -188,7 +188,7 @@ class StoredIndex:
             verify_folder(self._store)
 
     def close(self) -> None:
-        """Let other processes write; nothing to do in memory."""
+        """Release the lock, so that other processes can write; an index in memory has none."""
         if isinstance(self._store, FolderRows):
             self._store.close()
 
@@ -201,7 +201,7 @@ class StoredIndex:
         self.close()
 
     def _take_structure(self) -> None:
-        """Read what FAISS built for these files; search is exact where it cannot be used."""
+        """Read the FAISS structure of these files; search is exact if it cannot be used."""
         self._structure = None
         if self.kind == "exact" or not isinstance(self._store, FolderRows):
             return

@@ -1,4 +1,4 @@
-"""Upkeep of an index in a folder: compare it with its checksums, and leave removed rows behind."""
+"""Upkeep of an index in a folder: comparing it with its checksums, and dropping removed rows."""
 
 import zlib
 from collections.abc import Iterator
@@ -43,10 +43,10 @@ def verify_folder(store: FolderRows) -> None:
 def compact_folder(store: FolderRows) -> None:
     """Write the rows that are alive into new files, and delete the old ones.
 
-    Readers keep what they have mapped until they refresh.
+    Readers keep the old files mapped until they refresh.
 
     Raises:
-        StorageError: the index is open for reading, or the disk is full; it stays as it was.
+        StorageError: the index is open for reading, or the disk is full; the index is unchanged then.
     """
     store.check_writing()
     rows = store.rows
@@ -58,7 +58,7 @@ def compact_folder(store: FolderRows) -> None:
 
 
 def _living(rows: Rows) -> Iterator[tuple[Tensor, np.ndarray]]:
-    """Yield embeddings and their rows of the table; one empty part where none is alive, which keeps the next key."""
+    """Yield embeddings and their rows of the table; one empty part if none is alive, to record the next key."""
     for begin, piece in rows.placed():
         for start in range(0, max(len(piece), 1), SEGMENT):
             keep = (

@@ -1,4 +1,4 @@
-"""A gallery in Milvus: the verbs of `GalleryIndex` over a file, a server or a cluster."""
+"""Index of gallery tracklets in Milvus, with the methods of `GalleryIndex`, over a file, a server or a cluster."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -25,18 +25,18 @@ _MOST_NEIGHBOURS = 16_384  # Milvus's own bound
 class MilvusIndex(MilvusTracklets):
     """Nearest neighbours among tracklets in Milvus, for galleries beyond one machine.
 
-    A collection is made where there is none. Adding is idempotent: a key that is there is replaced, so that a call
-    that failed can be repeated. Distances are Milvus's, in float32.
+    A missing collection is created. Adding is idempotent: the tracklet of an existing key is replaced, so a failed
+    call can be repeated. Distances are computed by Milvus, in float32.
 
     Args:
         width: D of the embeddings.
         kind: Milvus's index of a new collection: "exact", "hnsw", "ivf" or "ivfpq".
         server: an address, a file ``*.db`` of milvus-lite, or a `MilvusServer`.
-        collection: its name.
-        fingerprint: of the model; every search is for embeddings of this model.
+        collection: name of the collection.
+        fingerprint: of the model; a search only finds embeddings of this model.
         distance: "cosine", "euclidean" or "squared_euclidean".
-        partition: rows that lie together: of a "camera" group, or of a "day".
-        group: cameras of a group.
+        partition: rows that are stored together: those of a "camera" group, or of a "day".
+        group: number of cameras in a group.
 
     Raises:
         ServerError: the server does not answer.
@@ -71,16 +71,18 @@ class MilvusIndex(MilvusTracklets):
 
         Args:
             gallery: N tracklets.
-            keys: integers; None takes those of `tracklet_keys`, for which paths are needed.
+            keys: ``(N,)`` integers; None takes those of `tracklet_keys`, which need paths.
             paths: N texts.
 
         Raises:
-            ProtocolError: the embeddings are not of the index's width, or keys or paths do not fit them.
+            ProtocolError: the embeddings are not of the index's width, or the number of keys or paths differs.
             ServerError: the server does not answer; call again, nothing is added twice.
         """
         embeddings = prepared_embeddings(gallery.embeddings, self.width, self.distance)
         if keys is None and paths is None:
-            raise ProtocolError("give keys, or paths to make keys of, so that adding twice does no harm")
+            raise ProtocolError(
+                "give keys, or paths from which keys are made, so that adding twice does no harm"
+            )
         texts = [""] * len(gallery) if paths is None else [str(path) for path in paths]
         given = keys if keys is not None else tracklet_keys(gallery, texts, self._description.fingerprint)
         own = own_keys(given, len(gallery))
@@ -130,15 +132,15 @@ class MilvusIndex(MilvusTracklets):
 
         Args:
             query: ``(Q, D)`` float.
-            k: how many, 1 to 16384.
+            k: number of neighbours, 1 to 16384.
             not_in_camera: ``(Q,)`` camera of each query, whose tracklets are left out.
-            cameras: camera numbers to search in; None for all.
-            since: leave out what ended earlier, and what has no time.
-            until: leave out what began later, and what has no time.
+            cameras: numbers of the cameras to search; None for all.
+            since: leave out tracklets that end earlier, and tracklets without a time.
+            until: leave out tracklets that begin later, and tracklets without a time.
             path: only tracklets of this path.
 
         Raises:
-            ProtocolError: the queries do not fit the index.
+            ProtocolError: the queries are not of the index's width, not finite, or too long.
             ConfigError: ``k`` is out of range, or a time is not finite.
             ServerError: the server does not answer.
         """
@@ -170,10 +172,10 @@ class MilvusIndex(MilvusTracklets):
         return result
 
     def merge(self, other: "GalleryIndex | MilvusIndex") -> np.ndarray:
-        """Add all tracklets of another index under its keys, replacing what had these; return them ``(N,)``.
+        """Add all tracklets of another index under its keys, replacing existing ones; return the keys ``(N,)``.
 
         Raises:
-            ConfigError: it is of another distance.
+            ConfigError: the other index has another distance.
         """
         if other.distance != self.distance:
             raise ConfigError(f"the other index is of {other.distance} distance, this one of {self.distance}")
@@ -197,13 +199,13 @@ class MilvusIndex(MilvusTracklets):
 
 
 def copy_index(source: GalleryIndex | MilvusIndex, target: GalleryIndex | MilvusIndex) -> int:
-    """Copy all tracklets under their own keys, from memory or a folder to Milvus or back, and return how many.
+    """Copy all tracklets with their keys, from memory or a folder to Milvus or back, and return their number.
 
-    Into Milvus, a copy that failed may be repeated. Paths stay behind.
+    A failed copy into Milvus may be repeated. Paths are not copied.
 
     Raises:
-        ConfigError: the two are of different distances.
-        ProtocolError: they are of different widths, or a `GalleryIndex` has a key already.
+        ConfigError: the two have different distances.
+        ProtocolError: the two have different widths, or a key is in the target, a `GalleryIndex`, already.
     """
     if source.distance != target.distance:
         raise ConfigError(f"one index is of {source.distance} distance, the other of {target.distance}")

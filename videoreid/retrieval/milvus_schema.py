@@ -27,7 +27,7 @@ __all__ = [
 
 DAY = 86_400.0
 UNKNOWN = 1e300
-"""A time that is unknown, as no span holds it; Milvus compares no NaN."""
+"""Stored in place of an unknown time, because Milvus cannot compare NaN."""
 
 FIELDS = ("key", "pid", "camid", "clothes", "time", "end_time", "path", "fingerprint", "part")
 LONGEST_PATH = 4096  # bytes
@@ -45,18 +45,18 @@ _FORMAT, _VERSION = "videoreid tracklets", 1
 
 @dataclass(frozen=True)
 class MilvusDescription:
-    """What a collection is; kept with it.
+    """Description of a collection, stored with it.
 
     Args:
         width: D of the embeddings.
         kind: how it is searched: "exact", "hnsw", "ivf" or "ivfpq".
         distance: one of `videoreid.distances.DISTANCES`.
         fingerprint: of the model, see `videoreid.indexing.model_fingerprint`.
-        partition: rows that lie together: of a "camera" group, or of a "day".
-        group: cameras of a group.
+        partition: rows that are stored together: those of a "camera" group, or of a "day".
+        group: number of cameras in a group.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: a value is unknown or out of range.
     """
 
     width: int
@@ -74,7 +74,7 @@ class MilvusDescription:
             )
         if self.partition not in ("camera", "day") or self.group < 1:
             raise ConfigError(
-                f"partition {self.partition!r} of {self.group}: expected 'camera' or 'day', 1 or more"
+                f"partition {self.partition!r}, group {self.group}: expected 'camera' or 'day', and 1 or more"
             )
         if len(self.fingerprint.encode()) > _LONGEST_FINGERPRINT:
             raise ConfigError(f"a fingerprint has at most {_LONGEST_FINGERPRINT} bytes")
@@ -85,15 +85,15 @@ class MilvusDescription:
         return "IP" if self.distance == "cosine" else "L2"
 
     def to_text(self) -> str:
-        """Return what the collection says of itself."""
+        """Return the description as JSON text."""
         return json.dumps({"format": _FORMAT, "version": _VERSION, **asdict(self)})
 
     @staticmethod
     def of_text(text: str, collection: str) -> "MilvusDescription":
-        """Read it again.
+        """Return the description from its text.
 
         Raises:
-            DatasetError: the collection is not one of this library.
+            DatasetError: the collection was not made by this library.
         """
         try:
             found: dict[str, Any] = json.loads(text)
@@ -110,22 +110,22 @@ class MilvusDescription:
         """Return ``(N,)`` int64 partition keys.
 
         Raises:
-            ProtocolError: by day, a tracklet lasts longer than one.
+            ProtocolError: the partition is by day, and a tracklet is longer than a day.
         """
         if self.partition == "camera":
             return table.camids // self.group
         lasts = table.end_times - table.times
         if (lasts > DAY).any():
             raise ProtocolError(
-                f"tracklets {np.flatnonzero(lasts > DAY)[:5].tolist()} last longer than a day, so that they would be "
-                "missed; partition by camera"
+                f"tracklets {np.flatnonzero(lasts > DAY)[:5].tolist()} last longer than a day, so searches would miss "
+                "them; partition by camera"
             )
         return np.where(np.isnan(table.times), -1, np.floor(np.nan_to_num(table.times) / DAY)).astype(
             np.int64
         )
 
     def create(self, client: Any, collection: str) -> None:
-        """Make the collection, with its index."""
+        """Create the collection and its index."""
         from pymilvus import DataType, MilvusClient
 
         schema = MilvusClient.create_schema(
@@ -150,17 +150,17 @@ class MilvusDescription:
 
 
 def tracklet_keys(features: Features, paths: Sequence[str], fingerprint: str = "") -> np.ndarray:
-    """Return keys ``(N,)`` int64 that a tracklet has for ever, from its path, camera and times.
+    """Return permanent keys ``(N,)`` int64 of tracklets, computed from path, camera and times.
 
     The same tracklet gets the same key on any machine, so that adding it again replaces it.
 
     Args:
         features: N tracklets.
-        paths: N, of recordings and tracks, or of folders.
+        paths: N paths, of recordings and tracks, or of folders.
         fingerprint: of the model.
 
     Raises:
-        ProtocolError: there are not as many paths, or two tracklets cannot be told apart.
+        ProtocolError: the number of paths differs, or two tracklets have equal path, camera and times.
     """
     if len(paths) != len(features):
         raise ProtocolError(f"{len(features)} tracklets but {len(paths)} paths")
@@ -227,7 +227,7 @@ def expression(
     not_camera: int | None = None,
     path: str | None = None,
 ) -> str:
-    """Return the filter of a search; texts are escaped, and partitions that cannot answer are left out."""
+    """Return the filter of a search; texts are escaped, and partitions without possible answers are excluded."""
     terms = [f"fingerprint == {quoted(description.fingerprint)}"]
     if cameras is not None:
         terms.append(f"camid in {sorted(int(camera) for camera in cameras)}")
@@ -243,7 +243,10 @@ def expression(
     if until is not None:
         terms.append(f"time <= {float(until)!r}")
     if description.partition == "day" and since is not None and until is not None:
-        first, last = math.floor(since / DAY) - 1, math.floor(until / DAY)  # it may have begun the day before
+        first, last = (
+            math.floor(since / DAY) - 1,
+            math.floor(until / DAY),
+        )  # a tracklet may begin the day before
         if 0 <= last - first < _MOST_PARTS:
             terms.append(f"part in {list(range(first, last + 1))}")
     if path is not None:
@@ -252,10 +255,10 @@ def expression(
 
 
 def quoted(text: str) -> str:
-    """Return a text as Milvus's expressions write it, whatever it holds.
+    """Return a text as a quoted string of a Milvus expression.
 
     Raises:
-        ConfigError: it holds a NUL, which no path has.
+        ConfigError: the text holds a NUL character, which no path has.
     """
     if "\0" in text:
         raise ConfigError(f"{text!r} holds a NUL character")

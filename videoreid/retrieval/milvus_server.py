@@ -1,4 +1,4 @@
-"""A connection to Milvus that is made anew when it breaks."""
+"""A connection to Milvus that reconnects when it breaks."""
 
 import threading
 import time
@@ -22,18 +22,18 @@ _AWAY = (
 
 @dataclass(frozen=True, repr=False)
 class MilvusServer:
-    """Where Milvus is.
+    """Address and retry settings of a Milvus server.
 
     Args:
         uri: ``http://host:19530`` of a server or cluster, or the path of a file that ends in ``.db``, which the package
             milvus-lite keeps in this process.
-        token: ``user:password`` or an API key; it is in no message.
+        token: ``user:password`` or an API key; no message shows it.
         timeout: seconds that one call may take.
-        attempts: how often a call is tried while the server does not answer.
-        pause: seconds before the second attempt; it doubles from one to the next.
+        attempts: number of attempts of a call while the server does not answer.
+        pause: seconds before the second attempt; doubled before each further one.
 
     Raises:
-        ConfigError: an empty address, or numbers that make no sense.
+        ConfigError: the address is empty or invalid, or a number is out of range.
     """
 
     uri: str
@@ -53,10 +53,10 @@ class MilvusServer:
 
 
 class MilvusConnection:
-    """Calls of a Milvus server, tried again over a new connection where it does not answer.
+    """Calls of a Milvus server, repeated over a new connection if it does not answer.
 
     Args:
-        server: where it is.
+        server: address and retry settings.
 
     Raises:
         MissingExtraError: pymilvus is not installed.
@@ -69,17 +69,17 @@ class MilvusConnection:
         self._lock = threading.Lock()
 
     def call(self, what: str, ask: Callable[..., _Answer], *values: Any) -> _Answer:
-        """Return ``ask(client, *values)``, which must do no harm when it is done twice.
+        """Return ``ask(client, *values)``, which must be safe to repeat.
 
-        An answer may be lost after the deed.
+        The server may carry out a call whose answer is then lost.
 
         Args:
-            what: is asked for, for messages.
-            ask: takes a ``pymilvus.MilvusClient``, and the values.
-            values: for it.
+            what: the request, for messages.
+            ask: takes a ``pymilvus.MilvusClient`` and the values.
+            values: further arguments of ``ask``.
 
         Raises:
-            ServerError: the server does not answer after all attempts, or refuses.
+            ServerError: the server does not answer in all attempts, or refuses the call.
         """
         pause, last = self.server.pause, ""
         for attempt in range(self.server.attempts):
@@ -98,7 +98,7 @@ class MilvusConnection:
                     pause = min(2 * pause, _LONGEST_PAUSE)
         raise ServerError(
             f"Milvus at {self.server.uri} does not answer: tried to {what} {self.server.attempts} times, last {last}; "
-            "see that the server runs and can be reached, and call again: what was written before stays"
+            "check that the server runs and can be reached, and call again: finished writes are kept"
         )
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class MilvusConnection:
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
-            with suppress(Exception):  # it is broken, or closed already
+            with suppress(Exception):  # the connection is broken, or closed already
                 client.close()
 
     def _connected(self) -> Any:

@@ -1,4 +1,4 @@
-"""What is in a collection of Milvus."""
+"""Reading a collection of Milvus: its size, keys and tracklets."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,12 +23,12 @@ MOST_ROWS = 1000
 
 
 class MilvusTracklets:
-    """The part of a `MilvusIndex` that only looks.
+    """The reading half of a `MilvusIndex`.
 
     Args:
         connection: to the server.
-        collection: its name; it is made where there is none.
-        description: what it must be.
+        collection: name of the collection; a missing one is created.
+        description: the description that the collection must have.
     """
 
     def __init__(self, connection: MilvusConnection, collection: str, description: MilvusDescription) -> None:
@@ -58,7 +58,7 @@ class MilvusTracklets:
         """Yield keys ``(n,)`` and tracklets, at most ``size`` at a time; without paths."""
         last = -1
         while True:
-            # one cursor a batch, so that a connection that breaks loses none
+            # one cursor per batch, so that a broken connection loses no batch
             wanted = f"{expression(self._description)} and key > {last}"
             records = self._call("read tracklets", self._page, wanted, size)
             if not records:
@@ -108,8 +108,8 @@ class MilvusTracklets:
         found = MilvusDescription.of_text(self._call("open the collection", open_or_make), self.collection)
         if found.fingerprint != asked.fingerprint:
             raise DatasetError(
-                f"the collection {self.collection!r} was made with the model {found.fingerprint!r}, and is asked by "
-                f"{asked.fingerprint!r}: distances between embeddings of different models mean nothing"
+                f"the collection {self.collection!r} was made with the model {found.fingerprint!r}, but is used with "
+                f"{asked.fingerprint!r}: embeddings of different models cannot be compared"
             )
         if (found.width, found.distance) != (asked.width, asked.distance):
             raise DatasetError(

@@ -1,1 +1,1 @@
-"""The embedded world: a small town of people and cameras, drawn on demand (see `datasets.synthetic`)."""
+"""The synthetic world: a small town of people and cameras, drawn on demand (see `datasets.synthetic`)."""

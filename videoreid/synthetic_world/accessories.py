@@ -1,4 +1,4 @@
-"""Head, hair and the things people carry."""
+"""Shapes of head, hair, hats and bags."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def head(figure: Figure) -> list[Shape]:
 
 
 def _face(figure: Figure, centre: np.ndarray, wide: np.ndarray, tall: np.ndarray) -> list[Shape]:
-    """Return the face: an ellipse that slides to the side the head is turned to and thins out on the way."""
+    """Return the face: an ellipse that moves to the side the head is turned to and becomes narrower."""
     body, outfit, yaw = figure.person.body, figure.person.outfit, figure.view.yaw
     layer = np.zeros(len(yaw))
     facing = np.cos(yaw)
@@ -121,7 +121,7 @@ def _hat(figure: Figure, centre: np.ndarray, wide: np.ndarray, tall: np.ndarray)
 
 
 def bags(figure: Figure) -> list[Shape]:
-    """Return backpack, shoulder bag or handbag; LIP has no class for them, so they are background."""
+    """Return backpack, shoulder bag or handbag; they are background, because LIP has no class for them."""
     kind, colour = figure.person.outfit.bag, figure.person.outfit.bag_colour
     if kind == "backpack":
         return _backpack(figure, colour)

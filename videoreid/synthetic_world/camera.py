@@ -1,4 +1,4 @@
-"""Cameras: colour, exposure, blur, noise and JPEG compression of each."""
+"""Cameras, each with its colours, exposure, blur, noise and JPEG quality."""
 
 from dataclasses import dataclass, field
 
@@ -14,21 +14,21 @@ _NOISE_SIZE = (320, 192)
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A camera and its faults.
+    """A camera and its image faults.
 
     Args:
-        height: pixels of a typical person box, so crops of a near camera are larger.
-        pitch: looks down by this angle, radians.
-        facing: direction on the map it looks to, radians.
+        height: height of a typical person box in pixels; crops of a near camera are larger.
+        pitch: angle by which the camera looks down, radians.
+        facing: viewing direction on the map, radians.
         light: side the light comes from, see `Drawing`.
         mixing: ``(3, 3)`` colour matrix: white balance and saturation.
-        gamma: of the response curve.
+        gamma: exponent of the response curve.
         exposure: factor on the light.
-        fog: 0..1, how far contrast is washed out.
+        fog: 0..1, loss of contrast.
         blur: standard deviation in pixels of the crop; 0 is sharp.
         noise: standard deviation, in grey levels.
         quality: JPEG quality.
-        grain: ``(H, W, 3)`` int16 noise to cut pieces from.
+        grain: ``(H, W, 3)`` int16 noise, from which every frame takes a piece.
     """
 
     height: int
@@ -52,8 +52,8 @@ class Camera:
         Args:
             rgb: the scene, ``CANVAS + (3,)`` uint8.
             size: height and width of the crop.
-            light: ``(3,)`` factor of the moment on red, green and blue.
-            corner: where to cut the noise from, taken modulo the noise at hand.
+            light: ``(3,)`` factor of the current light on red, green and blue.
+            corner: position of the piece of noise, modulo the size of ``grain``.
         """
         crop = cv2.resize(rgb, (size[1], size[0]), interpolation=cv2.INTER_AREA)
         if self.blur > 0.0:
@@ -74,10 +74,10 @@ def sample_camera(draws: Draws, rank: int, count: int, difficulty: float = 1.0) 
     """Draw a camera.
 
     Args:
-        draws: the stream of this camera.
-        rank: position among the cameras; resolution is spread over them, so that every world has far and near ones.
+        draws: the random stream of this camera.
+        rank: position among the cameras; resolution depends on it, so that every world has near and far cameras.
         count: number of cameras.
-        difficulty: factor on everything that makes cameras disagree.
+        difficulty: factor on all differences between cameras.
     """
     share = rank / max(1, count - 1)
     warmth = difficulty * draws.uniform(-0.05, 0.05)
@@ -108,14 +108,14 @@ def sample_camera(draws: Draws, rank: int, count: int, difficulty: float = 1.0) 
 
 
 def shrink_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return labels ``(h, w)`` at another size, each pixel from where its centre lies, in whole numbers."""
+    """Resize labels ``(h, w)``: each pixel gets the label at its centre, found in integer arithmetic."""
     rows = (2 * np.arange(size[0]) + 1) * labels.shape[0] // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * labels.shape[1] // (2 * size[1])
     return np.ascontiguousarray(labels[rows[:, None], columns[None, :]])
 
 
 def _grain(draws: Draws, noise: float) -> np.ndarray:
-    """Return bell-shaped noise, the same in all channels up to a colour cast of a third of its size."""
+    """Return bell-shaped noise: a part common to all channels, and a part a third as strong for each channel."""
     rows, columns = _NOISE_SIZE
     grey = draws.block(rows, columns, 1)
     colour = draws.block(rows, columns, 3)

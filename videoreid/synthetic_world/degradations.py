@@ -1,4 +1,4 @@
-"""Named troubles of a tracklet with a known strength, to check what measures them and what they cost."""
+"""Degradations of tracklets with a known strength, to validate their measures and to find their effect on scores."""
 
 from dataclasses import dataclass
 
@@ -21,22 +21,22 @@ __all__ = [
 ]
 
 DEGRADATIONS = ("occluders", "second_walkers", "low_resolution", "low_light")
-"""Knobs of a world: the share of its tracklets that each trouble touches."""
+"""Options of a world: the share of its tracklets with each degradation."""
 CLOTHES = (*(Part.UPPER_CLOTHES, Part.DRESS, Part.COAT, Part.PANTS, Part.JUMPSUITS, Part.SCARF, Part.SKIRT),)
 _STREAM = 22
-_COLOURS = ((88, 90, 94), (84, 102, 92), (84, 108, 78), (150, 144, 132))  # as posts, bins, hedges, boards
+_COLOURS = ((88, 90, 94), (84, 102, 92), (84, 108, 78), (150, 144, 132))  # of posts, bins, hedges, boards
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """What is done to every frame of a tracklet.
+    """The degradation of every frame of a tracklet.
 
     Args:
-        occluder: share of the walker's height or breadth behind an obstacle, 0 (none) to 0.9.
-        side: from where the obstacle covers: "below", "left" or "right".
-        second_walker: how near a second walker stands, 0 (nobody) to 1 (a step aside).
-        shrink: factor by which the native size is smaller than the stored one, 1 or more.
-        exposure: factor on the light, above 0; the noise of the camera stays.
+        occluder: share of the walker's height or width behind an obstacle, 0 (none) to 0.9.
+        side: side that the obstacle covers: "below", "left" or "right".
+        second_walker: nearness of a second walker, 0 (nobody) to 1 (a step aside).
+        shrink: factor by which the native size is smaller than the stored size, 1 or more.
+        exposure: factor on the light, above 0; the noise of the camera stays the same.
 
     Raises:
         ConfigError: a value out of range.
@@ -63,14 +63,15 @@ class Degradation:
 
 @dataclass(frozen=True)
 class FrameTruth:
-    """What is known of a frame because it was drawn.
+    """Ground truth of a drawn frame.
 
     Args:
-        occluded: share of the walker's pixels that something in front of them hides, 0..1.
-        second_person: visible pixels of other walkers by the walker's own, hidden ones counted; 0 is alone.
-        native_height: pixels that the camera had for the height of the box, before it was stored.
-        exposure: factor on the light of the scene: of the camera, of the moment and of the degradation.
-        clothing_darkness: 1 - mean luminance of the clothes in a full light, 0..1.
+        occluded: share of the walker's pixels that are hidden, 0..1.
+        second_person: visible pixels of other walkers divided by all pixels of the walker, hidden ones included; 0
+            means alone.
+        native_height: height of the box in pixels of the camera, before it was stored.
+        exposure: factor on the light of the scene: product of camera, current light and degradation.
+        clothing_darkness: 1 - mean luminance of the clothes in full light, 0..1.
     """
 
     occluded: float
@@ -81,12 +82,12 @@ class FrameTruth:
 
 
 def sample_degradation(seed: int, number: int, shares: dict[str, float]) -> Degradation:
-    """Draw what happens to a tracklet; each trouble comes by its own chance, independent of the others.
+    """Draw the degradation of a tracklet; each kind occurs independently of the others.
 
     Args:
-        seed: of the world.
-        number: of the sighting; names the stream.
-        shares: by name of `DEGRADATIONS`, 0..1.
+        seed: seed of the world.
+        number: number of the sighting, which names the random stream.
+        shares: probability of each of `DEGRADATIONS`, 0..1.
     """
     draws = Draws(seed, _STREAM, number)
     touched = {name: draws.chance(shares[name]) for name in DEGRADATIONS}
@@ -110,9 +111,9 @@ def hide_part(canvas: Canvas, degradation: Degradation, number: int) -> None:
     """Draw the obstacle over a share of the walker's box, out to the border of the canvas.
 
     Args:
-        canvas: drawn already.
-        degradation: how much, and from where.
-        number: of the sighting; gives the colour.
+        canvas: the drawn canvas, changed in place.
+        degradation: size and side of the obstacle.
+        number: number of the sighting, which chooses the colour.
     """
     rows, columns = np.flatnonzero(canvas.figure.any(1)), np.flatnonzero(canvas.figure.any(0))
     if degradation.occluder <= 0.0 or not len(rows):
@@ -131,6 +132,6 @@ def hide_part(canvas: Canvas, degradation: Degradation, number: int) -> None:
 
 
 def rescale(rgb: np.ndarray, size: tuple[int, int], number: int) -> np.ndarray:
-    """Return a picture ``(h, w, 3)`` at the stored size, bilinear for one tracklet, bicubic for the next."""
+    """Resize a picture ``(h, w, 3)`` to the stored size, bilinear for odd tracklet numbers, bicubic for even ones."""
     method = cv2.INTER_LINEAR if number % 2 else cv2.INTER_CUBIC
     return cv2.resize(rgb, (size[1], size[0]), interpolation=method)

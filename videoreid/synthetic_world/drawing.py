@@ -1,4 +1,4 @@
-"""Shapes to pixels: polygons in fixed point, cloth by table, so that label maps are the same everywhere."""
+"""Drawing of shapes: polygons in fixed point and cloth by table, so that label maps are equal on all platforms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ from videoreid.synthetic_world.textures import AROUND, FRONT, TALL
 __all__ = ["CANVAS", "Canvas", "Drawing"]
 
 CANVAS = (256, 112)
-"""Height and width that people are drawn at, before the camera scales them."""
+"""Height and width at which people are drawn, before the camera scales them."""
 
 _SHIFT = 4  # polygon corners are given in sixteenths of a pixel
 _ONE = 1 << _SHIFT
-# Where around a tube a pixel lies that is seen at t / 128 of the half breadth: arc sine, in tile columns.
+# Angle around a tube of a pixel at t / 128 of the half width: arc sine, in tile columns.
 _TURN = np.round(np.arcsin(np.arange(-128, 129) / 128.0) * (AROUND / (2.0 * np.pi))).astype(np.int32)
 
 
 @dataclass
 class Canvas:
-    """One frame being drawn.
+    """A frame while it is drawn.
 
     Args:
         rgb: ``CANVAS + (3,)`` uint8.
         labels: ``CANVAS`` uint8, LIP classes.
-        figure: ``CANVAS`` uint8, 255 where the person of interest, with bags, is seen.
-        strangers: ``CANVAS`` uint8, 255 where anybody else is seen.
+        figure: ``CANVAS`` uint8, 255 where the person of interest, with bags, is visible.
+        strangers: ``CANVAS`` uint8, 255 where anybody else is visible.
     """
 
     rgb: np.ndarray
@@ -58,7 +58,7 @@ class Drawing:
             self._palette[index] = shape.colour
 
     def draw(self, canvas: Canvas, frame: int, *, of_interest: bool = True) -> None:
-        """Draw one frame onto the canvas; someone who is not of interest is background in the labels."""
+        """Draw one frame onto the canvas; with ``of_interest=False`` the walker is background in the labels."""
         numbers = np.zeros(CANVAS, dtype=np.uint8)
         for index in self._order[:, frame].tolist():
             visible = self._shapes[index].visible
@@ -106,7 +106,7 @@ def _lay(rgb: np.ndarray, mask: np.ndarray, cloth: Cloth, frame: int, corner: tu
 
 
 def _shade(rgb: np.ndarray, part: np.ndarray, inside: np.ndarray, light: float) -> np.ndarray:
-    """Darken seams between shapes and round the body with light from one side."""
+    """Darken the seams between shapes and shade the body with light from one side."""
     soft = cv2.blur(inside * np.uint8(255), (13, 5), borderType=cv2.BORDER_CONSTANT).astype(np.int16)
     slope = np.zeros_like(soft)
     slope[:, 2:-2] = soft[:, 4:] - soft[:, :-4]

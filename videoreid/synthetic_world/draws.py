@@ -1,4 +1,4 @@
-"""Draws from one kind of number only, uniform doubles, so that a seed means the same world on every platform."""
+"""Random draws made of uniform doubles only, so that a seed gives the same world on every platform."""
 
 import math
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ T = TypeVar("T")
 class Draws:
     """A stream of random choices named by ``(seed, *stream)``.
 
-    NumPy promises the bits of a uniform double but not the algorithms behind `choice` or `normal`, so everything
-    here is made of uniform doubles, in an order the caller fixes.
+    NumPy guarantees the bits of a uniform double but not the algorithms of `choice` or `normal`, so all draws here use
+    uniform doubles only, in the order of the calls.
 
     Args:
         seed: the world's seed.
-        stream: what is drawn (person 17, sighting 203, ...).
+        stream: name of the stream (person 17, sighting 203, ...).
     """
 
     def __init__(self, seed: int, *stream: int) -> None:
@@ -47,7 +47,7 @@ class Draws:
         return mean + spread * (total - 2.0) * math.sqrt(3.0)
 
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
-        """Return one option, all alike or by weight."""
+        """Return one option, drawn uniformly or by weight."""
         if weights is None:
             return options[self.integer(0, len(options))]
         level = self.uniform(0.0, sum(weights))

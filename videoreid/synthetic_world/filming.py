@@ -1,4 +1,4 @@
-"""Whole frames: a street, everybody who is in it, and what the camera makes of it."""
+"""Whole frames of a camera: the street, the people in it, and the image faults of the camera."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,21 +22,21 @@ from videoreid.synthetic_world.wardrobe import Figure, clothes
 __all__ = ["FilmedFrame", "film_camera"]
 
 _PROPS, _STEPS, _LIGHT = range(50, 53)  # streams of random numbers
-_FEET = (CANVAS[1] // 2, 245)  # where a walker stands on the canvas
-_MARGIN = 256  # pixels around the picture, so that nobody who leaves it needs another rule
-_CLOUD = 20.0  # seconds in which the light goes up and down
+_FEET = (CANVAS[1] // 2, 245)  # position of the feet on the canvas
+_MARGIN = 256  # pixels around the picture, so that people who leave it are drawn like the others
+_CLOUD = 20.0  # period in seconds of the changes of the light
 
 
 class FilmedFrame(NamedTuple):
-    """A frame and who is in it.
+    """A frame and the people in it.
 
     Args:
         number: 0-based.
         rgb: ``(height, width, 3)`` uint8.
         tracks: ``(N,)`` 1-based numbers of the camera's walks.
-        boxes: ``(N, 4)`` left, top, right, bottom in pixels of the frame: the whole figure with what it carries, as
-            far as it is within the frame, also where somebody hides it.
-        visibility: ``(N,)`` share of the figure's pixels that are seen.
+        boxes: ``(N, 4)`` left, top, right, bottom in pixels of the frame: the whole figure with carried things,
+            including hidden parts, clipped to the frame.
+        visibility: ``(N,)`` share of the figure's pixels that are visible.
     """
 
     number: int
@@ -75,7 +75,7 @@ class _Walker:
         return float(self.rows[number - self._start])
 
     def draw(self, number: int, picture: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        """Draw onto a picture and sign ``owners (H, W)``; return left, top, right, bottom and the pixels."""
+        """Draw onto a picture, write the track to ``owners (H, W)``; return left, top, right, bottom, pixel count."""
         index = number - self._start
         left, top = self.corners[index].tolist()
         box = (slice(top, top + CANVAS[0]), slice(left, left + CANVAS[1]))
@@ -90,7 +90,7 @@ class _Walker:
 
 
 def film_camera(world: FilmWorld, camera: int) -> Iterator[FilmedFrame]:
-    """Film what one camera sees, with those who are in view in memory."""
+    """Film one camera; only the people in view are in memory."""
     options, ground = world.options, world.grounds[camera]
     street = np.pad(
         draw_street(world.scenes[camera], ground), ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0))
@@ -117,7 +117,7 @@ def film_camera(world: FilmWorld, camera: int) -> Iterator[FilmedFrame]:
 
 
 def _lens(world: FilmWorld, camera: int) -> Camera:
-    """Return the camera with noise for a whole frame, which the noise of a crop repeats to fill."""
+    """Return the camera with noise for a whole frame: the noise of a crop, repeated."""
     lens, options = world.cameras[camera], world.options
     times = [
         -(-(side + 40) // own)
@@ -129,7 +129,7 @@ def _lens(world: FilmWorld, camera: int) -> Camera:
 def _compose(
     picture: np.ndarray, props: list[Prop], walkers: list[_Walker], number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw everybody from far to near; return the picture and rows of track, box, pixels and pixels that are seen."""
+    """Draw everybody from far to near; return the picture and rows of track, box, all pixels and visible pixels."""
     inner = (slice(_MARGIN, _MARGIN + PICTURE[0]), slice(_MARGIN, _MARGIN + PICTURE[1]))
     owners = np.zeros(picture.shape[:2], np.int32)
     things: list[tuple[float, int, Prop | _Walker]] = [(prop.row, 0, prop) for prop in props]

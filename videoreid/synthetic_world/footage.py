@@ -42,7 +42,7 @@ class Frame:
         rgb: ``(H, W, 3)`` uint8.
         labels: ``(H, W)`` uint8, LIP classes of the person of interest.
         number: frame number on the common clock.
-        truth: what is known of it because it was drawn.
+        truth: ground truth of the frame.
     """
 
     rgb: np.ndarray
@@ -53,7 +53,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Path:
-    """The walker's way: scene pixels ``(F, 2)`` of the feet, direction seen ``(F,)``, phase ``(F,)``."""
+    """The walker's path: feet in scene pixels ``(F, 2)``, yaw towards the camera ``(F,)``, gait phase ``(F,)``."""
 
     feet: np.ndarray
     yaw: np.ndarray
@@ -67,8 +67,8 @@ def film(
 
     Args:
         population: the world.
-        sighting: one of it.
-        degradation: what is done to every frame; None does what the knobs of the world say, by default nothing.
+        sighting: a sighting of this world.
+        degradation: degradation of every frame; None draws it by the options of the world, which default to none.
     """
     draws = Draws(population.options.seed, _STREAM, sighting.number)
     camera = population.cameras[sighting.visit.camera]
@@ -111,7 +111,7 @@ def film(
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """What the frames of a sighting have in common: the camera, the light of the moment, their size."""
+    """The camera, degradation, light and size that the frames of a sighting share."""
 
     camera: Camera
     sighting: Sighting
@@ -120,9 +120,9 @@ class _Shot:
     size: tuple[int, int]
 
     def record(self, canvas: Canvas, index: int, whole: int, darkness: float) -> Frame:
-        """Return what the camera makes of a canvas on which the walker, nothing before them, had ``whole`` pixels."""
+        """Record a canvas as a frame; ``whole`` is the number of the walker's pixels before anything hid them."""
         number, size = self.sighting.number, self.size
-        # any rule does that shows another piece of the noise in every frame
+        # any rule works that takes another piece of the noise in every frame
         corner = (number * 31 + index * 17, number * 13 + index * 7)
         light = self.light * self.degradation.exposure
         native = tuple(max(2, round(side / self.degradation.shrink)) for side in size)
@@ -146,7 +146,7 @@ def _draw(canvas: Canvas, others: list[Drawing], index: int) -> None:
 
 
 def _clothing_darkness(canvas: Canvas) -> float:
-    """Return 1 - mean luminance of what is worn; NaN where the box shows nothing of it."""
+    """Return 1 - mean luminance of the clothes; NaN if none are visible in the box."""
     worn = canvas.rgb[_CLOTHES[canvas.labels]]
     if not len(worn):
         return float("nan")
@@ -171,7 +171,7 @@ def _walk_past(draws: Draws, population: Population, sighting: Sighting, person:
 
 
 def _fit(draws: Draws, way: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Shift a way so that it lies in the scene; one that is too long ends at the border."""
+    """Shift a path so that it lies in the scene; a path that is too long ends at the border."""
     first, last = low - float(way.min()), high - float(way.max())
     return np.clip(way + draws.uniform(min(first, last), max(first, last)), low, high)
 
@@ -180,7 +180,7 @@ def _follow(draws: Draws, path: _Path, *, junk: bool) -> tuple[np.ndarray, np.nd
     """Return the upper left corner of the box in the scene and the feet in the box, each ``(F, 2)``."""
     count = len(path.yaw)
     offset = [draws.bell(0.0, 4.0), draws.bell(0.0, 4.0)]
-    if draws.chance(0.10):  # a detector that is off for the whole tracklet
+    if draws.chance(0.10):  # the detector is misaligned for the whole tracklet
         offset = [offset[0] + draws.uniform(-16.0, 16.0), offset[1] + draws.uniform(-14.0, 22.0)]
     if junk:
         offset = [draws.pick((-1.0, 1.0)) * draws.uniform(34.0, 70.0), draws.uniform(40.0, 120.0)]
@@ -212,7 +212,7 @@ def _dress(person: Person, path: _Path, view: View, light: float) -> Drawing:
 
 
 def _sample_light(draws: Draws) -> np.ndarray:
-    """Return the light of the moment, a factor on red, green and blue: clouds, sun, automatic white balance."""
+    """Return the current light, a factor on red, green and blue: clouds, sun, automatic white balance."""
     level, warmth = 1.0 + 0.09 * draws.bell(), 0.035 * draws.bell()
     return level * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
 
@@ -220,7 +220,7 @@ def _sample_light(draws: Draws) -> np.ndarray:
 def _other_walker(
     draws: Draws, population: Population, sighting: Sighting, feet: np.ndarray
 ) -> tuple[Drawing, bool] | None:
-    """Return someone else who walks through the box, and whether in front; None most of the time."""
+    """Return another person who walks through the box and whether they are in front, or, usually, None."""
     present, in_front = draws.chance(0.28), draws.chance(0.3)
     if not present:
         return None
@@ -235,7 +235,7 @@ def _other_walker(
 def _second_walker(
     population: Population, sighting: Sighting, feet: np.ndarray, nearness: float
 ) -> tuple[Drawing, bool] | None:
-    """Return someone who keeps step with the walker, behind them; a walker not asked for changes no other draw."""
+    """Return a person who walks beside the walker, further from the camera; their draws do not change any other."""
     if nearness <= 0.0:
         return None
     draws = Draws(population.options.seed, _SECOND_STREAM, sighting.number)

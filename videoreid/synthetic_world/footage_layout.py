@@ -1,4 +1,4 @@
-"""Filmed cameras on disk: a video each, who is where in it, what a detector might see, and who is who."""
+"""Files of filmed cameras: videos, ground truth boxes, imitated detections, and the table of identities."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from videoreid.synthetic_world.walks import FilmWorld
 __all__ = ["lay_out_footage"]
 
 _DETECTIONS = 60  # stream of random numbers
-_FALSE_ALARMS = 0.05  # a frame
+_FALSE_ALARMS = 0.05  # per frame
 _HEADER = ("video", "track", "person", "camera", "first_frame", "last_frame", "start", "end")
 
 Row = tuple[str, int, int, str, int, int, str, str]
@@ -76,7 +76,7 @@ def _numbers(box: np.ndarray) -> str:
 
 
 def _detect(draws: Draws, frame: FilmedFrame) -> list[tuple[np.ndarray, float]]:
-    """Return boxes and scores as a fair detector gives them: they tremble, the hidden are missed."""
+    """Return boxes and scores like those of a fair detector: boxes jitter, hidden people are missed."""
     height, width = frame.rgb.shape[:2]
     limits = np.array([width, height, width, height], dtype=float)
     found = []

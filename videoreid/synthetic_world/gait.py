@@ -11,7 +11,7 @@ __all__ = ["Skeleton", "walk"]
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints over F frames, each ``(F, 3)`` float64: to the person's left, forward, up; the body height is 1.
+    """Joints over F frames, each ``(F, 3)`` float64: to the person's left, forward, up, in body heights.
 
     Args:
         joints: "neck", "head", "pelvis", "chest", and for each of "left" and "right": "hip", "knee", "ankle",
@@ -27,14 +27,14 @@ class Skeleton:
 def walk(body: Body, gait: Gait, phase: np.ndarray, motion: float = 1.0) -> Skeleton:
     """Return the skeleton at each phase of the walk cycle.
 
-    Hip and shoulder swing as sines in opposite phase, the knee bends while its leg swings forward, and the pelvis
-    rides on whichever foot is lower, which gives the bounce of a walk.
+    Hip and shoulder swing as sines in opposite phase, the knee bends while its leg swings forward, and the lower foot
+    stays on the ground, which moves the pelvis up and down.
 
     Args:
         body: proportions.
-        gait: habits of the walker.
+        gait: the person's way of walking.
         phase: ``(F,)`` radians; one cycle is two steps.
-        motion: 0 for someone who stands, 1 for a full walk.
+        motion: 0 for standing, 1 for a full walk.
     """
     count = len(phase)
     pelvis = np.zeros((count, 3))
@@ -95,11 +95,11 @@ def _arm(
 
 
 def _turn(ahead: float, up: float, angle: np.ndarray) -> np.ndarray:
-    """Return a vector of the foot, turned upwards at its tip by ``angle``."""
+    """Return a vector of the foot, with its tip turned up by ``angle``."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([0 * angle, ahead * cos - up * sin, ahead * sin + up * cos], axis=1)
 
 
 def _swing(angle: np.ndarray, length: float, sideways: float) -> np.ndarray:
-    """Return the vector of a limb that hangs down and is swung forward by ``angle``."""
+    """Return the vector of a hanging limb that is swung forward by ``angle``."""
     return np.stack([sideways + 0 * angle, length * np.sin(angle), -length * np.cos(angle)], axis=1)

@@ -1,4 +1,4 @@
-"""Where the ground lies in the picture of a camera that films a whole street."""
+"""Ground plane and projection of a camera that films a whole street."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from videoreid.synthetic_world.draws import Draws
 __all__ = ["BODY_METRES", "PICTURE", "Ground", "sample_ground"]
 
 PICTURE = (540, 960)
-"""Height and width that a street is drawn at, before the camera scales it."""
+"""Height and width at which a street is drawn, before the camera scales it."""
 BODY_METRES = 1.72
-"""Height of an ordinary person."""
+"""Height of an average person."""
 _FOCUS = 900.0  # pixels: the view is 56 degrees wide
 _NEAREST_ROW = 522.0
 
@@ -22,11 +22,11 @@ class Ground:
     """A flat ground seen by a pinhole camera above it.
 
     Args:
-        pitch: the camera looks down by this angle, radians.
-        horizon: row of the picture; may lie above it.
-        height: of the camera, metres.
-        far_row: row beyond which nobody walks.
-        near_row: row before which nobody walks.
+        pitch: angle by which the camera looks down, radians.
+        horizon: row of the horizon; may be above the picture.
+        height: height of the camera, metres.
+        far_row: row of the farthest ground on which people walk.
+        near_row: row of the nearest ground on which people walk.
     """
 
     pitch: float
@@ -36,7 +36,7 @@ class Ground:
     near_row: float
 
     def metre(self, away: np.ndarray) -> np.ndarray:
-        """Return ``(F,)`` pixels of a metre at distances ``(F,)`` in metres."""
+        """Return the pixels per metre ``(F,)`` at distances ``(F,)`` in metres."""
         return _FOCUS / away
 
     def project(self, points: np.ndarray) -> np.ndarray:
@@ -49,12 +49,12 @@ class Ground:
         return _FOCUS * self.height / (row - self.horizon)
 
     def half_width(self, away: float) -> float:
-        """Return the metres from the middle of the picture to its edge at a distance."""
+        """Return the metres from the middle of the picture to its edge, at a distance in metres."""
         return PICTURE[1] / 2 * away / _FOCUS
 
 
 def sample_ground(draws: Draws) -> Ground:
-    """Draw how a camera hangs: people are 75 to 185 pixels high in the drawn picture, two thirds of it in the film."""
+    """Draw the position of a camera: people are 75 to 185 pixels high in the drawn picture, which the film scales."""
     pitch = draws.uniform(0.16, 0.34)
     horizon = PICTURE[0] / 2 - _FOCUS * math.tan(pitch)
     height = BODY_METRES * (_NEAREST_ROW - horizon) / draws.uniform(160.0, 185.0)

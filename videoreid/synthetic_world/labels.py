@@ -6,7 +6,7 @@ __all__ = ["Part"]
 
 
 class Part(IntEnum):
-    """A LIP class; left and right are the person's own."""
+    """A LIP class; left and right are those of the person."""
 
     BACKGROUND = 0
     HAT = 1

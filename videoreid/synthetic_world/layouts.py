@@ -1,4 +1,4 @@
-"""The world on disk, in the published layouts of MARS, Market-1501 and LIP."""
+"""Files of a world in the published layouts of MARS, Market-1501 and LIP."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ __all__ = ["lay_out_lip", "lay_out_market1501", "lay_out_mars", "write_all", "wr
 
 
 def lay_out_mars(population: Population, folder: Path) -> None:
-    """Write images, name lists, track tables and query rows as MARS has them, and a clock as a side file."""
+    """Write images, name lists, track tables and query rows like those of MARS, and times in an additional file."""
     import scipy.io  # imported here: the package must import fast
 
     names: dict[str, list[str]] = {"train": [], "test": []}
@@ -64,12 +64,12 @@ def _mean_truth(truths: list[FrameTruth]) -> str:
 
 
 def _small(largest: int) -> type[np.generic]:
-    """Return uint16, of which the published query rows are, unless a row does not fit."""
+    """Return uint16, the published type of the query rows, or int32 if a row does not fit."""
     return np.uint16 if largest < 1 << 16 else np.int32
 
 
 def lay_out_market1501(population: Population, folder: Path, images: int) -> None:
-    """Write single images, up to ``images`` of each tracklet; frame numbers are those of the common clock."""
+    """Write single images, up to ``images`` per tracklet; frame numbers are those of the common clock."""
     places = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
     for place in places.values():
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def lay_out_market1501(population: Population, folder: Path, images: int) -> Non
         person = f"{sighting.pid:04d}" if sighting.pid >= 0 else "-1"
         shown = 1 if sighting.split == "query" else images
         for frame in _spread(list(film(population, sighting)), shown):
-            # the last field tells boxes of one image apart, such as those of two passers-by
+            # the last field distinguishes boxes of one image, such as those of two passers-by
             name = (
                 f"{person}_c{camera}s1_{frame.number:06d}_{1 + _twin[sighting.number, frame.number]:02d}.jpg"
             )
@@ -90,9 +90,9 @@ def lay_out_market1501(population: Population, folder: Path, images: int) -> Non
 
 
 def lay_out_lip(population: Population, folder: Path, images: int) -> None:
-    """Write images and part labels, up to ``images`` of each tracklet; a fifth of them validates, a tenth tests.
+    """Write images and part labels, up to ``images`` per tracklet.
 
-    Whole people are kept apart: training people train, of the others two thirds validate and the rest test.
+    Every person is in one split: training people in "train", two thirds of the others in "val", the rest in "test".
     """
     parts = ("train", "val", "test")
     for part in parts:
@@ -118,7 +118,7 @@ def lay_out_lip(population: Population, folder: Path, images: int) -> None:
 
 
 def _in_file_order(population: Population) -> list[tuple[Sighting, int]]:
-    """Return sightings with their tracklet numbers (in time order of each person), sorted as their files are."""
+    """Return sightings with tracklet numbers (in time order of each person), sorted by their file names."""
     people: dict[int, list[Sighting]] = defaultdict(list)
     for sighting in population.sightings:
         people[sighting.pid].append(sighting)
@@ -135,7 +135,7 @@ def _folder(pid: int) -> str:
 
 
 def _count_twins(population: Population) -> dict[tuple[int, int], int]:
-    """Return, by (sighting, frame number), how many earlier boxes bear the same person, camera and frame number."""
+    """Return, by (sighting, frame number), how many earlier boxes have the same person, camera and frame number."""
     seen: dict[tuple[int, int, int], int] = defaultdict(int)
     twins = {}
     for sighting in population.sightings:
@@ -147,7 +147,7 @@ def _count_twins(population: Population) -> dict[tuple[int, int], int]:
 
 
 def _spread(frames: list[Frame], count: int) -> list[Frame]:
-    """Return up to ``count`` frames, evenly over the tracklet."""
+    """Return up to ``count`` frames, evenly spread over the tracklet."""
     if count >= len(frames):
         return frames
     return [frames[(2 * place + 1) * len(frames) // (2 * count)] for place in range(count)]
@@ -162,7 +162,7 @@ def _write_tracklet(population: Population, sighting: Sighting, paths: list[Path
 
 
 def write_jpeg(path: Path, rgb: np.ndarray, population: Population, sighting: Sighting) -> None:
-    """Write ``(H, W, 3)`` RGB as a JPEG of the quality of the sighting's camera."""
+    """Write ``(H, W, 3)`` RGB as a JPEG in the quality of the sighting's camera."""
     quality = population.cameras[sighting.visit.camera].quality
     write_picture(path, ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
 
@@ -180,6 +180,6 @@ def write_picture(path: Path, suffix: str, pixels: np.ndarray, settings: list[in
 
 
 def write_all(write: Callable, jobs: Iterable) -> list:
-    """Write every job, drawing some while others wait for the disk; the order of the results is that of the jobs."""
+    """Write every job in two threads: one draws while the other waits for the disk; results keep the job order."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(write, jobs))

@@ -1,4 +1,4 @@
-"""The camera network: positions, and the times at which people pass."""
+"""The camera network: positions of the cameras, and the routes of people past them."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ __all__ = ["FRAME_RATE", "Network", "Visit", "sample_network", "sample_route"]
 FRAME_RATE = 25
 """Frames per second of every camera; all share one clock."""
 _RADIUS = 42.0  # metres from the middle of the map to a camera
-_IN_VIEW = 8.0  # metres of the way that lie in a camera's view
+_IN_VIEW = 8.0  # metres of a route that lie in a camera's view
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Network:
     """Cameras on a map.
 
     Args:
-        positions: metres, one (x, y) a camera.
-        neighbours: for each camera, those that people walk to next, in ascending order.
+        positions: one (x, y) per camera, metres.
+        neighbours: for each camera, the cameras that people walk to next, in ascending order.
     """
 
     positions: tuple[tuple[float, float], ...]
@@ -40,14 +40,14 @@ class Network:
 
 @dataclass(frozen=True)
 class Visit:
-    """Someone passes a camera.
+    """A person passes a camera.
 
     Args:
         camera: 0-based.
         start: frame number at which the person comes into view.
         end: frame number at which the person is out of view.
-        heading_in: direction of walking at first, radians on the map.
-        heading_out: and at last.
+        heading_in: walking direction at the start, radians on the map.
+        heading_out: walking direction at the end, radians on the map.
     """
 
     camera: int
@@ -58,7 +58,7 @@ class Visit:
 
 
 def sample_network(draws: Draws, cameras: int) -> Network:
-    """Place cameras on a rough ring; each leads to the next on either side and, from six on, across."""
+    """Place cameras on a rough ring; neighbours are the next ones and, in even rings of six or more, the opposite."""
     positions = []
     for camera in range(cameras):
         angle = 2.0 * math.pi * (camera + draws.uniform(-0.25, 0.25)) / cameras
@@ -74,16 +74,16 @@ def sample_network(draws: Draws, cameras: int) -> Network:
 
 
 def sample_route(draws: Draws, network: Network, person: Person, duration: int) -> list[Visit]:
-    """Draw the way of one person: three to five visits, each to a neighbour of the one before.
+    """Draw the route of a person: three to five visits, each at a neighbour of the previous camera.
 
-    Transit takes distance over the person's own speed, give or take a tenth, and now and then a pause: so who is
-    where when is a clue, but not a proof.
+    The transit time is the distance divided by the person's speed, with a standard deviation of 10 %, and sometimes a
+    pause: times help to recognise a person, but do not decide it.
 
     Args:
-        draws: the stream of this person.
+        draws: the random stream of this person.
         network: the cameras.
-        person: gives the speed.
-        duration: frame numbers within which people appear.
+        person: the person, for the walking speed.
+        duration: number of frames within which people appear.
     """
     stops = [draws.integer(0, len(network.positions))]
     while len(stops) < 3 or (len(stops) < 5 and draws.chance(0.6)):
@@ -95,8 +95,8 @@ def sample_route(draws: Draws, network: Network, person: Person, duration: int) 
     visits = []
     for number, camera in enumerate(stops):
         if number:
-            way = network.distance(stops[number - 1], camera)
-            clock += FRAME_RATE * way / person.gait.speed * (1.0 + 0.10 * draws.bell())
+            distance = network.distance(stops[number - 1], camera)
+            clock += FRAME_RATE * distance / person.gait.speed * (1.0 + 0.10 * draws.bell())
             if draws.chance(0.12):
                 clock += FRAME_RATE * draws.uniform(3.0, 25.0)
         stay = FRAME_RATE * _IN_VIEW / person.gait.speed * draws.uniform(0.85, 1.2)

@@ -1,4 +1,4 @@
-"""The people: body shape, skin, hair, clothes, things carried and the way of walking."""
+"""People: body shape, skin, hair, clothes, carried things and gait."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ __all__ = ["Body", "Colour", "Garment", "Gait", "Outfit", "Person", "look_alike"
 
 Colour = tuple[int, int, int]
 
-# Street clothes are mostly dark or neutral; that is what makes colour alone a weak witness.
+# Street clothes are mostly dark or neutral, so colour alone is a weak cue.
 _CLOTHES: tuple[tuple[Colour, float], ...] = (
     ((32, 32, 36), 4.0),  # black
     ((70, 72, 78), 2.4),  # dark grey
@@ -54,12 +54,12 @@ class Garment:
     """A piece of clothing.
 
     Args:
-        kind: what it is ("shirt", "coat", "dress", "jumpsuit"; "pants", "shorts", "skirt").
-        pattern: how it is coloured ("plain", "stripes", ...; see `textures`).
+        kind: "shirt", "coat", "dress", "jumpsuit", "pants", "shorts" or "skirt".
+        pattern: "plain", "stripes", ...; see `textures`.
         base: main colour, RGB.
         accent: second colour of the pattern.
-        length: of the sleeve or of the leg, 0 (none) to 1 (to the wrist or ankle).
-        period: repeats of the pattern around the body.
+        length: length of the sleeve or leg, 0 (none) to 1 (to the wrist or ankle).
+        period: number that sets the width of stripes, checks and dots; larger is narrower.
         motif: number of the print's shape.
     """
 
@@ -74,7 +74,7 @@ class Garment:
 
 @dataclass(frozen=True)
 class Body:
-    """Proportions, relative to the body height of 1."""
+    """Body proportions, as factors on those of an average person; skin, hair and beard."""
 
     height: float
     girth: float
@@ -90,7 +90,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Gait:
-    """How someone walks: steps per second, swing of legs and arms (radians), lean, bent elbows."""
+    """Way of walking: cycles per second, speed (m/s), swing of legs and arms, lean and bend of the elbows (radians)."""
 
     cadence: float
     speed: float
@@ -134,7 +134,7 @@ def sample_person(draws: Draws) -> Person:
 
 
 def look_alike(draws: Draws, other: Person) -> Person:
-    """Draw a person in the main colours of another, with a body, patterns and small things of their own."""
+    """Draw a person in the main colours of another person, but with another body, patterns and accessories."""
     stranger = sample_person(draws)
     mine, theirs = stranger.outfit, other.outfit
     upper = replace(mine.upper, base=_shade(draws, theirs.upper.base, 10))

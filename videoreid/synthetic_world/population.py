@@ -1,4 +1,4 @@
-"""People, cameras, and the tracklets of every passage."""
+"""The population of a world: people, cameras, and the tracklets of every visit."""
 
 from dataclasses import dataclass, field
 
@@ -13,30 +13,30 @@ from videoreid.synthetic_world.scene import Scene, sample_scene
 __all__ = ["FRAME_STEP", "MAX_CAMERAS", "Population", "Sighting", "WorldOptions", "make_population"]
 
 MAX_CAMERAS = 6
-"""As many as one digit of the published file names and the published loaders allow."""
+"""Largest number of cameras that the file names and loaders of MARS allow."""
 FRAME_STEP = 5
-"""Every how many frames of the video the tracker saves one: five a second."""
+"""The tracker saves one of this many frames of the video: five per second."""
 
-# Names of the streams of random numbers; a new one gets a new number, so that old worlds stay what they are.
+# Names of the streams of random numbers; a new stream gets a new number, so that existing worlds do not change.
 _PEOPLE, _NETWORK, _CAMERAS, _SCENES, _ROUTES, _PASSERS_BY, _JUNK = range(1, 8)
 _LOOK_ALIKES = 0.35
 
 
 @dataclass(frozen=True)
 class WorldOptions:
-    """What decides a world.
+    """The options that determine a world.
 
     Args:
-        identities: people in the dataset, training and test together.
-        seed: names the world.
-        cameras: 2 to 6.
-        frames: typical frames per tracklet.
-        train_share: share of the identities that is for training.
-        difficulty: factor on how much cameras disagree; 1 is the calibrated world.
-        occluders: share of the tracklets of which an obstacle hides a quarter or more, 0..1; 0 adds none.
-        second_walkers: share of the tracklets beside whose person somebody keeps step.
+        identities: number of people, training and test together, 2 to 9999.
+        seed: seed of the world.
+        cameras: number of cameras, 2 to 6.
+        frames: typical number of frames per tracklet.
+        train_share: share of the identities for training.
+        difficulty: factor on the differences between cameras; 1 is the calibrated world.
+        occluders: share of the tracklets with an obstacle in front of 25 to 70 % of the person, 0..1; 0 adds none.
+        second_walkers: share of the tracklets with a second person beside the first.
         low_resolution: share of the tracklets that were stored at 2 to 4.5 times their native size.
-        low_light: share of the tracklets with a third of the light or less.
+        low_light: share of the tracklets with 5 to 35 % of the light.
 
     Raises:
         ConfigError: a value out of range.
@@ -74,27 +74,27 @@ class WorldOptions:
 
     @property
     def degradations(self) -> dict[str, float]:
-        """Shares of the tracklets that each named trouble touches."""
+        """Share of the tracklets with each degradation."""
         return {name: getattr(self, name) for name in DEGRADATIONS}
 
     @property
     def num_train(self) -> int:
-        """Identities for training; at least one is left for the test."""
+        """Number of training identities; at least one identity is left for the test."""
         return min(self.identities - 1, max(1, round(self.identities * self.train_share)))
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A tracklet: one person in front of one camera for a while.
+    """A tracklet: one person in the view of one camera.
 
     Args:
         number: position among the sightings of the world; names its random stream.
-        pid: 1-based; 0 is a passer-by who is never asked for, -1 a box that missed.
+        pid: 1-based; 0 is a passer-by, who is never a query, -1 a misplaced box (junk).
         split: "train", "query" or "gallery".
         person: index into the people of the world.
-        visit: the visit it was cut from.
+        visit: the visit that the tracklet is part of.
         start: frame number of the first frame.
-        count: frames, `FRAME_STEP` apart.
+        count: number of frames, `FRAME_STEP` apart.
     """
 
     number: int
@@ -113,7 +113,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Population:
-    """A world before anything is drawn."""
+    """A world: its people, cameras and sightings; frames are drawn from it."""
 
     options: WorldOptions
     people: tuple[Person, ...]
@@ -141,7 +141,7 @@ def make_population(options: WorldOptions) -> Population:
 
 
 def _sample_people(options: WorldOptions) -> list[Person]:
-    """Draw the identities, then passers-by; every third identity looks like one before it in its split."""
+    """Draw the identities, then passers-by; about a third of the identities look like an earlier one of their split."""
     people: list[Person] = []
     for index in range(options.identities):
         draws = Draws(options.seed, _PEOPLE, index)
@@ -157,7 +157,7 @@ def _sample_people(options: WorldOptions) -> list[Person]:
 
 
 def _sample_sightings(options: WorldOptions, people: list[Person], network: Network) -> list[Sighting]:
-    # about two people a minute in every camera, whatever the size of the world
+    # about two people per minute in every camera, whatever the size of the world
     duration = FRAME_RATE * 60 * max(5, options.identities // 3)
     sightings: list[Sighting] = []
     for index, person in enumerate(people):
@@ -167,9 +167,9 @@ def _sample_sightings(options: WorldOptions, people: list[Person], network: Netw
         pieces = [piece for visit in visits for piece in _cut(draws, visit, options.frames)]
         if not known:
             pieces = pieces[:1]
-        asked = _choose_queries(draws, [visit.camera for visit, _, _ in pieces])
+        queries = _choose_queries(draws, [visit.camera for visit, _, _ in pieces])
         for number, (visit, start, count) in enumerate(pieces):
-            split = "query" if number in asked else "gallery"
+            split = "query" if number in queries else "gallery"
             if known and index < options.num_train:
                 split = "train"
             pid = index + 1 if known else 0
@@ -179,7 +179,7 @@ def _sample_sightings(options: WorldOptions, people: list[Person], network: Netw
 
 
 def _cut(draws: Draws, visit: Visit, frames: int) -> list[tuple[Visit, int, int]]:
-    """Return the tracklets of a visit: one, or two where the tracker lost the person in between."""
+    """Return the tracklets of a visit: one, or two if the tracker lost the person in between."""
     count = draws.integer(max(2, frames * 2 // 3), frames * 4 // 3 + 1)
     start = visit.start + draws.integer(0, 2 * FRAME_STEP)
     pieces = [(visit, start, count)]

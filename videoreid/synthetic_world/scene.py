@@ -19,11 +19,11 @@ _FRONTS = ((160, 148, 132), (152, 143, 130), (158, 142, 126), (149, 141, 131), (
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something between camera and walkers.
+    """An obstacle between camera and walkers.
 
     Args:
         kind: "post", "bin", "hedge" or "board".
-        left: column of the scene where it begins.
+        left: first column in the scene.
         width: pixels.
         height: pixels above the ground that walkers stand on.
         colour: RGB.
@@ -49,17 +49,17 @@ class Scene:
     obstacles: tuple[Obstacle, ...]
 
     def crop(self, left: int, top: int) -> Canvas:
-        """Return a canvas with the piece of the scene whose upper left corner is given (kept inside)."""
+        """Return a canvas with the piece of the scene at an upper left corner, which is moved inside the scene."""
         top = min(max(top, 0), SCENE[0] - CANVAS[0])
         left = min(max(left, 0), SCENE[1] - CANVAS[1])
         picture = self.picture[top : top + CANVAS[0], left : left + CANVAS[1]].copy()
         return Canvas(picture, np.zeros(CANVAS, dtype=np.uint8), np.zeros(CANVAS, dtype=np.uint8))
 
     def hide(self, canvas: Canvas, left: int, ground: int) -> None:
-        """Draw the obstacles in front of everyone, those of the piece that begins at column ``left``.
+        """Draw the scene's obstacles in front of everyone on a canvas.
 
         Args:
-            canvas: drawn already.
+            canvas: the drawn canvas, changed in place.
             left: column of the scene at the canvas's left edge.
             ground: row of the canvas that the obstacles stand on.
         """
@@ -94,8 +94,8 @@ def cast_shadow(canvas: Canvas, foot: tuple[float, float], half: float) -> None:
 def sample_scene(draws: Draws) -> Scene:
     """Draw a quiet street: house fronts with windows or bricks, a pavement with joints, some greenery.
 
-    The fronts of every camera come from one family of colours and change along the street, so that a background
-    says little about which camera it is.
+    The fronts of all cameras have similar colours and change along the street, so that the background hardly identifies
+    the camera.
     """
     picture: np.ndarray = np.empty((*SCENE, 3), dtype=np.uint8)
     floor = _near(draws, _FLOOR, 5.0)

@@ -1,4 +1,4 @@
-"""The world on disk, in the published layouts of DukeMTMC-VideoReID, LS-VID, PRID 2011 and iLIDS-VID."""
+"""Files of a world in the published layouts of DukeMTMC-VideoReID, LS-VID, PRID 2011 and iLIDS-VID."""
 
 import json
 from collections import defaultdict
@@ -20,13 +20,13 @@ __all__ = ["lay_out_dukemtmcvidreid", "lay_out_ilidsvid", "lay_out_lsvid", "lay_
 _SPLITS = 8101  # stream of the ten random splits
 _NUM_SPLITS = 10
 _SIZE = (64, 128)  # width and height of every published frame of PRID 2011 and iLIDS-VID
-_MOST = 9999  # people that four digits can number
+_MOST = 9999  # largest person number of four digits
 
 
 def lay_out_dukemtmcvidreid(population: Population, folder: Path) -> None:
     """Write ``<split>/<person>/<tracklet>/<person>_C<camera>_F<index>_X<frame>.jpg``; the gallery has the queries too.
 
-    Passers-by become people of their own, as distractors are there; boxes that missed are left out.
+    Every passer-by gets a person number, like the distractors of that dataset; misplaced boxes are left out.
     """
     pids = _number_everyone(population)
     numbers: dict[int, int] = defaultdict(int)
@@ -41,7 +41,7 @@ def lay_out_dukemtmcvidreid(population: Population, folder: Path) -> None:
             f"{pid:04d}_C{sighting.visit.camera + 1}_F{place:04d}_X{frame:05d}.jpg"
             for place, frame in enumerate(_frame_numbers(sighting), 1)
         ]
-        # a reader by the published rule looks for F0001, F0002, ... of as many files as there are
+        # a published loader looks for F0001, F0002, ... up to the number of files
         for split in {"query": ("query", "gallery")}.get(sighting.split, (sighting.split,)):
             place = folder / split / f"{pid:04d}" / f"{numbers[pid]:04d}"
             place.mkdir(parents=True)
@@ -50,7 +50,7 @@ def lay_out_dukemtmcvidreid(population: Population, folder: Path) -> None:
 
 
 def lay_out_lsvid(population: Population, folder: Path) -> None:
-    """Write images, sequence and frame lists, and the test table as a MATLAB 7.3 file; nobody is kept to validate."""
+    """Write images, sequence and frame lists, and the test table as a MATLAB 7.3 file; there is no validation set."""
     pids = _number_everyone(population)
     trained = sorted({sighting.pid for sighting in population.sightings if sighting.split == "train"})
     labels = {pid: label for label, pid in enumerate(trained)}  # the published ids of training count from 0
@@ -87,7 +87,7 @@ def lay_out_lsvid(population: Population, folder: Path) -> None:
 
 
 def lay_out_prid2011(population: Population, folder: Path) -> None:
-    """Write the people of the first two cameras, and ten splits of those whom both have seen."""
+    """Write the people of the first two cameras, and ten splits of the people seen by both."""
     images = folder / "prid_2011" / "multi_shot"
     seen = _first_sightings(population)
     jobs = []
@@ -110,7 +110,7 @@ def lay_out_prid2011(population: Population, folder: Path) -> None:
 
 
 def lay_out_ilidsvid(population: Population, folder: Path) -> None:
-    """Write the people whom the first two cameras have both seen, and ten splits into equal halves."""
+    """Write the people seen by both of the first two cameras, and ten splits into equal halves."""
     import scipy.io  # imported here: the package must import fast
 
     seen = _first_sightings(population)
@@ -134,7 +134,7 @@ def lay_out_ilidsvid(population: Population, folder: Path) -> None:
 
 
 def _number_everyone(population: Population) -> dict[int, int]:
-    """Return a person's number by sighting: passers-by, who are 0 in the world, get numbers behind all others."""
+    """Return the person number of every sighting; passers-by, who are 0 in the world, get numbers after all others."""
     last = max(sighting.pid for sighting in population.sightings)
     strangers = sorted({sighting.person for sighting in population.sightings if sighting.pid == 0})
     numbers = {person: number for number, person in enumerate(strangers, last + 1)}
@@ -159,7 +159,7 @@ def _first_sightings(population: Population) -> tuple[dict[int, Sighting], dict[
 
 
 def _in_both(seen: tuple[dict[int, Sighting], dict[int, Sighting]]) -> list[int]:
-    """Return the people whom both cameras have seen, an even number of them: the splits are halves."""
+    """Return the people seen by both cameras, an even number of them, because the splits are halves."""
     both = sorted(seen[0].keys() & seen[1].keys())
     both = both[: len(both) // 2 * 2]
     if not both:
@@ -190,12 +190,12 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_table(path: Path, **variables: np.ndarray) -> None:
-    """Write doubles as MATLAB 7.3 does: HDF5 with its axes reversed, behind 512 bytes of its own."""
+    """Write doubles as MATLAB 7.3 does: HDF5 with reversed axes, after a header of 512 bytes."""
     import h5py
 
     path.parent.mkdir(parents=True, exist_ok=True)
     size = 8 * sum(values.size for values in variables.values())
-    require_room(path, size + (1 << 16))  # HDF5 crashes where a disk fills up
+    require_room(path, size + (1 << 16))  # HDF5 crashes when the disk is full
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in variables.items():
             file[name] = values.T.astype(np.float64)

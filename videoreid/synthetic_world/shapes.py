@@ -1,4 +1,4 @@
-"""Flat shapes on the canvas: limbs, heads and garments after projection, with what they are painted with."""
+"""Flat shapes on the canvas: limbs, heads and garments after projection, with their colours and textures."""
 
 from dataclasses import dataclass, field
 
@@ -15,12 +15,12 @@ _CIRCLE = np.stack([np.cos(np.arange(14) * np.pi / 7.0), np.sin(np.arange(14) * 
 
 @dataclass(frozen=True)
 class View:
-    """Where a walker stands on the canvas, and from which side he is seen.
+    """Position of a walker on the canvas, and the direction from which the camera sees them.
 
     Args:
         yaw: ``(F,)`` radians; 0 faces the camera, pi/2 walks to the right of the picture, pi is seen from behind.
-        pitch: of the camera, radians; 0 looks level, more looks down.
-        feet: ``(F, 2)`` canvas pixels of the point on the ground between the feet.
+        pitch: angle by which the camera looks down, radians; 0 looks level.
+        feet: ``(F, 2)`` point on the ground between the feet, in canvas pixels.
         scale: ``(F,)`` pixels per body height.
     """
 
@@ -36,24 +36,24 @@ class View:
         return self.feet + np.stack([across, down], axis=1) * self.scale[:, None]
 
     def nearness(self, joint: np.ndarray) -> np.ndarray:
-        """Return ``(F,)``: how much nearer to the camera than the body's axis the joint is, in body heights."""
+        """Return by how much a joint ``(F, 3)`` is nearer to the camera than the body's axis, ``(F,)`` body heights."""
         return joint[:, 1] * np.cos(self.yaw) - joint[:, 0] * np.sin(self.yaw)
 
     def half_width(self, side: float, depth: float) -> np.ndarray:
-        """Return ``(F,)`` pixels: half the breadth of an ellipse of half-axes ``side`` and ``depth``, as seen."""
+        """Return half the visible width ``(F,)`` in pixels of an ellipse with half-axes ``side`` and ``depth``."""
         across, along = side * np.cos(self.yaw), depth * np.sin(self.yaw)
         return np.sqrt(across * across + along * along) * self.scale
 
 
 @dataclass(frozen=True)
 class Cloth:
-    """A tile and how it hangs: along an axis, wrapped around a tube whose front points to ``-yaw``.
+    """A texture tile and its position: along an axis, wrapped around a tube whose front points to ``-yaw``.
 
     Args:
         tile: ``(TALL, AROUND, 3)`` uint8.
-        top: ``(F, 2)`` pixels, where the tile's first row lies.
-        bottom: ``(F, 2)`` pixels, where its last row lies.
-        half: ``(F, 2)`` pixels, half the breadth at top and bottom.
+        top: ``(F, 2)`` pixels, position of the first row of the tile.
+        bottom: ``(F, 2)`` pixels, position of its last row.
+        half: ``(F, 2)`` pixels, half the width at top and bottom.
         yaw: ``(F,)`` radians.
     """
 
@@ -71,10 +71,10 @@ class Shape:
     Args:
         label: its LIP class.
         polygon: ``(F, V, 2)`` pixels; no horizontal line may cross it more than twice.
-        order: ``(F,)``; what has more is drawn later.
-        colour: RGB, of the whole shape, or below the cloth.
-        cloth: the tile on it; None for plain colour.
-        visible: ``(F,)`` bool; None for always.
+        order: ``(F,)``; shapes with larger values are drawn later.
+        colour: RGB colour of the shape, below the cloth if there is one.
+        cloth: texture of the shape; None for plain colour.
+        visible: ``(F,)`` bool; None means always.
     """
 
     label: Part
@@ -88,7 +88,7 @@ class Shape:
 def capsule(
     start: np.ndarray, end: np.ndarray, start_radius: np.ndarray, end_radius: np.ndarray
 ) -> np.ndarray:
-    """Return ``(F, 12, 2)``: the outline of a tapered limb from ``start (F, 2)`` to ``end (F, 2)``."""
+    """Return the outline ``(F, 12, 2)`` of a tapered limb from ``start (F, 2)`` to ``end (F, 2)``."""
     along = end - start
     length = np.sqrt(along[:, 0] * along[:, 0] + along[:, 1] * along[:, 1])
     along = np.where(length[:, None] > 1e-6, along / np.maximum(length, 1e-6)[:, None], np.array([0.0, 1.0]))
@@ -100,12 +100,12 @@ def capsule(
 
 
 def disc(centre: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Return ``(F, 14, 2)``: an ellipse of the given half-axes ``(F,)`` around ``centre (F, 2)``."""
+    """Return an ellipse ``(F, 14, 2)`` with half-axes ``(F,)`` around ``centre (F, 2)``."""
     return centre[:, None] + _CIRCLE[None] * np.stack([across, down], axis=1)[:, None]
 
 
 def outline(levels: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return ``(F, 2 L, 2)``: the polygon through L levels from top to bottom.
+    """Return the polygon ``(F, 2 L, 2)`` through L levels from top to bottom.
 
     Args:
         levels: (height in pixels, left edge, right edge), each ``(F,)``.

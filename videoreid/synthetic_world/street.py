@@ -1,4 +1,4 @@
-"""The empty street of a camera that films whole frames, and what stands in it."""
+"""The empty street of a camera that films whole frames, and the obstacles in it."""
 
 from typing import NamedTuple
 
@@ -12,16 +12,16 @@ from videoreid.synthetic_world.scene import Scene
 __all__ = ["Prop", "draw_street", "place_props"]
 
 _FOOT = 236  # row of a scene where the fronts end
-_SHARE = 0.7  # of a front's size in the scene
+_SHARE = 0.7  # factor on a front's size in the scene
 _METRE = 222.0 / BODY_METRES  # pixels of a scene
 _MOST_PROPS = 3
 
 
 class Prop(NamedTuple):
-    """Something that hides whoever passes behind it.
+    """An obstacle that hides people who pass behind it.
 
     Args:
-        row: of the ground it stands on.
+        row: row of the ground it stands on.
         box: left, top, right, bottom in the picture.
         colour: RGB.
     """
@@ -31,7 +31,7 @@ class Prop(NamedTuple):
     colour: tuple[int, int, int]
 
     def draw(self, picture: np.ndarray) -> None:
-        """Paint it over a picture ``(H, W, 3)``."""
+        """Draw the obstacle onto a picture ``(H, W, 3)``."""
         left, top, right, bottom = self.box
         edge = [value * 3 // 4 for value in self.colour]
         picture[top:bottom, left:right] = self.colour
@@ -40,7 +40,7 @@ class Prop(NamedTuple):
 
 
 def draw_street(scene: Scene, ground: Ground) -> np.ndarray:
-    """Return the empty street ``PICTURE + (3,)`` uint8: the scene's fronts, as houses, and its pavement before them."""
+    """Return the empty street ``PICTURE + (3,)`` uint8: house fronts and the pavement in front, from the scene."""
     height, width = PICTURE
     foot = round(ground.far_row) - 14
     fronts = np.concatenate([scene.picture[40:160], scene.picture[40:160], scene.picture[:_FOOT]])
@@ -54,7 +54,7 @@ def draw_street(scene: Scene, ground: Ground) -> np.ndarray:
 
 
 def place_props(draws: Draws, scene: Scene, ground: Ground) -> list[Prop]:
-    """Put some of a scene's obstacles onto the ground."""
+    """Place up to three of a scene's obstacles on the ground."""
     props = []
     for obstacle in scene.obstacles[:_MOST_PROPS]:
         row = draws.uniform(ground.far_row + 20.0, ground.near_row)

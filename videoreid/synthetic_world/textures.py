@@ -1,4 +1,4 @@
-"""Cloth: a tile per garment, unrolled around the body."""
+"""Textures of clothes: one tile per garment, wrapped around the body."""
 
 from functools import lru_cache
 
@@ -24,7 +24,7 @@ def garment_tile(garment: Garment) -> np.ndarray:
     mask = _PATTERN_MASKS[garment.pattern](garment, rows, columns)
     mask = np.broadcast_to(mask, (TALL, AROUND))
     tile = np.where(mask[..., None], _colour(garment.accent), _colour(garment.base)).astype(np.uint8)
-    if garment.pattern == "checks":  # where only one of the two bands passes, the colours mix
+    if garment.pattern == "checks":  # the colours mix where only one of the two bands lies
         single = np.broadcast_to(_bands(garment, rows) ^ _bands(garment, columns), (TALL, AROUND))
         mixed = (_colour(garment.accent) + _colour(garment.base)) // 2
         tile = np.where(single[..., None], mixed, tile).astype(np.uint8)
@@ -75,7 +75,7 @@ def _yoke(garment: Garment, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
 
 
 def _print(garment: Garment, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Put one of six shapes on the chest, and on every other garment a band across the back."""
+    """Put one of six shapes on the chest and, for even periods, a band across the back."""
     x, y = columns - FRONT, rows - 24
     shapes = (
         x * x + y * y < 150,  # disc

@@ -1,4 +1,4 @@
-"""Who crosses the view of which camera when, for recordings of whole streets."""
+"""Walks of people through the views of cameras, for recordings of whole streets."""
 
 import math
 from collections.abc import Iterator
@@ -16,28 +16,30 @@ from videoreid.synthetic_world.scene import Scene, sample_scene
 
 __all__ = ["FilmOptions", "FilmWorld", "Walk", "make_film_world"]
 
-# Streams of random numbers; other than those of `population`, so that nobody is in both.
+# Streams of random numbers, different from those of `population`, so that no person is in both.
 _PEOPLE, _NETWORK, _CAMERAS, _GROUNDS, _SCENES, _ROUTES = range(40, 46)
 _LOOK_ALIKES = 0.3
 _COMPANIONS = 0.25
-_SHRINK = 0.14  # cameras stand nearer than in the network of tracklets, so that a minute shows people twice
-_BEFORE = 8.0  # seconds before the recording in which people may have come
-_ARRIVAL = 30.0  # seconds within which everybody has come
-_AROUND_THE_BLOCK = 10.0  # metres from the only camera back to it
+_SHRINK = (
+    0.14  # cameras are closer together than in the network of tracklets, so that a minute shows people twice
+)
+_BEFORE = 8.0  # people may arrive this many seconds before the recording starts
+_ARRIVAL = 30.0  # everybody arrives within this many seconds
+_AROUND_THE_BLOCK = 10.0  # metres of the way back to the same camera, if there is only one
 
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """What decides a world that is filmed.
+    """The options that determine a filmed world.
 
     Args:
-        cameras: 1 to 99; their views do not overlap, their clocks agree.
+        cameras: number of cameras, 1 to 99; their views do not overlap, their clocks agree.
         minutes: length of each recording.
-        people: who walk about, 1 to 9999.
-        seed: names the world.
+        people: number of people who walk through the views, 1 to 9999.
+        seed: seed of the world.
         frame_rate: frames per second.
-        height: of a frame in pixels, even; the width is 16 ninths of it.
-        difficulty: factor on how much cameras disagree, 0 to 1.5.
+        height: height of a frame in pixels, even; the width is 16/9 of it.
+        difficulty: factor on the differences between cameras, 0 to 1.5.
 
     Raises:
         ConfigError: a value out of range.
@@ -64,7 +66,7 @@ class FilmOptions:
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f"{name} must be {low} to {high}, got {getattr(self, name)}")
         if self.height % 2:
-            raise ConfigError(f"height must be even, as video codecs ask, got {self.height}")
+            raise ConfigError(f"height must be even, as video codecs require, got {self.height}")
         if not math.isfinite(self.minutes) or self.frames < 1:
             raise ConfigError(f"minutes must give one frame or more, got {self.minutes}")
 
@@ -75,19 +77,19 @@ class FilmOptions:
 
     @property
     def width(self) -> int:
-        """Of a frame, even."""
+        """Width of a frame in pixels, even."""
         return 2 * round(self.height * 8 / 9)
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """One person crosses the view of one camera.
+    """A person crosses the view of a camera.
 
     Args:
         person: index into the people of the world.
         camera: 0-based.
-        start: frame number of the first step; below 0 where the person was there before the recording.
-        points: ``(F, 2)`` metres on the ground, to the right and away, one a frame.
+        start: frame number of the first step; below 0 if the person arrived before the recording.
+        points: ``(F, 2)`` metres on the ground, to the right and away, one row per frame.
     """
 
     person: int
@@ -103,7 +105,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class FilmWorld:
-    """A world before anything is filmed; ``walks`` has those of each camera in the order of their starts."""
+    """A filmed world; ``walks`` holds the walks of each camera in the order of their starts."""
 
     options: FilmOptions
     people: tuple[Person, ...]
@@ -145,7 +147,7 @@ def _sample_walks(options: FilmOptions, people: list[Person], grounds: tuple[Gro
     route: list[Walk] = []
     for index, person in enumerate(people):
         draws = Draws(options.seed, _ROUTES, index)
-        if index and draws.chance(_COMPANIONS):  # side by side with the one before
+        if index and draws.chance(_COMPANIONS):  # side by side with the previous person
             aside = np.array([draws.uniform(-0.3, 0.3), draws.pick((-1.0, 1.0)) * draws.uniform(0.5, 0.8)])
             route = [Walk(index, walk.camera, walk.start, walk.points + aside) for walk in route]
         else:
@@ -160,7 +162,7 @@ def _route(
     network: Network,
     grounds: tuple[Ground, ...],
 ) -> Iterator[Walk]:
-    """Draw the walks of one person until the recordings end: a view, a way that no camera sees, the next view."""
+    """Draw the walks of a person until the recordings end, with unseen ways between the views."""
     index, person = who
     seconds = options.frames / options.frame_rate
     clock = draws.uniform(-_BEFORE, min(_ARRIVAL, 0.5 * seconds))
@@ -171,14 +173,15 @@ def _route(
         if walk.end > 0:
             yield walk
         clock += len(points) / options.frame_rate
-        there = draws.pick(network.neighbours[camera]) if network.neighbours[camera] else camera
-        way = _SHRINK * network.distance(camera, there) if there != camera else _AROUND_THE_BLOCK
-        clock += way / person.gait.speed * (1.0 + 0.10 * draws.bell())
-        camera = there
+        next_camera = draws.pick(network.neighbours[camera]) if network.neighbours[camera] else camera
+        apart = next_camera != camera
+        distance = _SHRINK * network.distance(camera, next_camera) if apart else _AROUND_THE_BLOCK
+        clock += distance / person.gait.speed * (1.0 + 0.10 * draws.bell())
+        camera = next_camera
 
 
 def _cross(draws: Draws, ground: Ground, step: float) -> np.ndarray:
-    """Return ``(F, 2)``: a way from one side of the view to the other, a little winding, ``step`` metres a frame."""
+    """Return a slightly curved path ``(F, 2)`` from one side of the view to the other, ``step`` metres per frame."""
     side = draws.pick((-1.0, 1.0))
     away = [ground.at_row(draws.uniform(ground.far_row, ground.near_row)) for _ in range(2)]
     first, last = (

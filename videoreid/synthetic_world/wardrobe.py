@@ -1,4 +1,4 @@
-"""A dressed walker as a list of shapes: trunk and legs; `accessories` adds head, arms' ends and things carried."""
+"""A dressed walker as a list of shapes: trunk, arms and legs; `accessories` adds head and carried things."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _ARM = {"left": Part.LEFT_ARM, "right": Part.RIGHT_ARM}
 _LEG = {"left": Part.LEFT_LEG, "right": Part.RIGHT_LEG}
 _SHOE = {"left": Part.LEFT_SHOE, "right": Part.RIGHT_SHOE}
 
-# Levels of the trunk: fraction of the way from neck to pelvis, half breadth and half depth in body heights.
+# Levels of the trunk: fraction of the distance from neck to pelvis, half width and half depth in body heights.
 _TRUNK = (
     (-0.02, 0.040, 0.040),
     (0.03, 0.078, 0.052),
@@ -28,12 +28,12 @@ _TRUNK = (
 
 
 class Figure:
-    """A person in motion, seen: joints on the canvas and radii in pixels.
+    """A walking person on the canvas: joints and radii in pixels.
 
     Args:
-        person: who.
+        person: the person.
         skeleton: joints over F frames.
-        view: from where.
+        view: position and direction of view.
     """
 
     def __init__(self, person: Person, skeleton: Skeleton, view: View) -> None:
@@ -54,24 +54,24 @@ class Figure:
         return capsule(self.at[start], stop, self.size(radii[0]), self.size(taper))
 
     def hang(self, garment: Garment, start: str, end: str, radius: float) -> Cloth | None:
-        """Return the garment's tile hung along a limb."""
+        """Return the garment's texture along a limb; None for a plain garment."""
         half = np.stack([self.size(radius), self.size(radius)], axis=1)
         return self.wrap(garment, self.at[start], self.at[end], half)
 
     def wrap(self, garment: Garment, top: np.ndarray, bottom: np.ndarray, half: np.ndarray) -> Cloth | None:
-        """Return the garment's tile around a tube ``(F, 2)``, see `Cloth`; None where its colour says all."""
+        """Return the garment's texture around a tube ``(F, 2)``, see `Cloth`; None for a plain garment."""
         if garment.pattern == "plain":
             return None
         return Cloth(garment_tile(garment), top, bottom, half, self.view.yaw)
 
     def arm_order(self, side: str) -> np.ndarray:
-        """Return ``(F,)``: above the trunk when the arm is nearer than it, below the legs otherwise."""
+        """Return the drawing order ``(F,)``: above the trunk if the arm is nearer, otherwise below the legs."""
         near = 0.5 * (self.near[f"{side}_elbow"] + self.near[f"{side}_hand"])
         return np.where(near > -0.035, 2.0 + 0.5 * near, -0.5 + 0.5 * near)
 
 
 def clothes(figure: Figure) -> list[Shape]:
-    """Return the shapes of legs, trunk and arms, in what is worn on them."""
+    """Return the shapes of legs, trunk and arms with their clothes."""
     outfit = figure.person.outfit
     shapes: list[Shape] = []
     one_piece = outfit.upper.kind in ("dress", "jumpsuit")
@@ -196,7 +196,7 @@ def _trunk(figure: Figure, garment: Garment, label: Part, *, first: int, order: 
 
 
 def _skirt(figure: Figure, garment: Garment, label: Part, length: float, order: float) -> Shape:
-    """Return cloth that hangs from the waist and is pushed out by the legs under it."""
+    """Return a skirt that hangs from the waist and is pushed outwards by the legs."""
     waist, hips = _levels(figure, 4, 1.04)[:2]
     along = min(1.0, 1.35 * length)
     edges = []
@@ -219,7 +219,7 @@ def _skirt(figure: Figure, garment: Garment, label: Part, length: float, order: 
 
 
 def _opening(figure: Figure) -> Shape:
-    """Return what shows of the shirt between the sides of an open coat; nothing from behind."""
+    """Return the part of the shirt that is visible in an open coat; it is invisible from behind."""
     upper = figure.person.outfit.upper
     yaw = figure.view.yaw
     levels = []

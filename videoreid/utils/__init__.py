@@ -1,4 +1,4 @@
-"""Small tools that every room may use: seeds, logging, atomic files, downloads."""
+"""Small tools for all packages: seeds, logging, atomic files, downloads."""
 
 from videoreid.utils.download import cache_home, fetch, is_offline
 from videoreid.utils.files import atomic_path, atomic_write_bytes, atomic_write_text, sha256_of

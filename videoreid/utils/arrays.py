@@ -1,4 +1,4 @@
-"""Convert users' input to tensors and ids, with clear errors."""
+"""Convert the input of users to tensors, ids and times, with clear errors."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ __all__ = ["as_ids", "as_tensor", "as_times"]
 
 
 def as_tensor(name: str, values: Any) -> Tensor:
-    """Return numbers as a tensor; a tensor is returned as it is.
+    """Return numbers as a tensor; a tensor is returned unchanged.
 
-    NumPy arrays share their memory with the result where torch allows it; read-only, reversed or byte-swapped ones
-    are copied.
+    The result shares the memory of a NumPy array if torch allows it; read-only, reversed or byte-swapped arrays are
+    copied.
 
     Args:
         name: for the message.
         values: tensor, NumPy array or nested lists of numbers, of any shape ``(...)``.
 
     Raises:
-        ProtocolError: they are no numbers, or rows have different lengths.
+        ProtocolError: the values are not numbers, or rows have different lengths.
     """
     if isinstance(values, Tensor):
         return values
@@ -39,14 +39,14 @@ def as_tensor(name: str, values: Any) -> Tensor:
 
 
 def as_ids(name: str, values: Any) -> np.ndarray:
-    """Return ids, persons or cameras, as an int64 array of the shape ``(...)`` they have.
+    """Return ids of persons or cameras as an int64 array of the same shape ``(...)``.
 
     Args:
         name: for the message.
         values: integers in a tensor, a NumPy array or a list.
 
     Raises:
-        ProtocolError: they are not integers, or beyond the range of int64.
+        ProtocolError: the values are not integers, or beyond the range of int64.
     """
     if isinstance(values, Tensor):
         values = values.detach().cpu().numpy()
@@ -64,14 +64,14 @@ def as_ids(name: str, values: Any) -> np.ndarray:
 
 
 def as_times(name: str, values: Any) -> np.ndarray:
-    """Return times as a float64 array of the shape ``(...)`` they have; NaN means unknown.
+    """Return times as a float64 array of the same shape ``(...)``; NaN means unknown.
 
     Args:
         name: for the message.
         values: numbers in a tensor, a NumPy array or a list.
 
     Raises:
-        ProtocolError: they are no numbers.
+        ProtocolError: the values are not numbers.
     """
     if isinstance(values, Tensor):
         values = values.detach().cpu().numpy()
@@ -80,5 +80,5 @@ def as_times(name: str, values: Any) -> np.ndarray:
     except ValueError as error:
         raise ProtocolError(f"{name} cannot be read as an array ({error})") from error
     if array.size and array.dtype.kind not in "fiu":
-        raise ProtocolError(f"{name} must be numbers, NaN where unknown, got {array.dtype}")
+        raise ProtocolError(f"{name} must be numbers, NaN if unknown, got {array.dtype}")
     return array.astype(np.float64)

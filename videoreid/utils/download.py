@@ -1,4 +1,4 @@
-"""Download with resume, checksum, cache and offline switch."""
+"""Download files with resume, checksum, cache and offline switch."""
 
 import hashlib
 import os
@@ -31,12 +31,12 @@ def cache_home() -> Path:
 
 
 def is_offline() -> bool:
-    """Tell whether ``$VIDEOREID_OFFLINE`` forbids the network (any value but empty, 0, false or no)."""
+    """Return whether ``$VIDEOREID_OFFLINE`` forbids the network (any value except empty, 0, false or no)."""
     return os.environ.get("VIDEOREID_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
 def is_web_page(path: Path) -> bool:
-    """Tell whether a file starts like HTML or XML: what a server sends in place of a file it will not give."""
+    """Return whether a file starts like HTML or XML, which a server sends instead of a file that it refuses."""
     with path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
@@ -50,24 +50,25 @@ def fetch(
     offline: bool | None = None,
     progress: bool = True,
 ) -> Path:
-    """Return the path of a file, fetching it into the cache when it is not there yet.
+    """Return the path of a file in the cache, and download it if it is not there yet.
 
-    The file appears under its name only when it is whole. Its SHA-256 is recorded beside it on first use and checked
-    on every later one. A broken transfer goes on where it stopped. The whole address decides what is in the cache:
-    files of one name from two places are two files.
+    The file gets its name only when it is complete. Its SHA-256 is stored next to it on first use and checked on every
+    later use. An interrupted transfer is resumed. The whole address identifies a file: files of the same name from two
+    addresses are two files.
 
     Args:
-        source: ``https://...``, ``gdrive:ID`` (Google Drive), or ``hf:org/repo/file`` (Hugging Face hub; a revision
-            goes behind the repository, ``hf:org/repo@v1/file``).
-        name: file name in the cache, for this address alone; by default that of the address with digits of its
-            checksum.
+        source: ``https://...``, ``gdrive:ID`` (Google Drive), or ``hf:org/repo/file`` (Hugging Face hub; with a
+            revision: ``hf:org/repo@v1/file``).
+        name: file name in the cache, for this address only; by default the name in the address and digits of the
+            address's checksum.
         sha256: expected checksum, or its first digits.
-        offline: True forbids the network; ``$VIDEOREID_OFFLINE`` forbids it whatever is said here.
+        offline: True forbids the network; ``$VIDEOREID_OFFLINE`` forbids it in any case.
         progress: show a progress bar.
 
     Raises:
-        ConfigError: an address of another form, or a name that is no file name or is another address's.
-        WeightsError: offline and not cached; not found; broken off; a web page instead of the file; another checksum.
+        ConfigError: the address has another form, or the name is not a file name or belongs to another address.
+        WeightsError: the file is not cached and the network is forbidden; or it was not found, the transfer was
+            interrupted, the server sent a web page, or the checksum differs.
         StorageError: the disk is full, or the cache cannot be written to.
     """
     target = cache_home() / "weights" / (_own_name(name) if name else _name_of(source))
@@ -99,12 +100,12 @@ def _transfer(source: str, target: Path, sha256: str | None, *, progress: bool) 
 
 def _own_name(name: str) -> str:
     if not name.strip(". ") or re.search(r"[/\\\0]", name) or len(name) > _LONGEST_NAME:
-        raise ConfigError(f"{name!r} is no file name of up to {_LONGEST_NAME} letters")
+        raise ConfigError(f"{name!r} is not a file name of at most {_LONGEST_NAME} characters")
     return name
 
 
 def _name_of(source: str) -> str:
-    """Return a name that only this address has: the last part of it, and digits of the checksum of all of it."""
+    """Return a unique name for an address: its last part, and digits of the checksum of the whole address."""
     address = _browser_url(source)
     if source.startswith("gdrive:"):
         name = source.removeprefix("gdrive:") + ".pth"
@@ -119,7 +120,7 @@ def _name_of(source: str) -> str:
 
 
 def _browser_url(source: str) -> str:
-    """Return the address a person would open."""
+    """Return the address that a browser can open."""
     scheme, _, rest = source.partition(":")
     if scheme in ("https", "http"):
         return source
@@ -155,25 +156,25 @@ def _origin_file(target: Path) -> Path:
 
 
 def _accept(part: Path, target: Path, source: str, sha256: str | None) -> None:
-    """Check a complete transfer and give it its name; a file that is refused is removed."""
+    """Check a complete transfer and rename it to the target; a refused file is removed."""
     tag = _tag_file(part)
     tag.unlink(missing_ok=True)
     if part.stat().st_size == 0 or is_web_page(part):
         part.unlink()
         raise WeightsError(
-            f"{_browser_url(source)} gave a web page or nothing instead of the file (a quota, a login, or a page that "
-            f"asks to confirm): open it in a browser, or try again tomorrow, and save the file as {target}"
+            f"{_browser_url(source)} sent a web page or nothing instead of the file (a quota, a login, or a page that "
+            f"asks for confirmation): open it in a browser, or try again tomorrow, and save the file as {target}"
         )
     found = sha256_of(part)
     if sha256 and not found.startswith(sha256.lower()):
         part.unlink()
         raise WeightsError(
-            f"{_browser_url(source)} has SHA-256 {found}, expected {sha256}: the file was replaced or damaged on the "
-            "way; it was not kept"
+            f"{_browser_url(source)} has SHA-256 {found}, expected {sha256}: the file was replaced, or damaged in "
+            "transfer; it was not kept"
         )
     if not sha256:
         get_logger("download").warning(
-            "%s is unverified: nobody published its SHA-256 (%s), which is recorded and compared from now on",
+            "%s is unverified: no SHA-256 is published for it; %s is stored and compared from now on",
             target.name,
             found,
         )
@@ -193,7 +194,7 @@ def _fetch_from_drive(file_id: str, part: Path, *, progress: bool) -> None:
     except (FileURLRetrievalError, DownloadError, OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"Google Drive did not give file {file_id} ({reason}): popular files have a daily quota; open "
+            f"Google Drive did not send file {file_id} ({reason}): popular files have a daily quota; open "
             f"https://drive.google.com/uc?id={file_id} in a browser, or try again tomorrow, and save the file as "
             f"{part.with_suffix('')}"
         ) from error
@@ -204,14 +205,14 @@ def _fetch_over_http(url: str, part: Path, *, progress: bool) -> None:
         try:
             missing = _receive(url, part, progress=progress)
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # nothing follows what is here already, or what is here is of another file
+            if error.code == 416:  # no bytes follow the partial file, or it belongs to another file
                 part.unlink(missing_ok=True)
                 continue
             raise WeightsError(f"{url} answered {error.code} {error.reason}; check the address") from error
         except StorageError:
             raise
         except (urllib.error.URLError, HTTPException, OSError) as error:
-            get_logger("download").info("%s broke off (%s); trying again", url, error)
+            get_logger("download").info("%s was interrupted (%s); trying again", url, error)
             missing = 1
         except ValueError as error:  # an address, or an answer, that is not HTTP
             raise WeightsError(f"{url} cannot be fetched: {error}; check the address") from error
@@ -219,7 +220,7 @@ def _fetch_over_http(url: str, part: Path, *, progress: bool) -> None:
             return
     size = part.stat().st_size if part.is_file() else 0
     raise WeightsError(
-        f"{url} broke off {_ATTEMPTS} times ({size} bytes are kept in {part}); run again to go on from there"
+        f"{url} was interrupted {_ATTEMPTS} times ({size} bytes are kept in {part}); run again to continue from there"
     )
 
 
@@ -228,17 +229,17 @@ def _tag_file(part: Path) -> Path:
 
 
 def _receive(url: str, part: Path, *, progress: bool) -> int:
-    """Append what is missing to ``part``; return how many announced bytes did not come."""
+    """Append the missing bytes to ``part``; return the number of announced bytes that did not arrive."""
     tag = _tag_file(part)
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "videoreid"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-        # another file under this address is sent from its start
+        # if the file at this address has changed, the server sends it from its start
         request.add_header("If-Range", tag.read_text(encoding="latin-1"))
     with urllib.request.urlopen(request, timeout=60) as response:
         if response.status == 206 and not _starts_at(response, have):
-            # appended, it would be another file: throw away what is here and ask for all of it
+            # these bytes do not continue the partial file: delete it and request the whole file
             part.unlink(missing_ok=True)
             return 1
         if response.status != 206:

@@ -1,4 +1,4 @@
-"""Atomic file writing: to a temporary file, then renamed."""
+"""Write files atomically: to a temporary file, which is then renamed."""
 
 import errno
 import hashlib
@@ -23,16 +23,16 @@ __all__ = [
 
 _MARK = ".writing-"
 _ROOM = 1 << 16  # a file system with less room than this is full
-_LEFT_ALONE = 3600.0  # seconds: a temporary file that young may be somebody's work
+_LEFT_ALONE = 3600.0  # seconds: a younger temporary file may still be in use
 
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path in the target's folder; rename it to the target when the block ends well.
+    """Yield a temporary path in the target's folder; rename it to the target when the block succeeds.
 
-    When the block raises, the temporary file is removed and the target, if there was one, is untouched.
-    The suffix is kept, because writers such as OpenCV and h5py choose their format by it. What a killed process left
-    of the same target is removed by the next one, an hour later or more.
+    When the block raises, the temporary file is removed and an existing target is unchanged. The suffix is kept,
+    because writers such as OpenCV and h5py choose their format by it. Leftovers of a killed process for the same target
+    are removed by the next call, if they are at least an hour old.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written to.
@@ -56,11 +56,9 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            with temporary.open(
-                "rb+"
-            ) as file:  # a crash of the machine must not leave an empty file behind the name
+            with temporary.open("rb+") as file:  # a crash of the machine must not leave an empty target
                 os.fsync(file.fileno())
-            # mkstemp makes private files; a result is as readable as any other file the user writes
+            # mkstemp makes private files; the target gets the usual permissions of the user
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
@@ -71,9 +69,9 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the system, or a writer on a full disk, raises in the block into one error that names the target.
+    """Turn the exceptions of the system, and of writers on a full disk, into one that names the target.
 
-    Writers such as those of HDF5 and PyTorch say many things about a full disk, seldom that it is full.
+    The messages of writers such as HDF5 and PyTorch seldom say that the disk is full.
 
     Raises:
         StorageError: the block raised an OSError, or another error while the disk was full.
@@ -97,14 +95,14 @@ def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def require_room(path: Path, size: int) -> None:
-    """Stop before a file is begun for which there is no room: some writers crash where a disk fills up.
+    """Raise an error before a file is begun that does not fit: some writers crash when the disk fills up.
 
     Args:
         path: the file.
-        size: bytes that it will have.
+        size: its size in bytes.
 
     Raises:
-        OSError: the file system has less room than that.
+        OSError: the file system has less free space.
     """
     free = shutil.disk_usage(path.parent).free
     if free < size:
@@ -118,7 +116,7 @@ def _is_full(target: Path) -> bool:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Delete what processes that were killed while they wrote this target left, an hour ago or more."""
+    """Delete temporary files of this target that killed processes left at least an hour ago."""
     with suppress(OSError), os.scandir(target.parent) as entries:
         start = f".{target.stem}{_MARK}"
         for entry in entries:
@@ -129,13 +127,13 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def atomic_write_bytes(target: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to ``target``, whole or not at all."""
+    """Write ``data`` to ``target`` atomically."""
     with atomic_path(target) as path:
         path.write_bytes(data)
 
 
 def atomic_write_text(target: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` (UTF-8) to ``target``, whole or not at all."""
+    """Write ``text`` (UTF-8) to ``target`` atomically."""
     atomic_write_bytes(target, text.encode())
 
 

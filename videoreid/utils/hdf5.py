@@ -1,4 +1,4 @@
-"""Safe HDF5: no external links, checked sizes, one exception for damage; writing survives a full disk."""
+"""Safe HDF5 files: no external links, checked sizes, one exception for damage, no crash on a full disk."""
 
 import io
 import math
@@ -20,9 +20,9 @@ __all__ = ["new_hdf5", "open_hdf5", "read_array", "read_attribute"]
 
 _IN_MEMORY = 256 << 20
 _OVERHEAD = 1 << 20
-# the most that gzip can make of a byte; a dataset that declares more than the file could hold is damaged
+# gzip unpacks a byte to at most this many; a dataset that declares more than the file could hold is damaged
 _MOST_PER_BYTE = 1032
-# what h5py raises for damaged files: a dozen types of no common base but Exception; those of the system stay theirs
+# what h5py raises for damaged files: a dozen types whose only common base is Exception
 _FOREIGN = (
     OSError,
     RuntimeError,
@@ -38,16 +38,16 @@ _FOREIGN = (
 
 @contextmanager
 def new_hdf5(path: Path, size: int) -> Iterator["h5py.File"]:
-    """Open a new file to write, so that a full disk ends in an error: HDF5 crashes where it cannot close a file.
+    """Open a new file for writing, so that a full disk raises an error; HDF5 crashes if it cannot close a file.
 
-    Files of up to 256 MiB are made in memory and written at once; for larger ones the room is looked at first.
+    Files of up to 256 MiB are made in memory and written at once; for larger files the free space is checked first.
 
     Args:
         path: the file.
-        size: bytes of the arrays that it will hold.
+        size: bytes of the arrays that the file will hold.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: there is not enough free space.
     """
     import h5py
 
@@ -66,15 +66,15 @@ def new_hdf5(path: Path, size: int) -> Iterator["h5py.File"]:
 def open_hdf5(
     path: str | os.PathLike[str], *, remedy: str, error: type[VideoReIDError] = DatasetError
 ) -> Iterator["h5py.File"]:
-    """Open a file to read; whatever HDF5 raises in the block becomes one exception that names the file.
+    """Open a file for reading; exceptions of HDF5 in the block become one exception that names the file.
 
     Args:
         path: the file.
-        remedy: what to do about a damaged one, as the end of the message.
-        error: class of what is raised.
+        remedy: what to do about a damaged file, as the end of the message.
+        error: class of the exception.
 
     Raises:
-        VideoReIDError: of class ``error``.
+        VideoReIDError: of class ``error``: the file is missing, damaged, or not HDF5.
     """
     import h5py
 
@@ -85,11 +85,11 @@ def open_hdf5(
         raise
     except _FOREIGN as cause:
         reason = " ".join(str(cause).split()) or type(cause).__name__
-        raise error(f"{os.fspath(path)} is damaged, or no HDF5 file ({reason}); {remedy}") from cause
+        raise error(f"{os.fspath(path)} is damaged, or not an HDF5 file ({reason}); {remedy}") from cause
 
 
 def read_array(file: "h5py.File", name: str, *, kinds: str = "iuf", ndim: int | None = None) -> np.ndarray:
-    """Return a dataset, an array of any shape, that lies in the file itself.
+    """Return a dataset, an array of any shape, that is stored in the file itself.
 
     Args:
         file: an open file.
@@ -98,13 +98,13 @@ def read_array(file: "h5py.File", name: str, *, kinds: str = "iuf", ndim: int | 
         ndim: number of dimensions; None allows any.
 
     Raises:
-        DatasetError: it is absent, elsewhere (a link to another file, external storage, a virtual dataset), of
-            another kind, or declares more bytes than the file can hold.
+        DatasetError: the dataset is missing, of another kind, or stored elsewhere (a link to another file, external
+            storage, a virtual dataset), or it declares more bytes than the file can hold.
     """
     dataset = _own(file, name)
     shape, dtype = dataset.shape, dataset.dtype
     if shape is None or dtype.kind not in kinds or dtype.hasobject:
-        raise DatasetError(f"{file.filename}: {name} is of type {dtype}, which is not expected there")
+        raise DatasetError(f"{file.filename}: {name} has the unexpected type {dtype}")
     if ndim is not None and len(shape) != ndim:
         raise DatasetError(f"{file.filename}: {name} has shape {shape}; expected {ndim} dimensions")
     declared = math.prod(shape) * dtype.itemsize
@@ -134,7 +134,7 @@ def _own(file: "h5py.File", name: str) -> "h5py.Dataset":
             )
         place = place[part]
     if not isinstance(place, h5py.Dataset):
-        raise DatasetError(f"{file.filename}: {name} is no dataset")
+        raise DatasetError(f"{file.filename}: {name} is not a dataset")
     if place.external or place.is_virtual:
         raise DatasetError(f"{file.filename}: {name} is stored in another file, which is not read")
     return place

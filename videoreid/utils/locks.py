@@ -1,4 +1,4 @@
-"""A lock between processes that is released when its process ends."""
+"""A lock between processes, which is released when the process ends."""
 
 import os
 import socket
@@ -16,20 +16,20 @@ _PAUSE = 0.2
 
 
 class LockedError(Exception):
-    """Another process holds the lock; the message names the process as far as it is known."""
+    """Another process holds the lock; the message names the process if it is known."""
 
 
 @contextmanager
 def only_one(lock: str | os.PathLike[str], *, what: str, wait: bool) -> Iterator[None]:
     """Let one process at a time into the block.
 
-    The lock is the system's, on an open file: a process that is killed loses it at once, and one that works for
-    hours keeps it. The file itself means nothing and is removed on the way out.
+    The lock is a system lock on an open file: a killed process loses it at once, and a process that works for hours
+    keeps it. The file has no content of use and is removed at the end.
 
     Args:
         lock: the lock file; its folder must exist.
-        what: what is being done, for the message.
-        wait: wait for the other process, and say in a log line for whom; False raises instead.
+        what: description of the work, for the message.
+        wait: wait for the other process and log its name; False raises instead.
 
     Raises:
         LockedError: another process holds the lock and ``wait`` is False.
@@ -41,27 +41,27 @@ def only_one(lock: str | os.PathLike[str], *, what: str, wait: bool) -> Iterator
     finally:
         with suppress(
             OSError
-        ):  # Windows does not remove an open file; the next process takes the lock all the same
+        ):  # Windows does not remove an open file; the next process can still take the lock
             path.unlink(missing_ok=True)
         os.close(handle)
 
 
 def _acquire(path: Path, what: str, *, wait: bool) -> int:
-    told = ""
+    reported = ""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         if _try_lock(handle):
             if _is_still_there(handle, path):
                 _write_name(handle)
                 return handle
-            os.close(handle)  # the holder removed the file between our opening and our locking it
+            os.close(handle)  # the holder removed the file after we opened it and before we locked it
             continue
         holder = _holder(handle)
         os.close(handle)
         if not wait:
             raise LockedError(f"{holder} is {what}")
-        if holder != told:
-            told = holder
+        if holder != reported:
+            reported = holder
             get_logger("lock").warning("waiting for %s, which is %s (lock %s)", holder, what, path)
         time.sleep(_PAUSE)
 
@@ -73,7 +73,7 @@ def _write_name(handle: int) -> None:
 
 
 def _holder(handle: int) -> str:
-    for _ in range(10):  # it writes its name right after it has got the lock
+    for _ in range(10):  # the holder writes its name right after it has the lock
         with suppress(OSError):
             os.lseek(handle, _OFFSET, os.SEEK_SET)
             text = os.read(handle, 200).decode(errors="replace")
@@ -92,7 +92,7 @@ def _is_still_there(handle: int, path: Path) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    _OFFSET = 1  # the first byte is the locked one, and nobody else can read it
+    _OFFSET = 1  # the first byte is locked, and other processes cannot read it
 
     def _try_lock(handle: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""One logger, ``videoreid``; the library never prints and never configures it on import."""
+"""The logger ``videoreid``; the library does not print, and does not configure logging on import."""
 
 import logging
 

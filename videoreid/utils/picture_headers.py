@@ -1,10 +1,10 @@
-"""Size, bit depth and end of an encoded picture, read without decoding it."""
+"""Read size, bit depth and end of an encoded picture without decoding it."""
 
 import struct
 
 __all__ = ["MAX_PIXELS", "declared_size", "has_sixteen_bits", "is_cut_off"]
 
-MAX_PIXELS = 1 << 27  # 134 million: a frame beyond it is a damaged header, and would take 400 MB
+MAX_PIXELS = 1 << 27  # 134 million (400 MB): a larger size is a damaged header
 
 _JPEG, _PNG, _BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM"
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; the three are tables
@@ -13,7 +13,7 @@ _END, _SCAN = 0xD9, 0xDA
 
 
 def declared_size(data: bytes) -> tuple[int, int] | None:
-    """Return the (height, width) that a JPEG, PNG or BMP declares; None where the header does not say."""
+    """Return the (height, width) that a JPEG, PNG or BMP declares; None if the header has none."""
     if data.startswith(_PNG) and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return height, width
@@ -26,14 +26,14 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
 
 
 def has_sixteen_bits(data: bytes) -> bool:
-    """Tell whether the picture is a PNG with 16 bits a channel."""
+    """Return whether the picture is a PNG with 16 bits per channel."""
     return data.startswith(_PNG) and len(data) > 24 and data[24] == 16
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Tell whether a JPEG or PNG ends before its end marker; what lies behind the marker does not matter.
+    """Return whether a JPEG or PNG has no end marker; bytes after the marker are ignored.
 
-    OpenCV fills what is missing of a truncated JPEG with grey, so that only the outline says that it is whole.
+    OpenCV fills the missing part of a truncated JPEG with grey, so it decodes truncated files without an error.
     """
     if data.startswith(_JPEG):
         return not data.endswith(b"\xff\xd9") and _jpeg_end(data) < 0
@@ -63,7 +63,7 @@ def _next_segment(data: bytes, place: int) -> int:
 
 
 def _jpeg_end(data: bytes) -> int:
-    """Return where the end marker of the picture stands, or -1; those of thumbnails within segments do not count."""
+    """Return the position of the picture's end marker, or -1; end markers of thumbnails in segments do not count."""
     place = 2
     while 0 <= place < len(data) - 1:
         if data[place] != 0xFF:
@@ -78,7 +78,7 @@ def _jpeg_end(data: bytes) -> int:
 
 
 def _scan_end(data: bytes, place: int) -> int:
-    """Return the first marker behind entropy-coded data, where 0xFF00 and restarts are data; -1 where there is none."""
+    """Return the position of the first marker after entropy-coded data (0xFF00 and restarts are data), or -1."""
     while (place := data.find(b"\xff", place)) >= 0 and place < len(data) - 1:
         following = data[place + 1]
         if following and not 0xD0 <= following <= 0xD7 and following != 0xFF:

@@ -1,4 +1,4 @@
-"""Bytes to pixels: the one place where an encoded image is decoded."""
+"""Read and decode encoded images; all other modules decode images through this one."""
 
 import os
 import stat
@@ -17,10 +17,10 @@ def read_bytes(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a file as ``(N,)`` uint8.
 
     Raises:
-        FrameError: the file is missing, unreadable, empty, or no regular file.
+        FrameError: the file is missing, unreadable, empty, or not a regular file.
     """
     try:
-        handle = os.open(path, _OPEN)  # without blocking: a pipe would be waited for for ever
+        handle = os.open(path, _OPEN)  # non-blocking: opening a pipe could wait for ever
         with os.fdopen(handle, "rb", buffering=0) as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
@@ -35,20 +35,20 @@ def read_bytes(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def decode_frame(data: np.ndarray, name: str, *, sixteen_bits: int = 16) -> np.ndarray:
-    """Decode an image, of any format that OpenCV knows, to RGB.
+    """Decode an image of any format that OpenCV knows to RGB.
 
     Args:
-        data: ``(N,)`` uint8, the encoded image; bytes behind its end are passed over.
+        data: ``(N,)`` uint8, the encoded image; bytes after its end are ignored.
         name: the frame's key, for the message.
-        sixteen_bits: how many bits of a PNG with 16 bits a channel are used, 8 to 16: the lowest so many, of which
-            the upper eight are kept. Thermal and depth cameras often fill 12 or 14 of them, and such a picture is
-            nearly black when all 16 are believed. Brighter values become 255.
+        sixteen_bits: number of lowest bits that are used of a PNG with 16 bits per channel, 8 to 16; the upper eight of
+            them are kept, and brighter values become 255. Thermal and depth cameras often use 12 or 14 bits; read with
+            16, such a picture is nearly black.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, contiguous.
 
     Raises:
-        FrameError: the bytes are not a whole image, or its header asks for more than 134 million pixels.
+        FrameError: the bytes are not a whole image, or its header declares more than 134 million pixels.
     """
     import cv2
 
@@ -61,21 +61,21 @@ def decode_frame(data: np.ndarray, name: str, *, sixteen_bits: int = 16) -> np.n
     except cv2.error as error:
         raise FrameError(f"cannot decode frame {name}: {' '.join(str(error).split())}") from None
     if image is None:
-        raise FrameError(f"cannot decode frame {name}: it is damaged, or no image of a known format")
+        raise FrameError(f"cannot decode frame {name}: it is damaged, or not an image of a known format")
     if image.dtype == np.uint16:
         image = np.minimum(np.right_shift(image, sixteen_bits - 8), 255).astype(np.uint8)
     return image if rgb is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def check_picture(data: np.ndarray, name: str) -> None:
-    """Refuse a picture that is cut off or declares a size that no frame has, before memory is taken for it.
+    """Refuse a picture that is truncated or declares an impossible size, before memory is allocated for it.
 
     Args:
         data: ``(N,)`` uint8, the encoded image.
-        name: what the message calls it.
+        name: name of the frame, for the message.
 
     Raises:
-        FrameError: as said.
+        FrameError: the picture is truncated, or declares more than 134 million pixels.
     """
     encoded = data.tobytes()
     if is_cut_off(encoded):
@@ -84,5 +84,5 @@ def check_picture(data: np.ndarray, name: str) -> None:
     if size is not None and size[0] * size[1] > MAX_PIXELS:
         raise FrameError(
             f"cannot decode frame {name}: its header declares {size[1]}x{size[0]} pixels, more than {MAX_PIXELS:,}; "
-            "it is damaged, or no frame"
+            "it is damaged, or not a frame"
         )

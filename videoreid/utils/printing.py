@@ -1,4 +1,4 @@
-"""How records and engines print: a line or two as text, a small table in a notebook."""
+"""Print records and engines: one or two lines of text, or a small table in a notebook."""
 
 import html
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ def html_table(title: str, rows: Sequence[Sequence[object]], *, head: Sequence[o
     """Return a table for notebooks; every value is escaped.
 
     Args:
-        title: its caption.
-        rows: cells; the first of a row names it.
+        title: caption of the table.
+        rows: cells; the first cell of a row is its name.
         head: names of the columns.
     """
 

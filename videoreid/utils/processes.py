@@ -1,10 +1,18 @@
-"""Rank and number of processes, and gathering of their objects."""
+"""Cores of this process; rank and number of processes, and exchange of objects between them."""
 
+import os
 from typing import Any
 
 from torch import distributed as dist
 
-__all__ = ["gather_objects", "process_count", "process_rank"]
+__all__ = ["available_cores", "gather_objects", "process_count", "process_rank"]
+
+
+def available_cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than the machine has, in a container or under taskset
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def process_count() -> int:
@@ -18,7 +26,7 @@ def process_rank() -> int:
 
 
 def gather_objects(value: Any) -> list[Any]:
-    """Return what every process holds, in the order of the processes."""
+    """Return the values of all processes, in the order of the processes."""
     if process_count() == 1:
         return [value]
     values: list[Any] = [None] * process_count()

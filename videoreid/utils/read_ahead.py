@@ -1,32 +1,35 @@
-"""An iterator that works while its user works."""
+"""Iterate in background threads, so that reading and computing overlap with other work."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-__all__ = ["read_ahead"]
+__all__ = ["map_ahead", "read_ahead"]
 
 Item = TypeVar("Item")
-_WAIT = 0.1  # seconds after which a thread that waits for room looks whether anybody still wants its items
+Result = TypeVar("Result")
+_WAIT = 0.1  # seconds after which a thread that waits for room checks whether it was stopped
 
 
 class _End(Generic[Item]):
-    """The last thing in the queue: how the iterator ended."""
+    """The last entry of the queue: the error that ended the iterator, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Yield the items of an iterable that a thread of its own draws, so that reading and using overlap.
+    """Yield the items of an iterable that a background thread reads ahead.
 
-    Order, errors and the end are those of the iterable. Whoever stops early lets the thread end: it draws no further
-    item, and closes a generator where it runs.
+    Order, errors and end are those of the iterable. If the caller stops early, the thread reads no further item, closes
+    a generator, and ends.
 
     Args:
-        items: drawn from in the other thread only.
-        depth: items that may wait, 1 or more, beside the one in use and the one that is being drawn.
+        items: read only in the background thread.
+        depth: largest number of waiting items, 1 or more, not counting the item in use and the item being read.
 
     Example:
         >>> list(read_ahead(iter("abc")))
@@ -46,6 +49,39 @@ def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
         thread.join()
 
 
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 1
+) -> Generator[tuple[Item, Result], None, None]:
+    """Yield every item with its result, computed in threads before the user asks for it.
+
+    Order and errors are those of ``((item, function(item)) for item in items)``. At most ``2 * workers`` items are
+    held. Use it for functions that release the interpreter's lock, such as the forward pass of a network.
+
+    Args:
+        function: called from ``workers`` threads at once.
+        items: drawn from in the thread of the caller.
+        workers: number of threads, 1 or more.
+
+    Example:
+        >>> list(map_ahead(str.upper, "abc", workers=2))
+        [('a', 'A'), ('b', 'B'), ('c', 'C')]
+    """
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="map-ahead") as pool:
+        try:
+            for item in items:
+                pending.append((item, pool.submit(function, item)))
+                if len(pending) == 2 * workers:
+                    first, result = pending.popleft()
+                    yield first, result.result()
+            while pending:
+                first, result = pending.popleft()
+                yield first, result.result()
+        finally:
+            for _, result in pending:
+                result.cancel()
+
+
 def _draw(items: Iterable[Item], waiting: "queue.Queue[Item | _End[Item]]", stopped: threading.Event) -> None:
     error: BaseException | None = None
     iterator = iter(items)
@@ -55,7 +91,7 @@ def _draw(items: Iterable[Item], waiting: "queue.Queue[Item | _End[Item]]", stop
                 break
         if hasattr(iterator, "close"):
             iterator.close()
-    except BaseException as reason:  # whatever it is, it is raised where the items are used
+    except BaseException as reason:  # every error is raised again where the items are used
         error = reason
     _put(waiting, _End(error), stopped)
 

@@ -1,7 +1,7 @@
-"""A checksum of the whole file at its end, compared before the file is parsed.
+"""Append a checksum of the whole file at its end, and compare it before the file is parsed.
 
-HDF5 and zip readers pass over what lies behind their own end. A damaged HDF5 file can make its library loop or stop
-the process; behind a seal it is never opened.
+HDF5 and zip readers ignore bytes after the end of their data. A damaged HDF5 file can make the HDF5 library loop or
+stop the process; a file whose checksum differs is never opened.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ _BLOCK = 1 << 20
 
 
 class Seal(NamedTuple):
-    """What a seal covers.
+    """The bytes that a seal covers.
 
     Args:
         size: bytes of the file without its seal.
-        skip_begin: first byte that is left out, because it has checksums of its own.
-        skip_end: first byte behind these.
+        skip_begin: first byte of a part that is left out, because it has its own checksums.
+        skip_end: first byte after this part.
     """
 
     size: int
@@ -35,11 +35,11 @@ class Seal(NamedTuple):
 
 
 def seal_file(path: str | os.PathLike[str], *, skip: tuple[int, int] = (0, 0)) -> None:
-    """Append a checksum of everything in a file, but the bytes ``skip[0]`` to ``skip[1]``.
+    """Append a checksum of a file, without the bytes ``skip[0]`` to ``skip[1] - 1``.
 
     Args:
-        path: a complete file, not sealed yet.
-        skip: a part that has checksums of its own.
+        path: a complete file that is not sealed yet.
+        skip: a part that has its own checksums.
     """
     path = Path(path)
     seal = Seal(path.stat().st_size, *skip)
@@ -55,15 +55,15 @@ def check_seal(
 
     Args:
         path: the file.
-        remedy: what to do about a damaged one, as the end of the message.
-        error: class of what is raised.
+        remedy: what to do about a damaged file, as the end of the message.
+        error: class of the exception.
 
     Raises:
         VideoReIDError: of class ``error``: the file is missing, has no seal, or differs from it.
     """
     path = Path(path)
     if not path.is_file():
-        raise error(f"{path} is no file; {remedy}")
+        raise error(f"{path} is not a file; {remedy}")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Seeds of the random generators."""
+"""Seed the random generators."""
 
 import random
 
@@ -9,7 +9,7 @@ __all__ = ["generator_from", "seed_everything", "seed_worker"]
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy's legacy generator and PyTorch (every device): for initial weights and foreign code."""
+    """Seed Python, NumPy's legacy generator and PyTorch on every device, for initial weights and other libraries."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - foreign code still draws from the legacy generator
     torch.manual_seed(seed)
@@ -18,7 +18,7 @@ def seed_everything(seed: int) -> None:
 def generator_from(seed: int, *stream: int) -> np.random.Generator:
     """Return an independent generator for ``(seed, *stream)``.
 
-    A stream such as (epoch, index) names the draw itself, so the numbers do not depend on which worker draws.
+    A stream such as (epoch, index) identifies a draw, so the numbers do not depend on the worker that draws them.
     Negative parts are allowed.
     """
     return np.random.default_rng([part % 2**63 for part in (seed, *stream)])

@@ -18,19 +18,19 @@ _PLAN = ".names.json"
 
 @contextmanager
 def staged_outputs(folder: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
-    """Give a hidden folder to write into; when the block ends well, what is in it replaces what stood before.
+    """Yield a hidden folder to write into; when the block succeeds, its files replace the old ones.
 
-    When the block raises, or the process is killed in it, the old entries stay as they were, and the next call with
-    these names removes what the killed one left. A process that is killed while the new entries get their names leaves
-    the last of them missing, never an old one beside new ones; the next call finishes its work first.
+    When the block raises, or the process is killed in it, the old files stay unchanged, and the next call with these
+    names removes the leftovers. A process that is killed while the new files are renamed leaves the last of them
+    missing, but never an old file next to new ones; the next call finishes the renaming first.
 
     Args:
-        folder: where the outputs go; made where it is missing. Entries of other names are left alone.
+        folder: of the outputs; created if it is missing. Files of other names are not touched.
         names: files and folders that belong together; those that the block does not write are removed. The last one
-            is the mark that all are there: it goes first and comes last.
+            marks that all are there: it is removed first and renamed last.
 
     Yields:
-        The folder to write into; it is within ``folder``.
+        The folder to write into, inside ``folder``.
 
     Raises:
         StorageError: the disk is full, the folder cannot be written to, or another process is writing these outputs.
@@ -81,7 +81,10 @@ def _lock(folder: Path, mark: str) -> Iterator[None]:
 
 
 def _move(whole: Path, folder: Path, names: Sequence[str]) -> None:
-    """Give written entries their names; may be called again where it was stopped."""
+    """Rename the written files to their final names; may be called again after an interruption."""
+    if not (whole / _PLAN).exists():  # killed while it deleted the folder, after the last rename
+        _remove(whole)
+        return
     written = json.loads((whole / _PLAN).read_text())
     mark = names[-1]
     if (whole / mark).exists() or mark not in written:

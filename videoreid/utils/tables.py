@@ -1,4 +1,4 @@
-"""Tables that a paper, a page and a spreadsheet can take: Markdown, LaTeX and CSV of the same cells."""
+"""Tables that can be written as Markdown, LaTeX or CSV."""
 
 import csv
 import io
@@ -18,12 +18,12 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under named columns, with what a reader must know to compare them.
+    """Rows of text under named columns, with notes.
 
     Args:
-        columns: names; the first column holds the names of the rows.
-        rows: one text per column each.
-        notes: lines that belong under the table: protocol lines, what a mark means.
+        columns: names of the columns; the first column holds the names of the rows.
+        rows: one text per column.
+        notes: lines below the table, such as protocol lines and the meaning of marks.
 
     Raises:
         ConfigError: a row is longer or shorter than the columns.
@@ -50,7 +50,7 @@ class Table:
         """Return the table as "markdown", "latex" or "csv".
 
         Raises:
-            ConfigError: another form.
+            ConfigError: the form is unknown.
         """
         forms = {"markdown": self.markdown, "latex": self.latex, "csv": self.csv}
         if form not in forms:
@@ -58,7 +58,7 @@ class Table:
         return forms[form]()
 
     def markdown(self) -> str:
-        """Return a table as GitHub and notebooks show it, columns aligned, notes below."""
+        """Return a GitHub Markdown table with aligned columns, and the notes below it."""
         cells = [[_one_line(cell).replace("|", r"\|") for cell in row] for row in (self.columns, *self.rows)]
         widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(self.columns))]
 
@@ -76,14 +76,14 @@ class Table:
         return "\n".join([*lines, *(f"\n{_one_line(note)}" for note in self.notes)]) + "\n"
 
     def latex(self) -> str:
-        """Return a ``tabular`` with the rules of the package booktabs; notes are comments, one a line."""
+        """Return a ``tabular`` with the rules of the package booktabs; notes become comments, one per line."""
         lines = [f"% {_one_line(note)}" for note in self.notes]
         lines += [rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}", r"\toprule"]
         lines += [_latex_row(self.columns), r"\midrule", *(_latex_row(row) for row in self.rows)]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
     def csv(self) -> str:
-        """Return comma-separated values, header first; notes are left out, so that every reader takes it."""
+        """Return comma-separated values with a header; without notes, so that every program can read them."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
         return text.getvalue()

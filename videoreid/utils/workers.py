@@ -1,4 +1,4 @@
-"""One error for the death of a loader's worker process."""
+"""Turn the death of a loader's worker process into one exception."""
 
 import re
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ _DEAD_WORKER = re.compile(
 
 @contextmanager
 def worker_errors() -> Iterator[None]:
-    """Turn the death of a loader's worker into one error, wherever in the block PyTorch tells of it.
+    """Turn the death of a loader's worker into one exception, wherever in the block PyTorch raises it.
 
-    PyTorch tells of it in a signal handler, which raises in whatever line the main thread happens to run: in the
-    loader, in the forward pass, in a callback. Guarding the iteration alone is therefore not enough.
+    PyTorch raises it from a signal handler, in whatever line the main thread runs: in the loader, in the forward pass,
+    in a callback. It is therefore not enough to guard the iteration.
 
     Raises:
-        WorkerError: a worker was killed; the message has the cause as far as it is known.
+        WorkerError: a worker was killed; the message names the cause if it is known.
     """
     try:
         yield
@@ -35,10 +35,10 @@ def worker_errors() -> Iterator[None]:
 
 
 def guard_workers(batches: Iterator[T]) -> Iterator[T]:
-    """Yield batches; the death of a worker, of which PyTorch tells in several ways, becomes one error.
+    """Yield batches; the death of a worker, which PyTorch raises in several ways, becomes one exception.
 
     Raises:
-        WorkerError: a worker was killed; the message has the cause as far as it is known.
+        WorkerError: a worker was killed; the message names the cause if it is known.
     """
     try:
         with worker_errors():
@@ -50,5 +50,5 @@ def guard_workers(batches: Iterator[T]) -> Iterator[T]:
 def _worker_error(error: Exception) -> WorkerError:
     return WorkerError(
         f"a worker process of the loader has died ({' '.join(str(error).split()) or type(error).__name__}); "
-        "mostly it was killed for memory: take fewer workers, or smaller batches"
+        "usually the system killed it for lack of memory: use fewer workers, or smaller batches"
     )

@@ -1,4 +1,4 @@
-"""Look through what is wrapped around a network: parallel, compiled and averaged models."""
+"""Find the network inside wrappers: parallel, compiled and averaged models."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ __all__ = ["plain_state_dict", "unwrap_model", "without_wrapper_names"]
 
 T = TypeVar("T")
 
-# compilation, sharding and checkpointing put these into names wherever they wrap a sub-module
+# compilation, sharding and checkpointing insert these parts into names where they wrap a sub-module
 _INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:
-    """Return the network inside any nesting of wrappers; a network without wrapper is returned as it is.
+    """Return the network inside any nesting of wrappers; a network without wrapper is returned unchanged.
 
-    A wrapper is a module with nothing of its own but the network: `DataParallel`, `DistributedDataParallel`,
-    `AveragedModel`, what `torch.compile` returns, FSDP, Fabric. A network that has a child called ``module`` beside
-    other children is no wrapper.
+    A wrapper is a module that holds only the network: `DataParallel`, `DistributedDataParallel`, `AveragedModel`, the
+    module that `torch.compile` returns, FSDP, Fabric. A network with a child called ``module`` and other children is
+    not a wrapper.
 
     Args:
         model: a network, or a wrapper around one.
@@ -32,7 +32,7 @@ def unwrap_model(model: nn.Module) -> nn.Module:
 
 
 def _is_all_of(inner: nn.Module, model: nn.Module) -> bool:
-    """Tell whether a module holds nothing but ``inner``, if need be through wrappers of its own."""
+    """Return whether a module holds only ``inner``, directly or through further wrappers."""
     if next(model.parameters(recurse=False), None) is not None:
         return False
     children = list(model.children())
@@ -42,18 +42,18 @@ def _is_all_of(inner: nn.Module, model: nn.Module) -> bool:
 
 
 def plain_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """Return the state dict of the network inside the wrappers, under the names it has without them.
+    """Return the state dict of the network inside the wrappers, with the names it has without them.
 
     Args:
-        model: a network, compiled, parallel or averaged or not.
+        model: a network, with or without wrappers.
     """
     return without_wrapper_names(unwrap_model(model).state_dict())
 
 
 def without_wrapper_names(state: Mapping[str, T]) -> dict[str, T]:
-    """Return the entries of a state dict without the names that wrappers of sub-modules put into theirs.
+    """Return a state dict without the name parts that wrappers of sub-modules insert.
 
-    What a network writes into the metadata of its state dict is kept.
+    The metadata of the state dict is kept.
     """
     plain: OrderedDict[str, T] = OrderedDict(
         (_without_inside(str(name)), value) for name, value in state.items()

@@ -1,6 +1,6 @@
-"""Safe zip reading: every checksum compared, declared sizes checked.
+"""Safe reading of zip files: every checksum is compared, and declared sizes are checked.
 
-PyTorch and NumPy both write zips; PyTorch compares no checksum when it reads them.
+PyTorch and NumPy both write zip files; PyTorch does not compare checksums when it reads them.
 """
 
 import io
@@ -18,7 +18,7 @@ from videoreid.utils.log import get_logger
 __all__ = ["check_stored_zip", "read_npz"]
 
 _BLOCK = 1 << 20
-_MOST_BYTES = 4 << 30  # of one array that a compressed file may unpack to
+_MOST_BYTES = 4 << 30  # largest array that a compressed file may unpack to
 _MOST_HEADER = 10_000
 
 
@@ -29,12 +29,12 @@ def check_stored_zip(
 
     Args:
         path: the file.
-        remedy: what to do about a damaged one, as the end of the message.
-        error: class of what is raised.
+        remedy: what to do about a damaged file, as the end of the message.
+        error: class of the exception.
 
     Raises:
-        VideoReIDError: of class ``error``: a checksum differs, a name comes twice, or a record is compressed, so that
-            it could unpack to any size.
+        VideoReIDError: of class ``error``: a checksum differs, a name occurs twice, or a record is compressed and could
+            unpack to any size.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -52,7 +52,9 @@ def check_stored_zip(
                     f"{path}: record {packed[0]} is compressed, which torch.save never does; {remedy}"
                 )
             if records and not any(record.CRC for record in records if record.file_size):
-                get_logger("files").warning("%s was written without checksums: damage cannot be seen", path)
+                get_logger("files").warning(
+                    "%s was written without checksums: damage cannot be detected", path
+                )
                 return
             for record in records:
                 with archive.open(record) as content:
@@ -78,8 +80,8 @@ def read_npz(
         path: the file.
         names: the arrays to read, each of any shape ``(...)``.
         what: what the file should be, for messages.
-        remedy: what to do about a damaged one, as the end of the message.
-        error: class of what is raised.
+        remedy: what to do about a damaged file, as the end of the message.
+        error: class of the exception.
 
     Raises:
         VideoReIDError: of class ``error``: the file is missing or damaged, lacks an array, or declares more bytes than
@@ -96,7 +98,7 @@ def read_npz(
             return {name: _read_array(archive, name) for name in names}
     except VideoReIDError:
         raise
-    except Exception as cause:  # zipfile, zlib and NumPy raise a dozen unrelated types for a damaged file
+    except Exception as cause:  # zipfile, zlib and NumPy raise a dozen unrelated types for damaged files
         raise error(f"{path} is no {what}, or a damaged one ({_reason(cause)}); {remedy}") from cause
 
 

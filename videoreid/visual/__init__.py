@@ -1,4 +1,4 @@
-"""Pictures and pages: rankings, answers, persons along a time line, curves."""
+"""Pictures and pages: rankings, answers, persons on a time line, plots."""
 
 from videoreid.visual.activation import (
     ACTIVATION_METHODS,

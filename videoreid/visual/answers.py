@@ -1,4 +1,4 @@
-"""The answer of a search as one HTML file: strips that play, times, links into the recordings, marks to save."""
+"""The answer of a search as one HTML file: playable strips, times, links into the recordings, marks to save."""
 
 import base64
 import html
@@ -19,12 +19,12 @@ class AnswerRow:
     """One row of the page.
 
     Args:
-        lines: what to write beside the pictures.
+        lines: lines of text beside the pictures.
         pictures: JPEG files in the order in which they play.
-        link: address of the moment in the recording; empty for none.
-        key: of the tracklet; a row that has one can be marked right or wrong.
-        distance: from the query, kept with the mark.
-        verdict: "likely 93 %", say; empty without a calibration.
+        link: address of the tracklet's start in the recording; empty for none.
+        key: of the tracklet; a row with a key can be marked right or wrong.
+        distance: from the query, saved with the mark.
+        verdict: for example "likely 93 %"; empty without a calibration.
     """
 
     lines: Sequence[str]
@@ -43,9 +43,9 @@ def write_answer_html(
     query: str = "",
     model: str = "",
     note: str = "",
-    title: str = "Who looks alike",
+    title: str = "Similar tracklets",
 ) -> None:
-    """Write the page, whole or not at all; it needs no server and loads nothing from anywhere.
+    """Write the page, whole or not at all; it needs no server and loads nothing from the network.
 
     Marks are saved as a CSV with the columns ``query,key,distance,same,model``, which ``videoreid calibrate`` reads.
 
@@ -53,9 +53,9 @@ def write_answer_html(
         path: the file; an existing one is replaced.
         rows: nearest first.
         asked: pictures of the query, JPEG files.
-        query: what was asked for, in the file of marks.
+        query: name of the query in the file of marks.
         model: fingerprint of the model, likewise.
-        note: what the answer was searched in.
+        note: text on the search, for example the number of compared tracklets.
         title: of the page.
     """
     items = "".join(_item(rank, row) for rank, row in enumerate(rows, start=1))
@@ -71,14 +71,14 @@ def write_answer_html(
             "TITLE": html.escape(title),
             "NOTE": html.escape(note),
             "ASKED": pictures_html(asked, "query"),
-            "ROWS": f"<ol>{items}</ol>" if items else "<p>Nobody is near enough.</p>",
+            "ROWS": f"<ol>{items}</ol>" if items else "<p>No tracklet is near enough.</p>",
             "FACTS": json.dumps(facts).replace("<", "\\u003c"),
         },
     )
 
 
 def write_page(path: str | os.PathLike[str], template: str, values: Mapping[str, str]) -> None:
-    """Write a page of this room with its ``@NAME@`` replaced; values are markup already."""
+    """Write a page from a template of this package, with every ``@NAME@`` replaced; values are HTML."""
     page = resources.files("videoreid.visual").joinpath(template).read_text("utf-8")
     # one pass over the page, so that a value can never be taken for a placeholder
     atomic_write_text(path, re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], page))
@@ -89,8 +89,8 @@ def pictures_html(pictures: Sequence[bytes], name: str, *, shown: int | None = N
 
     Args:
         pictures: the files.
-        name: what they show.
-        shown: how many are visible; None for all.
+        name: name of the pictures, for their alternative texts.
+        shown: number of visible pictures; None for all.
     """
     found = []
     for number, data in enumerate(pictures, start=1):

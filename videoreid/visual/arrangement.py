@@ -1,4 +1,4 @@
-"""Where pictures, frames and words stand on a sheet, in hundredths of an inch."""
+"""Arrangement of pictures, frames and texts on a sheet, in hundredths of an inch."""
 
 import textwrap
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ TEXT, LINE, BORDER = 8.5, 12, 3
 
 @dataclass(frozen=True)
 class StripStyle:
-    """How strips look.
+    """Look of strips.
 
     Args:
         frames: frames per strip.
         size: (height, width) of a frame, in hundredths of an inch on paper.
-        dpi: pixels an inch; with 100 a frame has ``size`` pixels.
-        junk: show what the protocol left out, in grey, where it would have stood.
+        dpi: pixels per inch; with 100 a frame has ``size`` pixels.
+        junk: show the junk of the protocol in grey, sorted in by its distance.
     """
 
     frames: int = 4
@@ -62,9 +62,9 @@ class Cell:
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB at the resolution of the sheet.
-        words: what stands below; broken into lines between words.
+        words: texts below the picture; lines are broken between them.
         kind: decides frame and sign.
-        badge: what stands beside the sign, in the corner of the picture.
+        badge: text beside the sign, in the corner of the picture.
     """
 
     image: NDArray[np.uint8]
@@ -95,7 +95,7 @@ class SheetLook:
 
 
 class Arrangement:
-    """Where everything stands, in units of the layout."""
+    """Positions of all pictures and texts, in units of the layout."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ def _faded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _wrapped(words: Sequence[str], width: float) -> list[str]:
-    """Return words in lines that fit, by the mean width of a letter."""
+    """Return words in lines of at most this width, by the mean width of a letter."""
     lines: list[str] = []
     for word in words:
         if lines and 0.58 * TEXT * (len(lines[-1]) + 2 + len(word)) <= width:
@@ -190,5 +190,5 @@ def _wrapped(words: Sequence[str], width: float) -> list[str]:
 
 
 def mark_of(cell: Cell) -> str:
-    """Return sign and badge of a cell; empty where it has neither."""
+    """Return sign and badge of a cell; empty if it has neither."""
     return " ".join(part for part in (SIGNS.get(cell.kind, ""), cell.badge) if part)

@@ -1,4 +1,4 @@
-"""Sheets that show data before a network is trained on them: a batch, a dataset, the choice of frames."""
+"""Sheets that show training data: a batch, a dataset, the sampled frames."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ def pixels_of(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> NDArray[np.uint8]:
-    """Return frames as pictures: normalised ones are turned back into pixels.
+    """Return frames as pictures; normalised frames are converted back to pixels.
 
     Args:
-        frames: ``(..., 3, H, W)``, uint8, or float that was normalised.
-        mean: by which it was normalised, per channel on the 0..1 scale.
+        frames: ``(..., 3, H, W)``, uint8, or normalised float.
+        mean: of the normalisation, per channel on the 0..1 scale.
         std: likewise.
 
     Returns:
@@ -51,18 +51,18 @@ def draw_batch(
     std: Sequence[float] = IMAGENET_STD,
     style: StripStyle | None = None,
 ) -> None:
-    """Draw the clips of a batch, one a line, exactly as the network sees them.
+    """Draw the clips of a batch, one per line, exactly as the network gets them.
 
     Args:
         batch: ``frames (B, T, 3, H, W)``, uint8 from a loader, or float after normalisation.
         path: the picture, .png, .jpg, .pdf or .svg.
         title: above the clips.
-        mean: by which float frames were normalised.
+        mean: of the normalisation of float frames.
         std: likewise.
-        style: ``dpi``; a frame has the pixels that the network gets.
+        style: only ``dpi`` is used; a frame is drawn with the pixels that the network gets.
 
     Raises:
-        ConfigError: the batch is empty, or no batch; or the ending is not that of a picture.
+        ConfigError: the batch is empty or of another shape, or the ending is not that of a picture.
     """
     style = style or StripStyle(dpi=100)
     if batch.frames.ndim != 5 or not batch.frames.numel():
@@ -87,24 +87,24 @@ def draw_dataset(
     title: str = "",
     style: StripStyle | None = None,
 ) -> None:
-    """Draw random tracklets of every camera, a line a tracklet.
+    """Draw random tracklets of every camera, one strip per tracklet.
 
     Args:
         tracklets: a part of a dataset.
         path: the picture, .png, .jpg, .pdf or .svg.
         read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched, with a warning.
-        per_camera: tracklets of a camera; fewer where it has fewer.
+        per_camera: tracklets per camera; all if a camera has fewer.
         seed: of the choice.
         title: above the tracklets.
         style: frames and their size.
 
     Raises:
-        ConfigError: no tracklet, or none a camera.
+        ConfigError: there is no tracklet, or ``per_camera`` is less than 1.
     """
     style = style or StripStyle(frames=6)
     if not len(tracklets) or per_camera < 1:
         raise ConfigError(
-            f"nothing to draw: {len(tracklets)} tracklets, {per_camera} a camera; give one or more"
+            f"nothing to draw: {len(tracklets)} tracklets, {per_camera} per camera; give one or more"
         )
     check_picture_name(path)
     reader, rows = PatientReader(read_frames), []
@@ -133,15 +133,15 @@ def draw_sampling(
     title: str = "",
     style: StripStyle | None = None,
 ) -> None:
-    """Draw a tracklet, and below it the frames that sampling rules chose, each with its number.
+    """Draw a tracklet, and below it the frames that sampling rules choose, each with its number.
 
     Args:
-        tracklet: what was sampled.
+        tracklet: the sampled tracklet.
         clips: by name of the rule, ``(num_clips, T)`` frame numbers, as `videoreid.data.sample_indices` returns them.
         path: the picture, .png, .jpg, .pdf or .svg.
         read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched, with a warning.
-        max_clips: clips shown of a rule.
-        title: above.
+        max_clips: clips shown per rule.
+        title: above the frames.
         style: size of a frame.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The explorer: a folder with a page that shows every query with its answers, and plays them; no server, no network."""
+"""The explorer: a folder with a page that shows and plays every query with its answers, without server or network."""
 
 import base64
 import html
@@ -42,23 +42,23 @@ __all__ = [
 
 SCRIPTS = ("core.js", "pictures.js", "search.js", "list.js", "viewer.js", "histogram.js", "tools.js")
 _OUTPUTS = ("data", "strips", "explorer.css", *SCRIPTS, "index.html")
-_BLOCK = 50  # queries of a data file
+_BLOCK = 50  # queries per data file
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExplorerOptions:
-    """How an explorer looks and what it holds.
+    """Look and content of an explorer.
 
     Args:
-        title: of the page; empty names the number of queries.
+        title: of the page; empty for the number of queries.
         frames: frames of a tracklet that the page can play.
         size: (height, width) of a frame in pixels.
         quality: of the JPEG files, 1 to 100.
-        top_k: answers of a query.
-        distance: by which the page searches when a gallery tracklet is made the query; needs ``features``.
+        top_k: answers per query.
+        distance: of the search in the page, with any gallery tracklet as query; needs ``features``.
         progress: show a bar while strips are written.
-        threads: that read and write strips; with more than one, ``read_frames`` must be safe in threads, as
-            `videoreid.data.FrameReader` is.
+        threads: number of threads that read and write strips; with more than one, ``read_frames`` must be
+            thread-safe, as `videoreid.data.FrameReader` is.
     """
 
     title: str = ""
@@ -80,12 +80,12 @@ class ExplorerOptions:
 
 @dataclass(frozen=True)
 class ExplorerSummary:
-    """What was written.
+    """Content and size of a written explorer.
 
     Args:
-        queries: rows of the page.
-        strips: tracklets with pictures.
-        missing_frames: frames that could not be read; hatched pictures stand for them.
+        queries: number of rows of the page.
+        strips: number of tracklets with pictures.
+        missing_frames: number of frames that could not be read; they are drawn hatched.
         size: bytes on disk.
     """
 
@@ -97,11 +97,11 @@ class ExplorerSummary:
 
 @dataclass(frozen=True, eq=False)
 class PageParts:
-    """What a page consists of, before it is laid out in a folder or in one file.
+    """The data of a page, before it is written to a folder or to one file.
 
     Args:
-        index: what is read first.
-        blocks: data files by name, made when they are asked for.
+        index: the data that the page reads first.
+        blocks: data files by name, which the page loads on demand.
     """
 
     index: dict[str, Any]
@@ -121,17 +121,17 @@ def write_explorer(
 ) -> ExplorerSummary:
     """Write the folder, whole or not at all; open ``index.html`` in it.
 
-    Every tracklet is read and stored once, however many queries it answers, so the cost is bounded by the data set. The
-    page loads the rows that are on the screen, and their pictures when they come into view.
+    Every tracklet is read and stored once, even if it answers many queries, so the dataset limits time and size. The
+    page loads the rows on the screen, and pictures when they come into view.
 
     Args:
         ranking: the scored answers, or two rankings of the same splits by name, to be shown side by side.
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
-        folder: made where it is missing; an explorer that stands there is replaced.
+        folder: created if missing; an existing explorer in it is replaced.
         read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched and counted.
-        features: of query and gallery; with them a click makes any gallery tracklet the query (of the first ranking).
-        flags: by name of a cause, ``(Q,)`` bool: which queries it touches; the page filters by them.
+        features: of query and gallery; with them, the page can search with any gallery tracklet as query.
+        flags: by name of a cause, ``(Q,)`` bool: which queries it affects; the page filters by them.
         options: see `ExplorerOptions`.
 
     Raises:
@@ -196,11 +196,11 @@ def page_parts(
         ConfigError: no query, or a flag of another length.
     """
     if not len(rows):
-        raise ConfigError("no query to show: the query list, or the rows asked for, are empty")
+        raise ConfigError("no query to show: the list of queries, or rows, is empty")
     for name, values in flags.items():
         if np.shape(values) != (tables.num_queries,):
             raise ConfigError(
-                f"flag {name!r} has shape {np.shape(values)}, expected one value a query: ({tables.num_queries},)"
+                f"flag {name!r} has shape {np.shape(values)}, expected one value per query: ({tables.num_queries},)"
             )
     rules = next(iter(tables.rankings.values())).protocol
     index = {
@@ -230,20 +230,20 @@ def _title(shown: int, queries: int) -> str:
 
 def page_of(title: str, head: str, scripts: str) -> str:
     """Return the HTML page around a style and scripts."""
-    # a name on disk need not be UTF-8, a page must be
+    # the title may hold a file name, which need not be valid UTF-8, but the page must be
     escaped = html.escape(title).encode("ascii", "xmlcharrefreplace").decode("ascii")
     values = {"TITLE": escaped, "HEAD": head, "SCRIPTS": scripts}
-    # one pass over the page, so that a value can never be taken for a placeholder
+    # one pass over the page, so that no value is read as a placeholder
     return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], asset("index.html"))
 
 
 def asset(name: str) -> str:
-    """Return a file of the page, as it is shipped."""
+    """Return the text of a file of the page that comes with the package."""
     return resources.files("videoreid.visual").joinpath("explorer_page").joinpath(name).read_text("utf-8")
 
 
 def taken(name: str, value: Any) -> str:
-    """Return a script that hands a value to the page; ASCII, and safe within an HTML page as well."""
+    """Return a script that passes a value to the page; it is ASCII, and safe inside an HTML page."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return f"explorer.take({json.dumps(name)},{text});\n"
 

@@ -1,4 +1,4 @@
-"""What the explorer knows of rankings: plain tables that become JSON, whatever the protocol put into the gallery."""
+"""Data of the explorer: rankings and tracklets as plain tables for JSON, in one numbering for every protocol."""
 
 import math
 import re
@@ -32,9 +32,9 @@ class ExplorerTables:
     Args:
         tracklets: Q queries and the published gallery.
         rankings: by name of the run.
-        numbers: for each run, ``(G,)`` the number of every row that the ranking counts in.
+        numbers: for each run, ``(G,)`` the number of the tracklet in every gallery row of the ranking.
         num_queries: Q.
-        top_k: answers of a query.
+        top_k: answers per query.
     """
 
     tracklets: tuple[Tracklet, ...]
@@ -56,10 +56,10 @@ class ExplorerTables:
 def tables_of(
     rankings: Mapping[str, Ranking], query: Sequence[Tracklet], gallery: Sequence[Tracklet], top_k: int
 ) -> ExplorerTables:
-    """Join rankings with their tracklets.
+    """Return the tables of one or two rankings and their tracklets.
 
     Raises:
-        ConfigError: no ranking, or one that kept no answers.
+        ConfigError: there are not one or two rankings, or one kept no answers.
         ProtocolError: a ranking and the tracklets do not belong together.
     """
     if not 1 <= len(rankings) <= 2:
@@ -73,7 +73,7 @@ def tables_of(
         is_query, row = (ranking.gallery or RankedGallery(rows, rows)).origin(rows)
         numbers.append(np.where(is_query, row, len(query) + row))
         published.append(
-            tuple(item for item, asked in zip(searched, is_query.tolist(), strict=True) if not asked)
+            tuple(item for item, appended in zip(searched, is_query.tolist(), strict=True) if not appended)
         )
     if len({len(items) for items in published}) > 1:
         raise ProtocolError("the two rankings searched galleries of different sizes; rank the same splits")
@@ -115,7 +115,7 @@ def answers_of(tables: ExplorerTables, run: int, row: int) -> tuple[dict[str, li
 
 
 def tracklet_columns(tracklets: Sequence[Tracklet], frames: Mapping[int, int]) -> dict[str, list]:
-    """Return what the page says of tracklets; ``frames`` is the number of frames in the strip of each that has one."""
+    """Return the columns of the page's table of tracklets; ``frames`` is the number of frames in each strip."""
     return {
         "pid": [int(item.pid) for item in tracklets],
         "camid": [int(item.camid) for item in tracklets],
@@ -147,12 +147,12 @@ def run_columns(name: str, ranking: Ranking, rows: Sequence[int], top_k: int) ->
 
 
 def feature_chunks(features: Features, distance: str) -> tuple[dict[str, Any], list[bytes]]:
-    """Return embeddings in eight bits a number, for the search in the page, in files of some megabytes.
+    """Return embeddings as 8-bit integers in chunks of a few megabytes, for the search in the page.
 
-    Each row has a scale of its own, the largest absolute value; an error is at most a 254th of it.
+    Each row is scaled by its largest absolute value; the rounding error is at most 1/254 of that value.
 
     Raises:
-        ConfigError: a distance that the page cannot compute.
+        ConfigError: the page cannot compute the distance.
     """
     if distance not in _DISTANCES:
         raise ConfigError(f"the page searches by {', '.join(_DISTANCES)}, not by {distance!r}")
@@ -193,6 +193,6 @@ def _number(value: float, digits: int = 3) -> float | None:
 
 
 def _short_name(key: str) -> str:
-    """Return a frame key without its folders, so that a page does not tell the layout of a disk."""
+    """Return a frame key without its folders, so that a page does not reveal paths of the disk."""
     path, separator, entry = key.partition("::")
     return re.split(r"[/\\]", path)[-1] + separator + entry

@@ -1,4 +1,4 @@
-"""The explorer of some queries as one HTML file, to be sent by mail."""
+"""The explorer of some queries as one self-contained HTML file."""
 
 import base64
 import os
@@ -39,9 +39,9 @@ def write_ranking_html(
     top_k: int = 10,
     style: StripStyle | None = None,
 ) -> None:
-    """Write one file with everything in it; for thousands of queries write a folder with `write_explorer`.
+    """Write one self-contained file; for thousands of queries write a folder with `write_explorer`.
 
-    Every tracklet is stored once, as a JPEG strip inside the file, however often it is an answer.
+    Every tracklet is stored once, as a JPEG strip inside the file, even if it is an answer of many queries.
 
     Args:
         ranking: the scored answers.
@@ -49,7 +49,7 @@ def write_ranking_html(
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
         path: the page to write; an existing one is replaced.
         read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched and counted.
-        rows: queries to show; by default all, or of many the 200 with the lowest average precision of all.
+        rows: queries to show; None shows all, or with more than 200 queries the 200 of the lowest average precision.
         top_k: answers per query.
         style: frames per strip and their size.
 

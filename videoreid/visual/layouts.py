@@ -18,15 +18,15 @@ _GRID_GAP = 4
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a layout draws from.
+    """Inputs of a layout.
 
     Args:
         ranking: the scored answers.
         query: Q tracklets.
-        searched: the tracklets that the rows of the ranking are.
+        searched: the tracklets of the ranking's gallery rows.
         reader: reads frames.
         style: size of the pictures.
-        top_k: answers of a query.
+        top_k: answers per query.
     """
 
     ranking: Ranking
@@ -39,13 +39,13 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How a query and its answers stand on a sheet.
+    """Layout of a query and its answers on a sheet.
 
     Args:
-        cells: from a scene and a query to one row of the sheet.
-        style: used where none is given.
-        look: distances.
-        footer: whether scores and protocol stand below.
+        cells: makes one row of the sheet from a scene and the row of a query.
+        style: default style.
+        look: distances on the sheet.
+        footer: whether scores and protocol line are written below.
         suffix: of the names of files that hold one query each.
     """
 
@@ -60,7 +60,7 @@ def get_layout(name: str) -> Layout:
     """Return a layout.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: no layout has this name.
     """
     if name not in LAYOUTS:
         raise UnknownNameError(f"unknown layout {name!r}; choose {', '.join(map(repr, LAYOUTS))}")
@@ -68,11 +68,11 @@ def get_layout(name: str) -> Layout:
 
 
 def strips(scene: Scene, row: int) -> list[Cell]:
-    """Return the query's strip and those of its answers; junk stands in grey where it would have been."""
-    asked, precision = scene.query[row], scene.ranking.average_precision[row]
-    words = [f"query {row}", f"id {asked.pid}", f"cam {asked.camid}"]
+    """Return the strips of the query and of its answers; junk is grey, sorted in by its distance."""
+    query, precision = scene.query[row], scene.ranking.average_precision[row]
+    words = [f"query {row}", f"id {query.pid}", f"cam {query.camid}"]
     words.append("AP -" if np.isnan(precision) else f"AP {precision:.2f}")
-    cells = [Cell(_strip(scene, asked), words, "query")]
+    cells = [Cell(_strip(scene, query), words, "query")]
     for kind, index, distance, rank in _ranked(scene, row):
         found = scene.searched[index]
         words = [f"id {found.pid}", f"cam {found.camid}", f"d {distance:.3f}"]
@@ -93,7 +93,7 @@ def grids_of_truth(scene: Scene, row: int) -> list[Cell]:
     """Return VPReID's figure of the ground truth: all true matches in ranked order, each with its rank."""
     ranking = scene.ranking
     if ranking.same_person is None:
-        raise ConfigError("this ranking does not name its true matches; make it by evaluate_features")
+        raise ConfigError("this ranking does not store its true matches; make it by evaluate_features")
     rows, _ = ranking.same_person.of(row, matches=True)
     ranks = ranking.match_ranks[ranking.match_offsets[row] : ranking.match_offsets[row + 1]]
     cells = [Cell(_grid(scene, scene.query[row]), kind="query")]
@@ -119,7 +119,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def _ranked(scene: Scene, row: int) -> list[tuple[Kind, int, float, int]]:
-    """Return kind, gallery row, distance and rank (0 for junk) of what stands in a query's row, the nearest first."""
+    """Return kind, gallery row, distance and rank (0 for junk) of a query's answers and junk, nearest first."""
     ranking = scene.ranking
     shown: list[tuple[Kind, int, float, int]] = []
     for rank, index in enumerate(ranking.top_indices[row, : scene.top_k].tolist(), start=1):
@@ -139,7 +139,7 @@ def _ranked(scene: Scene, row: int) -> list[tuple[Kind, int, float, int]]:
 
 
 def _own_row(ranking: Ranking, row: int) -> int:
-    """Return where the query itself stands in the gallery; -1 where it does not."""
+    """Return the gallery row of the query itself; -1 if the gallery does not hold it."""
     gallery = ranking.gallery
     return -1 if gallery is None or gallery.query_start is None else gallery.query_start + row
 
@@ -157,7 +157,7 @@ def _strip(scene: Scene, tracklet: Tracklet) -> NDArray[np.uint8]:
 
 
 def _grid(scene: Scene, tracklet: Tracklet) -> NDArray[np.uint8]:
-    """Return the first frame of each of as many equal parts, in two lines; one picture where there is one frame."""
+    """Return the first frames of ``style.frames`` equal parts, in two lines; one picture if there is one frame."""
     style = scene.style
     count = style.frames if len(tracklet) > 1 else 1
     part = -(-len(tracklet) // count)

@@ -1,4 +1,4 @@
-"""Who may be one person, as one HTML file: a row a person, a lane a camera, strips along a time line."""
+"""Associated persons as one HTML file: a section per person, a lane per camera, strips on a time line."""
 
 import html
 import math
@@ -21,11 +21,11 @@ class SeenTracklet:
     Args:
         person: number of its identity.
         camera: name of the lane.
-        begin: first moment on the time line, in seconds; NaN where unknown.
-        end: last moment, likewise.
+        begin: start on the time line, in seconds; NaN if unknown.
+        end: end on the time line, likewise.
         text: camera, time and key, for the list.
         pictures: JPEG files in the order in which they play.
-        link: address of the moment in the recording; empty for none.
+        link: address of the tracklet's start in the recording; empty for none.
     """
 
     person: int
@@ -43,17 +43,17 @@ def write_people_html(
     *,
     axis: tuple[str, str] = ("", ""),
     note: str = "",
-    title: str = "Who may be one person",
+    title: str = "Tracklets that may be one person",
 ) -> None:
-    """Write the page, whole or not at all; it needs no server and loads nothing from anywhere.
+    """Write the page, whole or not at all; it needs no server and loads nothing from the network.
 
-    Persons who were seen by most cameras come first. All rows share one time line.
+    Persons seen by the most cameras come first. All persons share one time line.
 
     Args:
         path: the file; an existing one is replaced.
         tracklets: of all persons.
-        axis: what stands at the two ends of the time line.
-        note: what was put together, and how.
+        axis: labels of the two ends of the time line.
+        note: text on the association, for example its threshold.
         title: of the page.
     """
     times = [value for one in tracklets for value in (one.begin, one.end) if not math.isnan(value)]
@@ -85,7 +85,7 @@ def _row(name: int, tracklets: Sequence[SeenTracklet], low: float, span: float, 
     return (
         f'<section data-person="{name}"><h2>person {name}: {many}, {where}</h2>{drawn}'
         f'<div class="axis"><span></span><div>{ends}</div></div>'
-        f"<details><summary>when and where</summary><ul>{listed}</ul></details></section>"
+        f"<details><summary>times and cameras</summary><ul>{listed}</ul></details></section>"
     )
 
 
@@ -97,7 +97,7 @@ def _linked(one: SeenTracklet) -> str:
 
 
 def _lane(camera: str, tracklets: Sequence[SeenTracklet], low: float, span: float) -> str:
-    """Place strips at their times; those that would cover each other get rows of their own."""
+    """Place strips at their times; strips that would overlap go to separate rows."""
     ends: list[float] = []
     drawn = []
     for one in tracklets:

@@ -1,4 +1,4 @@
-"""The ranking as pictures: one sheet of many queries, or a file for each."""
+"""A ranking as pictures: one sheet of many queries, or one file per query."""
 
 import os
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ def draw_ranking(  # noqa: PLR0913 - the eight of a scene, and the layout
         path: the picture, .png, .jpg, .pdf or .svg; an existing one is replaced.
         read_frames: reads frame keys into RGB images; a frame that cannot be read is drawn hatched, with a warning.
         rows: queries to draw, in this order (see `select_queries`); the first 20 by default.
-        top_k: answers per query; more than the gallery holds gives all.
-        style: size and resolution; None is that of the layout.
+        top_k: answers per query, at most the size of the gallery.
+        style: size and resolution; None takes that of the layout.
         layout: "strips" (a strip of frames for each tracklet), "vpreid_result" (VPReID's figure, a grid of frames for
             each tracklet), or "vpreid_gt" (its figure of the ground truth: all true matches with their ranks).
 
@@ -75,17 +75,17 @@ def draw_queries(  # noqa: PLR0913 - as draw_ranking
     layout: str = "strips",
     ending: str = ".png",
 ) -> list[Path]:
-    """Draw one picture a query, named by row, person and camera, as `draw_ranking` draws it.
+    """Draw one picture per query, as `draw_ranking` does, named by row, person and camera.
 
     Args:
         ranking: the scored answers.
         query: Q tracklets, in the order of the ranking.
         gallery: the gallery as the dataset publishes it.
-        folder: made where it is missing; pictures of the same names are replaced.
+        folder: created if missing; pictures of the same names are replaced.
         read_frames: reads frame keys into RGB images.
         rows: queries to draw; all by default.
         top_k: answers per query.
-        style: size and resolution; None is that of the layout.
+        style: size and resolution; None takes that of the layout.
         layout: see `draw_ranking`.
         ending: of the names: .png, .jpg, .pdf or .svg.
 
@@ -107,8 +107,8 @@ def draw_queries(  # noqa: PLR0913 - as draw_ranking
     paths = []
     # a bar on a terminal only
     for row in tqdm(_chosen(query, range(len(query)) if rows is None else rows), unit="query", disable=None):
-        asked = query[row]
-        path = Path(folder) / f"{row:04d}_pid{asked.pid}_cam{asked.camid}{arrangement.suffix}{ending}"
+        shown = query[row]
+        path = Path(folder) / f"{row:04d}_pid{shown.pid}_cam{shown.camid}{arrangement.suffix}{ending}"
         line = arrangement.cells(scene, row)
         write_sheet([line], path, dpi=scene.style.dpi, look=arrangement.look, footer=footer)
         paths.append(path)
@@ -141,15 +141,15 @@ def _scene(
 def _chosen(query: Sequence[Tracklet], rows: Rows | range) -> list[int]:
     chosen = [int(row) for row in rows]
     if not chosen:
-        raise ConfigError("no query to draw: the query list, or the rows asked for, are empty")
+        raise ConfigError("no query to draw: the list of queries, or rows, is empty")
     wrong = [row for row in chosen if not 0 <= row < len(query)]
     if wrong:
-        raise ConfigError(f"no query {wrong[0]}: there are {len(query)}, counted from 0")
+        raise ConfigError(f"no query {wrong[0]}: there are {len(query)} queries, counted from 0")
     return chosen
 
 
 def _footer(ranking: Ranking) -> tuple[str, str]:
     summary = ranking.summary()
     scores = f"mAP {summary['mAP']:.3f}   Rank-1 {summary['rank1']:.3f}"
-    signs = "\u2713 true match   \u2717 somebody else   \u2013 grey: left out by the protocol"
+    signs = "\u2713 true match   \u2717 another person   \u2013 grey: left out by the protocol"
     return f"{scores}   {signs}", ranking.protocol_line

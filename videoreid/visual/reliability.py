@@ -1,4 +1,4 @@
-"""Told probabilities against what came true."""
+"""Reliability diagrams: predicted probabilities against observed shares."""
 
 import os
 
@@ -9,32 +9,33 @@ from videoreid.utils import atomic_path
 
 __all__ = ["draw_reliability", "reliability_bins"]
 
-_TOLD, _PAIRS = "#12416b", "#9db4c8"
+_PREDICTED, _PAIRS = "#12416b", "#9db4c8"
 _Z = 1.959964
 
 
 def reliability_bins(
     probabilities: np.ndarray, same: np.ndarray, *, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return, for each bin of equal width that has pairs, the mean probability, the share that is same, and how many.
+    """Return mean probability, observed share and number of pairs of each non-empty bin, all bins of equal width.
 
     Args:
         probabilities: ``(n,)`` in 0..1.
         same: ``(n,)`` bool.
-        bins: how many.
+        bins: number of bins.
 
     Raises:
         ProtocolError: lengths differ, nothing is given, or a probability lies outside 0..1.
     """
-    told, true = np.asarray(probabilities, np.float64), np.asarray(same, bool)
-    if told.shape != true.shape or told.ndim != 1 or not len(told) or not ((told >= 0) & (told <= 1)).all():
+    predicted, true = np.asarray(probabilities, np.float64), np.asarray(same, bool)
+    valid = ((predicted >= 0) & (predicted <= 1)).all()
+    if predicted.shape != true.shape or predicted.ndim != 1 or not len(predicted) or not valid:
         raise ProtocolError(
-            f"{told.shape} probabilities in 0..1 need as many outcomes, one or more; got {true.shape}"
+            f"{predicted.shape} probabilities in 0..1 need as many outcomes, one or more; got {true.shape}"
         )
-    place = np.minimum((told * bins).astype(int), bins - 1)
+    place = np.minimum((predicted * bins).astype(int), bins - 1)
     count = np.bincount(place, minlength=bins)
     used = count > 0
-    sums = (np.bincount(place, weights=values, minlength=bins)[used] for values in (told, true))
+    sums = (np.bincount(place, weights=values, minlength=bins)[used] for values in (predicted, true))
     mean, share = (values / count[used] for values in sums)
     return mean, share, count[used]
 
@@ -42,13 +43,13 @@ def reliability_bins(
 def draw_reliability(
     probabilities: np.ndarray, same: np.ndarray, path: str | os.PathLike[str], *, title: str = ""
 ) -> None:
-    """Draw a reliability diagram with 95 % Wilson intervals; on the diagonal probabilities are what they say.
+    """Draw a reliability diagram with 95 % Wilson intervals; calibrated probabilities are on the diagonal.
 
     Args:
         probabilities: ``(n,)`` of pairs that the calibration was not fitted on.
         same: ``(n,)`` bool.
         path: a ``.png``, ``.svg`` or ``.pdf`` file.
-        title: on what it rests.
+        title: of the diagram, for example the source of the pairs.
 
     Raises:
         ProtocolError: see `reliability_bins`.
@@ -67,14 +68,14 @@ def draw_reliability(
         share,
         yerr=[np.maximum(share - low, 0), np.maximum(high - share, 0)],
         fmt="o",
-        color=_TOLD,
+        color=_PREDICTED,
         capsize=3,
     )
-    axes.set(ylabel="share that is the same person", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set(ylabel="observed share of the same person", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title(title, fontsize=9, wrap=True)
     below.bar(mean, count, width=0.06, color=_PAIRS)
     below.set(
-        xlabel="told probability of the same person",
+        xlabel="predicted probability of the same person",
         ylabel="pairs",
         yscale="log" if count.max() > 500 else "linear",
     )

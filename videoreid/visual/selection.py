@@ -1,4 +1,4 @@
-"""Which queries to show, and in which order."""
+"""Selection and order of the queries to show."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,7 +15,7 @@ ORDERS = ("given", "worst", "best", "random")
 
 
 def order_queries(ranking: Ranking, order: str = "given", *, seed: int = 0) -> NDArray[np.int64]:
-    """Return all query rows in the order asked for; queries that were not scored come last.
+    """Return all query rows in the given order; queries that were not scored come last.
 
     Args:
         ranking: the scored answers.
@@ -23,7 +23,7 @@ def order_queries(ranking: Ranking, order: str = "given", *, seed: int = 0) -> N
         seed: of "random".
 
     Raises:
-        ConfigError: another order.
+        ConfigError: an unknown order.
     """
     precision = np.nan_to_num(ranking.average_precision, nan=np.inf)
     if order == "given":
@@ -47,18 +47,18 @@ def select_queries(
     count: int | None = None,
     seed: int = 0,
 ) -> NDArray[np.int64]:
-    """Return the rows of some queries, for ``rows=`` of the functions that draw.
+    """Return the rows of some queries, for the argument ``rows`` of the drawing functions.
 
     Args:
         ranking: the scored answers.
         query: Q tracklets, in the order of the ranking.
         order: see `order_queries`.
-        pids: people whose queries are shown; None shows everybody's.
-        count: at most so many; None is all.
+        pids: people whose queries are shown; None for all.
+        count: largest number of queries; None for all.
         seed: of order "random".
 
     Raises:
-        ConfigError: another order, or no query of these people.
+        ConfigError: an unknown order, or no query of these people.
     """
     rows = order_queries(ranking, order, seed=seed)
     if len(rows) != len(query):

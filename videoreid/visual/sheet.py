@@ -1,4 +1,4 @@
-"""Sheets as files: PNG and JPEG from pixels, PDF and SVG with their words as words."""
+"""Sheets as files: PNG and JPEG as pixels, PDF and SVG with text as text."""
 
 import io
 import os
@@ -28,14 +28,14 @@ __all__ = ["check_picture_name", "write_sheet"]
 Colour = tuple[int, int, int]
 _ENDINGS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 _POINTS = 72 / UNIT
-_LARGEST = 1 << 16  # pixels a side, what JPEG and PNG readers take
+_LARGEST = 1 << 16  # pixels per side that JPEG and PNG readers accept
 
 
 def check_picture_name(path: str | os.PathLike[str]) -> None:
-    """Check that the ending names a kind of picture.
+    """Check that a name has the ending of a picture.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: it has another ending.
     """
     if Path(path).suffix.lower() not in _ENDINGS:
         raise ConfigError(f"cannot write {path}: choose a name that ends in {', '.join(_ENDINGS)}")
@@ -55,10 +55,10 @@ def write_sheet(
     Args:
         rows: cells from left to right; rows may differ in length.
         path: ends in .png, .jpg, .pdf or .svg.
-        dpi: pixels an inch of the cells' pictures.
-        look: distances.
-        title: above.
-        footer: lines below.
+        dpi: pixels per inch of the cells' pictures.
+        look: distances on the sheet.
+        title: above the rows.
+        footer: lines below the rows.
 
     Raises:
         ConfigError: another ending, or a sheet that is too large.
@@ -77,7 +77,7 @@ def write_sheet(
 
 
 def _words(sheet: Arrangement) -> list[tuple[float, float, str, float, Colour, Colour | None]]:
-    """Return left, top, text, size, colour and ground of everything that is written."""
+    """Return left, top, text, size, colour and background colour of every text."""
     found: list[tuple[float, float, str, float, Colour, Colour | None]] = [
         (*text, None) for text in sheet.texts
     ]
@@ -106,14 +106,14 @@ def _raster(sheet: Arrangement, kind: str) -> bytes:
             draw.rectangle((x0 - 2 * scale, y0 - 2 * scale, x1 + 2 * scale, y1 + 2 * scale), fill=ground)
         draw.text(place, text, fill=colour, font=font)
     file = io.BytesIO()
-    # frames hardly get smaller by more effort, which takes ten times as long
+    # more effort makes the file hardly smaller and takes ten times as long
     effort = {"compress_level": 2} if kind == "png" else {"quality": 92}
     image.save(file, format="PNG" if kind == "png" else "JPEG", dpi=(sheet.dpi, sheet.dpi), **effort)
     return file.getvalue()
 
 
 def _draw_frame(draw: Any, place: Sequence[float], scale: float, cell: Cell) -> None:
-    """Draw four thick lines, in dashes where the kind has them."""
+    """Draw four thick lines, dashed if the kind has dashes."""
     thick = max(1, round(BORDER * scale))
     left, top = round(place[0] - thick / 2), round(place[1] - thick / 2)
     right, bottom = round(place[0] + place[2] + thick / 2), round(place[1] + place[3] + thick / 2)
@@ -132,7 +132,7 @@ def _draw_frame(draw: Any, place: Sequence[float], scale: float, cell: Cell) -> 
 
 @cache
 def _font(size: int) -> Any:
-    """Return the font that comes with Matplotlib, which holds the signs."""
+    """Return the font of Matplotlib, which has the signs."""
     import matplotlib as mpl
     from PIL import ImageFont
 
@@ -162,7 +162,7 @@ def _vector(sheet: Arrangement, kind: str) -> bytes:
         place: dict[str, Any] = {"va": "top", "parse_math": False, "clip_on": True, "bbox": box}
         axes.text(left, top, text, fontsize=1.2 * size * _POINTS, color=_share(colour), **place)
     file = io.BytesIO()
-    # a date would make two pictures of one ranking differ
+    # with a date, two pictures of one ranking would differ
     metadata: dict[str, Any] = {"CreationDate": None} if kind == "pdf" else {"Date": None}
     with mpl.rc_context({"svg.hashsalt": "videoreid", "savefig.bbox": None}):
         figure.savefig(file, format=kind, dpi=sheet.dpi, metadata=metadata)

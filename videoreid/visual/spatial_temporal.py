@@ -1,4 +1,4 @@
-"""Transition times between cameras as a picture: one panel for each pair of cameras."""
+"""Transition times between cameras as a picture: one panel per camera pair."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["draw_transitions"]
 
 _SEEN, _SMOOTHED = "#9db4c8", "#12416b"
 _PANEL = (3.2, 2.0)
-_MASS = 0.995  # of the smoothed distribution that a panel shows
+_MASS = 0.995  # share of the smoothed distribution within the limits of a panel
 
 
 def draw_transitions(
@@ -36,7 +36,7 @@ def draw_transitions(
         model: the fitted model.
         path: a ``.png``, ``.svg`` or ``.pdf`` file.
         pairs: pairs of cameras, 0-based; None draws all pairs with a transition.
-        unit: what the model's times are counted in, for the axis.
+        unit: unit of the model's times, for the axis.
         columns: panels in a row.
 
     Raises:
@@ -117,7 +117,7 @@ def _draw_pair(panel: "Axes", model: SpatialTemporalModel, first: int, second: i
     """Show the shares of the training set as bars and their smoothed form as a line, on one signed axis."""
     bins = model.num_bins
     middles, seen, smooth = transition_shares(model, first, second)
-    # bars are scaled to the height of the line, over which each of them is spread
+    # smoothing spreads each bar over many bins, so bars are scaled to the height of the line
     scale = smooth.max() / seen.max() if seen.any() else 1.0
     filled = seen > 0
     panel.bar(middles[filled], seen[filled] * scale, width=model.interval, color=_SEEN)

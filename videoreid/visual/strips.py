@@ -16,7 +16,7 @@ FrameReading = Callable[[Sequence[str]], Sequence[NDArray[np.uint8]]]
 
 
 class PatientReader:
-    """Reads frames for a picture, and goes on where one cannot be read: a hatched picture takes its place.
+    """Reads frames for a picture, and replaces each unreadable frame by a hatched picture.
 
     Args:
         read_frames: reads frame keys into RGB images.
@@ -27,7 +27,7 @@ class PatientReader:
         self.missing: list[str] = []
 
     def read(self, keys: Sequence[str]) -> list[NDArray[np.uint8]]:
-        """Read frames; `missing` collects the keys of those that cannot be read."""
+        """Read frames; the keys of unreadable ones are added to `missing`."""
         try:
             return list(self._read_frames(keys))
         except (DatasetError, OSError):
@@ -58,13 +58,13 @@ def _placeholder() -> NDArray[np.uint8]:
 
 
 def pick_frames(tracklet: Tracklet, count: int) -> list[str]:
-    """Return ``count`` evenly spread frames, first and last included; fewer where the tracklet is shorter."""
+    """Return ``count`` evenly spread frames, first and last included; all if the tracklet is shorter."""
     rows = np.unique(np.linspace(0, len(tracklet) - 1, num=min(count, len(tracklet))).round().astype(int))
     return [tracklet.frames[int(row)] for row in rows]
 
 
 def resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an image in this (height, width), averaged where it shrinks."""
+    """Return an image resized to (height, width), by area averaging if it shrinks."""
     import cv2
 
     method = cv2.INTER_AREA if image.shape[0] > size[0] else cv2.INTER_LINEAR
@@ -82,7 +82,7 @@ def tracklet_strip(
     """Draw frames of a tracklet side by side on white.
 
     Args:
-        tracklet: what to draw.
+        tracklet: the tracklet to draw.
         read_frames: reads frame keys into RGB images.
         count: frames in the strip; a shorter tracklet leaves white space, so that strips align.
         size: (height, width) of a frame.
@@ -103,7 +103,7 @@ def jpeg_of(image: NDArray[np.uint8], quality: int) -> bytes:
     """Return an RGB image as a JPEG file.
 
     Raises:
-        ConfigError: it is too large for one.
+        ConfigError: the image is too large for JPEG.
     """
     import cv2
 

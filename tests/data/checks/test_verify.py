@@ -257,7 +257,7 @@ def test_own_data_are_told_more_than_no_damage(tmp_path: Path) -> None:
         "1 of 7 frames tried are wider than high: are they crops of people?",
     )
     assert found(wide, "times") == [("ok", "no tracklet has a time")]
-    assert str(wide).endswith("no counts were published, so nothing here says that it is complete")
+    assert str(wide).endswith("no counts were published, so completeness was not checked")
 
 
 def test_a_parsing_dataset_reports_names_on_two_lists_and_on_none(tmp_path: Path) -> None:

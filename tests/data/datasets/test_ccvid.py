@@ -37,6 +37,7 @@ def test_frames_are_in_natural_order(root: Path) -> None:
     [
         ("session1/002_01 002", "is not '<session>/<person>_<camera> <person> <clothes>'"),
         ("walk/002_01 002 u0", "no session and camera"),
+        ("session1/002_13 002 u0", "with a camera from 1 to 12"),  # 12 is a camera of the third session
         ("../002_01 002 u0", "leaves the root"),
         ("session1/002_09 002 u0", "no folder"),
     ],

@@ -145,5 +145,5 @@ def test_a_binary_list_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a/" + "9" * 300 + ".png", "a\0b.png"])
 def test_a_path_that_no_file_can_have_is_refused(name: str) -> None:
-    with pytest.raises(DatasetError, match=r"list, line 3: path .* is none that a file can have"):
+    with pytest.raises(DatasetError, match=r"list, line 3: path .* is not a possible file path"):
         check_inside(name, "list, line 3")

@@ -16,7 +16,7 @@ def test_the_frame_of_the_video_is_the_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("0001_c9_f0000001.jpg", "camera 9 is out of range"), ("0001_c1s1_000001_00.jpg", "is not named as")],
+    [("0001_c9_f0000001.jpg", "camera 9 is out of range"), ("0001_c1s1_000001_00.jpg", "is not named like")],
 )
 def test_a_foreign_name_is_refused(tmp_path: Path, name: str, message: str) -> None:
     write_dukemtmcreid(tmp_path)

@@ -76,7 +76,7 @@ def test_a_tree_with_cameras_is_not_read_without(root: Path) -> None:
 
 def test_two_folders_of_one_number_are_refused(root: Path) -> None:
     pictures(root / "train" / "03" / "hall" / "a", ["1.jpg"])
-    with pytest.raises(DatasetError, match="people 03, 3 are one number"):
+    with pytest.raises(DatasetError, match="people 03, 3 are the same number"):
         folder(root)
 
 
@@ -307,7 +307,7 @@ def test_one_odd_folder_renumbers_nobody(tmp_path: Path) -> None:
         ("unknown man", 13),
     ]
     assert remarks == [
-        "1 of 5 people are no numbers and count from 13: unknown man",
+        "1 of 5 people have no number as name and are numbered from 13: unknown man",
         "1 junk tracklets (person -1) are left out",
     ]
 
@@ -316,7 +316,7 @@ def test_one_odd_folder_renumbers_nobody(tmp_path: Path) -> None:
 def test_people_who_differ_in_dress_only_are_refused(tmp_path: Path, twins: tuple[str, str]) -> None:
     for person in twins:
         pictures(tmp_path / "train" / person / "a" / "t", ["1.jpg"])
-    with pytest.raises(DatasetError, match=r"are one (number|name but for case and zeros); rename"):
+    with pytest.raises(DatasetError, match=r"are the same (number|name except for case and zeros); rename"):
         folder(tmp_path)
 
 
@@ -352,8 +352,8 @@ def test_what_is_left_out_is_said_and_counted(root: Path, caplog: pytest.LogCapt
     assert "2 files are left out, as they do not end in .bmp .jpeg .jpg .png .webp, such as" in text
     assert "1 images are left out, as they lie beside the folders of tracklets" in text
     assert "1 folders are left out, as they lie within a tracklet" in text
-    assert "1 folders are left out, as they are no train, query or gallery, such as" in text
-    assert "1 people are both trained on and searched: 12; scores will flatter" in text
+    assert "1 folders are left out, as they are not train, query or gallery, such as" in text
+    assert "1 people are in training and in test: 12; scores will be too high" in text
     assert all(line in caplog.text for line in remarks)  # without a list they are warnings
 
 

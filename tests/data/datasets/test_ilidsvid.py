@@ -38,7 +38,7 @@ def test_people_of_one_camera_are_named(root: Path) -> None:
 @pytest.mark.parametrize("row", [[1, 2, 3, 4, 6], [1, 2, 3, 4, 4], [1, 2, 3, 4]])
 def test_a_split_that_is_no_permutation_is_refused(root: Path, row: list[int]) -> None:
     savemat(root / MAT, ls_set=np.array([row], np.float64))
-    with pytest.raises(DatasetError, match=r"split 0 .* is no permutation of the 5 people"):
+    with pytest.raises(DatasetError, match=r"split 0 .* is not a permutation of the 5 people"):
         ilidsvid(root)
 
 

@@ -53,8 +53,8 @@ def test_mixed_sizes_are_refused(root: Path) -> None:
     ("label", "message"),
     [
         (np.full((16, 8), 20, np.uint8), "holds label 20; expected 0 to 19, or 255"),
-        (np.zeros((16, 8, 3), np.uint8), "is no grey picture of 8 bits"),
-        (np.zeros((16, 8), np.uint16), "is no grey picture of 8 bits"),
+        (np.zeros((16, 8, 3), np.uint8), "is not an 8-bit grey picture"),
+        (np.zeros((16, 8), np.uint16), "is not an 8-bit grey picture"),
     ],
 )
 def test_bad_labels_are_refused(root: Path, label: np.ndarray, message: str) -> None:
@@ -73,7 +73,7 @@ def test_255_means_ignore(root: Path) -> None:
 def test_damaged_files_are_named(root: Path) -> None:
     pair = lip(root).train[0]
     Path(pair.label).write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match=r"0_train\.png is no grey picture"):
+    with pytest.raises(DatasetError, match=r"0_train\.png is not an 8-bit grey picture"):
         read_pair(pair, 20)
     Path(pair.image).write_bytes(b"")
     with pytest.raises(FrameError, match=r"0_train\.jpg"):

@@ -48,8 +48,8 @@ def test_offsets_are_the_lengths_of_the_earlier_sequences() -> None:
     [
         ("0001_c7s1_000001_00.jpg", "camera 7 does not exist: cameras are 1 to 6"),
         ("0001_c2s4_000001_00.jpg", "camera 2 has sequences 1 to 3, so there is no sequence 4"),
-        ("0001_c2_f0000001.jpg", "is not named as the images of this dataset are"),
-        ("holiday.jpg", "is not named as the images of this dataset are"),
+        ("0001_c2_f0000001.jpg", "is not named like the images of this dataset"),
+        ("holiday.jpg", "is not named like the images of this dataset"),
     ],
 )
 def test_a_foreign_name_is_refused(root: Path, name: str, message: str) -> None:

@@ -247,9 +247,9 @@ def test_a_fraction_in_a_table_is_refused(root: Path, variable: str, value: floa
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"", "line 3: '' (0 letters) is no file name"),
-        (b"0003C1T0001F003.jpg 0003C1T0001F004.jpg", "line 3: .* is no file name"),
-        (b"x" * 5000, "line 3: 'x+' (5000 letters) is no file name"),
+        (b"", "line 3: '' (0 letters) is not a file name"),
+        (b"0003C1T0001F003.jpg 0003C1T0001F004.jpg", "line 3: .* is not a file name"),
+        (b"x" * 5000, "line 3: 'x+' (5000 letters) is not a file name"),
     ],
 )
 def test_a_line_that_is_no_name_is_refused_and_shifts_nothing(root: Path, line: bytes, message: str) -> None:

@@ -45,6 +45,10 @@ def test_contradictions_are_named(root: Path) -> None:
     np.savetxt(root / "query_IDX.txt", np.array([0, 9]))
     with pytest.raises(DatasetError, match=r"different rows in 0\.\.4"):
         mevid(root)
+    for odd in ("1.5", "nan", "inf"):
+        (root / "query_IDX.txt").write_text(f"0\n{odd}\n")
+        with pytest.raises(DatasetError, match=rf"query_IDX\.txt holds {odd}; expected whole numbers"):
+            mevid(root)
     (root / "query_IDX.txt").write_text("first\n")
     with pytest.raises(DatasetError, match="not a table of numbers"):
         mevid(root)

@@ -401,6 +401,19 @@ def test_powers_beyond_float32_are_refused():
     assert k_reciprocal_rerank(features[:2], features, k1=3, k2=2, metric="euclidean").isfinite().all()
 
 
+@pytest.mark.parametrize("scale", [1e-11, 1e-13])
+def test_powers_that_round_to_zero_are_refused(scale):
+    """Squares of squares below 1e-38: division by them gives NaN, or all neighbours the same weight."""
+    features = clustered(12, width=8, per_cluster=3)
+    with pytest.raises(ProtocolError, match=r"raised to the power 2, leave the range of torch.float32"):
+        k_reciprocal_rerank(scale * features[:2], scale * features, k1=3, k2=2, metric="squared_euclidean")
+    expected = k_reciprocal_rerank(features[:2], features, k1=3, k2=2, metric="squared_euclidean")
+    found = k_reciprocal_rerank(1e-9 * features[:2], 1e-9 * features, k1=3, k2=2, metric="squared_euclidean")
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    same = torch.ones(6, 4)  # all distances 0: nothing to raise
+    assert k_reciprocal_rerank(same[:2], same, k1=3, k2=2).isfinite().all()
+
+
 def test_half_features_are_reranked_in_float32():
     generator = torch.Generator().manual_seed(0)
     half = (200 * torch.randn(12, 64, generator=generator)).half()

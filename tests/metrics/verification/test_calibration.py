@@ -66,3 +66,6 @@ def test_bad_input():
         fit_isotonic(pairs, prior=0)
     with pytest.raises(ProtocolError, match="one outcome each"):
         expected_calibration_error(np.ones(2), np.ones(3, bool))
+    for bad in (np.nan, 1.5, -0.3):
+        with pytest.raises(ProtocolError, match=r"NaN or outside 0\.\.1"):
+            expected_calibration_error(np.array([0.5, bad]), np.ones(2, bool))

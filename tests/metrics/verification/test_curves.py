@@ -95,6 +95,15 @@ def test_histograms_are_densities():
     assert len(roc_curve(gaussians(0), points=100).thresholds) <= 100
 
 
+@pytest.mark.parametrize(("low", "high"), [(1.0, np.nextafter(np.float32(1), 2)), (3e7, 3e7)])
+def test_a_range_narrower_than_float32_has_densities_too(low, high):
+    """Distances of two neighbouring numbers, or all equal and large, whose bins float32 cannot tell apart."""
+    edges, genuine, impostor = score_histograms(PairDistances(np.array([low]), np.array([high])), bins=100)
+    assert (np.diff(edges) > 0).all()
+    assert (genuine * np.diff(edges)).sum() == pytest.approx(1)
+    assert (impostor * np.diff(edges)).sum() == pytest.approx(1)
+
+
 def test_bad_input():
     with pytest.raises(ProtocolError, match="genuine distances must be"):
         PairDistances(np.empty(0), np.ones(2))

@@ -156,7 +156,7 @@ def test_one_camera_is_refused_before_training(world, tmp_path):
     subject.datamanager.test_loader["tiny"] = {"query": one_camera, "gallery": one_camera}
     before = subject.model.body.weight.detach().clone()
     with pytest.raises(
-        ProtocolError, match=r"target 'tiny'.*share 5 people and are of 1 camera.*'any_camera'"
+        ProtocolError, match=r"target 'tiny'.*share 5 people and are from 1 camera.*'any_camera'"
     ):
         subject.run(tmp_path, max_epoch=1)
     assert torch.equal(subject.model.body.weight, before)

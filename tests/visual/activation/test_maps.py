@@ -305,7 +305,7 @@ def wrong(change: Callable[[Tensor], Tensor]) -> Tensor:
         ({"method": "attention"}, "'attention' and 'self_attention'"),
         ({"method": "pair"}, "other="),
         ({"scale": "batch"}, "'frame' or 'clip'"),
-        ({"layer": "conv9"}, "no layer 'conv9'; at its top are: conv1"),
+        ({"layer": "conv9"}, "no layer 'conv9'; its first level has: conv1"),
         ({"layer": "fc"}, "no maps"),
         ({"other": torch.zeros(3, 1, 3, *SIZE)}, "2 clips and 3 others"),
         ({"camids": torch.zeros(3)}, "2 clips and 3 cameras"),

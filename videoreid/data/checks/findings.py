@@ -1,4 +1,4 @@
-"""What a check of a dataset found."""
+"""Findings and report of a dataset check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ class Finding:
 
     Args:
         level: "ok", "note" (worth knowing), or "damage" (the dataset is not what it should be).
-        check: which check.
-        message: what it found.
+        check: name of the check.
+        message: what the check found.
     """
 
     level: Literal["ok", "note", "damage"]
@@ -34,7 +34,7 @@ class VerifyReport:
     Args:
         name: the dataset and split.
         findings: in the order of the checks.
-        statistics: figures by split.
+        statistics: statistics of each split.
     """
 
     name: str
@@ -58,6 +58,6 @@ class VerifyReport:
         if notes:
             verdict += f", {notes} notes above to read"
         if not self.compared:
-            verdict += "; no counts were published, so nothing here says that it is complete"
+            verdict += "; no counts were published, so completeness was not checked"
         table = [statistics_table(self.statistics), ""] if self.statistics else []
         return "\n".join([self.name, *table, *map(str, self.findings), f"{self.name}: {verdict}"])

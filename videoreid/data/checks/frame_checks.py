@@ -28,15 +28,15 @@ _MOST_COPIES = 10_000
 
 @dataclass
 class FrameLook:
-    """What was seen in the frames that were decoded.
+    """Counts over the frames that were decoded.
 
     Args:
-        frames: how many were tried.
-        unreadable: messages of those that failed, each naming its file.
-        sizes: how many frames are of each ``(height, width)``.
-        copies: frames with the same bytes as an earlier one.
-        copied: (earlier frame, copy) of the first ten thousand of these.
-        wide: frames that are wider than high, as crops of standing people are not.
+        frames: number of frames tried.
+        unreadable: messages of the frames that failed, each with its file.
+        sizes: number of frames of each ``(height, width)``.
+        copies: number of frames with the same bytes as an earlier one.
+        copied: (earlier frame, copy) of the first ten thousand copies.
+        wide: number of frames wider than high; crops of standing people are not.
     """
 
     frames: int = 0
@@ -48,7 +48,7 @@ class FrameLook:
 
 
 def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
-    """Return the paths that do not exist, with one listing per folder; keys of stores and videos are passed over."""
+    """Return the paths that do not exist, by listing their folders; keys of stores and videos are skipped."""
     present: dict[str, set[str]] = {}
     missing = []
     for tracklet in tracklets:
@@ -57,7 +57,7 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
                 continue
             folder, name = os.path.split(path)
             if folder not in present:
-                if len(present) >= _FOLDERS:  # a dataset goes through its folders one after the other
+                if len(present) >= _FOLDERS:  # tracklets are in the order of their folders
                     present.clear()
                 try:
                     present[folder] = set(list_images(Path(folder or ".")))
@@ -69,13 +69,13 @@ def missing_frames(tracklets: Iterable[Tracklet]) -> list[str]:
 
 
 def unlisted_images(tracklets: Iterable[Tracklet]) -> tuple[int, str]:
-    """Return how many images lie in the folders of these frames and are none of them, and the first of them."""
+    """Return how many images in the folders of these frames belong to no tracklet, and the first such image."""
     listed: dict[str, set[int]] = {}
     for tracklet in tracklets:
         for path in tracklet.frames:
             if "::" not in path:
                 folder, name = os.path.split(path)
-                listed.setdefault(folder, set()).add(hash(name))  # a million names as text would be much
+                listed.setdefault(folder, set()).add(hash(name))  # a million names as text need much memory
     count, example = 0, ""
     for folder, names in listed.items():
         try:
@@ -88,12 +88,12 @@ def unlisted_images(tracklets: Iterable[Tracklet]) -> tuple[int, str]:
 
 
 def sample_frames(tracklets: Sequence[Tracklet], count: int | None, seed: int = 0) -> Iterator[str]:
-    """Yield ``count`` different frames drawn evenly from all, or every frame; in the order of the dataset.
+    """Yield ``count`` different frames drawn uniformly, or every frame, in the order of the dataset.
 
     Args:
-        tracklets: whose frames.
-        count: how many; None, or more than there are, means all.
-        seed: names the draw.
+        tracklets: the tracklets with the frames.
+        count: number of frames; None, or more than there are, means all.
+        seed: seed of the draw.
     """
     ends = np.cumsum([len(tracklet) for tracklet in tracklets]) if tracklets else np.zeros(0, np.int64)
     total = int(ends[-1]) if len(ends) else 0
@@ -111,10 +111,10 @@ def sample_frames(tracklets: Sequence[Tracklet], count: int | None, seed: int = 
 def look_at_frames(
     frames: Iterable[str], *, workers: int = 2, progress: Callable[[int], None] | None = None
 ) -> FrameLook:
-    """Decode frames and note what fails, how large they are, and which are copies.
+    """Decode frames and count failures, sizes and copies.
 
     Args:
-        frames: keys.
+        frames: frame keys.
         workers: threads; decoding releases Python's lock.
         progress: called with the number of frames done since the last call.
 

@@ -1,4 +1,4 @@
-"""How much a split holds: ids, tracklets, frames, cameras, lengths."""
+"""Statistics of a split: ids, tracklets, frames, cameras, lengths."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,17 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True)
 class SplitStatistics:
-    """The figures of one split.
+    """Statistics of one split.
 
     Args:
-        ids: different person ids (a distractor label counts as one).
-        tracklets: tracklets.
-        frames: frames of all of them.
-        mean_length: frames of a tracklet on average; 0 of an empty split.
-        lengths: frames of a tracklet at each of `QUANTILES`; empty of an empty split.
-        tracklets_per_camera: by camera.
-        cameras_per_id: how many ids (above 0) are seen by so many cameras.
-        tracklets_per_id: for every id above 0, how many tracklets it has, sorted.
+        ids: number of different person ids (a distractor label counts as one).
+        tracklets: number of tracklets.
+        frames: number of frames in all tracklets.
+        mean_length: mean number of frames per tracklet; 0 for an empty split.
+        lengths: number of frames per tracklet at each of `QUANTILES`; empty for an empty split.
+        tracklets_per_camera: number of tracklets of each camera.
+        cameras_per_id: number of people seen by 1, 2, ... cameras; distractors and junk are not counted.
+        tracklets_per_id: number of tracklets of every person, sorted; distractors and junk are not counted.
     """
 
     ids: int
@@ -39,10 +39,10 @@ class SplitStatistics:
 
 
 def split_statistics(tracklets: Sequence[Tracklet], *, labelled: bool = False) -> SplitStatistics:
-    """Count a split.
+    """Compute the statistics of a split.
 
     Args:
-        tracklets: of the split.
+        tracklets: the tracklets of the split.
         labelled: pids are labels from 0, as in training, so that 0 is a person and not a distractor.
 
     Example:
@@ -70,7 +70,7 @@ def split_statistics(tracklets: Sequence[Tracklet], *, labelled: bool = False) -
 
 
 def dataset_statistics(splits: Splits) -> dict[str, SplitStatistics]:
-    """Return the figures of "train", "query" and "gallery"."""
+    """Return the statistics of "train", "query" and "gallery"."""
     return {
         part: split_statistics(getattr(splits, part), labelled=part == "train")
         for part in ("train", "query", "gallery")
@@ -78,7 +78,7 @@ def dataset_statistics(splits: Splits) -> dict[str, SplitStatistics]:
 
 
 def statistics_table(statistics: Mapping[str, SplitStatistics]) -> str:
-    """Return the figures as a table of text, one line per split."""
+    """Return the statistics as a text table, one line per split."""
     heads = ["split", "ids", "tracklets", "frames", "cameras", "mean"]
     heads += [f"{quantile:.0%}" for quantile in QUANTILES]
     rows = [

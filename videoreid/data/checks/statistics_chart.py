@@ -20,10 +20,10 @@ def draw_statistics(splits: Splits, path: str | Path) -> None:
 
     Args:
         splits: the dataset.
-        path: picture to write, its format by its suffix.
+        path: image file to write; its suffix chooses the format.
 
     Raises:
-        DatasetError: the dataset holds nothing.
+        DatasetError: the dataset has no tracklet.
     """
     from matplotlib.figure import Figure  # drawn without pyplot: no window, no global state
 

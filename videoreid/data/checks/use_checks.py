@@ -12,7 +12,7 @@ __all__ = ["check_copies", "check_people", "check_times"]
 
 
 def check_copies(look: FrameLook, train: Sequence[Tracklet]) -> list[Finding]:
-    """Report frames that are byte for byte the same, above all where one is trained on and the other tested."""
+    """Report frames that are byte for byte the same, above all those shared by training and test."""
     if not look.copies:
         return []
     message = f"{look.copies:,} of {look.frames:,} frames tried are copies of another, byte for byte"
@@ -27,7 +27,7 @@ def check_copies(look: FrameLook, train: Sequence[Tracklet]) -> list[Finding]:
 
 
 def check_people(splits: Splits) -> list[Finding]:
-    """Report training people of whom there is one tracklet: nothing can be matched with it."""
+    """Report training people with a single tracklet, which has no positive pair."""
     tracklets = Counter(tracklet.pid for tracklet in splits.train)
     alone = sum(count == 1 for count in tracklets.values())
     if not alone:
@@ -37,7 +37,7 @@ def check_people(splits: Splits) -> list[Finding]:
 
 
 def check_times(tracklets: Sequence[Tracklet]) -> Finding:
-    """Report how many tracklets have times, and whether they run forwards."""
+    """Report how many tracklets have times, and whether any ends before it begins."""
     known = [tracklet for tracklet in tracklets if not math.isnan(tracklet.time)]
     backwards = sum(tracklet.end_time < tracklet.time for tracklet in known)
     if backwards:

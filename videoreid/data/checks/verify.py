@@ -1,4 +1,4 @@
-"""Check a dataset against its published statistics; each check has its findings."""
+"""Check a dataset against its published statistics."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -37,14 +37,14 @@ def verify_splits(
     """Check a dataset: counts, files, duplicates, a sample of frames, short tracklets, cameras, times, matches.
 
     Args:
-        splits: as its loader gives it.
-        info: what was published; None leaves the comparison out.
-        sample: how many frames to decode; None decodes every one.
+        splits: the dataset, as its loader returns it.
+        info: the published statistics; None skips the comparison.
+        sample: number of frames to decode; None decodes every frame.
         num_frames: tracklets shorter than this many frames are counted.
-        workers: threads that decode.
-        seed: names the sample.
+        workers: number of decoding threads.
+        seed: seed of the sample.
         progress: called with the number of frames decoded since the last call.
-        remarks: what its loader noticed (`collect_remarks`); each becomes a note.
+        remarks: remarks of the loader (`collect_remarks`); each becomes a note.
 
     Returns:
         The findings; ``damaged`` says whether anything is wrong.
@@ -201,6 +201,6 @@ def _check_matches(splits: Splits) -> Finding:
     if alone:
         message = f"{alone:,} of {len(splits.query):,} queries have no match in another camera of the gallery"
         return Finding(
-            "note", "matches", f"{message} (protocol {splits.protocol!r} says what becomes of them)"
+            "note", "matches", f"{message} (protocol {splits.protocol!r} decides how they are scored)"
         )
     return Finding("ok", "matches", f"each of {len(splits.query):,} queries has a match in the gallery")

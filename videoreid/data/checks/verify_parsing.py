@@ -27,10 +27,10 @@ def verify_parsing(
     """Check a parsing dataset: counts, files, and a sample of pairs (sizes, class numbers).
 
     Args:
-        dataset: as its loader gives it.
-        info: what was published.
-        sample: how many pairs to read; None reads every one.
-        seed: names the sample.
+        dataset: the dataset, as its loader returns it.
+        info: the published statistics.
+        sample: number of pairs to read; None reads every pair.
+        seed: seed of the sample.
         progress: called with the number of pairs read since the last call.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Datasets: every one is a function in a file of its own, and `build_dataset` finds it by name."""
+"""Datasets: each is a loader function in its own file, which `build_dataset` finds by name."""
 
 from videoreid.data.datasets import (
     agvpreid,

@@ -23,16 +23,16 @@ AG_VPREID = DatasetInfo(
     title="AG-VPReID",
     citation='Nguyen et al., "AG-VPReID: A Challenging Large-Scale Benchmark for Aerial-Ground Video-based Person '
     'Re-Identification", CVPR 2025',
-    provenance="A Kaggle competition (agvpreid25); 6,632 people, 32,321 tracklets and 9.6 million frames in the full "
-    "dataset, fewer people in the competition's part.",
+    provenance="A Kaggle competition (agvpreid25). The full dataset has 6,632 people, 32,321 tracklets and 9.6 million "
+    "frames, the part of the competition fewer.",
     licence="not stated; see the rules of the competition",
     layout="""\
 AG-VPReID/
   train/<person>/<tracklet>/<frame>.jpg
   case1_aerial_to_ground/query/...        also gallery; the same three levels
   case2_ground_to_aerial/query/...        also gallery
-Not certain: file names. The camera is the digit after a "C" in them: 0, 1 surveillance, 2, 3 worn, 4, 5 drone; a frame
-has an "F" and its number. Person folders are numbers; those of a competition's test part may not be the true ones.
+Not certain: file names. The camera is the digit after "C": 0, 1 surveillance, 2, 3 worn, 4, 5 drone; the frame number
+follows "F". Person folders are numbers; those of a competition's test part may not be the true identities.
 """,
     num_cameras=_NUM_CAMERAS,
 )
@@ -48,7 +48,7 @@ def agvpreid(
 
     Args:
         root: folder that holds train and the two cases, or its parent.
-        case: who asks: the drones ("aerial_to_ground") or the cameras on the ground.
+        case: which cameras the queries come from: the drones ("aerial_to_ground") or the ground ("ground_to_aerial").
 
     Raises:
         DatasetError: a folder is missing, or a file name has no camera.

@@ -1,4 +1,4 @@
-"""The front door of the datasets: a name and a folder in, `Splits` out."""
+"""The registry of datasets, and `build_dataset`, which reads a dataset by name and folder."""
 
 import inspect
 from collections.abc import Callable
@@ -19,12 +19,12 @@ DATASETS: Registry[Loader] = Registry("dataset")
 
 
 def register_dataset(info: DatasetInfo) -> Callable[[Loader], Loader]:
-    """Return a decorator that files a loader in `DATASETS` together with the description of its dataset.
+    """Return a decorator that registers a loader in `DATASETS` together with the description of its dataset.
 
-    The loader then says, in one warning a kind, how many files it left out.
+    The loader then reports how many files it left out, in one warning per kind of file.
 
     Args:
-        info: what is known of the dataset; its ``name`` is the key.
+        info: description of the dataset; its ``name`` is the key.
 
     Raises:
         ConfigError: the name is taken.
@@ -49,11 +49,11 @@ def build_dataset(name: str, root: str | Path | None = None, **kwargs: Any) -> S
         **kwargs: options of the dataset, such as ``split_id``.
 
     Returns:
-        The training, query and gallery tracklets and the protocol by which the dataset is scored.
+        The training, query and gallery tracklets and the evaluation protocol of the dataset.
 
     Raises:
         UnknownNameError: no such dataset; the message suggests close names.
-        ConfigError: an option that the dataset does not know.
+        ConfigError: an option that the dataset does not have.
         DatasetError: the dataset is missing, damaged, or not in its published layout.
 
     Example:

@@ -29,7 +29,7 @@ CCVID = DatasetInfo(
 CCVID/
   train.txt, query.txt, gallery.txt       lines "session1/001_01 001 u0_l0_s0_c0_a0": folder, person, clothes
   session1/001_01/00001.jpg               also session2, session3; the camera is the number after "_", 1-12
-Not certain: the names of the images; whatever they are, they are taken in natural order.
+Not certain: the names of the images; they are sorted in natural order.
 """,
     counts={
         "train": Counts(ids=75, tracklets=948),
@@ -43,15 +43,15 @@ Not certain: the names of the images; whatever they are, they are taken in natur
 def ccvid(root: str | Path | None = None) -> Splits:
     """Read CCVID from its three lists.
 
-    Cameras of the third session are others than those of the first two, so they are numbered on from 12. The clothes
-    of a tracklet are numbers, the same for the same label in any list; protocols "clothes_change" and
-    "same_clothes" score with them, see `videoreid.metrics.evaluate_features`.
+    The third session has other cameras than the first two, which are numbered from 12 on. The clothes of a tracklet are
+    a number, the same for the same label in every list; the protocols "clothes_change" and "same_clothes" use it, see
+    `videoreid.metrics.evaluate_features`.
 
     Args:
         root: folder that holds the lists, or its parent.
 
     Raises:
-        DatasetError: a list or a folder is missing, or a line is none of the three parts.
+        DatasetError: a list or a folder is missing, or a line does not have the three parts.
 
     Reference:
         Gu et al., "Clothes-Changing Person Re-identification with RGB Modality Only", CVPR 2022.
@@ -81,9 +81,10 @@ def _read_list(path: Path) -> list[tuple[str, int, int, str]]:
             raise DatasetError(f"{where}: {line!r} is not '<session>/<person>_<camera> <person> <clothes>'")
         place = check_inside(parts[0], where).replace("\\", "/")
         found = _PLACE.fullmatch(place)
-        if found is None or int(found[2]) < 1:
+        if found is None or not 1 <= int(found[2]) <= _CAMERAS_A_SESSION:
             raise DatasetError(
-                f"{where}: no session and camera in {place!r}; expected one like session1/001_01"
+                f"{where}: no session and camera in {place!r}; expected one like session1/001_01, with a camera "
+                f"from 1 to {_CAMERAS_A_SESSION}"
             )
         camid = int(found[2]) - 1 + (_CAMERAS_A_SESSION if found[1] == "3" else 0)
         rows.append((place, int(parts[1]), camid, parts[2]))

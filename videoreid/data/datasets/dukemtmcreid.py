@@ -1,4 +1,4 @@
-"""DukeMTMC-reID: single images of 1,812 people in eight cameras; the data were withdrawn."""
+"""DukeMTMC-reID: single images of 1,812 people in eight cameras; its authors withdrew the data."""
 
 import re
 from pathlib import Path
@@ -43,8 +43,8 @@ DukeMTMC-reID/
 def dukemtmcreid(root: str | Path | None = None) -> Splits:
     """Read DukeMTMC-reID as tracklets of one frame.
 
-    The frame number of the camera's video becomes the time, as it is: the clocks of the eight cameras are
-    not synchronised.
+    The time of an image is its frame number in the video of its camera; the clocks of the eight cameras are not
+    synchronised.
 
     Args:
         root: folder that holds ``bounding_box_train``, or its parent.

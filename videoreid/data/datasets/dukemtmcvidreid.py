@@ -1,4 +1,4 @@
-"""DukeMTMC-VideoReID: tracklets of 1,812 people in eight cameras; the data were withdrawn."""
+"""DukeMTMC-VideoReID: tracklets of 1,812 people in eight cameras; its authors withdrew the data."""
 
 import re
 from pathlib import Path
@@ -47,9 +47,9 @@ DukeMTMC-VideoReID/
 def dukemtmcvidreid(root: str | Path | None = None) -> Splits:
     """Read DukeMTMC-VideoReID from its folders.
 
-    Every image is a frame, ordered by its F index; gaps in the index lose nothing. The X number is the frame
-    in the video of its camera and becomes the time; the clocks of the eight cameras are not synchronised.
-    The gallery holds the queries already: removing same-camera matches removes a query's own copy.
+    Frames are ordered by their F index; a gap in the index loses no frame. The X number, the frame number in the video
+    of the camera, is the time; the clocks of the eight cameras are not synchronised. The gallery already contains the
+    queries: removing same-camera matches removes a query's own copy.
 
     Args:
         root: folder that holds train, query and gallery, or its parent.

@@ -45,24 +45,23 @@ def folder(
     seed: int = 0,
     check_files: bool = True,
 ) -> Splits:
-    """Read your own data: a tree, or one CSV where the layout is another.
+    """Read your own data: a tree of folders, or a CSV for any other layout.
 
-    Data without cameras are said to have none (``cameras=False``): camid is -1 and protocol "no_cameras" counts
-    every match, where an invented camera would quietly remove some. Data without splits get them from
-    ``test_share`` (see `make_splits`).
+    For data without cameras pass ``cameras=False``: camid is -1 and protocol "no_cameras" counts every match, while an
+    invented camera would silently remove some. ``test_share`` makes splits for data without them (see `make_splits`).
 
     Args:
         root: folder of the splits, or of people when ``test_share`` is given; a ``.csv`` file is taken as ``csv``.
-        csv: a table of frames; paths in it are relative to ``root``, or to its own folder without one. None means
-            the one CSV in ``root``, where there are no folders of splits.
+        csv: a table of frames; its paths are relative to ``root``, or to its own folder if ``root`` is None. None means
+            the only CSV in ``root``, if there are no folders of splits.
         cameras: whether there are camera numbers.
         test_share: make splits: share of people to search, between 0 and 1.
-        seed: names the draw of these splits.
+        seed: seed of these splits.
         check_files: check that the frames of a CSV exist.
 
     Raises:
         DatasetError: a folder, column or file is missing or wrong; the message says where.
-        ConfigError: splits are asked for, and the data have some.
+        ConfigError: ``test_share`` is given, but the data already have splits.
     """
     base, table = _find_table(root, csv)
     if table is not None:
@@ -73,7 +72,7 @@ def folder(
     if test_share is not None:
         if set(parts) != {""}:
             raise ConfigError(
-                f"folder: {base} has splits ({', '.join(sorted(parts))}) and test_share asks for others"
+                f"folder: {base} has splits ({', '.join(sorted(parts))}) and test_share would make others"
             )
         return make_splits(
             parts[""], test_share=test_share, seed=seed, name=f"folder/{base.resolve().name}/seed{seed}"
@@ -101,7 +100,7 @@ def _find_table(root: str | Path | None, csv: str | Path | None) -> tuple[Path, 
 def _splits(base: Path, parts: dict[str, list[Tracklet]], *, cameras: bool) -> Splits:
     if not parts or "" in parts:
         where = "no folder train, query or gallery" if not parts else "rows without a split"
-        raise DatasetError(f"folder: {where} in {base}; give the splits, or ask for them with test_share=0.5")
+        raise DatasetError(f"folder: {where} in {base}; give the splits, or make them with test_share=0.5")
     if ("query" in parts) != ("gallery" in parts):
         have, lack = ("query", "gallery") if "query" in parts else ("gallery", "query")
         raise DatasetError(f"folder: {base} has a {have} and no {lack}; a search needs both")
@@ -123,11 +122,11 @@ def _say_what_is_odd(base: Path, parts: dict[str, list[Tracklet]]) -> None:
     if both:
         listed = ", ".join(map(str, both[:4])) + (" ..." if len(both) > 4 else "")
         remark(
-            "folder", f"{len(both):,} people are both trained on and searched: {listed}; scores will flatter"
+            "folder", f"{len(both):,} people are in training and in test: {listed}; scores will be too high"
         )
     junk = sum(tracklet.pid == -1 for part in parts.values() for tracklet in part)
     if junk:
         remark("folder", f"{junk:,} junk tracklets (person -1) are left out")
     for name in list_folders(base) if (base / "train").is_dir() or (base / "query").is_dir() else ():
         if name not in _SPLITS:
-            note_left_out("folders are left out, as they are no train, query or gallery", str(base / name))
+            note_left_out("folders are left out, as they are not train, query or gallery", str(base / name))

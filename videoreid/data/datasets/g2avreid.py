@@ -32,8 +32,8 @@ G2A-VReID/
   info/tracks_train_info.mat              track_train_info (N, 4): first line, last line, person, camera; from 1
   info/tracks_test_info.mat               track_test_info (N, 4)
   info/query_IDX.mat                      query_IDX (1, Q): rows of track_test_info, from 1
-Not certain: the tables are read as their users read them, as those of MARS; the authors describe no layout. Camera 1
-is the ground camera, 2 the drone. Version 2 of the dataset may lie otherwise.
+Not certain: the authors describe no layout; the tables are read like those of MARS, as their users do. Camera 1 is the
+ground camera, 2 the drone. Version 2 of the dataset may have another layout.
 """,
     num_cameras=2,
 )
@@ -41,7 +41,7 @@ is the ground camera, 2 the drone. Version 2 of the dataset may lie otherwise.
 
 @register_dataset(G2A_VREID)
 def g2avreid(root: str | Path | None = None) -> Splits:
-    """Read G2A-VReID from lists and tables in the manner of MARS; the images are not touched.
+    """Read G2A-VReID from lists and tables like those of MARS, without opening the images.
 
     Args:
         root: folder that holds ``info`` and the images, or its parent.
@@ -61,12 +61,12 @@ def g2avreid(root: str | Path | None = None) -> Splits:
         table = read_tracks(path, f"track_{split}_info", len(names), "g2avreid")
         tracklets[split] = [_tracklet(folder / f"bbox_{split}", names, row, path) for row in table.tolist()]
     rows = read_query_rows(folder / "info" / "query_IDX.mat", len(tracklets["test"]), "g2avreid").tolist()
-    asked = set(rows)
+    query_rows = set(rows)
     return Splits(
         name="g2avreid",
         train=relabel_pids(tracklets["train"]),
         query=tuple(tracklets["test"][row] for row in rows),
-        gallery=tuple(t for row, t in enumerate(tracklets["test"]) if row not in asked),
+        gallery=tuple(t for row, t in enumerate(tracklets["test"]) if row not in query_rows),
         licence=G2A_VREID.licence,
     )
 

@@ -39,16 +39,16 @@ iLIDS-VID/
 def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     """Read one of the ten splits of iLIDS-VID.
 
-    A split is a permutation of the sorted list of people: the first half is tested, the second half trains.
-    Camera 1 asks and camera 2 is searched. A figure from one split says little: see `ten_splits`.
+    A split is a permutation of the sorted list of people: the first half is for test, the second half for training.
+    Camera 1 is the query, camera 2 the gallery. A score on a single split is not reliable: see `ten_splits`.
 
     Args:
         root: folder that holds ``i-LIDS-VID`` and ``train-test people splits``, or its parent.
         split_id: 0 to 9.
 
     Raises:
-        DatasetError: the split file or a folder is missing, the cameras hold different people, or a split is
-            no permutation of them.
+        DatasetError: the split file or a folder is missing, the cameras hold different people, or a split is not a
+            permutation of them.
         ConfigError: no such split.
 
     Reference:
@@ -66,7 +66,7 @@ def ilidsvid(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     for number, row in enumerate(order.tolist()):
         if sorted(row) != list(range(len(people))):
             raise DatasetError(
-                f"ilidsvid: split {number} of {folder / _SPLITS} is no permutation of the {len(people)} people "
+                f"ilidsvid: split {number} of {folder / _SPLITS} is not a permutation of the {len(people)} people "
                 f"in {cameras[0]}; a folder is missing or the file belongs to another copy"
             )
         test, train = sorted(row[:half]), sorted(row[half:])

@@ -1,4 +1,4 @@
-"""Facts on a published dataset: source, published counts, layout on disk, licence."""
+"""Descriptions of published datasets: source, published counts, layout on disk, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ __all__ = ["Counts", "DatasetInfo", "INFOS", "dataset_info", "list_infos", "reco
 
 @dataclass(frozen=True)
 class Counts:
-    """How much a split holds, as published; None where the authors do not say.
+    """The published size of a split; None where the authors do not state it.
 
     Args:
         ids: different person ids, junk and distractor labels included where the split has them.
@@ -25,19 +25,19 @@ class Counts:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a published dataset.
+    """Description of a published dataset.
 
     Args:
         name: registry key.
-        title: how the authors write it.
+        title: name as the authors write it.
         citation: authors, title, venue and year.
         provenance: where the data come from and whom to ask; never a download link to withdrawn data.
         licence: conditions of use, in one line.
         layout: the tree that the loader expects, as text.
-        counts: published statistics by split ("train", "query", "gallery"); empty where every split differs.
-        num_cameras: cameras; None where it depends on the data.
-        image_size: published ``(height, width)`` of every frame; None where crops differ in size.
-        withdrawn: the authors took the data back; old copies load, none is offered.
+        counts: published statistics by split ("train", "query", "gallery"); empty if none are published.
+        num_cameras: number of cameras; None if it depends on the data.
+        image_size: published ``(height, width)`` of every frame; None if crops differ in size.
+        withdrawn: the authors withdrew the data; existing copies load, no copy is offered.
     """
 
     name: str
@@ -56,7 +56,7 @@ INFOS: Registry[DatasetInfo] = Registry("dataset description")
 
 
 def record_info(info: DatasetInfo) -> None:
-    """File what is known of a dataset under its name.
+    """Register the description of a dataset under its name.
 
     Raises:
         ConfigError: the name is taken.
@@ -65,10 +65,10 @@ def record_info(info: DatasetInfo) -> None:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Return what is known of a dataset: citation, provenance, licence, layout, published counts.
+    """Return the description of a dataset: citation, provenance, licence, layout, published counts.
 
     Raises:
-        UnknownNameError: nothing is recorded under that name; the message suggests close names.
+        UnknownNameError: no such dataset; the message suggests close names.
     """
     return INFOS[name]
 

@@ -45,7 +45,7 @@ LIP/
   train_images/NAME.jpg   train_segmentations/NAME.png    labels 0-19 as grey values
   val_images/NAME.jpg     val_segmentations/NAME.png
   test_images/NAME.jpg
-  train_id.txt  val_id.txt  test_id.txt                   one NAME a line
+  train_id.txt  val_id.txt  test_id.txt                   one NAME per line
 """,
     counts={
         "train": Counts(images=30_462),
@@ -60,16 +60,15 @@ record_info(LIP)
 def lip(root: str | Path | None = None, *, check_files: bool = False) -> ParsingSplits:
     """Read LIP from its lists of names.
 
-    A list that is absent leaves its split empty, because many copies come without the test images; the
-    training list must be there.
+    A missing list leaves its split empty, because many copies lack the test images; the training list is required.
 
     Args:
         root: folder that holds ``train_id.txt``, or its parent.
         check_files: also check that every picture exists.
 
     Raises:
-        DatasetError: the training list is missing, a name leaves the root or is listed twice, or (when asked
-            for) a picture is missing.
+        DatasetError: the training list is missing, a name leaves the root or is listed twice, or (with
+            ``check_files``) a picture is missing.
 
     Reference:
         Gong et al., "Look into Person: Self-supervised Structure-sensitive Learning and a New Benchmark for Human

@@ -30,7 +30,7 @@ LSVID = DatasetInfo(
 LS-VID/
   tracklet_train/<id>/*.jpg               also tracklet_val, tracklet_test; the camera is the third "_" token, 1-15
   list_sequence/list_seq_train.txt        lines "tracklet_train/<id>/<start of the file names> <id>"
-  list_frame/list_lvreid_test.txt         one frame a line, first token is its path (also list_lvreid_val.txt);
+  list_frame/list_lvreid_test.txt         one frame per line, first token is its path (also list_lvreid_val.txt);
                                           without it, list_sequence/list_seq_test.txt is read
   test/data/info_test.mat                 info_test (N, 4): first frame, last frame, id, camera; query: rows
   test/data/info_val.mat                  info_val, query; all 1-based
@@ -48,12 +48,12 @@ LS-VID/
 def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "test") -> Splits:
     """Read LS-VID from its lists and tables.
 
-    The gallery leaves the queries out; protocol "lsvid" puts them back when it scores, and
-    "lsvid_queries_out" does not: published figures exist for both and cannot be compared.
+    The gallery does not contain the queries; protocol "lsvid" adds them for scoring, "lsvid_queries_out" does not.
+    Published figures exist for both and cannot be compared.
 
     Args:
         root: folder that holds ``list_sequence``, or its parent.
-        split: which people to search: "test" (2,730) or "val" (200).
+        split: people of query and gallery: "test" (2,730) or "val" (200).
 
     Raises:
         DatasetError: a list, table or folder is missing, or they contradict each other.
@@ -66,12 +66,12 @@ def lsvid(root: str | Path | None = None, *, split: Literal["test", "val"] = "te
         raise ConfigError(f"unknown split {split!r} of lsvid; choose 'test' or 'val'")
     folder = find_root(root, "lsvid", ["list_sequence/list_seq_train.txt"], ["LS-VID", "LSVID", "lsvid"])
     tracklets, query = _read_tables(folder, split)
-    asked = set(query)
+    query_rows = set(query)
     return Splits(
         name="lsvid" if split == "test" else "lsvid/val",
         train=relabel_pids(_read_sequences(folder / "list_sequence" / "list_seq_train.txt", folder)),
         query=tuple(tracklets[row] for row in query),
-        gallery=tuple(tracklet for row, tracklet in enumerate(tracklets) if row not in asked),
+        gallery=tuple(tracklet for row, tracklet in enumerate(tracklets) if row not in query_rows),
         protocol="lsvid",
         licence=LSVID.licence,
     )
@@ -88,7 +88,7 @@ def _read_sequences(path: Path, folder: Path) -> list[Tracklet]:
         place, _, start = check_inside(prefix.strip(), where).replace("\\", "/").rpartition("/")
         if place not in listed:
             listed[place] = list_images(folder / place)
-        # the start of a name ends where a token ends: "12_1" must not take the frames of "12_10"
+        # a prefix must end at the end of a token: "12_1" must not match the frames of "12_10"
         names = [name for name in listed[place] if name.startswith(start) and not _continues(start, name)]
         if not names:
             raise DatasetError(f"{where}: no image in {folder / place} begins with {start!r}")
@@ -144,7 +144,7 @@ def _cut_frames(folder: Path, list_path: Path, table: np.ndarray, mat_path: Path
 def _match_sequences(sequences: list[Tracklet], table: np.ndarray, path: Path) -> list[Tracklet]:
     if len(sequences) != len(table):
         raise DatasetError(
-            f"lsvid: {path} has {len(sequences)} lines and the table {len(table)} rows; expected as many"
+            f"lsvid: {path} has {len(sequences)} lines and the table {len(table)} rows; expected the same number"
         )
     for number, (sequence, (first, last, pid, camera)) in enumerate(
         zip(sequences, table.tolist(), strict=True), 1

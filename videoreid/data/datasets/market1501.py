@@ -17,7 +17,7 @@ __all__ = ["MARKET1501", "market1501", "market1501_time"]
 # 0002_c1s1_000451_03.jpg: person, camera, sequence, frame in the sequence, box in the frame
 _NAME = re.compile(r"(-1|\d{4})_c(\d+)s(\d+)_(\d+)_(\d+)\.\w+")
 
-# the largest frame number of every sequence of every camera: where the next sequence begins
+# the largest frame number of every sequence of every camera: the offset of the next sequence
 _SEQUENCE_FRAMES = {
     1: (72681, 74546, 74881, 74661, 74891, 54346),
     2: (163691, 164677, 98102),
@@ -55,9 +55,9 @@ market1501/                               also Market-1501-v15.09.15/
 def market1501(root: str | Path | None = None, *, clock: Literal["camera", "sequence"] = "camera") -> Splits:
     """Read Market-1501 as tracklets of one frame.
 
-    File names count frames within a sequence. With clock "camera", the longest frame numbers of the earlier
-    sequences are added, so that times of one camera grow; the sum is an estimate, and cameras drift apart by
-    it. Junk (pid -1) is dropped, distractors (pid 0) stay in the gallery.
+    File names count frames within a sequence. With clock "camera", the largest frame numbers of the earlier sequences
+    are added, so that the times of a camera increase over its sequences. The sum is an estimate, and the clocks of the
+    cameras drift apart. Junk (pid -1) is dropped, distractors (pid 0) stay in the gallery.
 
     Args:
         root: folder that holds ``bounding_box_train``, or its parent.

@@ -39,7 +39,7 @@ MARS = DatasetInfo(
 mars/
   bbox_train/0001/0001C1T0001F001.jpg     person, camera 1-6, tracklet, frame
   bbox_test/0000/...                      distractors; 00-1/ holds junk
-  info/train_name.txt                     509,914 names, one a line
+  info/train_name.txt                     509,914 names, one per line
   info/test_name.txt                      681,089 names
   info/tracks_train_info.mat              track_train_info (8298, 4): first line, last line, person, camera
   info/tracks_test_info.mat               track_test_info (12180, 4)
@@ -58,17 +58,17 @@ mars/
 
 @register_dataset(MARS)
 def mars(root: str | Path | None = None, *, times: Times = "unknown", check_files: bool = False) -> Splits:
-    """Read MARS from its lists and tables; the images are not touched.
+    """Read MARS from its lists and tables, without opening the images.
 
-    The gallery leaves the queries out, as the tables do; the official protocol puts them back when it scores
-    (11,310 rows), others do not (9,330). Junk (pid -1) is dropped and distractors (pid 0) stay.
-    A frame's F number counts within its tracklet and a T number orders one person's tracklets: neither is a
-    clock that people or cameras share, so times are unknown unless ``info/tracks_time.csv`` gives them.
+    The gallery does not contain the queries; the official protocol adds them for scoring (11,310 tracklets), other
+    protocols do not (9,330). Junk (pid -1) is dropped and distractors (pid 0) stay.
+    The F number counts the frames of a tracklet and the T number orders the tracklets of a person. Neither is a clock
+    that people or cameras share, so times are unknown unless ``info/tracks_time.csv`` gives them.
 
     Args:
         root: folder that holds ``info`` and the images, or its parent.
-        times: "unknown" (NaN), or "tracklet_number": the T number, good only to order the tracklets of one
-            person. A side file of times has precedence.
+        times: "unknown" (NaN), or "tracklet_number": the T number, which only orders the tracklets of one person.
+            Times from ``info/tracks_time.csv`` have precedence.
         check_files: also check that every image exists (one listing per person).
 
     Raises:
@@ -97,12 +97,14 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
     junk = sum(tracklet.pid == JUNK_PID for tracklet in tracklets["test"])
     get_logger("data").info("mars: %d junk tracklets dropped", junk)
     rows = read_query_rows(info / "query_IDX.mat", len(tables["test"]), "mars")
-    asked = set(rows.tolist())
+    query_rows = set(rows.tolist())
     splits = Splits(
         name="mars",
         train=relabel_pids(t for t in tracklets["train"] if t.pid != JUNK_PID),
         query=tuple(t for t in (tracklets["test"][row] for row in rows.tolist()) if t.pid != JUNK_PID),
-        gallery=tuple(t for row, t in enumerate(tracklets["test"]) if row not in asked and t.pid != JUNK_PID),
+        gallery=tuple(
+            t for row, t in enumerate(tracklets["test"]) if row not in query_rows and t.pid != JUNK_PID
+        ),
         protocol="mars_official",
         licence=MARS.licence,
     )
@@ -115,6 +117,6 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
 def _tracklet_numbers(names: np.ndarray, table: np.ndarray) -> np.ndarray:
     numbers = []
     for start, end in table[:, :2].tolist():
-        # "0001C1T0023F004.jpg": a table row may join two tracklets, so its last frame has a number of its own
+        # "0001C1T0023F004.jpg": a table row may join two tracklets, so its last frame may have another number
         numbers.append([int(name[7:11]) for name in (names[start], names[end - 1])])
     return np.array(numbers, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Numeric variables of MATLAB files of version 5 to 7, read by a parser that checks every size.
 
-SciPy's reader stops the whole process on some damaged files. Of the format only what tables need is read: real
-full matrices of numbers, compressed or not. Sizes are compared with the bytes that are there before memory is taken.
+SciPy's reader stops the whole process on some damaged files. This parser reads only what tables need: full real
+matrices of numbers, compressed or not. It compares sizes with the bytes in the file before it allocates memory.
 
 Reference:
     The MathWorks, "MAT-File Format", Level 5.
@@ -26,7 +26,7 @@ _MOST_ELEMENTS = 10_000
 
 
 class MatFormatError(Exception):
-    """The bytes are no MATLAB file, or not one of tables of numbers."""
+    """The bytes are not a MATLAB file with tables of numbers."""
 
 
 class _Element(NamedTuple):
@@ -41,7 +41,7 @@ def read_mat5(content: bytes) -> dict[str, np.ndarray]:
         content: the whole file.
 
     Raises:
-        MatFormatError: it is damaged, or of another version.
+        MatFormatError: the file is damaged, or of another version.
     """
     if len(content) < 128 or content[126:128] not in (b"IM", b"MI"):
         raise MatFormatError("it has no header of MATLAB 5 to 7")
@@ -69,13 +69,15 @@ def _elements(data: bytes, order: str) -> Iterator[_Element]:
         if len(data) - place < 8:
             raise MatFormatError("it is cut off within the head of an element")
         kind, size = struct.unpack(f"{order}II", data[place : place + 8])
-        if kind >> 16:  # a small element: the size in the upper half, the data in the place of the size
+        if (
+            kind >> 16
+        ):  # a small element: the upper half is the size, and the data follow in place of the size
             kind, size, begin, step = kind & 0xFFFF, kind >> 16, place + 4, 8
             if size > 4:
                 raise MatFormatError(f"a small element claims {size} bytes")
         else:
             begin = place + 8
-            # only compressed elements are not filled up to eight bytes
+            # all elements but compressed ones are padded to eight bytes
             step = 8 + (size if kind == _COMPRESSED else -(-size // 8) * 8)
         if begin + size > len(data):
             raise MatFormatError(f"an element claims {size} bytes, {len(data) - begin} are left")

@@ -1,6 +1,6 @@
-"""Numeric variables of MATLAB 7.3 files, which are HDF5, read in a child process, because damaged files can crash HDF5.
+"""Numeric variables of MATLAB 7.3 files, which are HDF5, read in a child process.
 
-HDF5 can loop for ever, or stop its process, on a damaged file that is not ours and has no checksum.
+HDF5 can loop for ever, or stop its process, on a damaged file, and these files have no checksum.
 """
 
 import io
@@ -18,7 +18,7 @@ __all__ = ["read_mat73"]
 _SECONDS = 120
 _MOST_BYTES = 4 << 30
 
-# its own program, of few imports: the library would bring PyTorch into a process that lives for half a second
+# a separate program with few imports: the library would load PyTorch into a process that runs for half a second
 _READER = """
 import json, math, os, sys
 path, name, search, most = json.loads(sys.stdin.read())
@@ -39,7 +39,7 @@ try:
             sys.exit(name + " is a link, perhaps to another file; links are not followed")
         data = file[name]
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "iuf":
-            sys.exit(name + " is no table of numbers in this file")
+            sys.exit(name + " is not a table of numbers in this file")
         if math.prod(data.shape) * data.dtype.itemsize > 1032 * os.path.getsize(path):
             sys.exit(name + " declares more bytes than the file can hold")
         values = np.asarray(data[()])
@@ -50,7 +50,7 @@ np.save(sys.stdout.buffer, values.T, allow_pickle=False)
 
 
 def read_mat73(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a numeric variable, an array of any shape, in MATLAB's own orientation.
+    """Return a numeric variable, an array of any shape, in MATLAB's orientation.
 
     Args:
         path: the file.

@@ -30,11 +30,11 @@ MEVID = DatasetInfo(
     layout="""\
 mevid/
   bbox_train/0201/0201O003C330T004F00192.jpg    person, outfit, camera, tracklet, frame; also bbox_test
-  train_name.txt, test_name.txt           one name a line
+  train_name.txt, test_name.txt           one name per line
   track_train_info.txt                    (N, 5): first line, last line (from 0), person, outfit, camera
   track_test_info.txt                     likewise
   query_IDX.txt                           rows of track_test_info, from 0
-Not certain: whether your copy has the five text files in a folder of their own: put them beside the images.
+Not certain: whether your copy has the five text files in a separate folder; if so, put them beside the images.
 """,
     counts={"train": Counts(ids=104, tracklets=6_338)},
     num_cameras=33,
@@ -43,11 +43,10 @@ Not certain: whether your copy has the five text files in a folder of their own:
 
 @register_dataset(MEVID)
 def mevid(root: str | Path | None = None) -> Splits:
-    """Read MEVID from its lists and tables; the images are not touched.
+    """Read MEVID from its lists and tables, without opening the images.
 
-    Cameras have numbers up to 639 and become 0, 1, ... in their sorted order over both tables. The outfit of a
-    tracklet is its ``clothes``, counted for each person by themselves; protocols "clothes_change" and
-    "same_clothes" score with it.
+    Camera numbers go up to 639 and become 0, 1, ... in sorted order over both tables. The outfit of a tracklet is its
+    ``clothes``, numbered for each person separately; the protocols "clothes_change" and "same_clothes" use it.
 
     Args:
         root: folder that holds the lists and the images, or its parent.
@@ -77,12 +76,12 @@ def mevid(root: str | Path | None = None) -> Splits:
         for split, table in tables.items()
     }
     queries = _read_queries(folder / "query_IDX.txt", len(tables["test"]))
-    asked = set(queries)
+    query_rows = set(queries)
     return Splits(
         name="mevid",
         train=relabel_pids(tracklets["train"]),
         query=tuple(tracklets["test"][row] for row in queries),
-        gallery=tuple(t for row, t in enumerate(tracklets["test"]) if row not in asked),
+        gallery=tuple(t for row, t in enumerate(tracklets["test"]) if row not in query_rows),
         licence=MEVID.licence,
     )
 
@@ -113,9 +112,13 @@ def _read_queries(path: Path, num_rows: int) -> list[int]:
 
 def _read_numbers(path: Path) -> np.ndarray:
     try:
-        return np.loadtxt(require_file(path, "mevid"), ndmin=1).astype(np.int64)
+        numbers = np.loadtxt(require_file(path, "mevid"), ndmin=1)
     except ValueError as error:
         raise DatasetError(f"mevid: {path} is not a table of numbers: {error}") from None
+    odd = ~(np.abs(numbers) < 2**53) | (numbers != np.floor(numbers))  # NaN is odd as well
+    if odd.any():
+        raise DatasetError(f"mevid: {path} holds {numbers[odd][0]}; expected whole numbers")
+    return numbers.astype(np.int64)
 
 
 def _tracklet(folder: Path, names: np.ndarray, row: list[int], cameras: np.ndarray, where: str) -> Tracklet:

@@ -20,14 +20,14 @@ _LARGEST = (1 << 63) - 1
 def number_people(names: Iterable[str]) -> dict[str, int]:
     """Return the number of every person.
 
-    A name that is a number keeps it (0 is a distractor), ``-1`` and MARS' ``00-1`` are junk (-1). Other names are
-    counted in natural order from the number after the largest, so that one odd folder changes nobody else's number.
+    A name that is a number keeps it (0 is a distractor); ``-1`` and MARS' ``00-1`` are junk (-1). Other names are
+    numbered in natural order after the largest number, so that one odd folder does not change the others' numbers.
 
     Args:
         names: folders of people.
 
     Raises:
-        DatasetError: two names are one number, or one but for case and leading zeros; or a number is too large.
+        DatasetError: two names are the same number, or differ only in case and leading zeros; or a number is too large.
     """
     names = sorted(set(names), key=natural_key)
     numbers = {name: -1 for name in names if name in _JUNK}
@@ -42,7 +42,7 @@ def number_people(names: Iterable[str]) -> dict[str, int]:
         listed = ", ".join(others[:4]) + (" ..." if len(others) > 4 else "")
         remark(
             "folder",
-            f"{len(others):,} of {len(names):,} people are no numbers and count from {first}: {listed}",
+            f"{len(others):,} of {len(names):,} people have no number as name and are numbered from {first}: {listed}",
         )
     return numbers | {name: number for number, name in enumerate(others, first)}
 
@@ -50,8 +50,8 @@ def number_people(names: Iterable[str]) -> dict[str, int]:
 def number_cameras(names: Iterable[str]) -> dict[str, int]:
     """Return the number of every camera, from 0 in natural order.
 
-    ``1``, ``01``, ``c1``, ``Cam1`` and ``camera_1`` are one camera, and so are names that differ in case, leading
-    zeros, spaces, ``-`` and ``_`` only: two numbers for one camera would score its own matches as those of another.
+    ``1``, ``01``, ``c1``, ``Cam1`` and ``camera_1`` are one camera, and so are names that differ only in case, leading
+    zeros, spaces, ``-`` and ``_``: with two numbers for one camera, same-camera matches would count as cross-camera.
 
     Args:
         names: folders of cameras.
@@ -70,7 +70,7 @@ def number_cameras(names: Iterable[str]) -> dict[str, int]:
 def _camera_key(name: str) -> str:
     plain = re.sub(r"[\s_-]+", "", name.casefold())
     match = _NUMBERED_CAMERA.fullmatch(plain)
-    # a name of separators alone keeps them: it must not become the empty key of another
+    # a name of separators alone keeps them: two such names must not share an empty key
     return match[1] if match else _ZEROS.sub("", plain) or name
 
 
@@ -81,5 +81,5 @@ def _refuse_twins(names: list[str], numbers: dict[str, int]) -> None:
             alike[numbers[name] if name in numbers else _ZEROS.sub("", name.casefold())].append(name)
     for group in alike.values():
         if len(group) > 1:
-            what = "one number" if group[0] in numbers else "one name but for case and zeros"
+            what = "the same number" if group[0] in numbers else "the same name except for case and zeros"
             raise DatasetError(f"folder: people {', '.join(group[:4])} are {what}; rename the folders")

@@ -26,12 +26,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ParsingPair:
-    """An image and, where it is published, its labels.
+    """An image and, if published, its labels.
 
     Args:
-        image: path of the picture.
-        label: path of a PNG with one class number a pixel (255: ignore), grey or with a palette; "" where it is
-            withheld.
+        image: path of the image.
+        label: path of a PNG with one class number per pixel (255: ignore), grey or with a palette; "" if withheld.
     """
 
     image: str
@@ -44,11 +43,11 @@ class ParsingSplits:
 
     Args:
         name: the dataset.
-        train: pairs to learn from.
-        val: pairs to score on.
+        train: training pairs.
+        val: validation pairs.
         test: images whose labels are withheld.
         classes: name of every class, in the order of their numbers.
-        mirror_pairs: classes that change places when a picture is mirrored.
+        mirror_pairs: classes that swap when an image is mirrored.
         licence: conditions of use.
     """
 
@@ -74,7 +73,7 @@ def build_parsing_dataset(name: str, root: str | Path | None = None, **kwargs: A
 
     Raises:
         UnknownNameError: no such dataset.
-        ConfigError: an option that the dataset does not know.
+        ConfigError: an option that the dataset does not have.
         DatasetError: the dataset is missing or damaged.
     """
     loader = PARSING_DATASETS[name]
@@ -94,8 +93,8 @@ def read_pair(pair: ParsingPair, num_classes: int) -> tuple[np.ndarray, np.ndarr
     """Return image ``(H, W, 3)`` uint8 RGB and labels ``(H, W)`` uint8, checked against each other.
 
     Args:
-        pair: with a label.
-        num_classes: labels must be below it, or 255.
+        pair: a pair with a label.
+        num_classes: number of classes; labels must be below it, or 255.
 
     Raises:
         FrameError: a file is missing or does not decode.
@@ -106,7 +105,7 @@ def read_pair(pair: ParsingPair, num_classes: int) -> tuple[np.ndarray, np.ndarr
     if image.shape[:2] != label.shape:
         raise DatasetError(
             f"{pair.image} is {image.shape[1]}x{image.shape[0]} but its labels {pair.label} are "
-            f"{label.shape[1]}x{label.shape[0]}; expected one size"
+            f"{label.shape[1]}x{label.shape[0]}; expected the same size"
         )
     wrong = (label >= num_classes) & (label != 255)
     if wrong.any():
@@ -117,10 +116,10 @@ def read_pair(pair: ParsingPair, num_classes: int) -> tuple[np.ndarray, np.ndarr
 
 
 def read_label(path: str) -> np.ndarray:
-    """Return the class numbers ``(H, W)`` uint8 of a label picture: its grey values, or the places in its palette.
+    """Return the class numbers ``(H, W)`` uint8 of a label image: its grey values, or its palette indices.
 
     Raises:
-        DatasetError: the file is missing, does not decode, or is neither grey, of 8 bits, nor has a palette.
+        DatasetError: the file is missing, does not decode, or is neither 8-bit grey nor has a palette.
     """
     import cv2
 
@@ -134,12 +133,12 @@ def read_label(path: str) -> np.ndarray:
     if label is not None and label.ndim == 3:
         label = _palette_places(data)
     if label is None or label.ndim != 2 or label.dtype != np.uint8:
-        raise DatasetError(f"{path} is no grey picture of 8 bits with one class number a pixel")
+        raise DatasetError(f"{path} is not an 8-bit grey picture with one class number per pixel")
     return label
 
 
 def _palette_places(data: np.ndarray) -> np.ndarray | None:
-    """Return the numbers behind the colours of a picture with a palette, which OpenCV resolves; None without one."""
+    """Return the palette indices of an image, which OpenCV turns into colours; None for an image without a palette."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data.tobytes())) as picture:

@@ -42,8 +42,8 @@ prid2011/
 def prid2011(root: str | Path | None = None, *, split_id: int = 0) -> Splits:
     """Read one of the ten splits of PRID 2011.
 
-    Camera a asks and camera b is searched. Frames are in the natural order of their names. A figure from one
-    split says little: see `ten_splits`.
+    Camera a is the query, camera b the gallery. Frames are in the natural order of their names. A score on a single
+    split is not reliable: see `ten_splits`.
 
     Args:
         root: folder that holds ``splits_prid2011.json`` and the images, or its parent.

@@ -16,12 +16,12 @@ __all__ = ["collect_remarks", "note_left_out", "remark", "with_remarks"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_KNOWN = frozenset(("thumbs.db", "desktop.ini"))  # what systems put into folders of pictures
+_KNOWN = frozenset(("thumbs.db", "desktop.ini"))  # files that operating systems put into folders of pictures
 
 
 @dataclass
 class _Reading:
-    """One call of a loader: what it left out, by kind."""
+    """The files that one call of a loader left out, by kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ _COLLECTED: ContextVar[list[str] | None] = ContextVar("collected", default=None)
 
 @contextmanager
 def collect_remarks() -> Iterator[list[str]]:
-    """Give a list that fills with the remarks of every loader called in the block; they are logged as well.
+    """Collect the remarks of every loader called in the block in a list; they are logged as well.
 
     Example:
         >>> with collect_remarks() as remarks:
@@ -51,7 +51,7 @@ def collect_remarks() -> Iterator[list[str]]:
 
 
 def remark(dataset: str, message: str) -> None:
-    """Say, as a warning, what was noticed in a dataset that is read all the same."""
+    """Log a warning about a dataset that can still be read."""
     collected = _COLLECTED.get()
     if collected is not None:
         collected.append(message)
@@ -59,11 +59,11 @@ def remark(dataset: str, message: str) -> None:
 
 
 def note_left_out(kind: str, path: str) -> None:
-    """Count a file that the loader now running does not read.
+    """Count a file that the running loader leaves out.
 
     Args:
-        kind: what is left out and why, as the end of the sentence "3 ...".
-        path: the file; the first one is given as an example, and one file is counted once.
+        kind: kind of file and reason, as the end of the sentence "3 ...".
+        path: the file, counted once; the first file of a kind is the example in the message.
     """
     reading = _READING.get()
     if reading is None or os.path.basename(path).lower() in _KNOWN or path in reading.seen:  # noqa: PTH119
@@ -74,7 +74,7 @@ def note_left_out(kind: str, path: str) -> None:
 
 
 def with_remarks(dataset: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator for a loader, after which one warning a kind says how many files it left out."""
+    """Return a decorator that makes a loader report how many files it left out, in one warning per kind."""
 
     def decorate(loader: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(loader)

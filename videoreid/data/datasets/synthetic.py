@@ -1,6 +1,6 @@
-"""The embedded synthetic dataset: drawn people walking past the cameras of a small town.
+"""The synthetic dataset: drawn people who walk past the cameras of a small town.
 
-No download and no rights of anyone: a seed makes the people, the cameras, their network and every frame.
+Nothing is downloaded and no real person is shown: the seed determines people, cameras, their network and every frame.
 """
 
 import json
@@ -32,23 +32,23 @@ __all__ = [
     "write_mars",
 ]
 
-_VERSION = 1  # of the drawing; a world of another version is drawn again
-_FOOTAGE_VERSION = 1  # of what is filmed
+_VERSION = 1  # version of the drawing; a world of another version is drawn again
+_FOOTAGE_VERSION = 1  # version of the filmed recordings
 _CARD = "info/world.json"
 
 SYNTHETIC = DatasetInfo(
     name="synthetic",
-    title="The embedded world",
-    citation="videoreid, the embedded world",
+    title="The synthetic world",
+    citation="videoreid, the synthetic world",
     provenance="Drawn on this machine by `videoreid.data.datasets.synthetic`; nothing is downloaded.",
-    licence="MIT, as the library: nobody is shown",
+    licence="MIT, like the library: no real person is shown",
     layout="""\
 synthetic-i250-s0-v1/                     MARS layout, written on first use
   bbox_train/0001/0001C1T0001F001.jpg
-  bbox_test/0000/...                      passers-by (distractors); 00-1/ holds boxes that missed
+  bbox_test/0000/...                      passers-by (distractors); 00-1/ holds misplaced boxes (junk)
   info/train_name.txt, test_name.txt, tracks_train_info.mat, tracks_test_info.mat, query_IDX.mat
   info/tracks_time.csv                    split,row,start,end: frame numbers on one clock
-  info/world.json                         what the world was made from
+  info/world.json                         the options of the world
 """,
     num_cameras=6,
 )
@@ -57,17 +57,17 @@ synthetic-i250-s0-v1/                     MARS layout, written on first use
 def write_mars(root: str | Path, *, identities: int = 250, seed: int = 0, **options: Any) -> Path:
     """Write a world in the layout of MARS, which any MARS loader reads.
 
-    A file beside the published ones, ``info/tracks_time.csv``, holds first and last frame number of every tracklet
-    on a clock that all cameras share. The world is made in a temporary folder and renamed: whole or absent.
+    An additional file, ``info/tracks_time.csv``, holds the first and last frame number of every tracklet on a clock
+    that all cameras share. The world is written to a temporary folder, which is then renamed: it is never incomplete.
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people, training and test together, 2 to 9999.
-        seed: names the world; the same seed gives the same world on every machine.
+        identities: number of people, training and test together, 2 to 9999.
+        seed: seed of the world; the same seed gives the same world on every machine.
         **options: ``cameras`` (2 to 6), ``frames`` (typical number per tracklet), ``train_share`` (of the
-            identities), ``difficulty`` (how much cameras disagree; 1 is the calibrated world), and the shares of the
-            tracklets that a trouble touches (``occluders``, ``second_walkers``, ``low_resolution``, ``low_light``; 0
-            each); ``info/tracks_truth.csv`` then says how much of it each tracklet got.
+            identities), ``difficulty`` (how much cameras differ; 1 is the calibrated world), and the share of the
+            tracklets with each degradation (``occluders``, ``second_walkers``, ``low_resolution``, ``low_light``; 0
+            each); ``info/tracks_truth.csv`` then holds its strength in every tracklet.
 
     Returns:
         The folder.
@@ -95,9 +95,9 @@ def write_market1501(
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people, training and test together.
-        seed: names the world.
-        images: at most so many of each tracklet; a query is one image.
+        identities: number of people, training and test together.
+        seed: seed of the world.
+        images: at most this many images per tracklet; a query is one image.
         **options: as for `write_mars`.
 
     Returns:
@@ -119,14 +119,14 @@ def write_lip(
 ) -> Path:
     """Write a world in the layout of LIP: images, and label maps of twenty parts (`LIP_CLASSES`).
 
-    The people of the training split train; of the others, two thirds validate and a third tests, with labels.
-    Things carried, other walkers and obstacles are background.
+    Training people are in the training set; of the others, two thirds are in the validation set and a third in the test
+    set, with labels. Carried things, other walkers and obstacles are background.
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people in all.
-        seed: names the world.
-        images: at most so many of each tracklet.
+        identities: number of people in all.
+        seed: seed of the world.
+        images: at most this many images per tracklet.
         **options: as for `write_mars`.
 
     Returns:
@@ -147,22 +147,22 @@ def write_lip(
 def write_footage(
     root: str | Path, *, cameras: int = 3, minutes: float = 1, people: int = 20, seed: int = 0, **options: Any
 ) -> Path:
-    """Film a world: whole frames of several cameras, between which people walk, and hide one another.
+    """Film a world: whole frames of several cameras, in which people walk and occlude one another.
 
-    For each camera there is a video (``camera1.mp4``), the boxes of everybody in it as ground truth of MOT17
-    (``camera1.gt.txt``: ids number the tracks of that camera, a person who comes back has a new one; the last column is
-    the visible share), and boxes as a fair detector would give them (``camera1.det.txt``: they tremble, the hidden are
-    missed). ``identities.csv`` says which person each track is. The recordings begin at the same moment. All is
-    made in a temporary folder and renamed: whole or absent.
+    For each camera there is a video (``camera1.mp4``), the boxes of everybody in it as ground truth in the format of
+    MOT17 (``camera1.gt.txt``: ids number the tracks of that camera, a person who comes back gets a new one; the last
+    column is the visible share), and boxes like those of a fair detector (``camera1.det.txt``: they jitter, and hidden
+    people are missed). ``identities.csv`` gives the person of each track. The recordings begin at the same moment. All
+    files are written to a temporary folder, which is then renamed: the folder is never incomplete.
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        cameras: 1 to 99.
+        cameras: number of cameras, 1 to 99.
         minutes: length of each recording.
-        people: who walk about.
-        seed: names the world.
-        **options: ``frame_rate`` (25 a second), ``height`` of a frame (360 pixels; the width is 16 ninths of it) and
-            ``difficulty`` (1.0, a factor on how much cameras disagree).
+        people: number of people who walk through the views.
+        seed: seed of the world.
+        **options: ``frame_rate`` (25 per second), ``height`` of a frame (360 pixels; the width is 16/9 of it) and
+            ``difficulty`` (1.0, a factor on how much cameras differ).
 
     Returns:
         The folder.
@@ -200,9 +200,9 @@ def write_layout(
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        lay_out: takes the world and an empty folder, and fills the folder.
-        identities: people in all.
-        seed: names the world.
+        lay_out: function of the world and an empty folder, which it fills.
+        identities: number of people in all.
+        seed: seed of the world.
         **options: as for `write_mars`.
 
     Returns:
@@ -222,18 +222,18 @@ def write_layout(
 def synthetic(
     root: str | Path | None = None, *, identities: int = 250, seed: int = 0, **options: Any
 ) -> Splits:
-    """Load the embedded world, drawing it first if it is not there.
+    """Load the synthetic world; draw it first if it does not exist.
 
     Args:
-        root: folder in which worlds are kept, each in a folder of its own, or a world that `write_mars` wrote;
-            None means a per-user cache (``VIDEOREID_HOME`` names another).
-        identities: people, training and test together.
-        seed: names the world.
+        root: folder that holds one folder per world, or a world that `write_mars` wrote; None means a per-user cache
+            (``VIDEOREID_HOME`` names another).
+        identities: number of people, training and test together.
+        seed: seed of the world.
         **options: as for `write_mars`.
 
     Raises:
         ConfigError: an option that does not exist or is out of range.
-        DatasetError: ``root`` is a world made from other options.
+        DatasetError: ``root`` is a world with other options.
     """
     chosen = _options(identities=identities, seed=seed, **options)
     place = Path(root).expanduser() if root is not None else cache_home() / "worlds"
@@ -260,7 +260,7 @@ def _options(**options: Any) -> "WorldOptions":
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ConfigError(
-            f"the embedded world has no option {unknown[0]!r}; its options are {', '.join(known)}"
+            f"the synthetic world has no option {unknown[0]!r}; its options are {', '.join(known)}"
         )
     return WorldOptions(**options)
 
@@ -272,10 +272,10 @@ def _check_images(images: int) -> None:
 
 def _card(options: "WorldOptions") -> dict[str, Any]:
     given = {name: getattr(options, name) for name in options.__dataclass_fields__}
-    quiet = [
+    absent = [
         name for name in options.degradations if not given[name]
-    ]  # as worlds were before there were knobs
-    return {"version": _VERSION, **{name: value for name, value in given.items() if name not in quiet}}
+    ]  # left out, as in worlds written before these options existed
+    return {"version": _VERSION, **{name: value for name, value in given.items() if name not in absent}}
 
 
 def _folder_name(options: "WorldOptions") -> str:
@@ -306,12 +306,12 @@ def _make(target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    temporary.chmod(0o755)  # mkdtemp makes private folders; a dataset is as readable as any other
+    temporary.chmod(0o755)  # mkdtemp makes private folders; a dataset should be readable like other folders
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()
     try:
         temporary.rename(target)
     except OSError:
-        # someone else wrote the same world meanwhile: theirs is as good as ours
+        # another process wrote the same world meanwhile
         if not (target / _CARD).is_file():
             raise

@@ -1,4 +1,4 @@
-"""The embedded world in the layouts of the video datasets that keep a folder or a prefix per tracklet."""
+"""The synthetic world in the layouts of video datasets with a folder or a prefix per tracklet."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ __all__ = ["write_dukemtmcvidreid", "write_ilidsvid", "write_lsvid", "write_prid
 
 
 def write_dukemtmcvidreid(root: str | Path, *, identities: int = 250, seed: int = 0, **options: Any) -> Path:
-    """Write a world in the layout of DukeMTMC-VideoReID: train, query, and a gallery that holds the queries again.
+    """Write a world in the layout of DukeMTMC-VideoReID: train, query, and a gallery that contains the queries.
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people, training and test together.
-        seed: names the world.
+        identities: number of people, training and test together.
+        seed: seed of the world.
         **options: as for `videoreid.data.datasets.synthetic.write_mars`.
 
     Returns:
@@ -34,8 +34,8 @@ def write_lsvid(root: str | Path, *, identities: int = 250, seed: int = 0, **opt
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people, training and test together; nobody is kept for validation.
-        seed: names the world.
+        identities: number of people, training and test together; there is no validation set.
+        seed: seed of the world.
         **options: as for `videoreid.data.datasets.synthetic.write_mars`.
 
     Returns:
@@ -51,13 +51,13 @@ def write_lsvid(root: str | Path, *, identities: int = 250, seed: int = 0, **opt
 
 
 def write_prid2011(root: str | Path, *, identities: int = 178, seed: int = 0, **options: Any) -> Path:
-    """Write a world of two cameras in the layout of PRID 2011, with ten splits of the people whom both have seen.
+    """Write a world of two cameras in the layout of PRID 2011, with ten splits of the people seen by both cameras.
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people in all; some are seen by one camera only, and are in no split.
-        seed: names the world and the splits.
-        **options: as for `videoreid.data.datasets.synthetic.write_mars`; of more cameras the first two are written.
+        identities: number of people in all; people seen by one camera only are in no split.
+        seed: seed of the world and the splits.
+        **options: as for `videoreid.data.datasets.synthetic.write_mars`; with more cameras, the first two are written.
 
     Returns:
         The folder.
@@ -77,9 +77,9 @@ def write_ilidsvid(root: str | Path, *, identities: int = 300, seed: int = 0, **
 
     Args:
         root: folder to make; it must not exist, or be empty.
-        identities: people in all; those seen by one camera only are left out.
-        seed: names the world and the splits.
-        **options: as for `videoreid.data.datasets.synthetic.write_mars`; of more cameras the first two are written.
+        identities: number of people in all; people seen by one camera only are left out.
+        seed: seed of the world and the splits.
+        **options: as for `videoreid.data.datasets.synthetic.write_mars`; with more cameras, the first two are written.
 
     Returns:
         The folder.

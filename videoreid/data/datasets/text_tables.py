@@ -16,8 +16,8 @@ _DELIMITERS = (",", ";", "\t")
 def read_table(path: Path, dataset: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the fields of every row of a table with a header.
 
-    Commas, semicolons and tabs separate fields, whichever the header has most of. Blank lines and lines that begin
-    with ``#`` are passed over; names of columns are compared without case and spaces, and fields are stripped.
+    The separator is a comma, a semicolon or a tab, whichever the header has most of. Blank lines and lines that begin
+    with ``#`` are skipped; column names are compared without case and spaces, and fields are stripped.
 
     Args:
         path: the table.
@@ -57,10 +57,10 @@ def read_table(path: Path, dataset: str) -> Iterator[tuple[int, dict[str, str]]]
 
 
 def table_number(text: str) -> float:
-    """Return a number as a table may write it: ``3.5``, or ``3,5`` where fields are not separated by commas.
+    """Return a number from a table: ``3.5``, or ``3,5`` if fields are not separated by commas.
 
     Raises:
-        ValueError: it is none, or not finite.
+        ValueError: the text is not a number, or the number is not finite.
     """
     value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     if value != value or value in (float("inf"), float("-inf")) or "_" in text:
@@ -69,7 +69,7 @@ def table_number(text: str) -> float:
 
 
 def _find_header(text: str) -> tuple[int, int]:
-    """Return where the first line begins that is neither blank nor a comment, and how many lines come before it."""
+    """Return the start of the first line that is neither blank nor a comment, and the number of lines before it."""
     begin = number = 0
     while begin < len(text):
         end = text.find("\n", begin)

@@ -49,17 +49,17 @@ mars/
 def xmars(
     root: str | Path | None = None, *, info: str | Path | None = None, check_files: bool = False
 ) -> Splits:
-    """Read X-MARS: the images and name lists of MARS with track tables of its own.
+    """Read X-MARS: the images and name lists of MARS with other track tables.
 
-    Someone who trains on Market-1501 must not test on MARS, whose test people are half in that training set;
-    X-MARS moves every person to the side that Market-1501 has them on. Its tables count lines of lists in
-    which the names of both MARS lists are sorted again, so the lists are rebuilt from the people in a table.
-    Images stay where MARS has them: a training person may lie in ``bbox_test``.
+    A model trained on Market-1501 must not be tested on MARS, because half of the MARS test people are in that training
+    set; X-MARS moves every person to the side that Market-1501 has them on. Its tables count lines of lists in which
+    the names of both MARS lists are sorted together, so the lists are rebuilt from the people in a table.
+    Images stay in the folders of MARS: a training person may be in ``bbox_test``.
 
     Args:
         root: the folder of MARS, or its parent.
-        info: folder of the three .mat files; None means ``info_xmars``, ``x-mars/info`` or ``xmars/info``
-            in the folder of MARS or beside it, or ``info`` where they have replaced those of MARS.
+        info: folder of the three .mat files; None means ``info_xmars``, ``x-mars/info`` or ``xmars/info`` in the folder
+            of MARS or beside it, or ``info`` if they have replaced those of MARS.
         check_files: also check that every image exists.
 
     Raises:
@@ -74,12 +74,12 @@ def xmars(
     train, _ = _read_part(folder, tables, "train", lists)
     test, num_rows = _read_part(folder, tables, "test", lists)
     rows = read_query_rows(tables / "query_IDX.mat", num_rows, "xmars")
-    asked = set(rows.tolist())
+    query_rows = set(rows.tolist())
     splits = Splits(
         name="xmars",
         train=relabel_pids(t for t in train if t.pid > 0),
         query=tuple(t for t in (test[row] for row in rows.tolist()) if t.pid != -1),
-        gallery=tuple(t for row, t in enumerate(test) if row not in asked and t.pid != -1),
+        gallery=tuple(t for row, t in enumerate(test) if row not in query_rows and t.pid != -1),
         protocol="xmars",
         licence=X_MARS.licence,
     )
@@ -126,7 +126,7 @@ def _read_part(folder: Path, tables: Path, split: str, lists: list[np.ndarray]) 
 
 
 def _place(folder: Path, pid: int, origin: int) -> Path:
-    """Return the folder of a person's images: where they are, or, without images, where the MARS list has them."""
+    """Return the part that holds a person's folder; without images, the part whose MARS list names the person."""
     parts = [folder / "bbox_train", folder / "bbox_test"]
     there = [part for part in parts if (part / person_folder(pid)).is_dir()]
     return there[0] if len(there) == 1 else parts[origin]

@@ -1,4 +1,4 @@
-"""How a packed frame is re-encoded."""
+"""Re-encoding of packed frames."""
 
 from dataclasses import asdict, dataclass
 
@@ -16,11 +16,11 @@ class Encoding:
     """Size and quality of re-encoded frames.
 
     Args:
-        size: (H, W); None keeps each frame's own.
-        quality: of JPEG, 1 to 100; None writes PNG, which loses nothing.
+        size: (H, W); None keeps the size of each frame.
+        quality: JPEG quality, 1 to 100; None writes PNG, which is lossless.
 
     Raises:
-        ConfigError: out of range.
+        ConfigError: a value is out of range.
     """
 
     size: tuple[int, int] | None = None
@@ -38,7 +38,7 @@ class Encoding:
 
 
 def encode_frame(image: np.ndarray, encoding: Encoding) -> bytes:
-    """Return ``(H, W, 3)`` uint8 RGB as the bytes of a JPEG or PNG."""
+    """Encode a frame ``(H, W, 3)`` uint8 RGB as JPEG or PNG bytes."""
     import cv2
 
     if encoding.size is not None:

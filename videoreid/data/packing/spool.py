@@ -1,8 +1,8 @@
 """The unfinished state of a store: a file of frames and a journal of the complete ones.
 
-A process may be killed at any byte. The journal gets a line only when the block it names is on the disk, so what
-the journal says is always true of a sound disk; whatever the spool holds beyond it is cut off when the work goes on.
-Going on reads the spool back, and what differs from its checksums is packed again.
+A process may be killed at any byte. The journal gets a line only after the block of that line is on the disk, so the
+journal is always right unless the disk is faulty. A resumed run cuts off what the spool holds beyond the journal, reads
+the spool back, and packs again what differs from its checksums.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class Block(NamedTuple):
     Args:
         lengths: bytes of every frame.
         crc32: checksum of every frame.
-        sha256: checksum of all of them together.
+        sha256: checksum of all frames together.
     """
 
     lengths: list[int]
@@ -45,11 +45,11 @@ class Spool:
 
     Args:
         store: the store that is being written.
-        plan: fingerprint of what is packed and how; another plan refuses to go on with this spool.
-        frames: how many frames the plan has.
+        plan: fingerprint of the dataset and the options; a spool with another plan is refused.
+        frames: number of frames in the plan.
 
     Raises:
-        DatasetError: the half-written store is of another plan.
+        DatasetError: the half-written store belongs to another plan.
     """
 
     def __init__(self, store: str | os.PathLike[str], plan: str, frames: int) -> None:
@@ -74,7 +74,7 @@ class Spool:
             self._resume(blocks, whole, frames)
 
     def append(self, frames: list[bytes]) -> None:
-        """Write a block of frames, on the disk when the call returns."""
+        """Write a block of frames; it is on the disk when the call returns."""
         self._data.write(b"".join(frames))
         self._data.flush()
         os.fsync(self._data.fileno())
@@ -83,7 +83,7 @@ class Spool:
         self._take(block)
 
     def remove(self) -> None:
-        """Delete both files: the store is written and verified, or what they hold is of no use."""
+        """Delete both files, after the store is verified or when their content cannot be used."""
         self._data.close()
         self.spool.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ class Spool:
         self.block_sha256.append(block.sha256)
 
     def _resume(self, blocks: list[tuple[Block, int]], whole: int, frames: int) -> None:
-        """Keep the blocks that the spool still holds as the journal says; cut both files behind the last of them."""
+        """Keep the blocks whose bytes match the journal; cut both files off after the last of them."""
         end = whole
         self._data.seek(0)
         for block, place in blocks:
@@ -114,7 +114,7 @@ class Spool:
             ):
                 end = place
                 get_logger("data").warning(
-                    "%s is damaged behind frame %d: what follows is packed again",
+                    "%s is damaged after frame %d: what follows is packed again",
                     self.spool,
                     len(self.lengths),
                 )
@@ -124,21 +124,19 @@ class Spool:
             file.truncate(end)
         self._data.truncate(sum(self.lengths))
         self._data.seek(0, os.SEEK_END)
-        get_logger("data").info(
-            "going on with %s: %d frames are packed already", self.spool, len(self.lengths)
-        )
+        get_logger("data").info("resuming %s: %d frames are packed already", self.spool, len(self.lengths))
 
 
 def _read_journal(path: Path) -> tuple[str | None, list[tuple[Block, int]], int]:
-    """Return the plan, the blocks with the place in the file of each, and where the last whole line ends.
+    """Return the plan, the blocks with their byte offsets in the journal, and the end of the last whole line.
 
-    A journal without a plan, of an older version or damaged in its first line, is as none: the plan is then None.
+    The plan is None if the journal is missing, of an older version, or damaged in its first line.
     """
     text = path.read_bytes() if path.is_file() else b""
     plan: str | None = None
     blocks: list[tuple[Block, int]] = []
     place = 0
-    for line in text.split(b"\n")[:-1]:  # what follows the last line end was cut off by a kill
+    for line in text.split(b"\n")[:-1]:  # the process was killed while it wrote a line without an end
         try:
             content = json.loads(line)
             if plan is None:
@@ -153,7 +151,7 @@ def _read_journal(path: Path) -> tuple[str | None, list[tuple[Block, int]], int]
 
 
 def _block(content: dict[str, object]) -> Block:
-    block = Block(**content)  # type: ignore[arg-type]  # judged below
+    block = Block(**content)  # type: ignore[arg-type]  # checked below
     numbers = [*block.lengths, *block.crc32]
     sound = all(type(number) is int and 0 <= number < 1 << 62 for number in numbers)
     if (
@@ -162,7 +160,7 @@ def _block(content: dict[str, object]) -> Block:
         or len(block.lengths) != len(block.crc32)
         or not isinstance(block.sha256, str)
     ):
-        raise ValueError("no line of a journal")
+        raise ValueError("not a line of a journal")
     return block
 
 

@@ -16,7 +16,7 @@ def verify_store(path: str | os.PathLike[str], *, progress: bool = False) -> int
 
     Args:
         path: the ``.h5`` file.
-        progress: show a bar.
+        progress: show a progress bar.
 
     Returns:
         The number of frames.

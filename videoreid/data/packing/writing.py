@@ -1,4 +1,4 @@
-"""Packing a dataset: frames into a spool, the spool into one HDF5 file, the file read back."""
+"""Packing of a dataset: collect the frames in a spool, assemble one HDF5 file, and read the file back."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from videoreid.utils.sealing import seal_file
 
 __all__ = ["entry_names", "pack_splits", "use_store"]
 
-_BLOCK = 2048  # frames of a block: a kill loses at most so many
+_BLOCK = 2048  # frames per block: a killed process loses at most this many
 _THREADS = 4
 _PARTS = ("train", "query", "gallery")
 
@@ -44,25 +44,25 @@ def pack_splits(
 ) -> Splits:
     """Write a dataset into one HDF5 file and read it back.
 
-    An interrupted run leaves ``<store>.partial`` and ``<store>.journal``; the same call goes on from there, and packs
-    again what is damaged in them. One process at a time writes a store. It appears whole or not at all, once every
-    frame has been read back and its checksum compared. Packing needs room for the frames twice.
+    An interrupted run leaves ``<store>.partial`` and ``<store>.journal``; the same call resumes there and packs damaged
+    frames again. One process at a time can write a store. The store appears only after every frame was read back and
+    its checksum compared. Packing needs disk space for the frames twice.
 
     Args:
-        splits: what to pack; a frame that several tracklets share is stored once.
+        splits: the dataset; a frame that several tracklets share is stored once.
         store: the ``.h5`` file to write.
         root: folder that entry names are relative to; None is the deepest common folder.
         encoding: how frames are re-encoded; None copies files as they are, and frames of a video as PNG.
-        progress: show a bar.
+        progress: show a progress bar.
 
     Returns:
-        The dataset, its frames now keys of the store.
+        The dataset, with keys of the store as frames.
 
     Raises:
         ConfigError: ``store`` does not end in .h5, or exists.
         FrameError: a frame cannot be read.
-        DatasetError: a half-written store of something else is in the way, another process is packing it, or
-            reading back fails.
+        DatasetError: there is a half-written store of another dataset, another process is packing, or reading back
+            fails.
     """
     store = Path(store)
     if store.suffix not in (".h5", ".hdf5"):
@@ -111,7 +111,7 @@ def _write(
             if verify_store(temporary) != len(keys):
                 raise DatasetError(f"{temporary} holds another number of frames than the dataset")
             temporary.replace(store)
-        except DatasetError as error:  # the disk gave back other bytes: nothing of it is worth going on with
+        except DatasetError as error:  # the disk returned other bytes: none of the spool can be trusted
             spool.remove()
             raise DatasetError(f"{error}; its half-written files are removed, pack it again") from error
         finally:
@@ -120,10 +120,10 @@ def _write(
 
 
 def use_store(splits: Splits, store: str | os.PathLike[str], *, root: str | os.PathLike[str]) -> Splits:
-    """Return a dataset read from folders, its frames taken from a store: another split or protocol of a packed dataset.
+    """Return a dataset with its frames taken from a store, for another split or protocol of a packed dataset.
 
     Args:
-        splits: the dataset; each of its frames must be in the store.
+        splits: the dataset, read from folders; each of its frames must be in the store.
         store: the ``.h5`` file.
         root: the folder that was given to `pack_splits`.
 
@@ -167,7 +167,7 @@ def _fill(spool: Spool, keys: Sequence[str], encoding: Encoding | None, *, progr
 
     done = len(spool.lengths)
     source = _Source(encoding, FrameReader())
-    # a video has one position, which threads must not share
+    # a video reader has one position, which threads must not share
     threads = 1 if any(parse_key(key).frame >= 0 for key in keys) else _THREADS
     with (
         ThreadPoolExecutor(threads) as pool,
@@ -187,7 +187,7 @@ def _blocks(keys: Sequence[str]) -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where the encoded bytes of a frame come from."""
+    """Source of the encoded bytes of frames."""
 
     encoding: Encoding | None
     reader: FrameReader
@@ -208,10 +208,12 @@ def _assemble(path: Path, spool: Spool, entries: list[str], splits: Splits, rows
     hashes = hash_entries(entries)
     order = np.argsort(hashes, kind="stable")
     if (np.diff(hashes[order]) == 0).any():
-        raise ConfigError("two entry names have one hash: pack with another root, which changes the names")
+        raise ConfigError(
+            "two entry names have the same hash: pack with another root, which changes the names"
+        )
     require_room(
         path, int(offsets[-1]) + 256 * len(entries) + (1 << 16)
-    )  # HDF5 crashes where a disk fills up
+    )  # HDF5 crashes when the disk is full
     with h5py.File(path, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION

@@ -1,4 +1,4 @@
-"""Which frames of a tracklet become a clip."""
+"""Sampling rules: which frames of a tracklet form a clip."""
 
 from videoreid.data.sampling import evaluation, training
 from videoreid.data.sampling.padding import loop_pad, tail_pad

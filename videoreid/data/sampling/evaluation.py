@@ -1,4 +1,4 @@
-"""Rules for evaluation: one fixed clip, or several that go through a tracklet.
+"""Sampling rules for evaluation: one fixed clip, or several clips that cover a tracklet.
 
 The embeddings of several clips of a tracklet are averaged (`videoreid.engine.extract_features`).
 
@@ -35,7 +35,7 @@ __all__ = [
 
 @SAMPLING.register("evenly")
 def evenly(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T equally spaced frames ``(1, T)`` from the first on; a shorter tracklet repeats its last frame.
+    """Take T equally spaced frames ``(1, T)``, starting at the first; a shorter tracklet repeats its last frame.
 
     Reference: Zhou and Xiang, Torchreid, arXiv 2019.
     """
@@ -53,13 +53,13 @@ def restricted_first(length: int, num_frames: int, generator: np.random.Generato
 
 @SAMPLING.register("begin_crop")
 def begin_crop(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames ``(1, T)`` from the first on, 8, 4, 2 or 1 apart: the widest that fits; else looped."""
+    """Take T frames ``(1, T)`` from the start, with the largest stride of 8, 4, 2, 1 that fits; short ones loop."""
     return _from_the_start(length, num_frames, (8, 4, 2, 1))
 
 
 @SAMPLING.register("begin_interval")
 def begin_interval(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames ``(1, T)`` from the first on, T, T/2, T/4, T/8 apart: the widest that fits; else looped.
+    """Take T frames ``(1, T)`` from the start, with the largest stride of T, T/2, T/4, T/8 that fits; short ones loop.
 
     Reference: Wang et al., Pyramid Spatial-Temporal Aggregation for Video-Based Person Re-Identification, ICCV 2021.
     """
@@ -68,7 +68,7 @@ def begin_interval(length: int, num_frames: int, generator: np.random.Generator)
 
 @SAMPLING.register("begin_narrow", "bicnet_first")
 def begin_narrow(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T frames ``(1, T)`` from the first on, 4, 2 or 1 apart: the widest that fits; else looped.
+    """Take T frames ``(1, T)`` from the start, with the largest stride of 4, 2, 1 that fits; short ones loop.
 
     Reference: Hou et al., BiCnet-TKS: Learning Efficient Spatial-Temporal Representation for Video Person
         Re-Identification, CVPR 2021.
@@ -78,7 +78,7 @@ def begin_narrow(length: int, num_frames: int, generator: np.random.Generator) -
 
 @SAMPLING.register("center_crop")
 def center_crop(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take T consecutive frames ``(1, T)`` from the middle; a shorter tracklet is looped."""
+    """Take T consecutive frames ``(1, T)`` from the middle; a shorter tracklet loops."""
     if length < num_frames:
         return loop_pad(length, num_frames)[None]
     return (length // 2 - num_frames // 2 + np.arange(num_frames))[None]
@@ -96,7 +96,7 @@ def all_strided(length: int, num_frames: int, generator: np.random.Generator) ->
 
 @SAMPLING.register("all_strided_repeated", "sinet_all")
 def all_strided_repeated(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame in clips ``(m, T)`` as `all_strided`; where frames lack, the last are taken twice.
+    """Take every frame in clips ``(m, T)`` as `all_strided` does; missing frames are filled by doubling the last ones.
 
     Reference: Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022.
     """
@@ -117,13 +117,13 @@ def all_continuous(length: int, num_frames: int, generator: np.random.Generator)
 
 @SAMPLING.register("all")
 def all_frames(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take every frame as one clip ``(1, length)``, whatever T; such clips go one to a batch."""
+    """Take every frame as one clip ``(1, length)``, whatever T; a batch holds one such clip."""
     return np.arange(length)[None]
 
 
 @SAMPLING.register("all_full_clips", "ame_all")
 def all_full_clips(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take consecutive clips ``(num_clips, T)`` without the remainder; a tracklet shorter than T loops."""
+    """Take consecutive clips ``(num_clips, T)`` and drop the remainder; a tracklet shorter than T loops."""
     if length < num_frames:
         return loop_pad(length, num_frames)[None]
     clips = length // num_frames
@@ -143,9 +143,9 @@ def dense(length: int, num_frames: int, generator: np.random.Generator) -> np.nd
 def psta_dense(
     length: int, num_frames: int, generator: np.random.Generator, *, max_clips: int = 200
 ) -> np.ndarray:
-    """Take ``m = n // T`` strided clips ``(m, T)`` as `all_strided`, leaving out the last ``n - m T`` frames.
+    """Take ``m = n // T`` strided clips ``(m, T)`` as `all_strided` does, without the last ``n - m T`` frames.
 
-    Of more than ``max_clips`` clips a random run of ``max_clips`` is kept.
+    If there are more than ``max_clips`` clips, a random contiguous run of ``max_clips`` is kept.
 
     Reference: Wang et al., Pyramid Spatial-Temporal Aggregation for Video-Based Person Re-Identification, ICCV 2021.
     """
@@ -172,7 +172,7 @@ def tricks_dense(
 
 @SAMPLING.register("tricks_dense_published")
 def tricks_dense_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take ``(num_clips, T)`` as `tricks_dense`, by the published stopping rule, which keeps a 41st clip."""
+    """Take ``(num_clips, T)`` as `tricks_dense` does, with the published stopping rule, which keeps a 41st clip."""
     return _consecutive_clips(0, length, num_frames)[:41]
 
 
@@ -180,7 +180,7 @@ def tricks_dense_published(length: int, num_frames: int, generator: np.random.Ge
 def dense_subset(
     length: int, num_frames: int, generator: np.random.Generator, *, max_length: int = 40
 ) -> np.ndarray:
-    """Take the clips of `dense` from a random frame on, at least ``max_length`` frames from the end.
+    """Take the clips of `dense` after a random start at least ``max_length`` frames before the end.
 
     At most ``max_length`` clips are kept, ``(num_clips, T)``.
 
@@ -192,7 +192,7 @@ def dense_subset(
 
 @SAMPLING.register("dense_subset_published")
 def dense_subset_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Take ``(num_clips, T)`` as `dense_subset`, by the published bounds: one start fewer, a 41st clip."""
+    """Take ``(num_clips, T)`` as `dense_subset` does, with the published bounds: one start fewer, and a 41st clip."""
     begin = int(generator.integers(max(0, length - 40 - 1) + 1))
     return _consecutive_clips(begin, length, num_frames)[:41]
 

@@ -1,4 +1,4 @@
-"""Which T frames of a tracklet: the register of rules and the one call that draws from it."""
+"""The registry of sampling rules, and the function that applies one."""
 
 from typing import Protocol
 
@@ -26,10 +26,10 @@ def sample_indices(
     """Choose the frames of one or more clips from a tracklet.
 
     Args:
-        rule: a name of `list_sampling_rules`, or a function of the same form.
+        rule: a name from `list_sampling_rules`, or a function of the same form.
         length: number of frames of the tracklet, 1 or more.
-        num_frames: frames of a clip T, 1 or more; the rule "all" takes every frame instead.
-        generator: where a random rule draws from; the deterministic ones leave it untouched.
+        num_frames: frames per clip T, 1 or more; the rule "all" takes every frame instead.
+        generator: source of random numbers; deterministic rules do not use it.
 
     Returns:
         ``(num_clips, T)`` int64, each in ``0 .. length - 1``.

@@ -1,7 +1,7 @@
-"""Rules that draw one clip at random, for training.
+"""Sampling rules for training: one random clip.
 
-Names are those of the publications. Where a published rule can never reach the last frame, the plain name is the
-corrected rule and ``..._published`` the faithful one.
+Names are those of the publications. If a published rule can never reach the last frame, the plain name is the
+corrected rule and ``..._published`` the original one.
 
 Every rule returns ``(1, T)`` int64 indices into ``0 .. length - 1``.
 """
@@ -28,7 +28,7 @@ __all__ = [
 
 @SAMPLING.register("random")
 def random(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw T frames ``(1, T)`` without replacement, in order; with replacement where the tracklet is shorter.
+    """Draw T frames ``(1, T)`` without replacement, in order; with replacement if the tracklet is shorter.
 
     Reference: Zhou and Xiang, Torchreid, arXiv 2019.
     """
@@ -39,7 +39,7 @@ def random(length: int, num_frames: int, generator: np.random.Generator) -> np.n
 def random_crop(
     length: int, num_frames: int, generator: np.random.Generator, *, stride: int = 8
 ) -> np.ndarray:
-    """Draw T frames ``(1, T)``, ``stride`` apart where ``stride * T`` frames are there, else as `random`."""
+    """Draw T frames ``(1, T)``, ``stride`` apart if the tracklet has ``stride * T`` frames, else as `random` does."""
     if length < stride * num_frames:
         return random(length, num_frames, generator)
     begin = generator.integers(length - stride * (num_frames - 1))
@@ -48,7 +48,7 @@ def random_crop(
 
 @SAMPLING.register("restricted", "rrs")
 def restricted(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Cut the tracklet into T equal chunks and draw a frame of each, ``(1, T)`` (restricted random sampling).
+    """Cut the tracklet into T equal chunks and draw one frame from each, ``(1, T)`` (restricted random sampling).
 
     The tracklet is tail-padded to a multiple of T first.
 
@@ -62,16 +62,16 @@ def restricted(length: int, num_frames: int, generator: np.random.Generator) -> 
 
 @SAMPLING.register("shared_offset", "base")
 def shared_offset(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Cut as `restricted`, draw one offset for all: equally spaced frames ``(1, T)`` with a random phase."""
+    """Cut as `restricted` does and draw one offset for all chunks: T equally spaced frames ``(1, T)``, random phase."""
     chunk = -(-length // num_frames)
     return np.minimum(np.arange(num_frames) * chunk + generator.integers(chunk), length - 1)[None]
 
 
 @SAMPLING.register("random_interval")
 def random_interval(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Cover a random window of ``s * T`` frames, s the largest of 8, 4, 2, 1 that fits; one frame of every s.
+    """Draw one of every s frames in a random window of ``s * T`` frames, s the largest of 8, 4, 2, 1 that fits.
 
-    The result is ``(1, T)``. A tracklet of fewer than T frames is drawn from with replacement, in order.
+    The result is ``(1, T)``. From a tracklet of fewer than T frames, T are drawn with replacement, in order.
 
     Reference: Wang et al., Pyramid Spatial-Temporal Aggregation for Video-Based Person Re-Identification, ICCV 2021.
     """
@@ -80,13 +80,13 @@ def random_interval(length: int, num_frames: int, generator: np.random.Generator
 
 @SAMPLING.register("random_interval_published")
 def random_interval_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw ``(1, T)`` as `random_interval`, with the published bound: no window ends on the last frame."""
+    """Draw ``(1, T)`` as `random_interval` does, with the published bound: no window ends on the last frame."""
     return _interval_window(length, num_frames, generator, corrected=False)
 
 
 @SAMPLING.register("random_consecutive", "jg_random")
 def random_consecutive(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw T consecutive frames ``(1, T)``; a shorter tracklet is looped.
+    """Draw T consecutive frames ``(1, T)``; a shorter tracklet loops.
 
     Reference: Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, arXiv 2018.
     """
@@ -96,7 +96,7 @@ def random_consecutive(length: int, num_frames: int, generator: np.random.Genera
 
 @SAMPLING.register("random_consecutive_published", "jg_random_published")
 def random_consecutive_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw ``(1, T)`` as `random_consecutive`, with the published bound, which leaves out the last frame."""
+    """Draw ``(1, T)`` as `random_consecutive` does, with the published bound, which leaves out the last frame."""
     begin = generator.integers(max(0, length - num_frames - 1) + 1)
     return (begin + loop_pad(length, num_frames))[None]
 
@@ -113,14 +113,14 @@ def tricks_random(length: int, num_frames: int, generator: np.random.Generator) 
 
 @SAMPLING.register("tricks_random_published")
 def tricks_random_published(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw ``(1, T)`` as `tricks_random`, with the published bound, which leaves out the last frame."""
+    """Draw ``(1, T)`` as `tricks_random` does, with the published bound, which leaves out the last frame."""
     begin = generator.integers(max(0, length - num_frames - 1) + 1)
     return (begin + tail_pad(length, num_frames))[None]
 
 
 @SAMPLING.register("intelligent")
 def intelligent(length: int, num_frames: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw a frame from each of T segments of ``length // T`` frames, ``(1, T)``; the last runs to the end.
+    """Draw one frame from each of T segments of ``length // T`` frames, ``(1, T)``; the last runs to the end.
 
     Reference: Pathak et al., Video Person Re-ID: Fantastic Techniques and Where to Find Them, AAAI 2020.
     """

@@ -1,7 +1,7 @@
 """The layout of a packed store: one HDF5 file that holds the encoded frames of a dataset, and an index.
 
-``data`` is one contiguous block of bytes, so that a reader needs its place in the file and no HDF5 at all;
-``offsets`` (N + 1) says where each frame begins; ``hashes`` (sorted) and ``rows`` find a frame by its entry name.
+``data`` is one contiguous block of bytes: once its offset in the file is known, frames are read without HDF5.
+``offsets`` (N + 1) gives the start of each frame; ``hashes`` (sorted) and ``rows`` find a frame by its entry name.
 ``crc32`` is the checksum of each frame, ``block_ends`` and ``block_sha256`` those of blocks; ``splits/<name>`` holds
 the tracklets. A seal at the end of the file (`videoreid.utils.sealing`) covers everything but ``data``.
 """
@@ -26,20 +26,20 @@ def spool_path(store: str | os.PathLike[str]) -> Path:
 
 
 def journal_path(store: str | os.PathLike[str]) -> Path:
-    """Return the file that says how much of the spool is whole."""
+    """Return the file that lists the complete blocks of the spool."""
     store = Path(store)
     return store.with_name(f"{store.name}.journal")
 
 
 def lock_path(store: str | os.PathLike[str]) -> Path:
-    """Return the file by which one process at a time writes a store."""
+    """Return the lock file that lets one process at a time write a store."""
     store = Path(store)
     return store.with_name(f"{store.name}.lock")
 
 
-@functools.lru_cache(maxsize=4096)  # a clip's entries are looked up twice: to be fetched, and to be read
+@functools.lru_cache(maxsize=4096)  # a clip's entries are looked up twice: by the prefetch and by the read
 def hash_entry(entry: str) -> int:
-    """Return the 64-bit hash by which an entry is found."""
+    """Return the 64-bit hash of an entry name."""
     return int.from_bytes(hashlib.blake2b(os.fsencode(entry), digest_size=8).digest(), "little")
 
 

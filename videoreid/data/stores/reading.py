@@ -25,7 +25,7 @@ class PackedStore:
     """An open packed store.
 
     The index is read once; frames are then read by position from a plain file descriptor, which forked workers may
-    share, because a positional read moves no common offset.
+    share, because a positional read does not move the shared offset.
 
     Args:
         path: the ``.h5`` file.
@@ -60,10 +60,10 @@ class PackedStore:
 
         Args:
             entry: name of the frame.
-            check: compare its checksum, which takes one to three hundredths of the time of decoding.
+            check: compare its checksum, which takes 1 to 3 % of the decoding time.
 
         Raises:
-            FrameError: the store has no such entry, or the frame is not what was packed.
+            FrameError: the store has no such entry, or the frame differs from what was packed.
         """
         row = self._find(entry)
         if row is None:
@@ -76,9 +76,9 @@ class PackedStore:
         return data
 
     def prefetch(self, entries: Sequence[str]) -> None:
-        """Ask the system to fetch frames together, so that a cold disk serves a clip at once, not frame by frame.
+        """Ask the operating system to read frames ahead, so that a clip is read from a cold disk in one go.
 
-        Names that are not in the store are passed over, and so is the whole call where the system has no such hint.
+        Names that are not in the store are ignored; the call does nothing on systems without read-ahead hints.
         """
         if not hasattr(os, "posix_fadvise"):
             return
@@ -113,7 +113,7 @@ class PackedStore:
         self._file.close()
 
     def _check_index(self, data_size: int) -> None:
-        """Refuse an index that is sealed and yet none: a crafted file."""
+        """Refuse an index that contradicts itself although its seal is right: a crafted file."""
         count = len(self._offsets) - 1
         lengths = {len(self._hashes), len(self._rows), len(self._crc32)}
         blocks = self.block_ends
@@ -154,7 +154,7 @@ class PackedStore:
 
 
 def open_store(path: str | os.PathLike[str]) -> PackedStore:
-    """Return the store at ``path``, opened once a process and kept open (the last eight)."""
+    """Return the store at ``path``, opened once per process; the last eight stay open."""
     name = os.fspath(path)
     # a relative path may mean another file after a change of folder; links need no resolving
     return _cached_store(name if os.path.isabs(name) else os.path.abspath(name))  # noqa: PTH100, PTH117
@@ -221,7 +221,7 @@ def _open_store_file(path: Path) -> Iterator[tuple[Any, Seal]]:
     if not path.is_file():
         if journal_path(path).is_file():
             raise DatasetError(
-                f"{path} is half-written: pack the same dataset again, and it goes on where it stopped"
+                f"{path} is half-written: pack the same dataset again, which resumes where it stopped"
             )
         raise DatasetError(f"no packed store {path}: write one with 'videoreid data pack'")
     seal = check_seal(path, remedy="pack the dataset again")
@@ -229,7 +229,7 @@ def _open_store_file(path: Path) -> Iterator[tuple[Any, Seal]]:
         found = (read_attribute(file, "format"), read_attribute(file, "version"))
         if found != (FORMAT, str(VERSION)):
             raise DatasetError(
-                f"{path} is no packed store of this version ({FORMAT!r}, {VERSION}); found format {found[0]!r}, "
+                f"{path} is not a packed store of this version ({FORMAT!r}, {VERSION}); found format {found[0]!r}, "
                 f"version {found[1]!r}"
             )
         yield file, seal

@@ -1,4 +1,4 @@
-"""A clip transform: steps that share their draws over the frames of a clip.
+"""A clip transform: steps that share their random draws over the frames of a clip.
 
 Everything works on uint8 ``(T, 3, H, W)`` and draws from a NumPy generator that is passed in, so that a clip's
 augmentation depends on (seed, epoch, index) alone. The pixel arithmetic is torchvision's (`transforms.v2.functional`).
@@ -23,7 +23,7 @@ class ClipStep(Protocol):
     def __call__(self, frames: Tensor, generator: np.random.Generator) -> Tensor:
         """Transform ``(T, 3, H, W)`` uint8 frames; the input may be changed in place.
 
-        Pixels mostly lie interleaved in memory (channels last), as decoders give them; any order may be returned.
+        Pixels are usually interleaved in memory (channels last), as decoders return them; any order may be returned.
         """
 
 
@@ -31,7 +31,7 @@ class ClipTransform:
     """A chain of steps.
 
     Args:
-        steps: in the order of application. Frames of mixed sizes are accepted where the first step resizes.
+        steps: in the order of application. Frames of mixed sizes are accepted if the first step resizes.
 
     Example:
         >>> import numpy as np
@@ -49,8 +49,8 @@ class ClipTransform:
         """Transform the frames of one clip.
 
         Args:
-            frames: one ``(H, W, 3)`` uint8 RGB array a frame, or ``(T, 3, H, W)`` uint8.
-            generator: where every step draws from, in turn.
+            frames: one ``(H, W, 3)`` uint8 RGB array per frame, or ``(T, 3, H, W)`` uint8.
+            generator: source of the random draws of every step.
 
         Returns:
             ``(T, 3, H', W')`` uint8, contiguous, sharing no memory with the input.

@@ -19,8 +19,8 @@ class ColorJitter:
         contrast: see brightness.
         saturation: see brightness.
         hue: the shift is drawn from ``-h .. h``, a share of the colour circle, at most 0.5.
-        p: probability that anything changes.
-        per_frame: draw for every frame.
+        p: probability of the change.
+        per_frame: draw separately for every frame.
     """
 
     brightness: float = 0.2

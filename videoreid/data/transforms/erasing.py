@@ -22,7 +22,7 @@ RGB = tuple[int, int, int]
 
 
 def fill_before_normalisation(values: Sequence[float]) -> RGB:
-    """Return the uint8 value of a fill that a publication writes on the 0..1 scale."""
+    """Return the uint8 value of a fill that a publication gives on the 0..1 scale."""
     red, green, blue = (int(np.clip(np.rint(255.0 * value), 0, 255)) for value in values)
     return red, green, blue
 
@@ -53,7 +53,7 @@ class RandomErasing:
         area: smallest and largest share of the frame.
         aspect: smallest and largest height / width.
         fill: RGB value, uint8; see `fill_after_normalisation`.
-        per_frame: draw for every frame, instead of one rectangle for the clip.
+        per_frame: draw separately for every frame, instead of one rectangle for the clip.
 
     Reference: Zhong et al., Random Erasing Data Augmentation, AAAI 2020.
     """
@@ -79,10 +79,10 @@ class RandomErasing:
 
 @dataclass(frozen=True)
 class LocalGrayscale:
-    """Take the colour out of one random rectangle (local grayscale patch).
+    """Turn one random rectangle grey (local grayscale patch).
 
-    As published, the patch's height is bounded by the frame's width and the other way round, and what reaches over
-    the border is cut off; so no patch is as tall as a person's frame is wide.
+    As published, the height of the patch is less than the width of the frame, its width less than the height of the
+    frame, and the part outside the frame is cut off.
 
     Args:
         p: probability.
@@ -107,9 +107,7 @@ class LocalGrayscale:
                 continue
             rectangle = _draw_rectangle((width, height), self.area, self.aspect, generator)
             if rectangle is not None:
-                left, top, tall, wide = (
-                    rectangle  # drawn for a frame that lies on its side, used for one that stands
-                )
+                left, top, tall, wide = rectangle  # drawn for the transposed frame, as published
                 patch = part[..., top : top + tall, left : left + wide]
                 patch.copy_(_luminance(patch))
         return frames
@@ -117,11 +115,11 @@ class LocalGrayscale:
 
 @dataclass(frozen=True)
 class RandomFrameErasing:
-    """Overwrite whole frames of a clip with a constant; one frame at least stays.
+    """Overwrite whole frames of a clip with a constant; at least one frame stays.
 
     Args:
-        p: probability that a clip loses frames.
-        max_frames: at most so many frames are lost; the number is drawn uniformly from 1 on.
+        p: probability that frames of a clip are erased.
+        max_frames: largest number of erased frames; the number is drawn uniformly from ``1 .. max_frames``.
         fill: RGB value, uint8.
     """
 

@@ -22,9 +22,9 @@ def resize_frames(
 ) -> Tensor:
     """Resize frames, of one size or of several, and stack them.
 
-    Antialiased as Pillow does it (within a grey level, sharp bicubic overshoots apart). Frames of one size are resized
-    in one call; those that have the size already are copied. Interleaved pixels, as decoders give them, stay
-    interleaved in memory: every further step is faster on them.
+    The result equals Pillow's antialiased one within a grey level, except at sharp bicubic overshoots. Frames of one
+    size are resized in one call; frames that already have the size are copied. Interleaved pixels, as decoders return
+    them, stay interleaved in memory, which makes further steps faster.
 
     Args:
         frames: each ``(3, h, w)`` uint8.
@@ -82,7 +82,7 @@ class HorizontalFlip:
 
     Args:
         p: probability.
-        per_frame: draw for every frame.
+        per_frame: draw separately for every frame.
     """
 
     p: float = 0.5
@@ -99,12 +99,12 @@ class HorizontalFlip:
 
 @dataclass(frozen=True)
 class PadCrop:
-    """Pad by ``padding`` pixels on every side, then crop the first size at a random place.
+    """Pad by ``padding`` pixels on every side, then crop the original size at a random position.
 
     Args:
         padding: pixels.
         fill: RGB value of the padding, uint8.
-        per_frame: draw the place for every frame.
+        per_frame: draw the position separately for every frame.
         crop: False keeps the padded frames, for a later step that crops.
     """
 
@@ -117,7 +117,7 @@ class PadCrop:
         """Pad and crop ``(T, 3, H, W)``."""
         height, width = frames.shape[-2:]
         fill: list[float] = [float(value) for value in self.fill]
-        one_grey = len(set(fill)) == 1  # which torchvision pads in one pass, and colours in five
+        one_grey = len(set(fill)) == 1  # torchvision pads a grey value in one pass, a colour in five
         padded = F.pad(frames, [self.padding] * 4, fill=fill[0] if one_grey else fill)
         if not self.crop:
             return padded
@@ -127,14 +127,14 @@ class PadCrop:
 
 @dataclass(frozen=True)
 class RandomTranslation2D:
-    """Resize to ``enlarge`` times the size and crop at a random place, with probability ``p``; else resize plainly.
+    """Resize to ``enlarge`` times the size and crop at a random position, with probability ``p``; else only resize.
 
     Args:
         size: (H, W) of the result.
         p: probability of the enlarged crop.
         enlarge: factor; the enlarged size is rounded.
         interpolation: "bilinear" or "bicubic".
-        per_frame: draw for every frame.
+        per_frame: draw separately for every frame.
 
     Reference: Zhou et al., Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019 (as augmentation).
     """

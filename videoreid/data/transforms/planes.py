@@ -1,4 +1,4 @@
-"""Interleaved pixels to colour planes."""
+"""Memory order of clips: interleaved pixels and colour planes."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ __all__ = ["merge_frames", "stack_frames", "to_planes"]
 
 
 def stack_frames(frames: Sequence[Tensor]) -> Tensor:
-    """Stack frames of one size, ``(3, h, w)`` each, in the memory order they have.
+    """Stack frames of one size, ``(3, h, w)`` each, without a change of memory order.
 
-    Views of decoded ``(h, w, 3)`` arrays, and crops of them, become one clip in channels-last order: it resizes twice
-    as fast.
+    Views of decoded ``(h, w, 3)`` arrays, and crops of them, become one clip in channels-last order, which resizes
+    twice as fast.
     """
     if all(frame.stride(0) == 1 for frame in frames):
         return torch.stack([frame.permute(1, 2, 0) for frame in frames]).permute(0, 3, 1, 2)
@@ -37,7 +37,7 @@ def merge_frames(groups: Sequence[tuple[Sequence[int] | np.ndarray, Tensor]]) ->
 def to_planes(clip: Tensor) -> Tensor:
     """Return ``(T, 3, H, W)`` uint8 in contiguous order; OpenCV splits channels many times faster than PyTorch."""
     pixels = clip.permute(0, 2, 3, 1)
-    if clip.is_contiguous() or pixels.stride()[-2:] != (3, 1):  # rows may be longer than W: a crop
+    if clip.is_contiguous() or pixels.stride()[-2:] != (3, 1):  # rows of a crop may be longer than W
         return clip.contiguous()
     import cv2
 

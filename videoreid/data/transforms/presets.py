@@ -28,9 +28,9 @@ class Preset(NamedTuple):
     """A published recipe.
 
     Args:
-        train: from a size (H, W) to the steps of training.
+        train: function from a size (H, W) to the steps of training.
         size: the published (H, W).
-        interpolation: how frames are resized for evaluation.
+        interpolation: interpolation of the resize in evaluation.
     """
 
     train: Callable[[Size], list[ClipStep]]
@@ -51,10 +51,10 @@ def build_transform(
     """Build the transform of a recipe, for training or for evaluation.
 
     Args:
-        preset: a name of `list_presets`.
+        preset: a name from `list_presets`.
         size: (H, W); None is the published size.
-        train: with augmentation, or resizing alone.
-        per_frame: None keeps the published scope of every draw; False makes every draw once a clip, True once a frame.
+        train: True adds augmentation; False only resizes.
+        per_frame: None keeps the published scope of every draw; False draws once per clip, True once per frame.
 
     Raises:
         UnknownNameError: no such preset.
@@ -79,19 +79,19 @@ def list_presets() -> list[str]:
 
 @PRESETS.register("basic")
 def _basic() -> Preset:
-    """Resize and mirror, once a clip."""
+    """Resize and mirror, once per clip."""
     return Preset(lambda size: [Resize(size), HorizontalFlip()])
 
 
 @PRESETS.register("strong")
 def _strong() -> Preset:
-    """Resize, mirror, pad and crop, erase; every draw once a clip."""
+    """Resize, mirror, pad and crop, erase; every draw once per clip."""
     return Preset(lambda size: [Resize(size), HorizontalFlip(), PadCrop(10), RandomErasing()])
 
 
 @PRESETS.register("vpreid", "gcm")
 def _vpreid() -> Preset:
-    """Mirror once a clip, grey a patch frame by frame."""
+    """Mirror once per clip, turn a patch grey frame by frame."""
     return Preset(
         lambda size: [Resize(size, "bicubic"), HorizontalFlip(), LocalGrayscale(per_frame=True)],
         interpolation="bicubic",
@@ -100,13 +100,13 @@ def _vpreid() -> Preset:
 
 @PRESETS.register("ame")
 def _ame() -> Preset:
-    """Mirror once a clip."""
+    """Mirror once per clip."""
     return Preset(lambda size: [Resize(size, "bicubic"), HorizontalFlip()], interpolation="bicubic")
 
 
 @PRESETS.register("base", "gcn")
 def _base() -> Preset:
-    """Erase frame by frame, then mirror once a clip."""
+    """Erase frame by frame, then mirror once per clip."""
     return Preset(
         lambda size: [Resize(size), RandomErasing(fill=BASE_FILL, per_frame=True), HorizontalFlip()]
     )
@@ -114,7 +114,7 @@ def _base() -> Preset:
 
 @PRESETS.register("psta")
 def _psta() -> Preset:
-    """Mirror and erase once a clip; bicubic in training and, as published, bilinear in evaluation."""
+    """Mirror and erase once per clip; bicubic in training and, as published, bilinear in evaluation."""
     return Preset(lambda size: [Resize(size, "bicubic"), HorizontalFlip(), RandomErasing(fill=PSTA_FILL)])
 
 
@@ -145,7 +145,7 @@ def _tricks() -> Preset:
 
 @PRESETS.register("tricks_no_erasing")
 def _tricks_no_erasing() -> Preset:
-    """The steps of "tricks" but for the erasing: those of the published hyper-parameter search."""
+    """The steps of "tricks" without erasing, as in the published hyper-parameter search."""
     return Preset(lambda size: _tricks().train(size)[:-1], size=(224, 112), interpolation="bicubic")
 
 

@@ -1,4 +1,4 @@
-"""Camera-aware distances: the largest distance is added to every pair of one camera."""
+"""Camera-aware distances: the largest distance is added to every same-camera pair."""
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ _BLOCK_BYTES = 16 << 20
 
 
 class SameCameraPenalty:
-    """Distances of features with the largest distance added to every pair of one camera.
+    """Distances of features with the largest distance added to every same-camera pair.
 
     Args:
-        source: what to change; an inexact one.
+        source: the distances to change; an inexact source.
         q_camids: ``(Q,)`` int64.
         g_camids: ``(G,)`` int64.
-        visible: ``(G,)`` bool, the gallery rows among which the largest distance is sought.
+        visible: ``(G,)`` bool, the gallery rows whose distances count for the largest distance.
     """
 
     is_exact = False
@@ -55,7 +55,7 @@ class SameCameraPenalty:
         return self._source.keys(positions)
 
     def tolerance(self, rows: slice) -> np.ndarray:
-        """Return the bounds ``(rows,)`` of the source inside, widened for the rounding of the sum."""
+        """Return the error bounds ``(rows,)`` of the unchanged distances, widened for the rounding of the sum."""
         return self._source.tolerance(rows) + 4 * _UNIT * self._penalty
 
     def exact_rows(self, rows: np.ndarray) -> Tensor:

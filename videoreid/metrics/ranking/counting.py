@@ -18,19 +18,19 @@ BLOCK_ELEMENTS = 4 << 20  # 16 MiB of float32 distances at a time
 
 @dataclass(eq=False)
 class _Work:
-    """Some rows of the ranking: the pairs of these queries, and intermediate results."""
+    """Matches and intermediate counts of some queries."""
 
     rows: slice
     owner: np.ndarray  # (p,) query of each pair, counted from rows.start
     columns: np.ndarray  # (p,) gallery row of each pair
-    low: np.ndarray  # (p,) positions below are surely before the pair's gallery row
-    high: np.ndarray  # (p,) positions above are surely behind
+    low: np.ndarray  # (p,) rows at smaller positions certainly rank before the pair's gallery row
+    high: np.ndarray  # (p,) rows at larger positions certainly rank after it
     before: np.ndarray  # (p,) gallery rows counted as before
     close_pairs: list[np.ndarray] = field(default_factory=list)
     close_columns: list[np.ndarray] = field(default_factory=list)
     crowded: set[int] = field(
         default_factory=set
-    )  # rows with so many close calls that the whole row is settled
+    )  # queries with so many close distances that their whole row is computed in float64
 
     def add_close(self, pair: int, columns: np.ndarray) -> None:
         self.close_pairs.append(np.full(len(columns), pair))
@@ -55,7 +55,7 @@ def ranked_matches(
     watch: Callable[[slice, slice, Tensor], None] | None = None,
     block_elements: int = BLOCK_ELEMENTS,
 ) -> tuple[np.ndarray, SamePersonRows]:
-    """Return the 1-based rank of every true match, junk taken out, ties in gallery order; and which rows they are.
+    """Return the 1-based rank of every true match without junk, ties in gallery order, and the rows of each person.
 
     The rank of a match is one more than the number of kept gallery rows before it, and a count needs
     no order: each block of distances is compared with the few distances of the true matches and discarded.
@@ -63,7 +63,7 @@ def ranked_matches(
     Args:
         source: the distances.
         pairs: matches and junk of every query.
-        watch: shown every block (queries, gallery rows, positions) before it is discarded.
+        watch: called with every block (queries, gallery rows, positions) before it is discarded.
         block_elements: distances held at a time; the ranks do not depend on it.
 
     Returns:
@@ -74,9 +74,11 @@ def ranked_matches(
     keys = np.empty(len(pairs.queries))
     before = np.zeros(len(keys), dtype=np.int64)
     height = max(1, min(1024, block_elements // source.shape[1]))
-    if not source.is_exact:  # enough rows for an efficient product; then blocks are as narrow as they must be
+    if not source.is_exact:  # enough rows for an efficient product; the width of a block follows from them
         height = max(height, min(256, block_elements))
-    height = source.row_step or height  # what is computed together is looked at together, and computed once
+    height = (
+        source.row_step or height
+    )  # rows that are computed together are used together, hence computed once
     for start in range(0, source.shape[0], height):
         rows = slice(start, min(start + height, source.shape[0]))
         mine = np.arange(offsets[rows.start], offsets[rows.stop])
@@ -91,7 +93,7 @@ def ranked_matches(
             _settle_close_calls(source, work, keys[chosen])
             _settle_crowded_rows(source, pairs.excluded, work, block_elements)
         before[chosen] = work.before
-    # junk is in the counts; in sorted order its share is a running sum
+    # the counts include junk; in sorted order the junk before a match is a running sum
     order = np.lexsort((pairs.rows, keys, pairs.queries))
     is_junk = ~(pairs.is_match | np.isin(pairs.rows, pairs.excluded))
     running = np.concatenate([[0], np.cumsum(is_junk[order])])
@@ -188,7 +190,7 @@ def _turns(owner: np.ndarray, height: int) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def _count_on_cpu(block: Tensor, span: slice, work: _Work) -> None:
-    """Count one block; NumPy, because on rows that fit the cache it compares at one element a fraction of a cycle."""
+    """Count one block with NumPy, which is the fastest way on the CPU while a row fits the cache."""
     values, most = block.numpy(), max(64, block.shape[1] // 64)
     low, high = work.low, work.high
     found: dict[int, int] = {}
@@ -228,7 +230,7 @@ def _count_on_device(block: Tensor, span: slice, work: _Work) -> None:
 
 
 def _settle_close_calls(source: DistanceSource, work: _Work, keys: np.ndarray) -> None:
-    """Decide in float64 what lies within the rounding error of a match."""
+    """Decide in float64 whether gallery rows within the rounding error of a match rank before it."""
     if not work.close_pairs:
         return
     pair, column = np.concatenate(work.close_pairs), np.concatenate(work.close_columns)
@@ -246,7 +248,7 @@ def _settle_close_calls(source: DistanceSource, work: _Work, keys: np.ndarray) -
 def _settle_crowded_rows(
     source: DistanceSource, hidden: np.ndarray, work: _Work, block_elements: int
 ) -> None:
-    """Count rows in which almost everything is a close call, from float64 distances."""
+    """Count from float64 distances in rows that hold many distances within the rounding error of a match."""
     crowded = np.array(sorted(work.crowded), dtype=np.int64)
     step = max(1, block_elements // source.shape[1])
     for part in (crowded[start : start + step] for start in range(0, len(crowded), step)):

@@ -27,11 +27,11 @@ Clothes = tuple[Sequence[int] | np.ndarray, Sequence[int] | np.ndarray]
 
 
 class Refiner(Protocol):
-    """What changes distances after they are computed: re-ranking, the spatial-temporal metric, ..."""
+    """A step that changes distances after they are computed: re-ranking, the spatial-temporal metric, ..."""
 
     @property
     def name(self) -> str:
-        """What the protocol line says."""
+        """Name in the protocol line."""
 
     def __call__(
         self, distances: DistanceSource, query: Features, gallery: Features
@@ -52,9 +52,9 @@ def evaluate_features(
 ) -> Ranking:
     """Rank the gallery for every query and score the result.
 
-    Distances are streamed in blocks, so memory does not grow with Q x G, nor with `KReciprocal` and the
-    spatial-temporal metric as refiners; a refiner that asks for the whole matrix gets it. Float32 products are settled
-    in float64 where a comparison is close: the ranks depend on the features alone, not on block sizes or the device.
+    Distances are computed in blocks, so memory does not grow with Q x G. The same holds with `KReciprocal` and the
+    spatial-temporal metric as refiners; other refiners may request the whole matrix. Comparisons that float32 rounding
+    could decide are repeated in float64: the ranks depend on the features alone, not on block sizes or the device.
     Ties are in gallery order.
 
     Args:
@@ -65,7 +65,7 @@ def evaluate_features(
         refiners: applied in order to the distances, each named in the protocol line.
         dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line ("frames": "all", "flip": "no").
-        top_k: gallery rows per query to keep for pictures; 0 saves the time.
+        top_k: gallery rows per query to keep for pictures; 0 keeps none and is faster.
 
     Returns:
         The scored ranking. Its gallery rows are those of ``gallery``, then of the appended queries;
@@ -122,11 +122,11 @@ def evaluate_distances(  # noqa: PLR0913 - two id arrays a side, and what the pr
         q_camids: ``(Q,)`` integers.
         g_camids: ``(G,)`` integers.
         protocol: a record or its name.
-        distance: what the matrix holds, for the protocol line.
-        refiners: names of what changed the matrix, for the protocol line.
+        distance: name of the distance in the matrix, for the protocol line.
+        refiners: names of the refiners that changed the matrix, for the protocol line.
         dataset: dataset and split, for the protocol line.
         details: how the features were made, for the protocol line.
-        top_k: gallery rows per query to keep for pictures; 0 saves the time.
+        top_k: gallery rows per query to keep for pictures; 0 keeps none and is faster.
         clothes: of the queries and of the columns, for protocols that compare them.
 
     Returns:
@@ -164,7 +164,7 @@ def _score(
     line_parts: dict,
 ) -> Ranking:
     offsets, unmatched = pairs.match_offsets, _unmatched_queries(pairs, rules)
-    if rules.gallery_shot == "single" and source.row_step:  # every draw looks at all distances
+    if rules.gallery_shot == "single" and source.row_step:  # every draw reads all distances
         source = MatrixSource(source.dense())
     top = TopRows(source, pairs, top_k)
     ranks, same_person = ranked_matches(source, pairs, watch=top.see if top_k else None)
@@ -263,7 +263,7 @@ def _refuse_queries_twice(query: Features, gallery: Features, rules: EvaluationP
 
 
 def _pairs_of(pids: np.ndarray, camids: np.ndarray) -> np.ndarray:
-    """Return one value for each person in a camera, equal where both are."""
+    """Return one structured value per row, equal for rows of equal pid and camid."""
     return np.stack([pids, camids], axis=1).view("i8,i8").ravel()
 
 
@@ -274,7 +274,7 @@ def _as_bytes(rows: Tensor) -> np.ndarray:
 def _find_queries(
     people: tuple[np.ndarray, np.ndarray], cameras: tuple[np.ndarray, np.ndarray], rules: EvaluationProtocol
 ) -> int | None:
-    """Return the first of the queries' columns: they are the first or the last; None if they may be either."""
+    """Return the first column of the queries, which are the first or the last columns; None if both would fit."""
     count, columns = len(people[0]), len(people[1])
     starts = [
         start
@@ -285,6 +285,6 @@ def _find_queries(
     if not starts:
         raise ProtocolError(
             f"protocol {rules.name!r} has the queries in the gallery, but neither the first nor the last {count} "
-            "columns are theirs; append the queries to the gallery before computing distances"
+            "columns have their pids and camids; append the queries to the gallery before computing distances"
         )
     return starts[0] if len(starts) == 1 else None

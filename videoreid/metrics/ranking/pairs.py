@@ -20,7 +20,7 @@ class SamePersonPairs:
         rows: ``(P,)`` int64.
         is_match: ``(P,)`` bool; the others are junk.
         num_queries: Q.
-        excluded: ``(E,)`` int64 gallery rows that no query may see.
+        excluded: ``(E,)`` int64 gallery rows that are removed for every query.
     """
 
     queries: np.ndarray
@@ -44,12 +44,12 @@ def check_ids(name: str, values: object, length: int) -> np.ndarray:
     """Return ids as an int64 array of the expected shape ``(length,)``.
 
     Raises:
-        ProtocolError: they are not integers of 64 bits, or not as many.
+        ProtocolError: the values are not 64-bit integers, or not ``length`` of them.
     """
     array = as_ids(name, values)
     if array.shape != (length,):
         raise ProtocolError(
-            f"{name} has shape {array.shape}, expected ({length},): one id per row of the distances"
+            f"{name} has shape {array.shape}, expected ({length},): one id per query or gallery row"
         )
     return array
 
@@ -62,7 +62,7 @@ def same_person_pairs(
     protocol: EvaluationProtocol,
     clothes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> SamePersonPairs:
-    """Join queries and gallery on the person, in time and memory linear in the number of pairs.
+    """Return all pairs of a query and a gallery row of one person, in time and memory linear in their number.
 
     Args:
         q_pids: ``(Q,)`` int64.

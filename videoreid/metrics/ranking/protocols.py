@@ -77,7 +77,7 @@ def get_protocol(name: str | EvaluationProtocol) -> EvaluationProtocol:
     """Return the protocol of this name; a record is returned as it is.
 
     Raises:
-        UnknownNameError: there is none of that name; the message suggests one.
+        UnknownNameError: no protocol has this name; the message suggests similar ones.
     """
     if isinstance(name, EvaluationProtocol):
         return name
@@ -101,9 +101,9 @@ def protocol_line(
 
     Args:
         protocol: the rules.
-        counts: gallery rows after junk is removed for all, queries scored, queries not scored.
+        counts: gallery rows without those removed for every query, queries scored, queries not scored.
         distance: name of the distance.
-        refiners: names of what changed the distances, in order.
+        refiners: names of the refiners, in order.
         dataset: dataset and split.
         details: how the features were made ("frames", "flip", "weights", ...).
     """

@@ -24,8 +24,8 @@ def single_shot_cmc(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the first rank of every query and the CMC, averaged over ten random galleries of one row per person.
 
-    A draw is one gallery for all queries, and for each query one of its own true matches. Published code (torchreid's
-    ``eval_cuhk03`` among it) draws for the CMC alone, so AP has no place here.
+    A draw is one gallery for all queries, and for each query one of its own true matches. Published code, such as
+    torchreid's ``eval_cuhk03``, draws for the CMC only, so AP is not computed here.
 
     Args:
         source: the distances.

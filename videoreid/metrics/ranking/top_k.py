@@ -31,7 +31,7 @@ class TopRows:
         self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def see(self, rows: slice, span: slice, block: Tensor) -> None:
-        """Take in one block; blocks come left to right, row by row.
+        """Add one block; blocks must come row by row, from left to right.
 
         Args:
             rows: queries of the block.
@@ -40,7 +40,7 @@ class TopRows:
         """
         if self.top_k == 0:
             return
-        wanted = self.top_k + int(self._junk[rows].max())  # so many hold top_k that are not junk
+        wanted = self.top_k + int(self._junk[rows].max())  # enough rows to hold top_k that are not junk
         nearest = block.topk(min(wanted, block.shape[1]), dim=1, largest=False).values
         if self._nearest is not None:
             nearest = torch.cat([self._nearest, nearest], dim=1)
@@ -48,7 +48,7 @@ class TopRows:
         self._nearest = nearest
         slack = torch.from_numpy(2 * self._source.tolerance(rows)).to(nearest)
         limit = torch.nextafter(nearest.amax(dim=1) + slack, nearest.new_tensor(torch.inf))
-        # no further than the largest finite number, since what is hidden is infinite
+        # at most the largest finite number, because hidden rows are infinite
         near = block <= limit.clamp_max(torch.finfo(limit.dtype).max).unsqueeze(1)
         if near.device.type == "cpu":
             place = np.flatnonzero(near.numpy())  # faster than torch where little is found
@@ -80,17 +80,17 @@ class TopRows:
     def _settle(
         self, rows: slice, line: np.ndarray, column: np.ndarray, position: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sort by query and distance; what rounding could reorder or blur is measured again in float64."""
+        """Sort by query and distance; distances that rounding could reorder are computed again in float64."""
         if len(line) == 0:
             return line, column, position
         order = np.lexsort((column, position, line))
         line, column, position = line[order], column[order], position[order].astype(np.float64)
         if not self._source.is_exact:
-            position = np.maximum(position, 0.0)  # rounding may go below
+            position = np.maximum(position, 0.0)  # rounding may give negative values
         tolerance = self._source.tolerance(rows)[line]
         close = (line[1:] == line[:-1]) & (np.diff(position) <= 2 * tolerance[1:])
         again = np.append(close, False) | np.insert(close, 0, False)
-        # errors reach a quarter of the bound in practice; a root makes those of small distances large
+        # in practice errors are at most a quarter of the bound; a square root enlarges those of small distances
         shown = self._source.keys(position)
         again |= self._source.keys(position + tolerance / 4) - shown > 1e-6 * np.maximum(shown, 1.0)
         position[again] = self._source.positions(line[again] + rows.start, column[again])
@@ -99,7 +99,7 @@ class TopRows:
         return line[order], column[order], key[order]
 
     def _from_whole_row(self, query: int) -> None:
-        """Sort one row whole: so many of its distances agree that picking has no advantage."""
+        """Sort one whole row, where so many distances are equal that a selection would not be faster."""
         keys = self._source.exact_rows(np.array([query]))[0].cpu().numpy()
         order = np.argsort(keys, kind="stable")
         hidden = self._junk_codes[self._junk_codes // len(keys) == query] % len(keys)

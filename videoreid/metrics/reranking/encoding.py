@@ -12,7 +12,7 @@ from videoreid.metrics.reranking.neighbours import Neighbours
 __all__ = ["SparseRows", "average_rows", "encode_rows", "expand_ranges", "reciprocal_mask"]
 
 CHUNK_ELEMENTS = 1 << 20
-"""Index elements a step works on at a time: 8 MiB of int64."""
+"""Index elements per step: 8 MiB of int64."""
 
 
 class SparseRows(NamedTuple):
@@ -54,8 +54,8 @@ def encode_rows(source: AllPairsSource, neighbours: Neighbours, k1: int, exponen
     The weight of member j of row i is ``exp(-d(i, j))``, with the distance divided by the largest of row i.
 
     Args:
-        source: where distances that no neighbour list holds come from.
-        neighbours: at least ``k1 + 1`` of them for every row, fewer only if there are not that many rows.
+        source: distances of the pairs that are in no neighbour list.
+        neighbours: at least ``k1 + 1`` for every row, or all rows if there are fewer.
         k1: size of the neighbourhoods.
         exponent: power the distances are raised to.
 
@@ -83,9 +83,9 @@ def encode_rows(source: AllPairsSource, neighbours: Neighbours, k1: int, exponen
 
 
 def expand_sets(near: Tensor, mask: Tensor, half: Tensor, absent: int) -> Tensor:
-    """Return ``(B, S)`` members of the expanded sets of some rows, ascending; ``absent`` fills what is unused.
+    """Return ``(B, S)`` members of the expanded sets of some rows, ascending; ``absent`` fills unused places.
 
-    A member's own reciprocal set, at half the size, joins when more than two thirds of it is inside already.
+    A member's own reciprocal set of half the size is added if more than two thirds of it are in the set already.
     """
     own = near.masked_fill(~mask, absent).sort(dim=1).values
     candidates = half[near]  # (B, k, h), the half-size reciprocal sets of all neighbours
@@ -101,7 +101,7 @@ def expand_sets(near: Tensor, mask: Tensor, half: Tensor, absent: int) -> Tensor
 
 
 def set_distances(source: AllPairsSource, neighbours: Neighbours, rows: Tensor, cols: Tensor) -> Tensor:
-    """Return distances ``(M,)`` of pairs, from the neighbour lists where these hold them, else computed."""
+    """Return distances ``(M,)`` of pairs, from the neighbour lists if they hold the pair, otherwise computed."""
     first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
     sorted_near, order = neighbours.indices[first:last].sort(dim=1)
     keys = (sorted_near + torch.arange(first, last, device=rows.device)[:, None] * source.num_rows).flatten()

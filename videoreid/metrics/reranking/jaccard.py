@@ -20,19 +20,19 @@ from videoreid.metrics.reranking.neighbours import nearest_neighbours
 __all__ = ["RerankedDistances"]
 
 BLOCK_ELEMENTS = 1 << 23
-"""Distances in a yielded block: 32 MiB of float32, of which three are held at a time."""
+"""Distances in a yielded block: 32 MiB of float32; three blocks are held at a time."""
 
 
 class RerankedDistances:
-    """Final distances of any queries; the heavy work, which looks at all pairs of rows, is done at construction.
+    """Re-ranked distances of any queries; the costly part, over all pairs of rows, runs in the constructor.
 
     Args:
         source: the original distances.
         k1: size of the reciprocal neighbourhoods.
-        k2: size of the query expansion; 1 leaves it out.
+        k2: size of the query expansion; 1 skips it.
         lambda_value: weight of the original distance, 0..1.
         exponent: power the original distances are raised to.
-        chunk_size: rows and columns of a tile, and at most so many queries of a step.
+        chunk_size: rows and columns of a tile, and the largest number of queries per step.
 
     Raises:
         ProtocolError: the powers of the distances are beyond their floating type.
@@ -50,12 +50,7 @@ class RerankedDistances:
     ) -> None:
         kept = min(max(k1 + 1, k2), source.num_rows)
         neighbours = nearest_neighbours(source, kept, chunk_size)
-        largest = neighbours.maxima.max()
-        if not torch.isfinite(largest**exponent):
-            raise ProtocolError(
-                f"distances of up to {float(largest):.3g}, raised to the power {exponent:g}, leave the range of "
-                f"{neighbours.maxima.dtype}; scale or normalise the features"
-            )
+        _check_powers(neighbours.maxima, exponent)
         encoded = encode_rows(source, neighbours, k1, exponent)
         if k2 > 1:
             encoded = average_rows(encoded, neighbours.indices[:, :k2])
@@ -82,6 +77,18 @@ class RerankedDistances:
         for start in range(0, self.shape[0], self.row_step):
             rows = slice(start, min(start + self.row_step, self.shape[0]))
             yield rows, self.rows(rows)
+
+
+def _check_powers(maxima: Tensor, exponent: float) -> None:
+    """Raise ProtocolError if the powers of the largest distances ``(N,)`` overflow, or round to zero."""
+    powers = maxima**exponent
+    lost = (maxima > 0) & (powers < torch.finfo(powers.dtype).tiny)
+    if lost.any() or not torch.isfinite(powers).all():
+        largest = float(maxima[lost].min() if lost.any() else maxima.max())
+        raise ProtocolError(
+            f"distances of up to {largest:.3g}, raised to the power {exponent:g}, leave the range of "
+            f"{powers.dtype}; scale or normalise the features"
+        )
 
 
 def invert_rows(encoded: SparseRows, first_row: int, num_cols: int) -> SparseRows:

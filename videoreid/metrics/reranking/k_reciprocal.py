@@ -30,16 +30,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class KReciprocal:
-    """The settings of re-ranking; called, it is a refiner of `videoreid.metrics.evaluate_features`.
+    """Settings of k-reciprocal re-ranking, and a refiner of `videoreid.metrics.evaluate_features`.
 
     Args:
-        k1: size of the reciprocal neighbourhoods, at least 1; the published 20.
-        k2: rows averaged by query expansion, at least 1, which leaves it out; the published 6.
-        lambda_value: weight of the original distance, 0..1; the published 0.3.
-        exponent: power the distances are raised to inside. The published code squares what it is given, also a
-            distance that is squared already; 1 leaves distances as they are.
+        k1: size of the reciprocal neighbourhoods, at least 1; published: 20.
+        k2: rows averaged by query expansion, at least 1; 1 skips it; published: 6.
+        lambda_value: weight of the original distance, 0..1; published: 0.3.
+        exponent: power the distances are raised to. The published code squares its input, even distances that are
+            squared already; 1 leaves distances unchanged.
         metric: a key of `videoreid.distances.DISTANCES`, by which features are compared.
-        chunk_size: rows of a tile; None chooses by device. It changes memory and speed, not the outcome.
+        chunk_size: rows of a tile; None chooses by device. It changes memory and speed, not the result.
 
     Raises:
         ConfigError: a value out of its range.
@@ -72,13 +72,13 @@ class KReciprocal:
 
     @property
     def name(self) -> str:
-        """How a protocol line names it; settings that are as published are left out after the first three."""
+        """Name in the protocol line; exponent and metric are shown only if they differ from their defaults."""
         extra = "" if self.exponent == 2 else f", exponent={self.exponent:g}"
         extra += "" if self.metric == "cosine" else f", metric={self.metric}"
         return f"KReciprocal(k1={self.k1}, k2={self.k2}, lambda_value={self.lambda_value:g}{extra})"
 
     def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
-        """Return the re-ranked distances of two sets of features, computed row by row when they are asked for.
+        """Return the re-ranked distances of two sets of features; rows are computed on demand.
 
         Args:
             distances: of these features, by the metric of these settings.
@@ -101,7 +101,7 @@ class KReciprocal:
             )
 
     def rerank(self, source: AllPairsSource) -> RerankedDistances:
-        """Return the re-ranked distances of any source, after the heavy work."""
+        """Return the re-ranked distances of any source; this runs the costly part, over all pairs of rows."""
         if self.k1 >= source.num_rows:
             get_logger(__name__).warning(
                 "k1=%d with %d rows in all: every row is a neighbour of every other", self.k1, source.num_rows
@@ -117,7 +117,7 @@ class KReciprocal:
         )
 
     def streamed(self, source: AllPairsSource) -> StreamedSource:
-        """Return the same as a source, for an evaluation."""
+        """Return the re-ranked distances as a source for an evaluation."""
         reranked = self.rerank(source)
         return StreamedSource(reranked.rows, reranked.shape, reranked.row_step)
 
@@ -141,8 +141,8 @@ def k_reciprocal_rerank(
     Args:
         query: ``(Q, D)`` float, on any device.
         gallery: ``(G, D)``, the same type and device.
-        k1: size of the reciprocal neighbourhoods; more than there are rows means all of them.
-        k2: rows averaged by query expansion; 1 leaves it out.
+        k1: size of the reciprocal neighbourhoods; a number above that of the rows means all rows.
+        k2: rows averaged by query expansion; 1 skips it.
         lambda_value: weight of the original distance, 0..1.
         metric: a key of `videoreid.distances.DISTANCES`.
         exponent: 2 as published, also where ``metric`` is squared already; see `KReciprocal`.
@@ -170,7 +170,7 @@ def k_reciprocal_rerank_blocks(
     exponent: float = 2.0,
     chunk_size: int | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield ``(query rows, distances (rows, G))`` of `k_reciprocal_rerank`, so that no ``(Q, G)`` is held.
+    """Yield ``(query rows, distances (rows, G))`` of `k_reciprocal_rerank`, without a ``(Q, G)`` matrix in memory.
 
     Args, Raises and Reference: those of `k_reciprocal_rerank`; ``chunk_size`` also limits the rows of a block.
     """
@@ -200,9 +200,9 @@ def k_reciprocal_rerank_distances(
         q_q: ``(Q, Q)``, the same type and device.
         g_g: ``(G, G)``, the same type and device.
         k1: size of the reciprocal neighbourhoods.
-        k2: rows averaged by query expansion; 1 leaves it out.
+        k2: rows averaged by query expansion; 1 skips it.
         lambda_value: weight of the original distance, 0..1.
-        exponent: 2 as published, whatever the distances are; 1 for distances to be left as they are.
+        exponent: 2 as published, for any distances; 1 leaves distances unchanged.
         chunk_size: rows of a tile; None chooses by device.
 
     Raises:

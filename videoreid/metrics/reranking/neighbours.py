@@ -10,20 +10,20 @@ from videoreid.distances import AllPairsSource
 __all__ = ["Neighbours", "nearest_neighbours"]
 
 MARGIN = 8
-"""Neighbours kept beyond those asked for, until exact distances decide among them."""
+"""Neighbours kept beyond the requested number, until exact distances decide their order."""
 
 
 class Neighbours:
     """The ``k`` nearest rows of every row, ties by row number, and the largest distance of every row.
 
     Tiles are merged in ascending order of their columns, so a later column replaces an earlier one only when it is
-    strictly nearer: the outcome does not depend on the size of the tiles.
+    strictly nearer: the result does not depend on the size of the tiles.
 
     Args:
         num_rows: N.
         k: neighbours kept, at most N.
         dtype: of the distances.
-        device: of everything.
+        device: of all tensors.
 
     Attributes:
         indices: ``(N, k)`` int64, nearest first.
@@ -37,7 +37,7 @@ class Neighbours:
         self.maxima = torch.zeros(num_rows, dtype=dtype, device=device)
 
     def merge(self, rows: slice, tile: Tensor, first_col: int) -> None:
-        """Take in the distances ``tile (rows, C)`` to the columns from ``first_col`` on."""
+        """Add the distances ``tile (rows, C)`` to the columns from ``first_col`` on."""
         self._raise_maxima(rows, tile.amax(1))
         bound = self.distances[rows, -1:]
         mask = tile < bound
@@ -47,7 +47,7 @@ class Neighbours:
         self._insert(rows, row, col + first_col, tile[row, col])
 
     def merge_transposed(self, cols: slice, tile: Tensor, first_row: int) -> None:
-        """Take in the same ``tile (R, cols)`` as distances of columns to rows, without transposing it."""
+        """Add the same ``tile (R, cols)`` as distances of columns to rows, without transposing it."""
         self._raise_maxima(cols, tile.amax(0))
         mask = tile < self.distances[cols, -1]
         if self._crowded(mask):
@@ -61,7 +61,7 @@ class Neighbours:
         self.maxima[rows] = torch.maximum(self.maxima[rows], values)
 
     def _crowded(self, mask: Tensor) -> bool:
-        """Tell whether so many pairs pass that finding the k-th value of the tile first is cheaper."""
+        """Return whether so many pairs pass that it is cheaper to find the k-th value of the tile first."""
         return int(torch.count_nonzero(mask)) > 4 * self.indices.shape[1] * max(mask.shape[0], mask.shape[1])
 
     def _kth(self, tile: Tensor) -> Tensor:
@@ -112,12 +112,12 @@ def nearest_neighbours(source: AllPairsSource, k: int, chunk_size: int) -> Neigh
 def settle(source: AllPairsSource, neighbours: Neighbours, k: int) -> None:
     """Order the kept neighbours by their exact distances, ties by row number, and keep the ``k`` nearest.
 
-    Only those are measured again whose place the rounding of tiles can have decided.
+    Only distances whose order the rounding of tiles could have decided are computed again.
 
     Args:
         source: of the distances.
-        neighbours: some more than ``k`` per row, ascending; changed in place.
-        k: neighbours to leave.
+        neighbours: ``k`` or more per row, ascending; changed in place.
+        k: neighbours to keep.
     """
     distances, indices = neighbours.distances.double(), neighbours.indices
     row, place = undecided(distances, k, source.rounding).nonzero(as_tuple=True)
@@ -129,10 +129,10 @@ def settle(source: AllPairsSource, neighbours: Neighbours, k: int) -> None:
 
 
 def undecided(distances: Tensor, k: int, rounding: float) -> Tensor:
-    """Return ``(N, K)`` bool: which distances are too close to another for their order to be sure.
+    """Return ``(N, K)`` bool: which distances are so close to another that their order is uncertain.
 
-    Distances further apart than twice the bound are in their true order. A run of closer ones is in doubt as a
-    whole, unless it begins after the ``k`` nearest.
+    Distances further apart than twice the bound are in their true order. All members of a run of closer distances are
+    uncertain, unless the run begins after the ``k`` nearest.
 
     Args:
         distances: ``(N, K)``, ascending, each at most ``rounding`` off.
@@ -142,7 +142,7 @@ def undecided(distances: Tensor, k: int, rounding: float) -> Tensor:
     close = distances.diff(dim=1) <= 2 * rounding
     alone = close.new_zeros(len(close), 1)
     before, after = torch.cat([alone, close], dim=1), torch.cat([close, alone], dim=1)
-    reaches = before[:, k:].cumprod(dim=1).bool()  # the run that holds the k-th may go on behind it
+    reaches = before[:, k:].cumprod(dim=1).bool()  # the run that holds the k-th may continue after it
     counts = torch.cat([torch.ones_like(before[:, :k]), reaches], dim=1)
     return (before | after) & counts
 

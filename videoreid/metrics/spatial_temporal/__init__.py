@@ -1,4 +1,4 @@
-"""The spatial-temporal metric: appearance joined with the time that people take between cameras."""
+"""The spatial-temporal metric: appearance combined with the transition times of people between cameras."""
 
 from videoreid.metrics.spatial_temporal.model import SpatialTemporalModel
 from videoreid.metrics.spatial_temporal.reranking import JointKReciprocal

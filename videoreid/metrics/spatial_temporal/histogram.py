@@ -17,18 +17,18 @@ __all__ = [
 ]
 
 EPSILON = 1e-7
-"""What the published code adds to every divisor; without it a difference of exactly one bin falls one bin higher."""
+"""Added to every divisor, as in the published code; without it a difference of exactly one bin falls one bin higher."""
 
 
 class Visits(NamedTuple):
-    """Stays of identities before cameras.
+    """Visits of identities to cameras.
 
     Args:
         pids: ``(V,)`` int64.
         camids: ``(V,)`` int64.
         starts: ``(V,)`` float64.
         ends: ``(V,)`` float64.
-        middles: ``(V,)`` float64, what orders visits.
+        middles: ``(V,)`` float64, the times that order visits.
     """
 
     pids: np.ndarray
@@ -71,7 +71,7 @@ def training_visits(
 
 
 def mean_visits(pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Visits:
-    """Take all rows ``(N,)`` of an identity and a camera for one visit at their mean time, as published."""
+    """Merge all rows ``(N,)`` of an identity and a camera into one visit at their mean time, as published."""
     cameras = int(camids.max()) + 1
     key, group = np.unique(pids * cameras + camids, return_inverse=True)
     means = np.bincount(group, (starts + ends) / 2) / (np.bincount(group) + EPSILON)
@@ -81,12 +81,12 @@ def mean_visits(pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: 
 def cluster_visits(
     pids: np.ndarray, camids: np.ndarray, starts: np.ndarray, ends: np.ndarray, gap: float
 ) -> Visits:
-    """Split the rows ``(N,)`` of an identity before one camera where it was away for longer than ``gap``."""
+    """Split the rows ``(N,)`` of an identity and a camera into visits, at absences longer than ``gap``."""
     order = np.lexsort((starts, camids, pids))
     pids, camids, starts, ends = pids[order], camids[order], starts[order], ends[order]
     same = (pids[1:] == pids[:-1]) & (camids[1:] == camids[:-1])
     group = np.concatenate([[0], np.cumsum(~same)])
-    # the latest end so far within each group: a running maximum of ranks, exact where one of times would not be
+    # the latest end so far within each group: a running maximum of ranks, because adding to times would round them
     ordered = np.sort(ends)
     rank = np.searchsorted(ordered, ends)
     latest = ordered[np.maximum.accumulate(rank + group * len(ends)) - group * len(ends)]
@@ -101,9 +101,9 @@ def transition_histogram(
 ) -> np.ndarray:
     """Return ``(C, C, bins)`` float64 [to][from][bin]: shares of the transitions of each ordered camera pair.
 
-    For every identity and pair of cameras its visits to the two are put in order, and each change of camera votes
-    once. With one visit a camera this is the published vote. Of two visits at the same time the one before the
-    higher camera counts as later.
+    The visits of an identity to two cameras are sorted by time, and each change of camera is one vote. With one visit
+    per camera this is the published vote. Of two visits at the same time, the one to the camera of the higher number
+    counts as later.
 
     Args:
         visits: at most one per identity and camera, or several.
@@ -146,7 +146,7 @@ def transition_histogram(
 def smooth_histogram(histogram: np.ndarray, sigma: float) -> np.ndarray:
     """Convolve ``(C, C, bins)`` by row with a Gaussian of ``sigma`` bins, cut at 3 sigma; normalise it again.
 
-    Nothing is reflected at the borders, as published: what leaves the histogram there comes back as a higher scale.
+    Nothing is reflected at the borders, as published: the normalisation makes up for what is lost there.
     """
     if sigma == 0:
         return histogram

@@ -1,4 +1,4 @@
-"""Joint scores of pairs: the factor of appearance times the factor of time, which one table holds."""
+"""Joint scores of pairs: the appearance factor times the time factor, which is read from a table."""
 
 import math
 from typing import NamedTuple
@@ -26,7 +26,7 @@ CHUNK_ELEMENTS = 1 << 21
 
 
 class Sightings(NamedTuple):
-    """Where and when the rows of one side were seen, ready for look-up.
+    """Cameras and times of the rows of one side, ready for look-up.
 
     Args:
         cameras: ``(N,)`` int64; the number of cameras where place or time are unknown.
@@ -60,7 +60,7 @@ def sightings(
     length: int,
     offsets: np.ndarray,
 ) -> Sightings:
-    """Check and convert what is known of one side.
+    """Check and convert the cameras and times of one side.
 
     Args:
         side: "query" or "gallery", for messages.
@@ -102,12 +102,12 @@ def sightings(
 
 
 def visual_factor(similarity: Tensor, rules: JointRules) -> Tensor:
-    """Return the factor of appearance ``(...)`` of any cosine similarities ``(...)``."""
+    """Return the appearance factor ``(...)`` of cosine similarities ``(...)`` of any shape."""
     return torch.sigmoid(similarity * rules.visual_gamma - math.log(rules.visual_lambda))
 
 
 def time_factors(distribution: np.ndarray, neutral: float, rules: JointRules) -> Tensor:
-    """Return the factor of time by query camera, gallery camera and signed bin, see `factor_table`; float64, CPU.
+    """Return the time factor by query camera, gallery camera and signed bin, see `factor_table`; float64, CPU.
 
     Args:
         distribution: ``(C, C, bins)`` probabilities [to][from][bin].
@@ -127,8 +127,8 @@ def factor_table(probabilities: np.ndarray, neutral: float, *, same_camera_neutr
 
     Args:
         probabilities: ``(C, C, bins)`` [to][from][bin].
-        neutral: what unknown pairs are given.
-        same_camera_neutral: give it to pairs of one camera too.
+        neutral: value of pairs of unknown place or time.
+        same_camera_neutral: give this value to same-camera pairs too.
     """
     cameras, bins = probabilities.shape[1:]
     table = np.full((cameras + 1, cameras + 1, 2 * bins + 2), neutral)
@@ -144,7 +144,8 @@ def factor_table(probabilities: np.ndarray, neutral: float, *, same_camera_neutr
 def look_up(table: Tensor, query: Sightings, gallery: Sightings, *, interval: float, gaps: bool) -> Tensor:
     """Return values of ``table (C + 1, C + 1, 2 * bins + 2)`` for pairs of sightings, which are broadcast.
 
-    A query that is strictly later is looked up from the gallery's camera to its own, any other the other way.
+    If the query is strictly later, the transition is from the gallery's camera to the query's; otherwise it is from
+    the query's camera to the gallery's.
     """
     bins = table.shape[2] // 2 - 1
     if gaps:
@@ -165,7 +166,7 @@ class JointScores:
     """Joint scores of any queries, from their cosine similarities.
 
     Args:
-        factors: of `time_factors`.
+        factors: result of `time_factors`.
         query: Q sightings.
         gallery: G sightings.
         interval: width of a bin.
@@ -179,7 +180,7 @@ class JointScores:
         self._interval, self._rules = interval, rules
 
     def rows(self, similarity: Tensor, first: int = 0) -> Tensor:
-        """Return ``(n, G)`` scores of the queries from ``first`` on, whose similarities ``(n, G)`` these are."""
+        """Return ``(n, G)`` scores for the similarities ``(n, G)`` of the queries from ``first`` on."""
         self._factors = self._factors.to(similarity.device, similarity.dtype)
         self._query, self._gallery = self._query.to(similarity.device), self._gallery.to(similarity.device)
         scores = torch.empty_like(similarity, memory_format=torch.contiguous_format)

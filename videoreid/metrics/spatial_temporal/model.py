@@ -35,12 +35,12 @@ Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 class SpatialTemporalModel:
     """Transition times between the cameras of one network, fitted on its training set.
 
-    It is a refiner of `videoreid.metrics.evaluate_features` for cosine distances. It says nothing of other camera
-    networks: training and test must share cameras and clocks.
+    It is a refiner of `videoreid.metrics.evaluate_features` for cosine distances. It is valid for one camera network
+    only: training and test data must share cameras and clocks.
 
     Args:
-        histogram: ``(C, C, bins)`` float64, ``histogram[to, from, bin]``; every pair of
-            cameras that was seen sums to 1.
+        histogram: ``(C, C, bins)`` float64, ``histogram[to, from, bin]``; every camera pair with transitions
+            sums to 1.
         interval: width of a bin, in the unit of the times.
         sigma: width of the smoothing, in bins.
         visits: the rule by which visits were made.
@@ -69,8 +69,8 @@ class SpatialTemporalModel:
         shape = self.histogram.shape
         if len(shape) != 3 or shape[0] != shape[1] or 0 in shape:
             raise ConfigError(f"expected a (C, C, bins) histogram, got shape {shape}")
-        if not np.isfinite(self.histogram).all() or (self.histogram < 0).any():
-            raise ConfigError("a histogram holds shares: it must be finite and at least 0")
+        if not np.isfinite(self.histogram).all() or self.histogram.min() < 0 or not self.histogram.any():
+            raise ConfigError("a histogram holds shares: it must be finite, at least 0, and not 0 everywhere")
         if not 0 < self.interval < math.inf:
             raise ConfigError(f"interval must be positive, got {self.interval!r}")
         if not 0 <= self.sigma < math.inf:
@@ -103,8 +103,8 @@ class SpatialTemporalModel:
             interval: width of a bin in that unit (published: 100 frames, 4 seconds of Market-1501).
             num_bins: bins (published: 5000 for Market-1501, 3000 for DukeMTMC-reID).
             sigma: width of the smoothing in bins; 0 for none.
-            visits: all of an identity in a camera is one visit at its mean time ("mean", published), or it is split
-                where the person was away ("clustered").
+            visits: "mean" (published): one visit per identity and camera, at its mean time; "clustered": split where
+                the person was absent.
             num_cameras: C; None takes the largest camera number.
             rules: how times are read and scores are made; None for the published ones.
 
@@ -145,7 +145,7 @@ class SpatialTemporalModel:
 
     @property
     def name(self) -> str:
-        """How a protocol line names it."""
+        """Name in the protocol line."""
         return (
             f"SpatialTemporal(interval={self.interval:g}, sigma={self.sigma:g}, visits={self.visits}, "
             f"same_camera={self.rules.same_camera})"
@@ -156,10 +156,10 @@ class SpatialTemporalModel:
         return replace(self, sigma=float(sigma))
 
     def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
-        """Return ``1 - joint score`` for cosine distances of two sets of features, row by row when asked for.
+        """Return ``1 - joint score`` for cosine distances of two sets of features; rows are computed on demand.
 
         Args:
-            distances: cosine distances, also some that another refiner changed within 0..2.
+            distances: cosine distances; another refiner may have changed them within 0..2.
             query: cameras and times of the queries.
             gallery: the same of the gallery.
 

@@ -26,7 +26,7 @@ __all__ = ["JointKReciprocal"]
 class JointKReciprocal:
     """Re-ranking on the joint scores of a spatial-temporal model; a refiner of `evaluate_features`.
 
-    It takes the place of the model in the list of refiners: it joins, then re-ranks.
+    Use it instead of the model in the list of refiners: it computes joint scores and re-ranks by them.
 
     Args:
         model: fitted on the same camera network.
@@ -53,11 +53,11 @@ class JointKReciprocal:
 
     @property
     def name(self) -> str:
-        """How a protocol line names it."""
+        """Name in the protocol line."""
         return f"{self.model.name} + joint {self.settings.name}, {self.rule}"
 
     def __call__(self, distances: DistanceSource, query: Features, gallery: Features) -> StreamedSource:
-        """Return the re-ranked distances, computed row by row when they are asked for.
+        """Return the re-ranked distances; rows are computed on demand.
 
         Args:
             distances: cosine distances of these features.
@@ -75,7 +75,7 @@ class JointKReciprocal:
 
 
 class JointPairs:
-    """Distances made of joint scores; asymmetric where two rows were seen at the same time.
+    """Distances from joint scores; asymmetric for two rows of the same time.
 
     Args:
         model: the fitted model.
@@ -108,9 +108,9 @@ class JointPairs:
         self._highest = float(ends[1] * factors.max()) if repaired else 1.0
 
     def block(self, rows: slice, cols: slice) -> Tensor:
-        """Return the tile of ``rows`` and ``cols``; the columns ask and the rows are found, see `AllPairsSource`."""
-        asks, found = self._seen.part(cols).along(1), self._seen.part(rows).along(0)
-        tile = self._join(self.appearance.block(rows, cols), self._look_up(asks, found))
+        """Return the tile of ``rows`` and ``cols``; the columns act as queries, see `AllPairsSource`."""
+        queries, found = self._seen.part(cols).along(1), self._seen.part(rows).along(0)
+        tile = self._join(self.appearance.block(rows, cols), self._look_up(queries, found))
         start, stop = max(rows.start, cols.start), min(rows.stop, cols.stop)
         if self._repaired and start < stop:
             same = torch.arange(start, stop, device=self.device)
@@ -123,8 +123,10 @@ class JointPairs:
         distances = self._join(self.appearance.pairs(rows, cols).to(self.dtype), factors)
         return distances.masked_fill_(rows == cols, 0) if self._repaired else distances
 
-    def _look_up(self, asks: Sightings, found: Sightings) -> Tensor:
-        return look_up(self._table, asks, found, interval=self._interval, gaps=self._rules.between == "gap")
+    def _look_up(self, queries: Sightings, found: Sightings) -> Tensor:
+        return look_up(
+            self._table, queries, found, interval=self._interval, gaps=self._rules.between == "gap"
+        )
 
     def _join(self, appearance: Tensor, factors: Tensor) -> Tensor:
         score = visual_factor(appearance.neg_().add_(1), self._rules).mul_(factors)

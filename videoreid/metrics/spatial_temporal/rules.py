@@ -13,21 +13,21 @@ __all__ = ["JointRules"]
 
 @dataclass(frozen=True)
 class JointRules:
-    """How appearance and time are read and joined; the defaults are the published ones.
+    """How appearance and time are combined; the defaults are the published ones.
 
     ``score = 1 / (1 + visual_lambda * exp(-visual_gamma * s)) * 1 / (1 + time_lambda * exp(-time_gamma * p))``
 
     Args:
-        visual_gamma: steepness of the factor of appearance.
-        time_gamma: steepness of the factor of time. ``p`` is the probability of one bin, so it depends on the
-            width of bins and on sigma: change one and this must be tuned again.
-        visual_lambda: offset of the factor of appearance, above 0.
-        time_lambda: offset of the factor of time, above 0.
-        same_camera: pairs of one camera have probability 0 ("zero", published: it pushes impostors of the query's
+        visual_gamma: steepness of the appearance factor.
+        time_gamma: steepness of the time factor. ``p`` is the probability of one bin, so it depends on the
+            width of bins and on sigma: tune this value again if you change one of them.
+        visual_lambda: offset of the appearance factor, above 0.
+        time_lambda: offset of the time factor, above 0.
+        same_camera: same-camera pairs have probability 0 ("zero", published: it moves impostors of the query's
             own camera down) or the same as pairs of unknown time ("neutral").
         neutral: probability of pairs of unknown place or time; None takes the mean over all bins that are possible.
         between: the time between two tracklets is that of their middles ("midpoint"), or from the end of one to
-            the start of the other, 0 if they overlap ("gap"). Moments have no such choice.
+            the start of the other, 0 if they overlap ("gap"). For rows without a duration both are the same.
         visit_gap: absence that ends a visit, for visits="clustered"; None takes sigma bins.
         clock_offsets: added to the times of cameras 0, 1, ...; empty where all clocks agree.
 

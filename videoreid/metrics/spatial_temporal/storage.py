@@ -16,7 +16,9 @@ __all__ = ["read_model", "refusing_damage", "write_model"]
 
 FILE_VERSION = 1
 _WHAT, _REMEDY = "spatial-temporal model", "fit one and save it there"
-_WIDEST = 1e6  # bins of a smoothing kernel: one of a damaged file would take any memory
+_WIDEST = (
+    1e6  # largest sigma in bins: the kernel of a larger one, from a damaged file, could exhaust the memory
+)
 
 
 def write_model(path: str | os.PathLike[str], histogram: np.ndarray, settings: Mapping[str, Any]) -> None:
@@ -25,7 +27,7 @@ def write_model(path: str | os.PathLike[str], histogram: np.ndarray, settings: M
     Args:
         path: the file.
         histogram: ``(C, C, bins)``.
-        settings: what JSON can hold.
+        settings: values that JSON can hold.
     """
     with atomic_path(path) as target, target.open("wb") as file:
         np.savez_compressed(file, version=FILE_VERSION, histogram=histogram, settings=json.dumps(settings))
@@ -35,7 +37,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[np.ndarray, dict[str, Any]
     """Return the histogram and the settings of a file; nothing in it is executed.
 
     Raises:
-        WeightsError: the file is of another version. Other damage raises what it raises, see `refusing_damage`.
+        WeightsError: the file is of another version. Other damage raises various errors, see `refusing_damage`.
     """
     stored = read_npz(
         path, ("version", "histogram", "settings"), what=_WHAT, remedy=_REMEDY, error=WeightsError
@@ -45,16 +47,16 @@ def read_model(path: str | os.PathLike[str]) -> tuple[np.ndarray, dict[str, Any]
         raise WeightsError(f"{path} has version {version}, not {FILE_VERSION}: update the library")
     settings = json.loads(str(stored["settings"]))
     if not 0 <= float(settings["sigma"]) <= _WIDEST:
-        raise ValueError(f"sigma {settings['sigma']} is none that a kernel can have")
+        raise ValueError(f"sigma {settings['sigma']} is outside 0..{_WIDEST:g}")
     return stored["histogram"], settings
 
 
 @contextmanager
 def refusing_damage(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn whatever a damaged file raises, while it is read and made a model of, into WeightsError."""
+    """Convert every error that a damaged file causes inside the block to WeightsError."""
     try:
         yield
     except WeightsError:
         raise
     except Exception as error:  # settings of any type in any place
-        raise WeightsError(f"{path} is no {_WHAT} ({error!r}); {_REMEDY}") from error
+        raise WeightsError(f"{path} cannot be read as a {_WHAT} ({error!r}); {_REMEDY}") from error

@@ -18,11 +18,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class IsotonicCalibration:
-    """A falling step curve, linear between its knots.
+    """A non-increasing curve, linear between its knots.
 
     Args:
         distances: ``(k,)`` ascending knots.
-        probabilities: ``(k,)``, never rising.
+        probabilities: ``(k,)``, non-increasing.
     """
 
     distances: np.ndarray
@@ -38,7 +38,7 @@ class LogisticCalibration:
     """``1 / (1 + exp(slope * distance + offset))``.
 
     Args:
-        slope: positive where near means same.
+        slope: positive if a small distance means the same person.
         offset: shifts the curve.
     """
 
@@ -52,11 +52,11 @@ class LogisticCalibration:
 
 
 def fit_isotonic(pairs: PairDistances, *, prior: float | None = None) -> IsotonicCalibration:
-    """Fit the best falling curve, by pool adjacent violators; needs many pairs, assumes no shape.
+    """Fit the best non-increasing curve by pool adjacent violators; it needs many pairs and assumes no shape.
 
     Args:
         pairs: of a validation split.
-        prior: share of genuine pairs where the probabilities will be used; as in ``pairs`` if not given.
+        prior: share of genuine pairs in the data that the probabilities are for; as in ``pairs`` if not given.
 
     Raises:
         ConfigError: a prior outside 0..1.
@@ -72,14 +72,14 @@ def fit_isotonic(pairs: PairDistances, *, prior: float | None = None) -> Isotoni
     mass = np.bincount(place, weights=weights)
     share = np.bincount(place, weights=weights * same) / mass
     fitted = isotonic_regression(share, weights=mass, increasing=False).x
-    # within a level of equal probability only the ends matter
+    # of a run of equal probabilities only the ends are needed
     edge = np.ones(len(knots), dtype=bool)
     edge[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
     return IsotonicCalibration(knots[edge], fitted[edge])
 
 
 def fit_logistic(pairs: PairDistances, *, prior: float | None = None) -> LogisticCalibration:
-    """Fit a logistic curve by maximum likelihood, with Platt's soft targets; needs few pairs, assumes a shape.
+    """Fit a logistic curve by maximum likelihood, with Platt's soft targets; it needs few pairs and assumes a shape.
 
     Args:
         pairs: of a validation split.
@@ -125,15 +125,15 @@ def fit_logistic(pairs: PairDistances, *, prior: float | None = None) -> Logisti
 
 
 def expected_calibration_error(probabilities: np.ndarray, same: np.ndarray, *, bins: int = 15) -> float:
-    """Return how far probabilities are from the shares that come true, averaged over bins of equal width.
+    """Return the mean difference between predicted probabilities and observed shares, over bins of equal width.
 
     Args:
         probabilities: ``(n,)`` in 0..1.
         same: ``(n,)`` bool.
-        bins: how many.
+        bins: number of bins.
 
     Raises:
-        ProtocolError: the lengths differ, or nothing is given.
+        ProtocolError: the lengths differ, nothing is given, or a probability is NaN or outside 0..1.
 
     Reference:
         Guo et al., On calibration of modern neural networks, ICML 2017, eq. 3.
@@ -143,10 +143,12 @@ def expected_calibration_error(probabilities: np.ndarray, same: np.ndarray, *, b
         raise ProtocolError(
             f"{probabilities.shape} probabilities but {same.shape} outcomes; give one outcome each, one or more"
         )
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ProtocolError("a probability is NaN or outside 0..1; give the output of a calibration")
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
-    told = np.bincount(place, weights=probabilities, minlength=bins)
-    true = np.bincount(place, weights=same, minlength=bins)
-    return float(np.abs(told - true).sum() / len(same))
+    predicted = np.bincount(place, weights=probabilities, minlength=bins)
+    observed = np.bincount(place, weights=same, minlength=bins)
+    return float(np.abs(predicted - observed).sum() / len(same))
 
 
 def _labelled(pairs: PairDistances, prior: float | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -64,7 +64,7 @@ class Roc:
 
 @dataclass(frozen=True)
 class ThresholdCheck:
-    """What a threshold, fitted elsewhere, does on these pairs.
+    """Error rates of a threshold that was fitted on other pairs.
 
     Args:
         threshold: the distance.
@@ -90,12 +90,12 @@ def pair_distances(
     impostor_share: float = 1.0,
     seed: int = 0,
 ) -> PairDistances:
-    """Return the distances of all query-gallery pairs that the protocol lets count.
+    """Return the distances of all query-gallery pairs that count under the protocol.
 
     Args:
         query: Q tracklets.
         gallery: G tracklets.
-        protocol: says what is junk; under the same-camera rule genuine pairs are of two cameras.
+        protocol: defines junk; under the same-camera rule, genuine pairs are of two cameras.
         distance: a key of `videoreid.distances.DISTANCES`.
         impostor_share: share of the impostor pairs to keep, drawn at random; they take 4 bytes each.
         seed: of the draw.
@@ -135,7 +135,7 @@ def roc_curve(pairs: PairDistances, *, points: int | None = None) -> Roc:
 
     Args:
         pairs: genuine and impostor distances.
-        points: thin the curve to about so many thresholds for drawing; all if not given.
+        points: largest number of thresholds, for drawing; all if not given.
     """
     thresholds = np.unique(pairs.genuine)
     impostor = np.sort(pairs.impostor)
@@ -151,16 +151,16 @@ def roc_curve(pairs: PairDistances, *, points: int | None = None) -> Roc:
 
 
 def threshold_at_fmr(pairs: PairDistances, fmr: float) -> float:
-    """Return the largest observed threshold at which at most the share ``fmr`` of impostor pairs is accepted.
+    """Return the largest threshold at which at most the share ``fmr`` of impostor pairs is accepted.
 
-    Fit it on a validation split and look at it with `check_threshold` on the test split.
+    Fit it on a validation split and check it with `check_threshold` on the test split.
 
     Args:
         pairs: of the validation split.
         fmr: between 0 and 1.
 
     Raises:
-        ConfigError: ``fmr`` is out of range, or smaller than one impostor pair among those given.
+        ConfigError: ``fmr`` is out of range, or less than one of the impostor pairs given.
     """
     count = len(pairs.impostor)
     if not 0 < fmr < 1 or fmr * count < 1:
@@ -170,7 +170,7 @@ def threshold_at_fmr(pairs: PairDistances, fmr: float) -> float:
         )
     allowed = int(np.floor(fmr * count + 1e-9))
     part = np.partition(pairs.impostor, min(allowed, count - 1))
-    # ties at the limit would all be accepted together, so the threshold stays just below the first one too many
+    # equal distances are all accepted together, so the threshold is just below the first that is one too many
     return float(np.nextafter(part[min(allowed, count - 1)], np.float32(-np.inf)))
 
 
@@ -223,13 +223,14 @@ def check_threshold(pairs: PairDistances, threshold: float) -> ThresholdCheck:
 
 def score_histograms(pairs: PairDistances, bins: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bin edges ``(bins + 1,)`` and the densities ``(bins,)`` of genuine and of impostor distances."""
-    low = min(pairs.genuine.min(), pairs.impostor.min())
-    high = max(pairs.genuine.max(), pairs.impostor.max())
+    # in float64, because a narrow range has fewer float32 numbers than bins
+    genuine, impostor = pairs.genuine.astype(np.float64), pairs.impostor.astype(np.float64)
+    low, high = min(genuine.min(), impostor.min()), max(genuine.max(), impostor.max())
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     return (
         edges,
-        np.histogram(pairs.genuine, edges, density=True)[0],
-        np.histogram(pairs.impostor, edges, density=True)[0],
+        np.histogram(genuine, edges, density=True)[0],
+        np.histogram(impostor, edges, density=True)[0],
     )
 
 
@@ -237,8 +238,8 @@ def wilson_interval(count: int, total: int, z: float = 1.959964) -> tuple[float,
     """Return the Wilson interval of a share, 95 % by default.
 
     Args:
-        count: how often it happened.
-        total: how often it could, one or more.
+        count: number of cases in which the event occurred.
+        total: number of all cases, one or more.
         z: quantile of the normal distribution.
     """
     share = count / total

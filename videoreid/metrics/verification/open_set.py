@@ -15,9 +15,9 @@ class OpenSetScore:
     """Detection and identification at a false alarm rate.
 
     Args:
-        threshold: an answer up to this distance is given, a farther one withheld.
-        false_alarm_rate: share of the unknown queries that get an answer all the same.
-        detection_identification_rate: share of the known queries that get an answer with the right person in it.
+        threshold: answers up to this distance are given, farther ones are withheld.
+        false_alarm_rate: share of the unknown queries that get an answer.
+        detection_identification_rate: share of the known queries that get an answer with the right person.
         known: number of queries with a true match.
         unknown: number of queries without.
     """
@@ -32,17 +32,17 @@ class OpenSetScore:
 def detection_identification_rate(
     ranking: Ranking, far: float, *, rank: int = 1, threshold: float | None = None
 ) -> OpenSetScore:
-    """Return DIR at FAR: how many known queries are found while few unknown ones raise an alarm.
+    """Return DIR at FAR: the share of known queries found, at a given share of unknown queries that raise an alarm.
 
     An unknown query raises a false alarm if its nearest gallery row is within the threshold. A known query is
-    found if a true match is within ``rank`` and within the threshold. Unknown are the queries that the
-    protocol leaves without a match.
+    found if a true match is within ``rank`` and within the threshold. A query is unknown if it has no match under
+    the protocol.
 
     Args:
         ranking: made with ``top_k`` of at least ``rank`` and a protocol that skips unmatched queries.
         far: share of the unknown queries that may raise an alarm, 0..1.
         rank: the last rank that counts as found.
-        threshold: use this one, fitted elsewhere, instead of fitting it to ``far`` here.
+        threshold: a threshold fitted on other data; None fits one to ``far``.
 
     Raises:
         ProtocolError: no query is known, none is unknown, or the ranking keeps too few rows.
@@ -56,7 +56,7 @@ def detection_identification_rate(
         raise ConfigError(f"a false alarm rate of {far} is impossible; choose one between 0 and 1")
     if ranking.top_distances.shape[1] < rank or rank < 1:
         raise ProtocolError(
-            f"the ranking keeps {ranking.top_distances.shape[1]} rows per query, but rank {rank} is asked for; "
+            f"the ranking keeps {ranking.top_distances.shape[1]} rows per query, but rank {rank} is needed; "
             "evaluate with a larger top_k"
         )
     known = ranking.first_match > 0

@@ -1,1 +1,1 @@
-"""Layers."""
+"""Building blocks of the networks, one kind per file."""

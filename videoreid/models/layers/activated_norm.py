@@ -1,4 +1,4 @@
-"""Batch normalisation with its activation, as one layer."""
+"""Batch normalisation with an activation, as one layer."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -7,11 +7,11 @@ __all__ = ["ActivatedBatchNorm2d", "conv_norm"]
 
 
 class ActivatedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation followed by a leaky ReLU, so that both take one place in a sequence of layers.
+    """Batch normalisation followed by a leaky ReLU; both are one entry of an `nn.Sequential`.
 
     Args:
-        channels: of the maps.
-        slope: of the activation below zero.
+        channels: C of the maps.
+        slope: slope of the activation below zero.
     """
 
     def __init__(self, channels: int, slope: float = 0.01) -> None:
@@ -24,7 +24,7 @@ class ActivatedBatchNorm2d(nn.BatchNorm2d):
 
 
 def conv_norm(channels: int, out: int, kernel: int = 1) -> list[nn.Module]:
-    """Return a convolution without bias that keeps the size, and its activated norm."""
+    """Return a convolution without bias that keeps the map size, and an `ActivatedBatchNorm2d`."""
     return [
         nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False),
         ActivatedBatchNorm2d(out),

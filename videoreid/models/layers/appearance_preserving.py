@@ -1,4 +1,4 @@
-"""Appearance preservation: neighbouring frames are registered to a frame before a temporal convolution sees them."""
+"""Appearance-preserving module (APM): it registers neighbouring frames before a temporal convolution."""
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +12,22 @@ APM_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("APM.n_mapping.", "apm.neighbour."),
     ("APM.contrastive_att_net.0.", "apm.gate."),
 )
-"""(published, ours): beginnings of the names of the parameters of a module that is called ``apm``."""
+"""(published, ours): prefixes of the parameter names of a module called ``apm``."""
 
 
 class AppearancePreserving(nn.Module):
-    """Rebuild both neighbours of every frame from the positions that look like those of the frame (APM).
+    """Register both neighbours of every frame to the frame, and damp what differs (APM).
 
-    A position of the frame takes the mean of all positions of the neighbour, weighed by a softmax over their cosine
-    similarity in ``C / 16`` channels; a person who moved or was cut out otherwise is where they were. Where the
-    rebuilt neighbour and the frame disagree nevertheless, a learnt gate damps it; the gate learns by itself,
-    as nothing behind its inputs receives its gradient. Beyond the ends of the clip neighbours are zero.
+    Each position of a registered neighbour is a weighted mean of all positions of that neighbour; the weights are a
+    softmax over their cosine similarity to the position of the frame, in ``C / 16`` channels. So body parts stay at the
+    same position although the person moved or the box shifted. A learnt gate (contrastive attention) damps positions
+    where the registered neighbour still differs from the frame; its inputs are detached, so its gradient reaches only
+    its own layers. Neighbours outside the clip are zero.
 
     Args:
-        channels: C.
+        channels: C of the maps.
         temperature: factor on the similarities.
-        gated: damp neighbours by the contrastive attention.
+        gated: use the contrastive attention.
 
     Reference:
         Gu et al., Appearance-Preserving 3D Convolution for Video-based Person Re-identification, ECCV 2020.
@@ -43,7 +44,7 @@ class AppearancePreserving(nn.Module):
         self.gate = nn.Conv3d(reduced, 1, 1, bias=False) if gated else None
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return ``(B, C, 3T, h, w)`` of maps ``(B, C, T, h, w)``: before, frame, after, for each frame in turn."""
+        """Return ``(B, C, 3T, h, w)`` of maps ``(B, C, T, h, w)``: previous, frame, next, for each frame in turn."""
         earlier, later = self._register(maps)
         if self.gate is not None:
             earlier, later = earlier * self._agreement(maps, earlier), later * self._agreement(maps, later)

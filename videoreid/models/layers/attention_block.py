@@ -10,13 +10,13 @@ __all__ = ["AttentionBlock"]
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention and a feed-forward layer, each normalised before and added after.
+    """Self-attention and a feed-forward layer, each with a norm before it and a residual connection.
 
     Args:
         dim: width D of the tokens.
         heads: attention heads; must divide D.
         expansion: width of the feed-forward layer in multiples of D.
-        start_as_identity: let both branches add next to nothing at first, so that training begins from the tokens.
+        start_as_identity: initialise both branches near zero, so that the untrained block returns its input.
 
     Raises:
         ConfigError: heads do not divide D.
@@ -41,7 +41,7 @@ class AttentionBlock(nn.Module):
         self.reduce = nn.Linear(hidden, dim)
         if start_as_identity:
             for layer in (self.project, self.reduce):
-                nn.init.normal_(layer.weight, std=1e-3)  # at zero the layers before would not learn at first
+                nn.init.normal_(layer.weight, std=1e-3)  # not 0: the layers before would get no gradient
                 nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:

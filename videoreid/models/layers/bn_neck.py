@@ -6,10 +6,9 @@ __all__ = ["bn_neck", "identity_classifier"]
 
 
 def bn_neck(dim: int) -> nn.BatchNorm1d:
-    """Build a BN neck: weight 1, bias 0, and the bias fixed by design.
+    """Build a BN neck: weight 1, and a bias that stays 0 by design.
 
-    The fixed bias keeps the features centred at the origin, where a bias-free classifier and the cosine distance
-    expect them.
+    The fixed bias keeps the features centred at the origin, as a bias-free classifier and the cosine distance assume.
 
     Args:
         dim: width of the embedding.
@@ -30,7 +29,7 @@ def identity_classifier(dim: int, num_classes: int, *, bias: bool) -> nn.Linear:
     Args:
         dim: width of the embedding.
         num_classes: number of training identities K.
-        bias: with a bias, or without (after a neck with a fixed bias).
+        bias: give the classifier a bias; False after a neck with a fixed bias.
     """
     classifier = nn.Linear(dim, num_classes, bias=bias)
     nn.init.normal_(classifier.weight, std=0.001)

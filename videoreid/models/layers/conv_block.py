@@ -1,4 +1,4 @@
-"""Convolution with bias, batch norm, activation: the brick of the older hand-made networks."""
+"""Convolution with bias, batch norm and ReLU, as HACNN and MuDeep use it."""
 
 from torch import Tensor, nn
 

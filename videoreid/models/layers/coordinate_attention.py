@@ -7,13 +7,13 @@ __all__ = ["ClipCoordinateAttention"]
 
 
 class ClipCoordinateAttention(nn.Module):
-    """Gate maps by the product of three profiles: along height, width and time.
+    """Gate maps by the product of three attention profiles, along height, width and time.
 
-    The published module: no residual and no offset, so that it starts near one eighth of its input.
+    As published there is no residual connection and no offset: the untrained output is about one eighth of the input.
 
     Args:
         channels: C of the maps.
-        reduction: channels between are ``max(8, C / reduction)``.
+        reduction: the hidden layer has ``max(8, C / reduction)`` channels.
 
     Reference:
         Hou et al., Coordinate Attention for Efficient Mobile Network Design, CVPR 2021 (two axes).
@@ -34,7 +34,7 @@ class ClipCoordinateAttention(nn.Module):
 
         Args:
             maps: ``(B*T, C, h, w)``.
-            num_frames: T, any.
+            num_frames: clip length T.
         """
         clip = maps.unflatten(0, (-1, num_frames)).transpose(1, 2)  # (B, C, T, h, w)
         _, _, T, h, w = clip.shape

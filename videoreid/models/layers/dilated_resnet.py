@@ -1,4 +1,4 @@
-"""ResNet stages at one sixteenth of the input, for networks that label every pixel."""
+"""Dilated ResNet stages with output stride 16, for segmentation networks."""
 
 from typing import Literal
 
@@ -20,18 +20,18 @@ _LAYOUTS: dict[str, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, in
 
 
 def dilated_resnet_stages(name: str, *, stem: Stem = "deep") -> dict[str, nn.Module]:
-    """Build the children of a ResNet whose last stage keeps its stride and widens its kernels instead.
+    """Build the children of a ResNet whose last stage has dilation 2 instead of stride 2.
 
-    The children go under their published names, without a prefix. The last stage has stride 1 and dilation 2 in
-    every 3x3 convolution, so that its maps are one sixteenth of the input.
+    The children have their published names, without a prefix. The last stage has stride 1 and dilation 2 in every 3x3
+    convolution, so its maps have one sixteenth of the input size.
 
     Args:
         name: "resnet101", "resnet50", "resnet18", or "resnet18_half": half the channels, for small machines.
-        stem: "deep": three 3x3 convolutions, as networks for segmentation are pre-trained; "plain": the 7x7
-            convolution of torchvision, whose ImageNet weights fit then.
+        stem: "deep": three 3x3 convolutions, as in pre-trained segmentation networks; "plain": torchvision's 7x7
+            convolution, so that torchvision's ImageNet weights fit.
 
     Returns:
-        ``conv1`` ... ``maxpool`` of the stem in the order of the data flow, then ``layer1`` to ``layer4``.
+        Name to module, in the order of the data flow: ``conv1`` ... ``maxpool``, then ``layer1`` to ``layer4``.
 
     Raises:
         ConfigError: unknown name or stem.
@@ -59,7 +59,7 @@ def dilated_resnet_stages(name: str, *, stem: Stem = "deep") -> dict[str, nn.Mod
 
 
 def stage_widths(name: str) -> tuple[int, int, int, int]:
-    """Return the channels that ``layer1`` to ``layer4`` of a trunk give."""
+    """Return the output channels of ``layer1`` to ``layer4`` of a trunk."""
     block, _, base = _LAYOUTS[name]
     first, second, third, fourth = (base * 2**stage * block.expansion for stage in range(4))
     return first, second, third, fourth
@@ -98,7 +98,7 @@ def _stage(
 
 
 def _dilate(stage: nn.Module, dilation: int) -> None:
-    """Spread every 3x3 convolution; torchvision's basic block refuses to be built so."""
+    """Set the dilation of every 3x3 convolution; torchvision's basic block has no argument for it."""
     for module in stage.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
             module.dilation = module.padding = (dilation, dilation)

@@ -10,9 +10,9 @@ class GeM(nn.Module):
     """Pool the last axes by ``mean(max(x, eps)^p)^(1/p)``: p = 1 is the average, large p the maximum.
 
     Args:
-        axes: how many trailing axes are pooled: 1 (frames) or 2 (height and width).
-        p: initial exponent, learnable.
-        eps: values below are lifted to it, and it is added to p before the root is taken.
+        axes: number of trailing axes to pool: 1 (frames) or 2 (height and width).
+        p: initial value of the learnable exponent.
+        eps: values are clamped to at least eps; eps is also added to p in the exponent of the root.
 
     Reference:
         Radenovic et al., Fine-tuning CNN Image Retrieval with No Human Annotation, TPAMI 2019.

@@ -1,4 +1,4 @@
-"""Means over the cells of a grid, also where the grid does not divide the map and the network is traced."""
+"""Adaptive average pooling that can be exported for any map size."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,11 @@ def grid_means(maps: Tensor, cells: tuple[int, int]) -> Tensor:
     """Return the means over the cells, ``(N, C, *cells)``, of maps ``(N, C, h, w)``.
 
     Cells overlap where their number does not divide a side, as in `torch.nn.functional.adaptive_avg_pool2d`. ONNX has
-    no word for that, so a trace gets two products with constant matrices, for the size it is traced at.
+    no operator for that; while tracing, the means are two products with constant matrices, for the traced map size.
+
+    Args:
+        maps: ``(N, C, h, w)``.
+        cells: (rows, columns) of the grid.
     """
     if not torch.jit.is_tracing():  # type: ignore[attr-defined]
         return F.adaptive_avg_pool2d(maps, cells)
@@ -30,10 +34,10 @@ def _means(length: int, cells: int) -> Tensor:
 
 
 class GridMeans(nn.Module):
-    """See `grid_means`.
+    """Module version of `grid_means`.
 
     Args:
-        cells: rows and columns.
+        cells: (rows, columns) of the grid.
     """
 
     def __init__(self, cells: tuple[int, int]) -> None:

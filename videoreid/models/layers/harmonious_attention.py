@@ -1,4 +1,4 @@
-"""Harmonious attention: where and what to look at, softly per pixel and channel, and hard as four regions."""
+"""Harmonious attention: soft attention per position and channel, and hard attention on four regions."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ _FIRST_CENTRES = (-0.75, -0.25, 0.25, 0.75)  # of the four regions from top to b
 
 
 class SpatialAttention(nn.Module):
-    """One value per position, read off the mean over channels at half the size."""
+    """One value per position, computed from the mean over channels at half the map size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class SpatialAttention(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """One value per channel, read off the mean over positions by two layers.
+    """One value per channel, computed from the mean over positions by two layers.
 
     Args:
         channels: channels in and out.
@@ -44,7 +44,7 @@ class ChannelAttention(nn.Module):
 
 
 class SoftAttention(nn.Module):
-    """The product of spatial and channel attention, mixed and squashed to 0..1.
+    """The product of spatial and channel attention, after a convolution and a sigmoid.
 
     Args:
         channels: channels in and out.
@@ -62,7 +62,7 @@ class SoftAttention(nn.Module):
 
 
 class HardAttention(nn.Module):
-    """The centres of four regions; before training they lie evenly from top to bottom.
+    """The centres of four regions; before training they are spaced evenly from top to bottom.
 
     Args:
         channels: channels in.
@@ -75,7 +75,7 @@ class HardAttention(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Put the regions back where they start."""
+        """Reset the regions to their initial positions."""
         self.fc.weight.zero_()
         self.fc.bias.copy_(torch.tensor([value for centre in _FIRST_CENTRES for value in (0.0, centre)]))
 

@@ -1,4 +1,4 @@
-"""The two inception blocks of HACNN: one keeps the size of the map, one halves it."""
+"""The two inception blocks of HACNN: A keeps the map size, B halves it."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ __all__ = ["InceptionA", "InceptionB"]
 
 
 class InceptionA(nn.Module):
-    """Four streams of equal width, side by side, at the size of the input.
+    """Concatenate four streams of equal width; the map size stays.
 
     Args:
         in_channels: channels in.
@@ -30,7 +30,7 @@ class InceptionA(nn.Module):
 
 
 class InceptionB(nn.Module):
-    """Two strided streams and a max-pooling of double width, side by side, at half the size.
+    """Concatenate two strided streams and a max-pooling stream of double width; the map size is halved.
 
     Args:
         in_channels: channels in.

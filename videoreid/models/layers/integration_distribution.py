@@ -1,4 +1,4 @@
-"""Integration and distribution: the positions of a clip are gathered in few descriptors and handed back."""
+"""Integration-and-distribution module (IDM): it mixes all positions of a clip through few descriptors."""
 
 from torch import Tensor, nn
 
@@ -15,19 +15,19 @@ INTEGRATION_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("thw_reduction.1.", "integrate_bn."),
     ("thw_expansion.0.", "distribute."),
 )
-"""(published, ours): beginnings of the parameter names."""
+"""(published, ours): prefixes of the parameter names."""
 
 
 class IntegrationDistribution(nn.Module):
-    """Mix the positions of all frames by two linear maps through a sixteenth of them (IDM).
+    """Mix all N = T * h * w positions of a clip by two linear layers, N -> N / 16 -> N (IDM).
 
-    Positions are channels of these maps, so frames, height and width are fixed when the module is built. Between the
-    two maps is a batch normalisation and no ReLU. The last convolution starts at zero.
+    The positions are the channels of these layers, so clip length, height and width are fixed when the module is built.
+    Between the two layers there is a batch normalisation and no ReLU. The last convolution is initialised with zeros.
 
     Args:
-        channels: C.
-        positions: T h w.
-        factor: by which channels and positions are reduced.
+        channels: C of the maps.
+        positions: number of positions N = T * h * w.
+        factor: reduction of channels and positions.
 
     Raises:
         ConfigError: fewer channels or positions than the factor; (in forward) maps of another size.
@@ -57,7 +57,7 @@ class IntegrationDistribution(nn.Module):
         nn.init.zeros_(self.widen.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the maps ``(B, C, T, h, w)``, every position informed of all others."""
+        """Return the maps ``(B, C, T, h, w)`` with all positions mixed."""
         if maps[0, 0].numel() != self.positions:
             raise ConfigError(
                 f"this network was built for {self.positions} positions, got maps of {tuple(maps.shape[2:])}; give "

@@ -1,4 +1,4 @@
-"""Motion excitation: channels are gated by how the next frames differ from this one."""
+"""Motion excitation: it gates channels by the differences between frames."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ __all__ = ["MotionExcitation", "RangeMotionExcitation", "frame_difference"]
 
 
 def frame_difference(moved: Tensor, still: Tensor, gap: int) -> Tensor:
-    """Return ``moved[t + gap] - still[t]``, with zero frames where ``t + gap`` leaves the clip.
+    """Return ``moved[t + gap] - still[t]``, with zero frames where ``t + gap`` is outside the clip.
 
-    A negative gap looks backward and pads at the start; a gap of the clip's length or more is zero everywhere.
+    A negative gap compares with earlier frames. If the gap is at least T, all frames are zero.
 
     Args:
-        moved: ``(B, T, C, h, w)``, the frames looked at.
-        still: ``(B, T, C, h, w)``, the frames looked from.
-        gap: in frames, not 0.
+        moved: ``(B, T, C, h, w)``, the frames at ``t + gap``.
+        still: ``(B, T, C, h, w)``, the frames at ``t``.
+        gap: distance in frames, not 0.
 
     Returns:
         ``(B, T, C, h, w)``.
@@ -33,7 +33,7 @@ def frame_difference(moved: Tensor, still: Tensor, gap: int) -> Tensor:
 
 
 class _Excitation(nn.Module):
-    """The layers both excitations share: C -> r channels, a moving 3x3 convolution per channel, r -> C channels."""
+    """The shared layers of both excitations: C -> r channels, a depthwise 3x3 convolution, r -> C channels."""
 
     def __init__(self, channels: int, reduction: int = 32) -> None:
         super().__init__()
@@ -50,19 +50,19 @@ class _Excitation(nn.Module):
         return moved.unflatten(0, (-1, num_frames)), still.unflatten(0, (-1, num_frames))
 
     def _gate(self, pooled: Tensor) -> Tensor:
-        """Return gates in -0.5..0.5, ``(B*T, C, 1, 1)``, of pooled differences ``(B, T, r)``."""
+        """Return gates ``(B*T, C, 1, 1)`` in -0.5..0.5 for pooled differences ``(B, T, r)``."""
         return torch.sigmoid(self.expand_bn(self.expand(pooled.flatten(0, 1)[:, :, None, None]))) - 0.5
 
 
 class MotionExcitation(_Excitation):
     """Gate each channel by its difference to the next frame: ``x + x * (sigmoid(g(d)) - 0.5)``.
 
-    The last frame has no successor; its difference is zero and its gate a learned constant.
+    The last frame has no next frame: its difference is zero, so its gate is the same learnt constant for every clip.
 
     Args:
         channels: C of the maps.
-        learned_pooling: pool differences by a learnable generalised mean in place of the average. It lifts
-            negative values to 1e-6, so that only positive motion survives: as published.
+        learned_pooling: pool differences by a learnable generalised mean instead of the average. As published, it
+            clamps negative differences to 1e-6, so only positive ones count.
 
     Reference:
         Li et al., TEA: Temporal Excitation and Aggregation for Action Recognition, CVPR 2020.
@@ -85,15 +85,15 @@ class MotionExcitation(_Excitation):
 
 
 class RangeMotionExcitation(_Excitation):
-    """Gate each channel by its differences to frames 1, 2, 3 ... ahead and behind, weighted per range.
+    """Gate each channel by its differences to the frames 1, 2, 3, ... later and earlier, with a weight per range.
 
-    The layer that expands, and its batch normalisation, are shared by all ranges and both directions. A range that
-    is longer than the clip sees no motion.
+    All ranges and both directions share the expanding layer and its batch normalisation. The differences of a range
+    that is longer than the clip are zero.
 
     Args:
         channels: C of the maps.
         ranges: gaps in frames.
-        weight: initial weight of every range, learnable.
+        weight: initial value of the learnable weight of every range.
     """
 
     def __init__(self, channels: int, *, ranges: Sequence[int] = (1, 2, 3), weight: float = 0.33) -> None:

@@ -1,4 +1,4 @@
-"""The non-local block: every position of a clip looks at all others."""
+"""The non-local block: attention over all positions of a clip."""
 
 import math
 
@@ -14,17 +14,17 @@ NON_LOCAL_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("W.0.", "expand."),
     ("W.1.", "norm."),
 )
-"""(published, ours): beginnings of the parameter names."""
+"""(published, ours): prefixes of the parameter names."""
 
 
 class NonLocalBlock(nn.Module):
-    """Embedded-Gaussian attention over the positions of all frames, added to the maps.
+    """Embedded-Gaussian attention over the positions of all frames, with a residual connection.
 
-    Queries come from every position, keys and values from maps that are pooled 2 x 2 in space. The batch
-    normalisation at the end starts at zero, so the block does nothing at first.
+    Keys and values are max-pooled 2 x 2 in space. The weight of the last batch normalisation is initialised with 0, so
+    the untrained block returns its input.
 
     Args:
-        channels: C; half as many are compared.
+        channels: C of the maps; queries and keys have C / 2 channels.
 
     Reference:
         Wang et al., Non-local Neural Networks, CVPR 2018. https://arxiv.org/abs/1711.07971
@@ -43,7 +43,7 @@ class NonLocalBlock(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the maps ``(B, C, T, h, w)``, enriched."""
+        """Return the maps ``(B, C, T, h, w)`` plus the attended maps."""
         query = self.query(maps).flatten(2).transpose(1, 2)  # (B, Thw, C/2)
         key, value = (
             max_pool3d(conv(maps), (1, 2, 2)).flatten(2).transpose(1, 2) for conv in (self.key, self.value)
@@ -53,9 +53,9 @@ class NonLocalBlock(nn.Module):
 
 
 def init_from_fan_out(conv: nn.Conv2d | nn.Conv3d) -> None:
-    """Draw the kernel from N(0, sqrt(2 / n)), n the first two kernel axes times the output channels.
+    """Draw the kernel from N(0, sqrt(2 / n)), n = the first two kernel sides times the output channels.
 
-    For a 3-D kernel these axes are time and height: so published. A bias keeps what it has.
+    As published, these sides of a 3-D kernel are time and height. A bias is not changed.
     """
     fan = conv.kernel_size[0] * conv.kernel_size[1] * conv.out_channels
     nn.init.normal_(conv.weight, std=math.sqrt(2.0 / fan))

@@ -1,4 +1,4 @@
-"""The small parts that OSNet and OSNet-AIN are made of."""
+"""Building blocks of OSNet and OSNet-AIN."""
 
 from torch import Tensor, nn
 
@@ -49,7 +49,7 @@ class ConvNorm(nn.Module):
 
 
 class LightConv3x3(nn.Module):
-    """A 3x3 convolution split in a linear 1x1 and a depthwise 3x3, then batch norm and ReLU."""
+    """A 3x3 convolution factorised into a 1x1 and a depthwise 3x3, then batch norm and ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class LightConv3x3(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """Scale each channel by a weight in 0..1 that two layers read off the pooled map.
+    """Scale each channel by a weight in 0..1 that two layers compute from the pooled map.
 
     Args:
         channels: channels in and out.

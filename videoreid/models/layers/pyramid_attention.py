@@ -1,4 +1,4 @@
-"""The attention modules of PSTA: frames are fused in pairs, guided by how their positions relate."""
+"""The attention modules of PSTA, which fuse frames in pairs."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,15 @@ __all__ = ["PyramidFusion"]
 
 
 class PyramidFusion(nn.Module):
-    """Halve the number of frames: every pair becomes one map (a spatial-temporal aggregation module).
+    """Fuse every pair of frames into one map (spatial-temporal aggregation module, STAM).
 
-    The temporal reference attention relates the positions of the two frames, the spatial one those within each
-    frame; both weigh positions and channels. An odd last frame is paired with itself, which keeps it on the same
-    scale as the others.
+    Temporal reference attention uses the relations between the positions of the two frames, spatial reference attention
+    the relations within each frame; both weight positions and channels. With an odd number of frames, the last frame is
+    paired with itself, so its map has the same scale as the others.
 
     Args:
         channels: C of the maps.
-        positions: h * w of the maps; relations between positions are channels here, which fixes the map size.
+        positions: h * w of the maps; the relations are channels of a convolution, which fixes the map size.
 
     Reference:
         Wang et al., Pyramid Spatial-Temporal Aggregation for Video-based Person Re-Identification, ICCV 2021.
@@ -51,7 +51,7 @@ class PyramidFusion(nn.Module):
 
 
 class _TemporalReference(nn.Module):
-    """Weigh each frame of a pair by its relation to the other; the fused map is squared, as published."""
+    """Weight each frame of a pair by its relation to the other frame; the fused map is squared, as published."""
 
     def __init__(self, channels: int, positions: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _TemporalReference(nn.Module):
 
         Args:
             pairs: ``(N, 2, C, h, w)``.
-            vectors: ``(N, 2, C)``, the same averaged over positions.
+            vectors: ``(N, 2, C)``, the pairs averaged over positions.
             embedded: ``(N, 2, C / 8, h, w)``.
 
         Returns:
@@ -82,7 +82,7 @@ class _TemporalReference(nn.Module):
         beta = self.beta(pairs.flatten(0, 1)).unflatten(0, (-1, 2)).flatten(3)
         first = gamma[:, 0].transpose(1, 2) @ beta[:, 1]  # (N, positions of frame 0, positions of frame 1)
         second = gamma[:, 1].transpose(1, 2) @ beta[:, 0]
-        # channels are the positions of the other frame, the grid is that of the frame itself
+        # relations of a frame: its own positions form the grid, those of the other frame are channels
         relations = (
             torch.cat([first.transpose(1, 2), second], dim=1),
             torch.cat([second.transpose(1, 2), first], dim=1),
@@ -99,7 +99,7 @@ class _TemporalReference(nn.Module):
 
 
 class _SpatialReference(nn.Module):
-    """Weigh each frame by how its own positions relate, then add the pair."""
+    """Weight each frame by the relations between its own positions, then add the two frames."""
 
     def __init__(self, channels: int, positions: int) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class _SpatialReference(nn.Module):
         self.channel = _channel_gate(channels, narrow, channels)
 
     def forward(self, pairs: Tensor, vectors: Tensor, embedded: Tensor) -> Tensor:
-        """Fuse pairs; arguments and result as for `_TemporalReference.forward`."""
+        """Fuse pairs; arguments and result as in `_TemporalReference.forward`."""
         h, w = pairs.shape[-2:]
         flat = pairs.flatten(0, 1)
         alpha = self.alpha(flat).flatten(2)  # (2N, c, h * w)

@@ -1,4 +1,4 @@
-"""Context of a map at several scales."""
+"""Pyramid pooling: the context of a map at several scales."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,21 @@ __all__ = ["PyramidPooling", "resize_maps"]
 
 
 def resize_maps(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize ``(N, C, h, w)`` bilinearly to ``size`` (rows, columns), corners on corners."""
+    """Resize ``(N, C, h, w)`` bilinearly to ``size`` (rows, columns) with aligned corners."""
     if tuple(maps.shape[2:]) == tuple(size):
         return maps
     return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=True)
 
 
 class PyramidPooling(nn.Module):
-    """Averages of a map over grids of several sizes, put beside it and fused.
+    """Concatenate a map with its averages over grids of several sizes, then fuse them by a convolution.
 
-    In train mode the grid of one cell needs two pictures or more in a batch: its norm has no other values.
+    In train mode a batch needs two or more images, because the norm of the 1 x 1 grid has one value per image.
 
     Args:
-        channels: of the map.
-        out: channels of each grid and of the result.
-        grids: cells a side.
+        channels: C of the map.
+        out: channels of each grid's branch and of the result.
+        grids: cells per side of each grid.
 
     Reference:
         Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, https://arxiv.org/abs/1612.01105

@@ -1,4 +1,4 @@
-"""The three modules of multi-range aggregation: range features, a global reference, stepwise fusion."""
+"""The three modules of MRA: range features, global reference, stepwise fusion."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from videoreid.models.layers.motion_excitation import frame_difference
 
 __all__ = ["GlobalReference", "RangeFeatures", "StepwiseFusion", "average_windows"]
 
-_QUIET = 0.1  # scale of a branch at the start of training: nearly no effect, but gradients flow
+_QUIET = 0.1  # initial scale of a branch: little effect on the output, but gradients flow
 
 
 def average_windows(maps: Tensor, size: int) -> Tensor:
@@ -26,16 +26,16 @@ def average_windows(maps: Tensor, size: int) -> Tensor:
 
 
 class RangeFeatures(nn.Module):
-    """RFG: for each range r, maps of windows of r frames, their channels gated by motion over r frames.
+    """RFG: for each range r, averages over windows of r frames, with channels gated by the motion at gap r.
 
-    Motion is the strength of the forward and backward differences at gap r (at most T - 1, so that the longest range
-    compares the two ends of the clip) in a squeezed space; the later frame passes a convolution per channel first,
-    as in motion excitation. One squeeze serves all ranges; each range has its own gate.
+    Motion is the mean absolute difference to the frames at gaps r and -r, in fewer channels; that other frame
+    passes a depthwise convolution first, as in motion excitation. A gap is at most T - 1, so the longest range
+    compares the first and the last frame. All ranges share the squeeze layer; each range has its own gate.
 
     Args:
         channels: C of the maps.
         ranges: number of ranges.
-        reduction: C / reduction channels measure motion.
+        reduction: motion is measured in C / reduction channels.
     """
 
     def __init__(self, channels: int, ranges: int, *, reduction: int = 16) -> None:
@@ -70,15 +70,15 @@ class RangeFeatures(nn.Module):
 
 
 class GlobalReference(nn.Module):
-    """GRM: gate a range feature, over channels and over positions, by its relation to the whole clip.
+    """GRM: gate the channels and positions of a range feature by comparison with the whole clip.
 
-    The reference is the mean map of the clip. A position is judged by how it agrees, channel by channel, with the
-    reference at the same place and with the reference's mean: what belongs to the person recurs through the clip,
-    an occluder does not.
+    The reference is the mean map of the clip. The gate of a position is computed from the channel-wise products with
+    the reference at the same position and with the mean of the reference: the person appears throughout the clip, an
+    occluder does not.
 
     Args:
         channels: C of the maps.
-        reduction: C / reduction channels carry the comparison.
+        reduction: the comparison uses C / reduction channels.
     """
 
     def __init__(self, channels: int, *, reduction: int = 8) -> None:
@@ -109,14 +109,14 @@ class GlobalReference(nn.Module):
 
 
 class StepwiseFusion(nn.Module):
-    """SFM, one step: carry what shorter ranges found into the next longer one.
+    """SFM: one step, which fuses the state of the shorter ranges into the feature of the next longer range.
 
-    The windows of the shorter range that fall into one window of the longer are summed with learned weights; a gate
-    per channel mixes the sum with the longer range's own feature; a small residual block refines the mixture.
+    The windows of the shorter range inside one window of the longer range are summed with learnt weights; a gate per
+    channel mixes the sum with the feature of the longer range; a small residual block refines the result.
 
     Args:
         channels: C of the maps.
-        reduction: C / reduction channels inside the gate and the block.
+        reduction: the gate and the residual block have C / reduction hidden channels.
     """
 
     def __init__(self, channels: int, *, reduction: int = 8) -> None:
@@ -142,10 +142,10 @@ class StepwiseFusion(nn.Module):
         Args:
             shorter: ``(B, n, C, h, w)``.
             longer: ``(B, ceil(n / group), C, h, w)``.
-            group: how many windows of the shorter range make one of the longer.
+            group: number of windows of the shorter range in one window of the longer range.
 
         Returns:
-            The shape of ``longer``.
+            Fused maps of the shape of ``longer``.
         """
         count = longer.shape[1]
         carried = self._carry(shorter, group)
@@ -169,7 +169,7 @@ def _quiet_norm(channels: int, axes: int = 1) -> nn.Module:
 
 
 def _pair_gate(channels: int, reduced: int) -> nn.Sequential:
-    """Build the layers that turn two joined vectors into gates before the sigmoid, near zero at the start."""
+    """Build the layers from two concatenated vectors to gate logits, which are near zero at the start."""
     last = nn.Linear(reduced, channels)
     nn.init.normal_(last.weight, std=_QUIET / reduced)
     nn.init.zeros_(last.bias)

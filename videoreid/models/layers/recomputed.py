@@ -1,4 +1,4 @@
-"""Run a block without keeping its activations: they are computed again in the backward pass."""
+"""Gradient checkpointing of a block, without a second update of its batch-norm statistics."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ __all__ = ["recomputed"]
 
 
 def recomputed(block: nn.Module, maps: Tensor) -> Tensor:
-    """Return ``block(maps)``, its activations thrown away until the backward pass asks for them.
+    """Return ``block(maps)`` without keeping its activations; the backward pass computes them again.
 
-    The second run leaves the running statistics of batch normalisations alone, which would otherwise take every
-    batch twice. Where no gradient is asked for, the block simply runs.
+    The second run does not update the running statistics of batch normalisations, which would otherwise count every
+    batch twice. With gradients disabled, the block runs once as usual.
 
     Args:
-        block: any module of one tensor.
-        maps: its input ``(B, ...)``.
+        block: any module with one tensor as input.
+        maps: the input ``(B, ...)``.
     """
     if not torch.is_grad_enabled():
         plain: Tensor = block(maps)

@@ -1,4 +1,4 @@
-"""Residual blocks whose convolutions span frames, height and width; what every 3-D ResNet here is built from."""
+"""Residual blocks with 3-D convolutions, for all 3-D ResNets of the library."""
 
 from typing import ClassVar
 
@@ -18,15 +18,15 @@ RESNET3D_DEPTHS: dict[str, tuple[int, int, int, int]] = {
 
 
 class ResidualBlock3D(nn.Module):
-    """A residual block with a projection where shape changes (shortcut B).
+    """A residual block with a projection shortcut where the shape changes (shortcut B).
 
     Args:
-        channels: of the input.
-        width: channels of the branch; the output has ``width * expansion``.
-        stride: of the block in space.
-        frames: extent in time of the convolutions wider than 1 x 1; 1 looks at every frame by itself.
-        time_stride: of the block in time.
-        bias: give the convolutions a bias, although a normalisation follows.
+        channels: channels of the input.
+        width: channels of the branch; the output has ``width * expansion`` channels.
+        stride: spatial stride of the block.
+        frames: kernel size in time of the 3 x 3 convolutions; with 1 each frame is processed separately.
+        time_stride: temporal stride of the block.
+        bias: give the convolutions a bias, although a batch normalisation follows.
     """
 
     expansion: ClassVar[int]
@@ -61,7 +61,7 @@ class ResidualBlock3D(nn.Module):
         raise NotImplementedError
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return ``ReLU(branch + shortcut)``, maps ``(B, C, T, h, w)`` to ``(B, C', T', h', w')``."""
+        """Return ``ReLU(branch + shortcut)``, ``(B, C', T', h', w')``, of maps ``(B, C, T, h, w)``."""
         return torch.relu(self.branch(maps) + self.downsample(maps))
 
 
@@ -107,16 +107,16 @@ class Bottleneck3D(ResidualBlock3D):
 
 
 def block_of(backbone: str) -> type[ResidualBlock3D]:
-    """Return the kind of block that a depth of `RESNET3D_DEPTHS` is made of."""
+    """Return the block class of a backbone, a key of `RESNET3D_DEPTHS`."""
     return Bottleneck3D if backbone in ("resnet50", "resnet101") else BasicBlock3D
 
 
 def inflate(kernel: Tensor, frames: int) -> Tensor:
-    """Put a 2-D kernel on the middle frame of a 3-D one, with zeros before and after.
+    """Return a 3-D kernel with a 2-D kernel at its middle frame and zeros at the other frames.
 
     Args:
         kernel: ``(out, in, h, w)``.
-        frames: extent in time of the 3-D kernel.
+        frames: size in time of the 3-D kernel.
 
     Returns:
         ``(out, in, frames, h, w)``.

@@ -1,4 +1,4 @@
-"""A ResNet over clips in which chosen blocks see time, and modules stand between the blocks."""
+"""A ResNet over clips with temporal convolutions in some blocks and plug-in modules after some blocks."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,21 +23,21 @@ PluginBuilder = Callable[[int], nn.Module]
 
 _CONVS_IN: Mapping[int, tuple[int, ...]] = {2: (0, 2), 3: (0, 2, 4)}
 PLUGINS_AFTER: Mapping[int, tuple[int, ...]] = {2: (1, 3), 3: (1, 3, 5)}
-"""Stage to the blocks after which the published networks put a module."""
+"""Stage to the indices of the blocks after which the published networks insert a module."""
 
 
 @dataclass(frozen=True)
 class TrunkPlan:
-    """What distinguishes one network of the family from another.
+    """The options by which the networks of this family differ.
 
     Args:
         conv: kind of the convolutions in blocks 0 and 2 of stage 2 and 0, 2 and 4 of stage 3.
-        plugins: stage to {block: function from channels to the module that follows that block}; its forward takes and
-            gives maps ``(B, C, T, h, w)``. Blocks that a small trunk does not have are passed over.
-        plugin_rules: (published beginning, ours) of the parameter names of those modules.
+        plugins: stage to {block: function from channels to the module after that block}; the module maps
+            ``(B, C, T, h, w)`` to the same shape. Entries for blocks that a small trunk does not have are ignored.
+        plugin_rules: (published, ours): prefixes of the parameter names of these modules.
         conv_bias: give every convolution a bias.
-        pool_padding: of the max-pooling of the stem.
-        last_stride: of stage 4 in space.
+        pool_padding: padding of the max-pooling of the stem.
+        last_stride: spatial stride of stage 4.
     """
 
     conv: ConvKind = "c2d"
@@ -49,12 +49,12 @@ class TrunkPlan:
 
 
 class ResNet3DTrunk(nn.Module):
-    """A ResNet without pooling and classifier, maps ``(B, C, T, h, w)`` throughout; time is never shortened.
+    """A ResNet without pooling and classifier on maps ``(B, C, T, h, w)``; it keeps the number of frames.
 
     Args:
-        plan: what stands where.
+        plan: convolution kinds and plug-in modules.
         backbone: a key of `RESNET3D_DEPTHS`.
-        gradient_checkpointing: keep only the input of every block and compute the rest again in the backward pass.
+        gradient_checkpointing: keep only the input of every block and run the block again in the backward pass.
 
     Raises:
         ConfigError: unknown backbone or kind of convolution.
@@ -118,12 +118,12 @@ class ResNet3DTrunk(nn.Module):
         return maps
 
     def stem(self, frames: Tensor) -> Tensor:
-        """Return the maps before stage 1, pooled, of clips ``(B, T, 3, H, W)``."""
+        """Return the pooled maps ``(B, C, T, h, w)`` before stage 1 of clips ``(B, T, 3, H, W)``."""
         pooled: Tensor = self.maxpool(torch.relu(self.bn1(self.conv1(frames.transpose(1, 2)))))
         return pooled
 
     def run_stage(self, stage: int, maps: Tensor) -> Tensor:
-        """Return the maps ``(B, C, T, h, w)`` after one stage (1..4) and what stands between its blocks."""
+        """Return the maps ``(B, C, T, h, w)`` after a stage (1..4), its plug-in modules included."""
         plugins = self._plugins_of(str(stage))
         for index, block in enumerate(getattr(self, f"layer{stage}")):
             maps = recomputed(block, maps) if self.gradient_checkpointing and self.training else block(maps)
@@ -135,13 +135,13 @@ class ResNet3DTrunk(nn.Module):
         return dict(self.plugins[stage].items()) if stage in self.plugins else {}  # type: ignore[operator]
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return a checkpoint with the entries of a trunk under our names; other entries pass unchanged.
+        """Return a checkpoint with the trunk's entries under our names; other entries pass unchanged.
 
-        Known are a 2-D ResNet (kernels are put on the middle frame), the trunk of another network of this library, and
-        the published layout of this family, in which inserted modules count as blocks.
+        Known layouts: a 2-D ResNet (its kernels become the middle frame), the trunk of another network of this library,
+        and the published layout of this family, in which inserted modules count as blocks.
 
         Args:
-            state: state dict of the whole network; ours begin with ``backbone.``.
+            state: state dict of the whole network; our names of the trunk begin with ``backbone.``.
         """
         flat = any(
             value.ndim == 4 and re.match(r"(backbone\.)?(conv1|layer\d\.0\.conv1)\.weight$", name)
@@ -163,7 +163,7 @@ class ResNet3DTrunk(nn.Module):
         return translated
 
     def _without_shift(self, key: str) -> str:
-        """Give a published name the number of its block, or the name of the module that was inserted."""
+        """Replace the published index, which counts inserted modules, by our block index or module name."""
         found = re.match(r"layer(\d)\.(\d+)\.(.*)", key)
         if not found:
             return key

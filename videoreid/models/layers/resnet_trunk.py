@@ -1,4 +1,4 @@
-"""The ResNet under every video network: clips in, feature maps out, with modules between its blocks."""
+"""The ResNet trunk of the video networks, with optional modules between its blocks."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,22 +16,22 @@ IMAGENET_KEY_RULES: tuple[tuple[str, str | None], ...] = (
     (r"^(conv1|bn1|layer[1-4])\.", r"backbone.\1."),
     (r"^fc\.", None),
 )
-"""How torchvision's ImageNet weights find their place in a network whose trunk is called ``backbone``."""
+"""Rules that map torchvision's ImageNet weights to a network with a trunk called ``backbone``."""
 
 
 class ResNetTrunk(nn.Module):
     """A torchvision ResNet without pooling and classifier, run on every frame of a clip.
 
     Modules can be inserted after the last blocks of a stage: with k modules in a stage of L blocks, module j follows
-    block L-k+j. They are given the clip length, because frames lie flattened along the batch axis here.
+    block L-k+j. They get the clip length T as an argument, because their maps are flattened to ``(B*T, C, h, w)``.
 
     Args:
         name: "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", or "resnet18_half": half the channels, for
             small machines; no published weights fit it.
-        last_stride: stride of the last stage; 1 keeps maps of 1/16 of the input, 2 is torchvision's 1/32.
-        stem_relu: ReLU between the first batch normalisation and the max-pooling. VPReID's networks lack it.
+        last_stride: stride of the last stage; 1 gives maps at 1/16 of the input size, 2 (torchvision) at 1/32.
+        stem_relu: use a ReLU between the first batch normalisation and the max-pooling; VPReID's networks have none.
         inserts: stage (1..4) to (number of modules, function from channels to a module whose forward takes maps
-            ``(B*T, C, h, w)`` and T). More modules than the stage has blocks are cut to one per block.
+            ``(B*T, C, h, w)`` and T). At most one module per block is inserted.
 
     Raises:
         ConfigError: unknown name.
@@ -62,7 +62,7 @@ class ResNetTrunk(nn.Module):
         self.stride = 16 * last_stride
 
     def map_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of the maps of frames of this size."""
+        """Return (height, width) of the maps of frames of this size."""
         return -(-height // self.stride), -(-width // self.stride)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class ResNetTrunk(nn.Module):
 
 
 class _HalfResNet(torchvision.models.ResNet):
-    """torchvision's ResNet, every stage with half its channels."""
+    """torchvision's ResNet with half the channels in every stage."""
 
     inplanes: int
 

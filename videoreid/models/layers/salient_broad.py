@@ -1,4 +1,4 @@
-"""From salient to broad: later frames of a clip look where earlier ones did not."""
+"""Salient-to-broad module (SBM): it damps in later frames the regions that earlier frames show."""
 
 import torch
 from torch import Tensor, nn
@@ -14,28 +14,28 @@ SALIENT_BROAD_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("se.1.", "squeeze."),
     ("se.3.", "excite."),
 )
-"""(published, ours): beginnings of the parameter names."""
+"""(published, ours): prefixes of the parameter names."""
 
 _GROUP = 4
 _SMALLEST_RESPONSE = 1e-4
 
 
 class SalientToBroad(nn.Module):
-    """Damp in the broad frames of a clip what its salient frames already show, and let both learn of each other (SBM).
+    """Damp the broad frames of a clip where its salient frames already show something, and exchange means (SBM).
 
-    Of every four consecutive frames the first ``split + 1`` are salient. They give one 3 x 3 kernel of the clip's most
-    telling regions; where it responds in the broad frames, these are damped; each part receives a tenth of
-    the mean of the other. Channels that are stronger at the border of the map than inside it are left out of the
-    comparison; a map narrower than 3 has no inside, and keeps all.
+    Of every four consecutive frames the first ``split + 1`` are salient, the others broad. One 3 x 3 kernel is computed
+    from the salient frames; positions of the broad frames with a high response to it are damped. Each part receives a
+    tenth of the mean of the other part. Channels whose mean inside the map (without the 1-pixel border) is not above
+    their mean over the whole map are left out of the comparison; maps narrower than 3 keep all channels.
 
     Args:
-        channels: C.
-        split: 0, 1 or 2.
-        sharpness: beta of ``exp(beta (w - 1))``, how strongly a response damps.
-        exchange: share of the other part's mean.
+        channels: C of the maps.
+        split: 0, 1 or 2; the number of salient frames minus 1.
+        sharpness: beta of ``exp(beta (w - 1))``, the strength of the damping.
+        exchange: factor on the other part's mean.
 
     Raises:
-        ConfigError: (in forward) a clip whose length is not a multiple of four.
+        ConfigError: (in forward) the clip length is not a multiple of four.
 
     Reference:
         Bai et al., Salient-to-Broad Transition for Video Person Re-identification, CVPR 2022.
@@ -69,7 +69,7 @@ class SalientToBroad(nn.Module):
         weight = self._weight(gated[:, :, self.salient :], kernel)
         left = 1.0 - weight
         unseen = (left * broad).mean((2, 3, 4), keepdim=True)
-        # where nothing was damped there is nothing to average; the floor keeps its gradient finite
+        # without any damping this is 0 / 0; the clamp keeps the value and its gradient finite
         floor = max(1e-8, float(torch.finfo(left.dtype).tiny))
         unseen = unseen / left.mean((2, 3, 4), keepdim=True).clamp_min(floor)
         shown = salient.mean((2, 3, 4), keepdim=True)
@@ -85,13 +85,13 @@ class SalientToBroad(nn.Module):
         return gate * central
 
     def _kernel_of(self, salient: Tensor) -> Tensor:
-        """Return ``(B, 9, C)``, one 3 x 3 kernel per clip."""
+        """Return one 3 x 3 kernel per clip, ``(B, 9, C)``, of salient frames ``(B, C, T', h, w)``."""
         share = torch.relu(self.kernel_bn(self.kernel(salient))).flatten(2)  # (B, 9, N)
         share = normalize(normalize(share, p=1.0, dim=1), p=1.0, dim=2)
         return share @ salient.flatten(2).transpose(1, 2)
 
     def _weight(self, broad: Tensor, kernel: Tensor) -> Tensor:
-        """Return ``(B, 1, T', h, w)`` in (0, 1]: small where the kernel responds."""
+        """Return weights ``(B, 1, T', h, w)`` in (0, 1], small where the kernel has a high response."""
         height, width = broad.shape[3:]
         taps = (kernel @ broad.flatten(2)).unflatten(2, broad.shape[2:])  # the sum over channels comes first
         taps = pad(taps.flatten(1, 2), (1, 1, 1, 1), mode="replicate").unflatten(1, taps.shape[1:3])
@@ -100,7 +100,7 @@ class SalientToBroad(nn.Module):
         )
         response = (response / 9).flatten(2).softmax(2).clamp_min(_SMALLEST_RESPONSE)
         weight = 1.0 / (response * (height * width))
-        # chosen before the exponential: that of the others overflows, and zero times infinity is their gradient
+        # select before the exponential: it overflows for large weights, and their gradient would be 0 * inf
         weight = torch.where(weight.detach() < 1, weight, torch.ones_like(weight))
         weight = torch.exp(self.sharpness * (weight - 1.0))
         return weight.unflatten(2, (height, width))[:, None]

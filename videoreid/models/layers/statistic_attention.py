@@ -1,4 +1,4 @@
-"""Statistic attention: every position of a clip attends to the moments of the whole clip."""
+"""Statistic attention: the positions of a clip attend to moments of the whole clip."""
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +11,20 @@ STATISTIC_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("up_channel.0.", "widen."),
     ("up_channel.1.", "norm."),
 )
-"""(published, ours): beginnings of the parameter names."""
+"""(published, ours): prefixes of the parameter names."""
 
 _ORDERS = (4, 5, 6)
 
 
 class StatisticAttention(nn.Module):
-    """Describe a clip by five moments of each of ``C / 4`` channels, and give every position the mix that resembles it.
+    """Add to every position an attention-weighted mean of five moments of the clip.
 
-    The moments are mean, standard deviation and the standardised 4th, 5th and 6th (there is no third); each is a
-    vector over channels of length 1. The batch normalisation at the end starts at zero.
+    The moments of the ``C / 4`` reduced channels are mean, standard deviation and the standardised 4th, 5th and 6th
+    moment (not the 3rd). Each moment is a vector over channels, L2-normalised. The weight of the last batch
+    normalisation is initialised with 0.
 
     Args:
-        channels: C.
+        channels: C of the maps.
 
     Reference:
         Bai et al., SANet: Statistic Attention Network for Video-Based Person Re-Identification, IEEE Transactions on
@@ -41,7 +42,7 @@ class StatisticAttention(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the maps ``(B, C, T, h, w)``, every position with what resembles it in the clip's statistics."""
+        """Return the maps ``(B, C, T, h, w)`` plus the attended moments."""
         narrow = self.narrow(maps)
         positions = narrow.flatten(2)  # (B, C/4, N)
         moments = _moments(positions)  # (B, C/4, 5)
@@ -52,7 +53,7 @@ class StatisticAttention(nn.Module):
 
 def _moments(positions: Tensor) -> Tensor:
     centred = positions - (mean := positions.mean(2, keepdim=True))
-    # a channel without variance has no higher moments; the floor keeps it and its gradient finite
+    # the higher moments of a channel without variance are 0 / 0; the clamp keeps value and gradient finite
     deviation = centred.square().mean(2, keepdim=True).clamp_min(1e-12).sqrt()
     standard = centred / deviation
     higher = [standard.pow(order).mean(2, keepdim=True) for order in _ORDERS]

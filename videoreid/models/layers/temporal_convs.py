@@ -1,4 +1,4 @@
-"""The kinds of convolution over time that a block of a ResNet can have in place of its 3 x 3 one."""
+"""The kinds of temporal convolution that replace the 3 x 3 convolution of a ResNet block."""
 
 from typing import Literal, get_args
 
@@ -19,17 +19,17 @@ TEMPORAL_CONV_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("temporal_conv3d.", "temporal."),
     ("conv3d.", "conv."),
 )
-"""(published, ours): beginnings of the parameter names of these modules."""
+"""(published, ours): prefixes of the parameter names of these modules."""
 
 
 class InflatedConv(nn.Module):
-    """One kernel over time, height and width (I3D), behind appearance preservation or not.
+    """One kernel over time, height and width (I3D), optionally after an appearance-preserving module.
 
-    It starts as the image convolution: its kernel on the middle frame, zeros elsewhere.
+    It is initialised as the image convolution: its kernel at the middle frame, zeros at the other frames.
 
     Args:
         spatial: the convolution ``(1, k, k)`` to replace.
-        preserving: register the neighbours first; the kernel then reads every frame's triple.
+        preserving: register the neighbours first; the kernel then has stride 3 over the triples of the frames.
     """
 
     def __init__(self, spatial: nn.Conv3d, *, preserving: bool) -> None:
@@ -46,16 +46,16 @@ class InflatedConv(nn.Module):
 
 
 class PseudoConv(nn.Module):
-    """A convolution in space and one in time (P3D), the latter behind appearance preservation or not.
+    """A spatial and a temporal convolution (P3D), optionally with an appearance-preserving module before the latter.
 
-    Form A puts one after the other, B adds what both make of the input, C adds to the one in space what the one in
-    time makes of it. At the start the temporal kernel is the identity (A) or zero (B, C), so that the block is the
-    image block.
+    With spatial convolution S and temporal convolution T, form A is ``T(S(x))``, B is ``S(x) + T(x)`` and C is
+    ``S(x) + T(S(x))``. The temporal kernel is initialised as the identity (A) or with zeros (B, C), so the untrained
+    block equals the image block.
 
     Args:
         spatial: the convolution ``(1, k, k)`` to replace.
         form: "a", "b" or "c".
-        preserving: register the neighbours before the temporal convolution, which then reads every frame's triple.
+        preserving: register the neighbours before T, which then has stride 3 over the triples of the frames.
 
     Reference:
         Qiu, Yao and Mei, Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks, ICCV 2017.
@@ -92,7 +92,7 @@ class PseudoConv(nn.Module):
 
 
 def check_kind(kind: str) -> None:
-    """Refuse the name of a convolution that does not exist.
+    """Raise if there is no convolution of this kind.
 
     Raises:
         ConfigError: unknown kind.
@@ -102,11 +102,11 @@ def check_kind(kind: str) -> None:
 
 
 def temporal_conv(kind: ConvKind, spatial: nn.Conv3d) -> nn.Module:
-    """Return the convolution of a kind that replaces one in space and starts with its weights.
+    """Return the convolution of a kind, initialised from the spatial convolution that it replaces.
 
     Args:
-        kind: "c2d" (frames by themselves), "i3d" (one kernel over time and space), "p3da", "p3db", "p3dc" (a kernel in
-            space and one in time); with "ap" before it, neighbouring frames are registered first.
+        kind: "c2d" (no temporal kernel), "i3d" (one kernel over time and space), "p3da", "p3db", "p3dc" (a spatial and
+            a temporal kernel); the kinds that begin with "ap" register neighbouring frames first.
         spatial: the convolution to replace, kernel ``(1, k, k)``.
 
     Raises:

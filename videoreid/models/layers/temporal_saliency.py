@@ -1,4 +1,4 @@
-"""The two modules of TCLNet: boosting what other frames show, erasing what an earlier frame has shown."""
+"""The two modules of TCLNet: temporal saliency boosting and temporal saliency erasing."""
 
 import torch
 from torch import Tensor, nn
@@ -7,18 +7,19 @@ from torch.nn.functional import avg_pool2d, normalize
 __all__ = ["SALIENCY_BOOST_KEY_RULES", "SaliencyBoosting", "SaliencyErasing"]
 
 SALIENCY_BOOST_KEY_RULES: tuple[tuple[str, str], ...] = (("W.0.", "expand."), ("W.1.", "norm."))
-"""(published, ours): beginnings of the parameter names of `SaliencyBoosting`."""
+"""(published, ours): prefixes of the parameter names of `SaliencyBoosting`."""
 
 
 class SaliencyBoosting(nn.Module):
-    """Add to a frame what the positions of the other frames hold that resemble its mean (TSB).
+    """Add to each frame an attention-weighted mean over the positions of the other frames (TSB).
 
-    Positions are compared by the cosine of their 2 x 2 neighbourhoods and read as they are. The batch normalisation at
-    the end starts at zero. A clip of one frame has no others and passes unchanged.
+    The query of a frame is its mean vector, keys are averages over 2 x 2 neighbourhoods, values are single positions;
+    the similarity is the cosine. The weight of the last batch normalisation is initialised with 0. A clip of one frame
+    passes unchanged.
 
     Args:
-        channels: C.
-        temperature: factor on the cosines.
+        channels: C of the maps.
+        temperature: factor on the cosine similarities.
 
     Reference:
         Hou et al., Temporal Complementary Learning for Video Person Re-identification, ECCV 2020.
@@ -50,17 +51,17 @@ class SaliencyBoosting(nn.Module):
 
 
 class SaliencyErasing(nn.Module):
-    """Take from a frame the rows that an earlier frame was recognised by (the erasing half of TSE).
+    """Erase the rows of a frame that correlate most with the output of the frame before (erasing part of TSE).
 
-    The correlation of every position with the earlier frame's pooled output says which three neighbouring rows these
-    are; they are set to zero. What remains is averaged with a softmax of the correlation as weights,
-    transformed and added everywhere, so that the correlation receives a gradient; the batch normalisation behind
-    that starts at zero. The first frame of a group loses nothing, its weights are equal.
+    The correlation of every position with the pooled output of the frame before selects three neighbouring rows, which
+    are set to zero. A mean of the remaining positions, weighted by a softmax of the correlation, is transformed and
+    added to all positions, so that the correlation gets a gradient; the weight of the last batch normalisation is
+    initialised with 0. In the first frame of a group no row is erased and the weights are equal.
 
     Args:
         channels: C of the maps.
-        out_channels: of the earlier frame's pooled output.
-        rows: how many rows are erased; one less each at the upper and lower end of the map.
+        out_channels: width D of the pooled output of the frame before.
+        rows: number of rows to erase, odd; fewer if the selected rows reach beyond the map.
 
     Reference:
         Hou et al., Temporal Complementary Learning for Video Person Re-identification, ECCV 2020.
@@ -75,11 +76,11 @@ class SaliencyErasing(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, maps: Tensor, earlier: Tensor | None = None) -> Tensor:
-        """Return the maps without what was shown.
+        """Return the maps ``(N, C, h, w)`` with the selected rows erased.
 
         Args:
-            maps: ``(N, C, h, w)`` of one frame each.
-            earlier: ``(N, D)`` pooled output of the frame before; None for the first of a group.
+            maps: ``(N, C, h, w)``, one frame of each clip.
+            earlier: ``(N, D)``, pooled output of the frame before; None for the first frame of a group.
         """
         scores = torch.zeros_like(maps[:, 0])  # (N, h, w)
         if earlier is not None:
@@ -87,17 +88,17 @@ class SaliencyErasing(nn.Module):
             scores = (query * maps).sum(1) / query.shape[1] ** 0.5
             erased = self._rows_to_erase(scores.detach())[..., None]
             maps = maps.masked_fill(erased[:, None], 0.0)
-            # not minus infinity: of a map of few rows nothing may be left
+            # not minus infinity: in a map of few rows all positions may be erased, and the softmax would be NaN
             scores = scores.masked_fill(erased, _lowest(scores))
         share = scores.flatten(1).softmax(1)[..., None]
         pooled = maps.flatten(2) @ share
         return maps + self.norm(self.expand(pooled[..., None]))
 
     def _rows_to_erase(self, scores: Tensor) -> Tensor:
-        """Return ``(N, h)``, true in the rows around the one with the highest sum over its neighbourhood."""
+        """Return ``(N, h)`` bool: true in the window of rows with the highest sum of scores."""
         reach = self.rows // 2
         padded, height = nn.functional.pad(scores.sum(2), (reach, reach)), scores.shape[1]
-        # not `unfold`, which ONNX has not for a size that is not known
+        # not `unfold`, which cannot be exported to ONNX for an unknown size
         total = torch.stack([padded[:, row : row + height] for row in range(self.rows)], 2).sum(2)
         centre = total.argmax(1, keepdim=True)
         return (torch.arange(scores.shape[1], device=scores.device) - centre).abs() <= reach

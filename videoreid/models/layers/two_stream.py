@@ -1,4 +1,4 @@
-"""The modules of BiCnet-TKS, which works on few frames in detail and on many coarsely."""
+"""The modules of BiCnet-TKS, which has a stream of detail frames and a stream of half-size context frames."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ __all__ = [
 ]
 
 GROUP = 4
-"""Of four frames the first is seen in detail."""
+"""Group size: the first of every four frames is a detail frame, the others are context frames."""
 
 KERNEL_SELECTION_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("conv1.", "near."),
@@ -24,7 +24,7 @@ KERNEL_SELECTION_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("fc2.", "select."),
     ("W.", "norm."),
 )
-"""(published, ours): beginnings of the parameter names of `KernelSelection`."""
+"""(published, ours): prefixes of the parameter names of `KernelSelection`."""
 
 DIVERGED_ATTENTION_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("conv.", "score."),
@@ -34,7 +34,7 @@ DIVERGED_ATTENTION_KEY_RULES: tuple[tuple[str, str], ...] = (
     ("conv1.1.bn.", "mix_bn.1."),
     ("W.", "norms."),
 )
-"""(published, ours): beginnings of the parameter names of `DivergedAttention`."""
+"""(published, ours): prefixes of the parameter names of `DivergedAttention`."""
 
 
 def in_time_order(detail: Tensor, context: Tensor) -> Tensor:
@@ -50,13 +50,13 @@ def by_kind(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class KernelSelection(nn.Module):
-    """Two convolutions over time, near and far, of which every channel of a clip chooses (TKS).
+    """Mix a temporal convolution of dilation 1 and one of dilation 2 by weights per channel and clip (TKS).
 
-    They see 4 x 2 cells of every frame, in time order; what they say is added to all positions of a cell. The batch
-    normalisation at the end starts at zero and is shared by both streams.
+    The convolutions run over 4 x 2 cells of every frame, in time order; the result is added to all positions of a cell.
+    Both streams share the last batch normalisation, whose weight is initialised with 0.
 
     Args:
-        channels: C.
+        channels: C of the maps.
 
     Reference:
         Hou et al., BiCnet-TKS: Learning Efficient Spatial-Temporal Representation for Video Person Re-Identification,
@@ -75,7 +75,7 @@ class KernelSelection(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, detail: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both streams, ``(B, C, T/4, h, w)`` and ``(B, C, 3T/4, h', w')``, with what changes over time."""
+        """Return both streams, ``(B, C, T/4, h, w)`` and ``(B, C, 3T/4, h', w')``, plus the temporal features."""
         cells = in_time_order(*(_cells(stream, 4, 2) for stream in (detail, context)))
         near, far = self.near(cells), self.far(cells)
         pooled = (near + far).mean((2, 3, 4), keepdim=True)
@@ -89,14 +89,15 @@ class KernelSelection(nn.Module):
 
 
 class DivergedAttention(nn.Module):
-    """Attention over eight horizontal strips of each frame, by rules that differ from frame to frame (DAO).
+    """Attention over eight horizontal strips of each frame, with a different rule for each frame of a group (DAO).
 
-    Frames seen in detail, and the first after them, attend where their mean activation is high; the second and the
-    third have learnt scores, which a loss keeps apart from those of the others. What a frame reads
-    is added to all its positions, behind batch normalisations that start at zero.
+    In the detail frame and the first context frame the attention is a softmax of the mean activation. The second and
+    the third context frame have learnt scores; `divergence_loss` separates the three attention maps of the context
+    frames. The attended vector of a frame passes a batch normalisation, whose weight is initialised with 0, and is
+    added to all positions.
 
     Args:
-        channels: C.
+        channels: C of the maps.
 
     Reference:
         Hou et al., BiCnet-TKS: Learning Efficient Spatial-Temporal Representation for Video Person Re-Identification,
@@ -117,7 +118,7 @@ class DivergedAttention(nn.Module):
         self.norms = nn.ModuleList(norms)
 
     def forward(self, detail: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return both streams, and the attention of the frames after those in detail, ``(B, T/4, 3, 8)``."""
+        """Return both streams, and the attention maps of the context frames, ``(B, T/4, 3, 8)``."""
         pooled = [_cells(stream, self.strips, 1) for stream in (detail, context)]
         kinds = [pooled[0], *pooled[1].unflatten(2, (-1, GROUP - 1)).unbind(3)]  # each (B, C, T/4, 8, 1)
         shares = [kinds[kind].mean(1, keepdim=True).softmax(3) for kind in (0, 1)]
@@ -133,7 +134,7 @@ class DivergedAttention(nn.Module):
 
 
 def _cells(maps: Tensor, height: int, width: int) -> Tensor:
-    """Return the means over ``height x width`` cells, as adaptive pooling does, in operations that ONNX has."""
+    """Return means over ``height x width`` cells, as adaptive pooling does, with operators that ONNX has."""
     for axis, cells in ((3, height), (4, width)):
         size = maps.shape[axis]
         if size % cells == 0:

@@ -1,4 +1,4 @@
-"""The vision transformer under the tracklet model: frames in, one class token each."""
+"""The vision transformer trunk of `tracklet_vit`: one class token per frame."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ _PATCH = 16
 
 
 class QuickGELU(nn.Module):
-    """The activation CLIP was trained with: ``x * sigmoid(1.702 x)``."""
+    """The activation of CLIP's networks: ``x * sigmoid(1.702 x)``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation of ``x``, of any shape ``(...)``, element by element."""
@@ -25,12 +25,12 @@ class QuickGELU(nn.Module):
 
 
 def resize_positions(positions: Tensor, grid: tuple[int, int], old_grid: tuple[int, int]) -> Tensor:
-    """Interpolate position embeddings to another grid of patches; the class token keeps its own.
+    """Interpolate position embeddings to another grid, bicubically; the one of the class token is kept.
 
     Args:
-        positions: ``(1, 1 + h * w, D)`` of `old_grid`.
-        grid: (rows, columns) wanted.
-        old_grid: (rows, columns) given.
+        positions: ``(1, 1 + h * w, D)`` on `old_grid`.
+        grid: (rows, columns) of the result.
+        old_grid: (rows, columns) of ``positions``.
 
     Returns:
         ``(1, 1 + rows * columns, D)``.
@@ -46,14 +46,14 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], old_grid: tuple[i
 class ViTTrunk(nn.Module):
     """torchvision's transformer blocks on 16 x 16 patches of every frame.
 
-    The class token may be given an embedding per frame (of the camera). Frames of another size than built for work:
-    positions are interpolated.
+    A vector per clip (a camera embedding) can be added to the class tokens. For frames of another size the positions
+    are interpolated.
 
     Args:
         name: "vit_b_16", or the smaller "vit_s_16", "vit_ti_16".
-        grid: (rows, columns) of patches the position embeddings are kept for.
-        clip_style: build the variant that CLIP's weights fit: a norm before the blocks, no bias on the patches,
-            `QuickGELU`. Otherwise the variant of torchvision's ImageNet weights.
+        grid: (rows, columns) of patches of the position embeddings.
+        clip_style: build the variant for CLIP's weights: a norm before the blocks, no bias in the patch embedding,
+            `QuickGELU`. Otherwise the variant for torchvision's ImageNet weights.
 
     Raises:
         ConfigError: unknown name.

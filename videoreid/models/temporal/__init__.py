@@ -1,4 +1,4 @@
-"""Temporal heads: the frames of a clip in, one vector out. One head per file."""
+"""Temporal heads: they fuse the frame vectors of a clip into one vector."""
 
 from videoreid.models.temporal.attention import AttentionPool
 from videoreid.models.temporal.average import AveragePool

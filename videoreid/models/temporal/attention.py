@@ -1,4 +1,4 @@
-"""A weighted mean over frames, its weights scored from the frames and their neighbours."""
+"""Temporal attention: a weighted mean over frames with learnt weights."""
 
 from typing import Literal
 
@@ -13,10 +13,10 @@ __all__ = ["AttentionPool"]
 
 @TEMPORAL.register("attention")
 class AttentionPool(TemporalHead):
-    """Weight each frame by a score: a convolution per frame, then one over three neighbouring frames.
+    """Average the frames with weights from a convolution per frame and one over three neighbouring frames.
 
-    The published head scores whole maps, by a convolution as large as the map (`map_size`), which fixes the input
-    size. Without `map_size` it scores the pooled vectors and takes any size.
+    The published head scores maps with a convolution as large as the map (`map_size`), which fixes the input size.
+    Without `map_size` the head scores the pooled vectors and takes frames of any size.
 
     Args:
         dim: width D of the frame vectors (and C of the maps).
@@ -25,7 +25,7 @@ class AttentionPool(TemporalHead):
         normalisation: how scores become weights: "softmax", or "sigmoid" scaled to sum 1.
 
     Raises:
-        ConfigError: unknown normalisation, or (in forward) maps that are absent or of another size.
+        ConfigError: unknown normalisation; (in forward) no maps, or maps of another size.
 
     Reference:
         Gao and Nevatia, Revisiting Temporal Modeling for Video-based Person ReID, 2018, https://arxiv.org/abs/1805.02104
@@ -49,7 +49,7 @@ class AttentionPool(TemporalHead):
         self.time_conv = nn.Conv1d(hidden, 1, 3, padding=1)
 
     def scores(self, features: Tensor, maps: Tensor | None = None) -> Tensor:
-        """Return one raw score per frame, ``(B, T)``, zero or more (they end in a ReLU)."""
+        """Return one raw score per frame, ``(B, T)``, at least 0 because a ReLU is last."""
         seen = features[..., None, None] if self.map_size is None else self._checked(maps)
         hidden = torch.relu(self.frame_conv(seen.flatten(0, 1))).flatten(1)  # (B*T, hidden)
         hidden = hidden.unflatten(0, seen.shape[:2]).transpose(1, 2)  # (B, hidden, T)
@@ -69,12 +69,12 @@ class AttentionPool(TemporalHead):
         """Return the weighted mean ``(B, D)``, and the raw scores ``(B, T)`` as "frame_scores".
 
         Raises:
-            ConfigError: maps with another number of channels than the vectors have.
+            ConfigError: the number of channels of the maps is not the width of the vectors.
         """
         channels = self.frame_conv.in_channels
         if self.map_size and maps is not None and maps.shape[2] != channels:
             raise ConfigError(
-                f"attention over maps needs as many channels as the vectors have, here {maps.shape[2]} and {channels}: "
+                f"attention over maps needs maps as wide as the vectors, got {maps.shape[2]} and {channels} channels: "
                 "leave map_size out"
             )
         scores = self.scores(features, maps)
@@ -86,10 +86,10 @@ class AttentionPool(TemporalHead):
 
     def _checked(self, maps: Tensor | None) -> Tensor:
         if maps is None:
-            raise ConfigError(f"this attention head scores maps of {self.map_size}, but was given none")
+            raise ConfigError(f"this attention head needs maps of size {self.map_size} and was given none")
         if tuple(maps.shape[-2:]) != self.map_size:
             raise ConfigError(
-                f"this attention head scores maps of {self.map_size}, got {tuple(maps.shape[-2:])}; "
+                f"this attention head needs maps of size {self.map_size}, got {tuple(maps.shape[-2:])}; "
                 "build the network with the height and width of its input"
             )
         return maps

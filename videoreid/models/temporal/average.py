@@ -1,4 +1,4 @@
-"""The mean over frames."""
+"""Temporal average pooling."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ __all__ = ["AveragePool"]
 
 @TEMPORAL.register("average", "avg", "mean")
 class AveragePool(TemporalHead):
-    """Average the frame vectors: every frame counts the same, order does not matter.
+    """Average the frame vectors; the order of the frames does not matter.
 
     Args:
         dim: width D of the frame vectors.

@@ -1,4 +1,4 @@
-"""The generalised mean over frames."""
+"""Temporal generalised-mean pooling."""
 
 from torch import Tensor
 
@@ -10,9 +10,9 @@ __all__ = ["GeMPool"]
 
 @TEMPORAL.register("gem")
 class GeMPool(TemporalHead):
-    """Pool frames by a learnable generalised mean, between the average (p = 1) and the maximum.
+    """Pool frames by a generalised mean with a learnable exponent; p = 1 is the average, a large p the maximum.
 
-    It lifts negative values to 1e-6, so it expects non-negative features.
+    Negative values are clamped to 1e-6, so the features should be non-negative.
 
     Args:
         dim: width D of the frame vectors.

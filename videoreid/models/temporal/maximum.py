@@ -1,4 +1,4 @@
-"""The maximum over frames."""
+"""Temporal maximum pooling."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ __all__ = ["MaximumPool"]
 
 @TEMPORAL.register("maximum", "max")
 class MaximumPool(TemporalHead):
-    """Keep the strongest response of each channel over the frames.
+    """Take the maximum of each channel over the frames.
 
     Args:
         dim: width D of the frame vectors.

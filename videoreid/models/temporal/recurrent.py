@@ -1,4 +1,4 @@
-"""Recurrent heads: frames are read in order."""
+"""Recurrent temporal heads: LSTM and GRU."""
 
 from torch import Tensor, nn
 
@@ -31,7 +31,8 @@ class LSTMPool(_RecurrentPool):
         layers: number of stacked layers.
 
     Reference:
-        McLaughlin et al., Recurrent Convolutional Network for Video-Based Person Re-Identification, CVPR 2016.
+        McLaughlin et al., Recurrent Convolutional Network for Video-Based Person Re-Identification, CVPR 2016 (with a
+        plain recurrent layer); Gao and Nevatia, 2018, https://arxiv.org/abs/1805.02104 (with this LSTM).
     """
 
     def __init__(self, dim: int, *, hidden: int = 512, layers: int = 1) -> None:

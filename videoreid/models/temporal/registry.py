@@ -1,4 +1,4 @@
-"""The catalogue of temporal heads: frames of a clip in, one vector out."""
+"""Registry and base class of the temporal heads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["TEMPORAL", "TemporalHead", "build_temporal"]
 
 
 class TemporalHead(nn.Module):
-    """Base of the heads that fuse the frames of a clip.
+    """Base class of the heads that fuse the frames of a clip.
 
     Attributes:
         out_dim: width of the clip vector.
@@ -23,8 +23,8 @@ class TemporalHead(nn.Module):
         """Fuse the frames.
 
         Args:
-            features: ``(B, T, D)``, one pooled vector per frame; any T.
-            maps: ``(B, T, C, h, w)``, the maps they were pooled from; only heads that look at positions need them.
+            features: ``(B, T, D)`` float, one pooled vector per frame; any T.
+            maps: ``(B, T, C, h, w)``, the maps before pooling; only heads that use positions need them.
 
         Returns:
             ``(B, out_dim)``.
@@ -32,7 +32,7 @@ class TemporalHead(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must implement forward")
 
     def fuse(self, features: Tensor, maps: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Fuse the frames, and return what losses may want to see of it.
+        """Fuse the frames, and also return intermediate values for losses.
 
         Args:
             features: as in `forward`.
@@ -53,7 +53,7 @@ def build_temporal(name: str, dim: int, **options: Any) -> TemporalHead:
     Args:
         name: "average", "maximum", "gem", "attention", "lstm", "gru" or "self_attention".
         dim: width D of the frame vectors.
-        **options: of that head.
+        **options: options of that head.
 
     Raises:
         UnknownNameError: no such head; the message suggests the nearest name.

@@ -1,4 +1,4 @@
-"""Self-attention among the frames of a clip."""
+"""Temporal self-attention."""
 
 import math
 
@@ -25,10 +25,10 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 
 @TEMPORAL.register("self_attention")
 class SelfAttentionPool(TemporalHead):
-    """Let every frame look at every other one, then average.
+    """Run a transformer encoder over the frame vectors, then average.
 
-    A pre-norm transformer encoder over the frame vectors; its branches start near zero, so that the untrained head
-    is nearly the plain average. Positions are sinusoidal, hence any clip length.
+    The encoder is pre-norm. Its branches start near zero, so the untrained head is nearly the average. Positions are
+    sinusoidal, so clips can have any length.
 
     Args:
         dim: width D of the frame vectors.

@@ -1,1 +1,1 @@
-"""Vision transformers: the blocks and trunks that TransReID, CAViT, CLIP-ReID, TF-CLIP and SOLIDER are built from."""
+"""Blocks and trunks of the vision transformers (TransReID, PASS, CAViT, CLIP-ReID, TF-CLIP, SOLIDER)."""

@@ -1,4 +1,4 @@
-"""Self-attention under the two published layouts of its parameters, timm's and CLIP's."""
+"""Self-attention with the two published parameter layouts, timm's and CLIP's."""
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +26,12 @@ def attend(
     """Return the attention of ``query (B, N, D)`` over ``key`` and ``value (B, M, D)``: ``(B, N, D)``.
 
     Args:
-        query: projected tokens.
-        key: projected tokens.
-        value: projected tokens.
+        query: projected tokens ``(B, N, D)``.
+        key: projected tokens ``(B, M, D)``.
+        value: projected tokens ``(B, M, D)``.
         heads: number of heads; divides D.
-        scale: of the products; None is ``(D / heads) ** -0.5``.
-        mask: added to the products, broadcast to ``(B, heads, N, M)``.
+        scale: factor on the products of queries and keys; None is ``(D / heads) ** -0.5``.
+        mask: added to the scaled products, broadcast to ``(B, heads, N, M)``.
     """
     q, k, v = (split_heads(part, heads) for part in (query, key, value))
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
@@ -44,8 +44,8 @@ class QKVAttention(nn.Module):
     Args:
         dim: width D of the tokens.
         heads: number of heads; divides D.
-        qkv_bias: whether ``qkv`` has a bias.
-        scale: of the products; None is ``(D / heads) ** -0.5``.
+        qkv_bias: give ``qkv`` a bias.
+        scale: factor on the products of queries and keys; None is ``(D / heads) ** -0.5``.
 
     Raises:
         ConfigError: heads do not divide D.

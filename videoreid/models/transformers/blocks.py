@@ -25,8 +25,8 @@ class ViTSize:
         depth: number of blocks.
         heads: attention heads.
         mlp_ratio: width of the feed-forward layer in multiples of D.
-        qkv_bias: whether queries, keys and values have a bias.
-        scale: of the attention products; None is ``(D / heads) ** -0.5``.
+        qkv_bias: give queries, keys and values a bias.
+        scale: factor on the products of queries and keys; None is ``(D / heads) ** -0.5``.
     """
 
     dim: int
@@ -41,7 +41,7 @@ VIT_SIZES: dict[str, ViTSize] = {
     "vit_b_16": ViTSize(768, 12, 12),
     "vit_s_16": ViTSize(384, 12, 6),
     "vit_ti_16": ViTSize(192, 12, 3),
-    # the small transformer of early timm, which TransReID calls ViT-S
+    # the small transformer of early timm versions; TransReID calls it ViT-S
     "vit_small_768": ViTSize(768, 8, 8, mlp_ratio=3.0, qkv_bias=False, scale=768**-0.5),
 }
 
@@ -50,7 +50,7 @@ def find_size(backbone: str) -> ViTSize:
     """Return the shape of a vision transformer by name.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: unknown name.
     """
     if backbone not in VIT_SIZES:
         raise ConfigError(f"unknown backbone {backbone!r}; choose one of {', '.join(VIT_SIZES)}")
@@ -73,13 +73,13 @@ class MLP(nn.Module):
 
 
 class ViTBlock(nn.Module):
-    """A pre-norm block with timm's names; each of its two branches is dropped for a share of the rows in training.
+    """A pre-norm block with timm's names and drop path on its two branches.
 
     Args:
-        attention: maps normalised tokens to what is added to them.
+        attention: module that maps normalised tokens ``(B, N, D)`` to the output of the attention branch.
         dim: width D of the tokens.
         hidden: width of the feed-forward layer.
-        drop_path: share of the rows for which a branch is dropped.
+        drop_path: share of the rows for which a branch is dropped in training.
 
     Reference:
         Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; Huang et al., Deep Networks with Stochastic
@@ -102,7 +102,7 @@ class ViTBlock(nn.Module):
 
 
 def vit_block(size: ViTSize, drop_path: float = 0.0) -> ViTBlock:
-    """Build a block of a vision transformer of that shape."""
+    """Build a transformer block of the given size."""
     attention = QKVAttention(size.dim, size.heads, qkv_bias=size.qkv_bias, scale=size.scale)
     return ViTBlock(attention, size.dim, int(size.dim * size.mlp_ratio), drop_path=drop_path)
 
@@ -122,10 +122,10 @@ def run_blocks(blocks: Iterable[nn.Module], tokens: Tensor, *, recompute: bool) 
     """Run tokens through blocks.
 
     Args:
-        blocks: in order.
+        blocks: the blocks, in order.
         tokens: ``(B, N, D)``.
-        recompute: gradient checkpointing: keep only the input of each block for the backward pass, and run the block
-            again there. Costs one more forward pass and saves most of the memory.
+        recompute: gradient checkpointing: keep only the input of each block and run the block again in the backward
+            pass. This saves most of the memory and costs a second forward pass.
     """
     for block in blocks:
         if recompute and torch.is_grad_enabled():

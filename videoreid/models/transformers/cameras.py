@@ -1,4 +1,4 @@
-"""Networks that are told which camera saw a clip, and the embedding of that camera."""
+"""Networks with camera embeddings, and the lookup of these embeddings."""
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +11,18 @@ __all__ = ["CameraModel", "camera_offsets", "camera_table"]
 
 
 class CameraModel(ReIDModel):
-    """A network whose `forward_clips` takes the cameras of the clips as a second argument."""
+    """Base class of networks whose `forward_clips` takes the cameras of the clips as a second argument."""
 
     def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
-        """Run the network as every `ReIDModel`, with the cameras of the clips.
+        """Run the network like `ReIDModel.forward`, with the cameras of the clips.
 
         Args:
-            frames: ``(B, T, 3, H, W)`` or ``(B, 3, H, W)`` float, normalised.
-            camids: ``(B,)`` int64, -1 where unknown; only a network built with `num_cameras` looks at them.
+            frames: ``(B, T, 3, H, W)`` or ``(B, 3, H, W)``; uint8, or float that is normalised.
+            camids: ``(B,)`` int64, -1 for unknown cameras; only a network built with `num_cameras` uses them.
 
         Raises:
-            ConfigError: another shape of frames; no cameras for a network that was built with them; a camera beyond
-                `num_cameras`.
+            ConfigError: another shape of frames; no cameras for a network that was built with `num_cameras`; a camera
+                number that is too large.
         """
         output = self.forward_clips(self._as_clips(frames), camids)
         return output if self.training else output.embedding
@@ -32,13 +32,13 @@ class CameraModel(ReIDModel):
 
         Args:
             frames: ``(B, T, 3, H, W)`` float, normalised.
-            camids: ``(B,)`` int64, -1 where unknown.
+            camids: ``(B,)`` int64, -1 for unknown cameras.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement forward_clips")
 
 
 def camera_table(num_cameras: int, shape: tuple[int, ...]) -> nn.Parameter | None:
-    """Return a parameter ``(num_cameras, *shape)``, truncated normal of 0.02, or None for no camera.
+    """Return a parameter ``(num_cameras, *shape)`` ~ truncated normal with std 0.02, or None for no camera.
 
     Raises:
         ConfigError: a negative number of cameras.
@@ -51,15 +51,18 @@ def camera_table(num_cameras: int, shape: tuple[int, ...]) -> nn.Parameter | Non
 
 
 def camera_offsets(table: Tensor | None, camids: Tensor | None, frames: Tensor) -> Tensor | None:
-    """Return what each frame's camera adds to its tokens: ``(B * T, D)``, 0 for unknown cameras.
+    """Return the camera embedding of every frame, ``(B * T, D)``; unknown cameras have zeros.
 
     Args:
-        table: ``(num_cameras, D)``, or None where the network has no camera embedding.
-        camids: ``(B,)`` int64, -1 where unknown.
+        table: ``(num_cameras, D)``, or None if the network has no camera embedding.
+        camids: ``(B,)`` int64, -1 for unknown cameras.
         frames: ``(B, T, 3, H, W)`` of the same clips.
 
+    Returns:
+        The embeddings, or None without a table.
+
     Raises:
-        ConfigError: a table without cameras to look up, another number of them than clips, or a camera beyond it.
+        ConfigError: a table but no cameras, a number of cameras other than B, or a camera number that is too large.
     """
     if table is None:
         return None
@@ -69,10 +72,10 @@ def camera_offsets(table: Tensor | None, camids: Tensor | None, frames: Tensor) 
             "model(frames, camids) with camids (B,), -1 where the camera is unknown"
         )
     if camids.shape != frames.shape[:1]:
-        raise ConfigError(f"expected camids ({len(frames)},), one a clip, got {tuple(camids.shape)}")
+        raise ConfigError(f"expected camids ({len(frames)},), one per clip, got {tuple(camids.shape)}")
     if camids.device.type == "cpu" and not torch.compiler.is_compiling() and int(camids.max()) >= len(table):
         raise ConfigError(
-            f"camera {int(camids.max())}, but the network was built for {len(table)}: build it with more, or pass -1"
+            f"camera {int(camids.max())}, but the network was built for {len(table)} cameras; pass -1 if unknown"
         )
     found = torch.where((camids < 0)[:, None], 0.0, table[camids.clamp(min=0)])
     return found.repeat_interleave(frames.shape[1], dim=0)

@@ -1,4 +1,4 @@
-"""CLIP's image encoder out of every layout it is published in, under OpenAI's names and on another grid."""
+"""Translate the published layouts of CLIP's encoders to OpenAI's parameter names and to the network's grid."""
 
 import re
 from collections.abc import Mapping
@@ -47,17 +47,17 @@ _FROM_TIMM_RESNET = (
 def image_encoder_entries(
     state: Mapping[str, Tensor], encoder: CLIPVisionTransformer | CLIPImageResNet
 ) -> dict[str, Tensor]:
-    """Return a state dict whose image encoder has OpenAI's names behind ``image_encoder.`` and the encoder's grid.
+    """Return the state dict with OpenAI's names after ``image_encoder.`` and positions on the encoder's grid.
 
-    Known are OpenAI's and open_clip's (``visual.*``, the text encoder beside it is left out), the bare image encoder,
-    timm's ViT and ResNet, and re-ID checkpoints that have ``image_encoder.*`` already. Other entries stay.
+    Known layouts: OpenAI's and open_clip's (``visual.*``; the text encoder is left out), an image encoder without a
+    prefix, timm's ViT and ResNet, and re-ID checkpoints with ``image_encoder.*``. Other entries pass unchanged.
 
     Args:
         state: parameter name to tensor.
-        encoder: to be filled.
+        encoder: the image encoder that will be filled.
 
     Raises:
-        WeightsError: the image encoder of another architecture, or position embeddings of an unknown grid.
+        WeightsError: an image encoder of another architecture, or position embeddings of an unknown grid.
     """
     entries = _from_timm(_without_text(state))
     entries = {(_OURS + name if _is_bare(name, entries) else name): value for name, value in entries.items()}
@@ -69,10 +69,10 @@ def image_encoder_entries(
 
 
 def text_encoder_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the text encoder of the state dict of a CLIP archive, or of CLIP-ReID, under OpenAI's names.
+    """Return the text encoder of a CLIP archive or of a CLIP-ReID checkpoint under OpenAI's names.
 
     Raises:
-        WeightsError: there is none.
+        WeightsError: the state dict has no text encoder.
     """
     if any(name.startswith("text_encoder.") for name in state):
         prefix = "text_encoder."
@@ -81,7 +81,7 @@ def text_encoder_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         text = {name: value for name, value in state.items() if re.match(_TEXT, name)}
     if "text_projection" not in text:
         raise WeightsError(
-            "these weights hold no text encoder: give OpenAI's or open_clip's archive, which holds both encoders"
+            "these weights hold no text encoder: give OpenAI's or open_clip's archive, which has both encoders"
         )
     unused = ("logit_scale", "logit_bias", "input_resolution", "context_length", "vocab_size", "attn_mask")
     return {name: value for name, value in text.items() if name not in unused}
@@ -115,7 +115,7 @@ def _from_timm(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if name == "head.weight":
             translated["proj"] = value.t()
         elif name == "head.bias" and not value.any():
-            continue  # CLIP's projection has none; timm stores zeros
+            continue  # CLIP's projection has no bias; timm stores zeros
         else:
             new = next((re.sub(old, new, name) for old, new in rules if re.search(old, name)), name)
             if new in ("class_embedding", "positional_embedding"):
@@ -129,7 +129,7 @@ def _count_from_one(found: "re.Match[str]") -> str:
 
 
 def _is_bare(name: str, state: Mapping[str, Tensor]) -> bool:
-    """Return whether an entry belongs to an image encoder that stands without a prefix."""
+    """Return whether an entry belongs to an image encoder without a prefix."""
     bare_vit = "class_embedding" in state and re.match(
         r"(?:class_embedding|positional_embedding|proj)$|(?:conv1|ln_pre|transformer|ln_post)\.", name
     )
@@ -154,7 +154,7 @@ def _refuse_other_architecture(
 
 
 def _architecture(state: Mapping[str, Tensor]) -> str | None:
-    """Describe an image encoder by what cannot be changed when it is loaded."""
+    """Describe the properties of an image encoder that loading cannot adapt; None for an unknown layout."""
     stem = state.get("conv1.weight", torch.empty(0))
     if "class_embedding" in state and stem.ndim == 4:
         depth = len({name.split(".")[2] for name in state if name.startswith("transformer.resblocks.")})

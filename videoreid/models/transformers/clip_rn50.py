@@ -1,4 +1,4 @@
-"""CLIP's modified ResNet-50, with OpenAI's parameter names and, for re-ID, a last stage of stride 1."""
+"""CLIP's modified ResNet-50 with OpenAI's parameter names and, for re-ID, a last stage of stride 1."""
 
 from collections import OrderedDict
 
@@ -15,7 +15,7 @@ _REDUCTION = 16
 
 
 class _Bottleneck(nn.Module):
-    """torchvision's bottleneck, with an average pool in place of every stride."""
+    """torchvision's bottleneck with average pooling instead of strides."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _Bottleneck(nn.Module):
 
 
 class _AttentionPool(nn.Module):
-    """Attention of the mean of a map over its positions and itself."""
+    """Attention pooling: the mean of a map attends to the positions of the map and to itself."""
 
     def __init__(self, positions: int, dim: int, heads: int, projected: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _AttentionPool(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         tokens = maps.flatten(2).transpose(1, 2)
         tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], dim=1) + self.positional_embedding
-        # published with every token as a query, of which the first alone is used
+        # the published code queries with every token and uses only the first result
         query = self.q_proj(tokens[:, :1])
         pooled = attend(query, self.k_proj(tokens), self.v_proj(tokens), heads=self.heads)
         out: Tensor = self.c_proj(pooled[:, 0])
@@ -67,11 +67,11 @@ class _AttentionPool(nn.Module):
 
 
 class CLIPImageResNet(nn.Module):
-    """CLIP's RN50 for re-ID: maps of 1/16 of the image, attention pooling over any grid.
+    """CLIP's RN50 for re-ID: maps at 1/16 of the image size, attention pooling on any grid.
 
     Args:
         size: (height, width) of the images in pixels.
-        width: channels of the stem; 64 is RN50, less is a smaller network of the same kind.
+        width: channels of the stem; 64 is RN50, smaller values give smaller networks.
         projected: width P of the space that images and texts share.
 
     Reference:
@@ -99,7 +99,7 @@ class CLIPImageResNet(nn.Module):
             channels = 4 * wide
             stage += [_Bottleneck(channels, wide, 1) for _ in range(blocks - 1)]
             self.add_module(f"layer{i + 1}", nn.Sequential(*stage))
-        # heads of 64 channels, 32 of them in RN50
+        # heads of 64 channels; RN50 has 32 heads
         self.attnpool = _AttentionPool(self.grid[0] * self.grid[1], channels, channels // 64, projected)
         self._init_weights()
 
@@ -107,8 +107,8 @@ class CLIPImageResNet(nn.Module):
         """Encode images ``(N, 3, H, W)``.
 
         Returns:
-            Average-pooled maps of the third ``(N, 16 width)`` and of the last stage ``(N, 32 width)``, and the
-            projected vector ``(N, P)``.
+            The average-pooled maps of stage 3 ``(N, 16 * width)`` and of stage 4 ``(N, 32 * width)``, and the projected
+            vector ``(N, P)``.
 
         Raises:
             ConfigError: images of another size.

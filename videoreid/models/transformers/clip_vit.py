@@ -54,17 +54,17 @@ class _Blocks(nn.Module):
 
 
 class CLIPVisionTransformer(nn.Module):
-    """CLIP's image encoder for re-ID: any grid, overlapping patches, a camera vector on the class token.
+    """CLIP's image encoder for re-ID, with any grid, overlapping patches and a camera vector on the class token.
 
     Args:
         backbone: a key of `videoreid.models.transformers.blocks.VIT_SIZES`; CLIP's is "vit_b_16".
         size: (height, width) of the images in pixels.
-        stride: pixels between patches of 16 x 16; 12 makes them overlap.
+        stride: step between patches of 16 x 16 pixels; with 12 they overlap.
         projected: width P of the space that images and texts share.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
 
     Raises:
-        ConfigError: unknown backbone; sizes that do not fit each other.
+        ConfigError: unknown backbone; patches or strides that do not fit the image size.
 
     Reference:
         Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021.
@@ -100,11 +100,11 @@ class CLIPVisionTransformer(nn.Module):
 
         Args:
             images: float, normalised, of the size the network was built for.
-            offsets: ``(N, D)``, added to the class token.
+            offsets: ``(N, D)`` camera vectors, added to the class token; None for none.
 
         Returns:
             The class token before the last block ``(N, D)``; all tokens after the last norm
-            ``(N, 1 + rows * columns, D)``; those projected ``(N, 1 + rows * columns, P)``.
+            ``(N, 1 + rows * columns, D)``; the same tokens projected ``(N, 1 + rows * columns, P)``.
 
         Raises:
             ConfigError: images of another size.

@@ -1,4 +1,4 @@
-"""From pixels to patch tokens: plain, overlapping, and through a convolution stem."""
+"""Patch embedding: plain, overlapping, or after a convolution stem."""
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,12 @@ def patch_grid(
     size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int], *, whose: str = "patches"
 ) -> tuple[int, int]:
     """Return (rows, columns) of the patches of an image: ``(size - patch) // stride + 1``.
+
+    Args:
+        size: (height, width) of the image in pixels.
+        patch: (height, width) of a patch in pixels.
+        stride: (down, across), pixels between patches.
+        whose: name of the patches in the message.
 
     Raises:
         ConfigError: an image smaller than a patch, or a stride of 0 or less.
@@ -44,7 +50,7 @@ class _HalfInstanceNorm(nn.Module):
 
 
 def _conv_stem() -> nn.Sequential:
-    """Build three convolutions that halve the image, with instance and batch norm: the ICS stem."""
+    """Build the ICS stem: three convolutions with instance and batch norm that halve the image size."""
     layers: list[nn.Module] = []
     for i in range(3):
         kernel, stride = (7, 2) if i == 0 else (3, 1)
@@ -56,16 +62,16 @@ def _conv_stem() -> nn.Sequential:
 
 
 class PatchEmbed(nn.Module):
-    """Patches as tokens, by one convolution (``proj``), after a stem (``conv``) where there is one.
+    """Turn images into patch tokens by a convolution (``proj``), after an optional stem (``conv``).
 
     Args:
         dim: width D of the tokens.
         patch: (height, width) of a patch in pixels.
-        stride: pixels between patches, (down, across); less than the patch makes them overlap.
-        stem: "patch" for none, or "conv" for the convolution stem with instance norm that halves the image first.
+        stride: (down, across), pixels between patches; patches overlap if it is smaller than the patch.
+        stem: "patch" for no stem, or "conv" for the convolution stem with instance norm that halves the image first.
 
     Raises:
-        ConfigError: another stem; a stem with overlapping patches.
+        ConfigError: an unknown stem; a convolution stem with overlapping patches.
 
     Reference:
         He et al., TransReID, ICCV 2021 (overlap); Luo et al., Self-Supervised Pre-Training for Transformer-Based
@@ -87,7 +93,7 @@ class PatchEmbed(nn.Module):
         if stem == "conv":
             if patch != stride:
                 raise ConfigError(
-                    f"the convolution stem comes with patches that do not overlap; use stride {patch[0]}"
+                    f"the convolution stem needs patches that do not overlap; use stride {patch[0]}"
                 )
             self.conv = _conv_stem()
             channels, patch, stride = (

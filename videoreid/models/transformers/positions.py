@@ -1,4 +1,4 @@
-"""Position embeddings of one grid of patches, brought to another."""
+"""Interpolation of position embeddings to another grid of patches."""
 
 import math
 
@@ -17,12 +17,12 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], old_grid: tuple[i
     """Interpolate position embeddings to another grid, bilinearly, as the published re-ID transformers do.
 
     Args:
-        positions: ``(N + h * w, D)`` of ``old_grid``; the first N belong to class and part tokens and are kept.
-        grid: (rows, columns) wanted.
-        old_grid: (rows, columns) given.
+        positions: ``(N + h * w, D)`` on ``old_grid``; the first N belong to class and part tokens and are kept.
+        grid: (rows, columns) of the result.
+        old_grid: (rows, columns) of ``positions``, (h, w).
 
     Returns:
-        ``(N + rows * columns, D)``, of the same type.
+        ``(N + rows * columns, D)``, of the same dtype.
     """
     tokens = len(positions) - old_grid[0] * old_grid[1]
     first, rest = positions[:tokens], positions[tokens:]
@@ -32,7 +32,7 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], old_grid: tuple[i
 
 
 def source_grid(count: int) -> tuple[int, int] | None:
-    """Return (rows, columns) of a grid with so many patches: square, or twice or three times as high as wide.
+    """Return (rows, columns) of the grid with ``count`` patches: square, 2:1 or 3:1 (height to width), else None.
 
     Example:
         >>> source_grid(196), source_grid(128), source_grid(192), source_grid(210)
@@ -46,18 +46,18 @@ def source_grid(count: int) -> tuple[int, int] | None:
 
 
 def fit_positions(positions: Tensor, grid: tuple[int, int], tokens: int = 1) -> Tensor:
-    """Return the position embeddings of published weights on a network's own grid.
+    """Return the position embeddings of published weights on the grid of a network.
 
     Args:
         positions: ``(tokens + n, D)`` or ``(1, tokens + n, D)``.
         grid: (rows, columns) of the network.
-        tokens: how many class and part tokens come first.
+        tokens: number of class and part tokens before the patches.
 
     Returns:
-        The same with ``rows * columns`` patches; untouched where that is what they have.
+        The embeddings of ``rows * columns`` patches, in the same layout; unchanged if n is already that number.
 
     Raises:
-        WeightsError: n patches of which no grid is known.
+        WeightsError: n patches do not form a known grid.
     """
     rows = positions.reshape(-1, positions.shape[-1])
     count = len(rows) - tokens

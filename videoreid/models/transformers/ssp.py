@@ -1,4 +1,4 @@
-"""The sequence-specific prompt: identity memories look at a clip before they are compared with it."""
+"""Sequence-specific prompt (SSP): identity memories attend to the tokens of a clip."""
 
 from torch import Tensor, nn
 
@@ -46,13 +46,13 @@ class _DecoderLayer(nn.Module):
 
 
 class SequenceSpecificPrompt(nn.Module):
-    """The SSP module of TF-CLIP: what is added to each identity's memory for one clip.
+    """The SSP module of TF-CLIP: it computes an offset to each identity's memory from the tokens of a clip.
 
     Args:
         dim: width D of memories and tokens.
-        heads: attention heads; 64 channels each by default.
-        layers: decoder layers.
-        dropout: on attention outputs and in the feed-forward layers.
+        heads: attention heads; by default heads of 64 channels.
+        layers: number of decoder layers.
+        dropout: rate on attention outputs and in the feed-forward layers.
 
     Reference:
         Yu et al., TF-CLIP: Learning Text-free CLIP for Video-based Person Re-Identification, AAAI 2024.
@@ -67,7 +67,7 @@ class SequenceSpecificPrompt(nn.Module):
         self.out_proj = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))
 
     def forward(self, memories: Tensor, visual: Tensor) -> Tensor:
-        """Return what to add to the memories: ``(B, K, D)``.
+        """Return the offsets to the memories, ``(B, K, D)``.
 
         Args:
             memories: ``(B, K, D)``, the same K for each clip.

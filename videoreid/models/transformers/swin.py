@@ -1,4 +1,4 @@
-"""Swin transformer with SOLIDER's semantic weight, under the names of its published files."""
+"""Swin transformer with SOLIDER's semantic weight and the parameter names of its published files."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from videoreid.models.transformers.blocks import drop_rates
 
 __all__ = ["SWIN_SIZES", "SwinSize", "SwinTransformer", "WindowAttention"]
 
-_BLOCKED = -100.0  # what is added to products of positions that are no neighbours
+_BLOCKED = -100.0  # added to the attention products of positions that are not neighbours
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class SwinSize:
     """The shape of a Swin transformer.
 
     Args:
-        dim: channels of the first stage; each later one doubles them.
-        depths: blocks of each stage.
-        heads: of each stage.
+        dim: channels of the first stage; each later stage has twice as many.
+        depths: number of blocks of each stage.
+        heads: attention heads of each stage.
         window: side of the attention windows, in positions.
     """
 
@@ -38,7 +38,7 @@ SWIN_SIZES: dict[str, SwinSize] = {
     "swin_b": SwinSize(128, (2, 2, 18, 2), (4, 8, 16, 32)),
     "swin_s": SwinSize(96, (2, 2, 18, 2), (3, 6, 12, 24)),
     "swin_t": SwinSize(96, (2, 2, 6, 2), (3, 6, 12, 24)),
-    "swin_nano": SwinSize(32, (2, 2, 2, 2), (1, 2, 4, 8)),  # to try things out
+    "swin_nano": SwinSize(32, (2, 2, 2, 2), (1, 2, 4, 8)),  # for tests and small machines
 }
 
 
@@ -60,7 +60,7 @@ class _RelativeAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
-        """Return windows ``(B, W, N, C)``; mask ``(W, N, N)``."""
+        """Return windows ``(B, W, N, C)`` of windows of the same shape and a mask ``(W, N, N)``."""
         bias = self.relative_position_bias_table[self.relative_position_index].permute(
             2, 0, 1
         )  # (heads, N, N)
@@ -74,10 +74,10 @@ class _RelativeAttention(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Attention inside windows of a map, which may be shifted by half a window.
+    """Attention inside windows of a map; the windows may be shifted.
 
-    A map is padded to whole windows at its right and lower end. A shifted map is masked even where it is no larger than
-    a window, as in the published files' code (torchvision's Swin does not shift then).
+    A map is padded to whole windows at its right and lower end. With a shift, a map that is no larger than a window is
+    shifted and masked too, as in SOLIDER's code (torchvision's Swin does not shift such maps).
 
     Args:
         dim: channels.
@@ -107,7 +107,7 @@ class WindowAttention(nn.Module):
         return maps[:, :rows, :columns]
 
     def _neighbours(self, size: tuple[int, int], device: torch.device) -> Tensor:
-        """Return ``(W, N, N)``: 0 between positions that were neighbours before the roll, else `_BLOCKED`."""
+        """Return ``(W, N, N)``: 0 for positions in the same region before the roll, else `_BLOCKED`."""
         regions = []
         for length in size:
             region = torch.zeros(length, device=device)
@@ -147,7 +147,7 @@ class _SwinBlock(nn.Module):
 
 
 class _PatchMerging(nn.Module):
-    """Every 2 x 2 positions become one of twice the channels; channels are in the order of an unfold."""
+    """Merge every 2 x 2 positions into one with twice the channels; channels are ordered as in `nn.Unfold`."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -173,13 +173,13 @@ class _Stage(nn.Module):
 
 
 class SwinTransformer(nn.Module):
-    """A Swin transformer whose maps between stages are scaled and shifted by what a semantic weight says.
+    """A Swin transformer whose maps between stages are scaled and shifted by layers of a semantic weight.
 
     Args:
-        size: its shape.
-        semantic_weight: 0..1: how much meaning against appearance the maps carry; 0.2 for re-identification.
-        drop_path: share of the rows for which the last block is dropped in training; earlier blocks less.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        size: the shape of the network.
+        semantic_weight: 0..1, weight of semantic against appearance information; 0.2 for re-identification.
+        drop_path: drop-path rate of the last block; it grows linearly from 0 at the first block.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
 
     Reference:
         Liu et al., Swin Transformer, ICCV 2021; Chen et al., Beyond Appearance: a Semantic Controllable

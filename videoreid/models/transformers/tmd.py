@@ -1,4 +1,4 @@
-"""Temporal memory diffusion: frames exchange one message each, and spread what came back over their tokens."""
+"""Temporal memory diffusion (TMD): the frames of a clip exchange message tokens."""
 
 import torch
 from torch import Tensor, nn
@@ -32,13 +32,13 @@ class _DiffusionBlock(nn.Module):
 class TemporalMemoryDiffusion(nn.Module):
     """The TMD module of TF-CLIP.
 
-    Each layer makes one message of a frame's tokens, lets the messages of a clip attend to each other, appends each
-    to its frame, and lets the frame's tokens attend to each other.
+    Each layer computes one message from the mean of a frame's tokens, runs attention among the messages of a clip,
+    appends each message to its frame as a token, and runs attention among the tokens of each frame.
 
     Args:
         dim: width D of the tokens.
         heads: attention heads.
-        layers: how often; each appends one token.
+        layers: number of layers; each appends one token to every frame.
 
     Reference:
         Yu et al., TF-CLIP: Learning Text-free CLIP for Video-based Person Re-Identification, AAAI 2024.

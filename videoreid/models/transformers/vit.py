@@ -1,4 +1,4 @@
-"""The vision transformer of the re-ID literature: any grid, overlap, camera embedding, part tokens."""
+"""The vision transformer of the re-ID papers: any grid, overlapping patches, camera embedding, part tokens."""
 
 from dataclasses import dataclass
 
@@ -28,17 +28,17 @@ class ViTOptions:
 
     Args:
         backbone: a key of `videoreid.models.transformers.blocks.VIT_SIZES`.
-        height: of the input in pixels; positions fix the network to it.
-        width: of the input in pixels.
-        stride: pixels between patches of 16 x 16; 12 makes them overlap.
+        height: height of the input in pixels; the position embeddings fix it.
+        width: width of the input in pixels; likewise fixed.
+        stride: step between patches of 16 x 16 pixels; with 12 they overlap.
         stem: "patch", or "conv" for the stem of TransReID-SSL.
-        num_cameras: cameras with a learnt embedding that is added to every token; 0 for none.
-        camera_scale: factor on that embedding.
-        drop_path: share of the rows for which the last block is dropped in training; earlier blocks less.
-        gradient_checkpointing: run each block a second time in the backward pass instead of keeping what it computed.
+        num_cameras: number of cameras with a learnt embedding, which is added to every token; 0 for none.
+        camera_scale: factor on the camera embedding.
+        drop_path: drop-path rate of the last block; it grows linearly from 0 at the first block.
+        gradient_checkpointing: run each block again in the backward pass instead of keeping its activations.
 
     Raises:
-        ConfigError: (when a trunk is built) an unknown name, or numbers that do not fit each other.
+        ConfigError: (when a trunk is built) an unknown name, or patches or strides that do not fit the image size.
     """
 
     backbone: str = "vit_b_16"
@@ -58,12 +58,12 @@ class ViTOptions:
 
 
 class VisionTransformer(nn.Module):
-    """Patches, class token, positions, blocks: images in, all tokens out.
+    """A vision transformer that returns all tokens of its last block.
 
     Args:
         options: see `ViTOptions`.
-        part_tokens: learnt tokens beside the class token (PASS has three).
-        depth: blocks to build; by default all of the backbone.
+        part_tokens: number of learnt tokens after the class token (PASS has three).
+        depth: number of blocks to build; by default all blocks of the backbone.
         final_norm: normalise the tokens after the last block.
 
     Reference:
@@ -98,7 +98,7 @@ class VisionTransformer(nn.Module):
 
     @property
     def camera_embeddings(self) -> Tensor | None:
-        """``(num_cameras, D)``, without the factor on them."""
+        """The camera embeddings ``(num_cameras, D)``, without `camera_scale`."""
         return None if self.sie_embed is None else self.sie_embed[:, 0]
 
     def forward(self, images: Tensor, offsets: Tensor | None = None) -> Tensor:
@@ -106,7 +106,7 @@ class VisionTransformer(nn.Module):
 
         Args:
             images: float, normalised, of the size the network was built for.
-            offsets: ``(N, D)``, added to every token of an image times `camera_scale`.
+            offsets: ``(N, D)`` camera embeddings; added to every token of an image, times `camera_scale`.
 
         Raises:
             ConfigError: images of another size.
@@ -134,7 +134,7 @@ class VisionTransformer(nn.Module):
 
 
 def check_image_size(images: Tensor, size: tuple[int, int]) -> None:
-    """Refuse images ``(..., H, W)`` of another size than the position embeddings were built for.
+    """Raise if images ``(..., H, W)`` do not have the size of the position embeddings.
 
     Raises:
         ConfigError: another size.
@@ -142,5 +142,5 @@ def check_image_size(images: Tensor, size: tuple[int, int]) -> None:
     if tuple(images.shape[-2:]) != size:
         raise ConfigError(
             f"this network's position embeddings are for frames of {size[0]} x {size[1]}, got "
-            f"{images.shape[-2]} x {images.shape[-1]}: resize the frames, or build it with height and width"
+            f"{images.shape[-2]} x {images.shape[-1]}: resize the frames, or build the network for this size"
         )

@@ -1,4 +1,4 @@
-"""Features that use part maps, on any image network of the zoo: one idea a file."""
+"""Features that use part maps, on any image network of the library, one method per file."""
 
 from videoreid.parsing.features.mask_contrast import MaskContrast, MaskContrastTerm
 from videoreid.parsing.features.parameter_free_attention import (

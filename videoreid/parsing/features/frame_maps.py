@@ -1,4 +1,4 @@
-"""Feature maps of a network of the zoo."""
+"""Feature maps of image networks."""
 
 import torch
 from torch import Tensor
@@ -17,17 +17,17 @@ def frame_maps(model: ReIDModel, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def map_channels(model: ReIDModel) -> int:
-    """Return the channels D of the last maps of a network, by showing it an empty picture.
+    """Return the channels D of the last maps of a network, found by a pass over an empty picture.
 
     Raises:
-        ConfigError: it has no ``feature_maps``; image networks of the zoo have.
+        ConfigError: the network has no ``feature_maps``; image networks of the library have it.
     """
     if not callable(getattr(model, "feature_maps", None)):
         raise ConfigError(
             f"{type(model).__name__} has no feature_maps(images): take an image network of the zoo (osnet, resnet, ...)"
         )
     was_training = model.training
-    model.eval()  # else running statistics would change
+    model.eval()  # otherwise running statistics would change
     try:
         parameter = next(model.parameters())
         return frame_maps(model, parameter.new_zeros(1, 3, *model.input_size)).shape[1]

@@ -1,4 +1,4 @@
-"""MGCAM style: an attention that learns where the person is, and a contrast between person and background."""
+"""Mask-guided attention as in MGCAM, with a contrast between person and background."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,17 +15,17 @@ __all__ = ["MaskContrast", "MaskContrastTerm"]
 class MaskContrast(ReIDModel):
     """An image network whose map is split by a learnt attention into person and background.
 
-    A mask is needed in training alone: it teaches the attention. In eval mode the embedding is the feature of the whole
-    picture, as published, and no parser runs. Our reading on a modern backbone: the attention is predicted on the last
-    map, the streams differ in their classifiers alone, and the contrast has a cosine margin.
+    Masks are needed only in training, as targets of the attention. In eval mode the embedding is the feature of the
+    whole picture, as published, and no parser runs. This version differs from the paper: it uses a modern backbone,
+    predicts the attention on the last map, gives the streams separate classifiers only, and uses a cosine margin.
 
     Args:
-        backbone: an image network of the zoo.
-        parts: where masks come from, in train mode only; None for a network that is only used.
+        backbone: an image network of the library.
+        parts: source of the masks, in train mode only; None for a network that is not trained.
         num_classes: number of training identities K.
 
     Raises:
-        ConfigError: the backbone has no feature maps; or no parts in train mode.
+        ConfigError: the backbone has no feature maps, or there are no parts in train mode.
 
     Reference:
         Song et al., Mask-guided Contrastive Attention Model for Person Re-Identification, CVPR 2018.
@@ -52,7 +52,7 @@ class MaskContrast(ReIDModel):
     def forward_clips(self, frames: Tensor) -> ReIDOutput:
         """Run the network on ``(B, T, 3, H, W)``.
 
-        In train mode there are logits of whole, person and background; extras hold "attention" and "mask"
+        In train mode the logits are those of whole, person and background; extras hold "attention" and "mask"
         ``(B * T, 1, h, w)``, "person" and "background" ``(B, D)``.
         """
         clips, images = frames.shape[:2], frames.flatten(0, 1)
@@ -76,11 +76,11 @@ class MaskContrast(ReIDModel):
 
 
 class MaskContrastTerm(nn.Module):
-    """Teach the attention its mask, and pull the whole towards the person, away from the background.
+    """Loss of the attention against its mask, and contrast of the whole picture with person and background.
 
     Args:
-        margin: by how much the cosine to the person should exceed the one to the background.
-        mask_weight: of the binary cross-entropy between attention and mask.
+        margin: by how much the cosine to the person should exceed the cosine to the background.
+        mask_weight: weight of the binary cross-entropy between attention and mask.
 
     Raises:
         ConfigError: a number below 0.
@@ -93,7 +93,7 @@ class MaskContrastTerm(nn.Module):
         self.margin, self.mask_weight = margin, mask_weight
 
     def forward(self, output: ReIDOutput, clip: Clip) -> Tensor:
-        """Return the scalar loss of the extras of `MaskContrast`."""
+        """Return the scalar loss from the output of `MaskContrast`."""
         extras = output.extras
         near = F.cosine_similarity(output.embedding, extras["person"])
         far = F.cosine_similarity(output.embedding, extras["background"])

@@ -11,12 +11,12 @@ __all__ = ["ParameterFreeAttention", "parameter_free_weights"]
 
 
 def parameter_free_weights(maps: Tensor, mode: Literal["softmax", "share"] = "softmax") -> Tensor:
-    """Return ``(N, 1, h, w)`` weights, 1 on average, from the activation of each position.
+    """Return weights ``(N, 1, h, w)`` with mean 1 from the activation of each position.
 
     Args:
         maps: ``(N, C, h, w)``.
-        mode: "softmax" of the sum over channels, as the paper writes; "share": the mean over channels divided by its
-            sum over positions, as the released code does, for maps after a ReLU.
+        mode: "softmax" is the softmax over positions of the sum over channels, as in the paper; "share" is the mean
+            over channels divided by its sum over positions, as in the released code, for maps after a ReLU.
 
     Raises:
         ConfigError: another mode.
@@ -35,10 +35,10 @@ def parameter_free_weights(maps: Tensor, mode: Literal["softmax", "share"] = "so
 
 
 class ParameterFreeAttention(nn.Module):
-    """Weights the positions of a map by how active they are; fits between the stages of any trunk.
+    """Weights the positions of a map by their activation; can be placed between the stages of any trunk.
 
-    The published weights sum to 1, which shrinks a map by its number of positions; here they are 1 on average, so that
-    what follows sees the scale it was trained for.
+    The published weights sum to 1, which divides a map by its number of positions; here their mean is 1, so that the
+    following layers get the scale they were trained for.
 
     Args:
         mode: see `parameter_free_weights`.
@@ -54,5 +54,5 @@ class ParameterFreeAttention(nn.Module):
         self.mode: Literal["softmax", "share"] = mode
 
     def forward(self, maps: Tensor, num_frames: int = 1) -> Tensor:
-        """Return the weighted maps ``(N, C, h, w)``; ``num_frames`` is what trunks pass to what is put between them."""
+        """Return the weighted maps ``(N, C, h, w)``; trunks pass ``num_frames``, which is not used here."""
         return maps * parameter_free_weights(maps, self.mode)

@@ -1,4 +1,4 @@
-"""Soft part maps of pictures, as the features need them: a frozen parser and the table that groups its classes."""
+"""Soft part maps of pictures, from a frozen parser and a table that groups its classes."""
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +13,17 @@ __all__ = ["PartMaps"]
 
 
 class PartMaps(nn.Module):
-    """Probabilities of part groups, from a parser that no longer learns.
+    """Probabilities of part groups, from a frozen parser.
 
     Args:
-        parser: a network that labels pixels; it is frozen here.
-        table: groups its classes: "spreid5" for a parser of LIP, say, or the parser's own table.
-        size: (height, width) that pictures are shown to the parser in; None shows them as they are.
-        pixel_mean: by which the pictures that come in are normalised.
-        pixel_std: likewise.
+        parser: a parsing network; it is frozen here.
+        table: table that groups its classes, such as "spreid5" for a parser of LIP, or the table of the parser.
+        size: (height, width) to which pictures are resized for the parser; None does not resize them.
+        pixel_mean: mean by which the input pictures are normalised.
+        pixel_std: standard deviation by which the input pictures are normalised.
 
     Raises:
-        ConfigError: the table reads another number of classes than the parser has.
+        ConfigError: the table is for another number of classes than the parser has.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class PartMaps(nn.Module):
         return self.table.num_classes
 
     def train(self, mode: bool = True) -> "PartMaps":  # noqa: FBT001, FBT002 - as in torch
-        """Stay in eval mode, whatever the network around it does."""
+        """Stay in eval mode, also if the surrounding network is in train mode."""
         return super().train(mode=False)
 
     @torch.no_grad()

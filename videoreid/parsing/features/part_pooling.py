@@ -1,4 +1,4 @@
-"""Averages of a feature map over soft parts."""
+"""Average pooling of a feature map over soft parts."""
 
 import torch
 from torch import Tensor
@@ -12,18 +12,17 @@ __all__ = ["pool_parts"]
 def pool_parts(maps: Tensor, parts: Tensor) -> tuple[Tensor, Tensor]:
     """Average a feature map over every part, each pixel weighted by the probability of the part.
 
-    Parts are brought to the grid of the features by the mean over each cell. A part that is nowhere gives zeros and a
-    visibility of 0.
+    Parts are averaged over the cells of the feature grid. A part that is absent gives zeros and visibility 0.
 
     Args:
         maps: ``(N, D, h, w)`` features.
         parts: ``(N, P, H, W)`` probabilities of any resolution.
 
     Returns:
-        Vectors ``(N, P, D)``, and visibilities ``(N, P)``: the share of the picture that each part takes.
+        Vectors ``(N, P, D)``, and visibilities ``(N, P)``: the share of the picture that each part covers.
 
     Raises:
-        ConfigError: the two are not of the same pictures.
+        ConfigError: shapes do not fit.
     """
     if maps.ndim != 4 or parts.ndim != 4 or len(maps) != len(parts):
         raise ConfigError(

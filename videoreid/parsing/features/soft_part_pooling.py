@@ -1,4 +1,4 @@
-"""SPReID: features of the parts beside the feature of the whole, in one vector."""
+"""SPReID: features of foreground, parts and whole picture in one vector."""
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,14 @@ __all__ = ["SoftPartPooling"]
 
 
 class SoftPartPooling(ReIDModel):
-    """Foreground, strongest part and whole, pooled from the maps of any image network of the zoo.
+    """Foreground, strongest part and whole picture, pooled from the maps of any image network.
 
     The vector is [mean over the foreground, element-wise maximum of the means over the parts, mean over the picture].
-    The maps keep their grid and the parts are brought to it (the authors enlarge the maps instead), and a part that is
-    nowhere counts as zeros, where the original divides by zero. A clip is the mean of its frames.
+    The parts are resized to the grid of the maps (the authors enlarge the maps instead), and an absent part counts as
+    zeros, while the original divides by zero. The vector of a clip is the mean over its frames.
 
     Args:
-        backbone: an image network of the zoo.
+        backbone: an image network of the library.
         parts: soft parts of the same pictures; not trained.
         num_classes: number of training identities K.
 

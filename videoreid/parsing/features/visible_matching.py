@@ -24,18 +24,18 @@ __all__ = [
 def visible_part_distance(x: Tensor, y: Tensor, num_parts: int) -> Tensor:
     """Return ``(N, M)``: the mean over parts of ``1 - cos``, weighted by the smaller of both visibilities.
 
-    Two tracklets that show no part in common are at distance 1, like two vectors that have nothing in common.
+    Two tracklets without a common visible part have distance 1, like two orthogonal vectors.
 
     Args:
         x: ``(N, P * (D + 1))`` embeddings of `VisibleParts`.
         y: ``(M, P * (D + 1))`` likewise.
-        num_parts: P.
+        num_parts: number of parts P.
 
     Returns:
         Distances in 0..2.
 
     Raises:
-        ConfigError: widths that differ, or are of no such embedding.
+        ConfigError: the widths differ, or do not fit the number of parts.
     """
     return _distances(_prepare(x, num_parts), _prepare(y, num_parts))
 
@@ -43,7 +43,7 @@ def visible_part_distance(x: Tensor, y: Tensor, num_parts: int) -> Tensor:
 def visible_part_distance_chunks(
     x: Tensor, y: Tensor, num_parts: int, *, chunk_size: int = 1024
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield ``(rows, distances)``: the matrix in blocks of ``chunk_size`` rows, never held whole."""
+    """Yield ``(rows, distances (n, M))``: the distance matrix in blocks of ``chunk_size`` rows, to save memory."""
     if chunk_size < 1:
         raise ConfigError(f"chunk_size must be 1 or more, got {chunk_size}")
     gallery = _prepare(y, num_parts)
@@ -54,11 +54,11 @@ def visible_part_distance_chunks(
 
 @dataclass(frozen=True)
 class VisiblePartMatching:
-    """Ranks by `visible_part_distance` inside an evaluation: give it as the first refiner.
+    """Ranks by `visible_part_distance` inside an evaluation: pass it as the first refiner.
 
     Args:
-        num_parts: P.
-        chunk_size: queries at once; the matrix is filled block by block.
+        num_parts: number of parts P.
+        chunk_size: queries per block of distances.
     """
 
     num_parts: int
@@ -66,11 +66,11 @@ class VisiblePartMatching:
 
     @property
     def name(self) -> str:
-        """What the protocol line says."""
+        """Name in the protocol line."""
         return f"visible parts ({self.num_parts})"
 
     def __call__(self, distances: Any, query: Features, gallery: Features) -> Tensor:
-        """Return ``(Q, G)`` distances; the ones given are not looked at."""
+        """Return ``(Q, G)`` distances; the given distances are not used."""
         blocks = visible_part_distance_chunks(
             query.embeddings, gallery.embeddings, self.num_parts, chunk_size=self.chunk_size
         )
@@ -88,19 +88,18 @@ def nearest_by_visible_parts(
     Args:
         query: Q tracklets.
         gallery: G tracklets.
-        num_parts: P.
-        k: how many, 1 or more.
-        chunk_size: queries at once.
+        num_parts: number of parts P.
+        k: number of neighbours, 1 or more.
+        chunk_size: queries per block of distances.
 
     Returns:
-        Gallery rows ``(Q, min(k, G))`` int64, nearest first and equal ones in gallery order, and their float32
-        distances.
+        Gallery rows ``(Q, min(k, G))`` int64, nearest first and ties in gallery order, and their float32 distances.
 
     Raises:
         ConfigError: ``k`` below 1.
     """
     if k < 1:
-        raise ConfigError(f"k is {k}; ask for one neighbour or more")
+        raise ConfigError(f"k is {k}; give 1 or more")
     count = min(k, len(gallery))
     found = np.empty((len(query), count), dtype=np.int64)
     distances = np.empty((len(query), count), dtype=np.float32)
@@ -128,7 +127,7 @@ def _distances(x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]) -> Tensor:
         )
     total = vectors.new_zeros(vectors.shape[1], other_vectors.shape[1])
     weights = torch.zeros_like(total)
-    for part in range(len(vectors)):  # a part at a time: memory is that of one block of distances
+    for part in range(len(vectors)):  # part by part: only one block of distances is in memory
         weight = torch.minimum(seen[part].unsqueeze(1), other_seen[part])
         total += weight * (1 - vectors[part] @ other_vectors[part].t())
         weights += weight

@@ -1,4 +1,4 @@
-"""Embeddings of body parts together with their visibility."""
+"""Embeddings of body parts with their visibility."""
 
 import torch
 from torch import Tensor, nn
@@ -14,27 +14,27 @@ __all__ = ["VisibleParts", "join_parts", "split_parts"]
 
 
 class VisibleParts(ReIDModel):
-    """A vector for every part, and how much of it was seen: compare them by `visible_part_distance`.
+    """A vector and a visibility for every part; compare embeddings by `visible_part_distance`.
 
     The embedding holds, for each part, its vector times its visibility, and then the visibilities. Their mean over
     frames and clips is the mean weighted by visibility, so a part that is hidden in one frame comes from the others.
-    The first part is the whole foreground, whose visibility is 1 wherever there is any.
+    The first part is the whole foreground, whose visibility is 1 if there is any foreground.
 
     Args:
-        backbone: an image network of the zoo.
+        backbone: an image network of the library.
         parts: soft parts of the same pictures; not trained.
         num_classes: number of training identities K.
-        typical: ``(P,)`` share of the picture that each part takes on a person in full view, the background left
-            out (`typical_shares`); a part that takes that much or more has visibility 1. None: visibility is the share.
-        head: what the backbone does to its pooled vector (``backbone.fc`` of OSNet), done to the vector of every part;
-            None compares the pooled vectors themselves.
+        typical: ``(P,)`` share of the picture that each part covers for a fully visible person, without the background
+            (`typical_shares`); a part that covers as much or more has visibility 1. None uses the share as visibility.
+        head: layer of the backbone after pooling (``backbone.fc`` of OSNet), applied to the vector of every part; None
+            uses the pooled vectors.
 
     Raises:
         ConfigError: the backbone has no feature maps, or ``typical`` has another length.
 
     Reference:
         Miao et al., Pose-Guided Feature Alignment for Occluded Person Re-Identification, ICCV 2019, which matches
-        what both pictures show.
+        the parts that both pictures show.
     """
 
     typical: Tensor | None
@@ -58,7 +58,7 @@ class VisibleParts(ReIDModel):
         self.embedding_dim = self.num_parts * (self.part_dim + 1)
         if typical is not None and typical.shape != (self.num_parts - 1,):
             raise ConfigError(
-                f"typical must hold {self.num_parts - 1} shares, one a part, got {tuple(typical.shape)}"
+                f"typical must hold {self.num_parts - 1} shares, one per part, got {tuple(typical.shape)}"
             )
         self.register_buffer("typical", typical)
         self.classifier = nn.ModuleList(nn.Linear(self.part_dim, num_classes) for _ in range(self.num_parts))
@@ -99,7 +99,7 @@ def split_parts(embedding: Tensor, num_parts: int) -> tuple[Tensor, Tensor]:
     """Return the weighted vectors ``(N, P, D)`` and the visibilities ``(N, P)`` of an embedding.
 
     Raises:
-        ConfigError: the width is no multiple of the number of parts.
+        ConfigError: the width is not a multiple of the number of parts.
     """
     if embedding.ndim != 2 or embedding.shape[1] % num_parts or embedding.shape[1] == num_parts:
         raise ConfigError(

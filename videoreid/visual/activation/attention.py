@@ -1,4 +1,4 @@
-"""What attention says: roll-out over the patches of transformers, and the weights of frames in temporal heads."""
+"""Attention weights: roll-out over the patches of transformers, and the weights of frames in temporal heads."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ __all__ = ["PatchRollout", "attention_weights", "is_attention", "watch_frame_wei
 
 
 def is_attention(module: nn.Module) -> bool:
-    """Tell whether `attention_weights` can read a layer."""
+    """Return whether `attention_weights` can read a layer."""
     if isinstance(module, nn.MultiheadAttention):
         return module.in_proj_weight is not None
     packed = isinstance(getattr(module, "in_proj_weight", None), Tensor)
@@ -27,11 +27,11 @@ def is_attention(module: nn.Module) -> bool:
 def attention_weights(module: Any, tokens: Tensor) -> Tensor:
     """Return the weights ``(B, N, N)`` of self-attention, the mean over its heads; rows sum to one.
 
-    They are computed again from the tokens, because fused attention does not give them away.
+    They are computed again from the tokens, because fused attention does not return them.
 
     Args:
-        module: a layer that `is_attention`.
-        tokens: ``(B, N, D)``, its input.
+        module: a layer for which `is_attention` is true.
+        tokens: ``(B, N, D)``, the input of the layer.
     """
     if isinstance(module, AttentionBlock):
         tokens = module.norm1(tokens)
@@ -57,10 +57,10 @@ def _heads(module: nn.Module) -> int:
 
 
 class PatchRollout:
-    """Multiplies the attention of the layers that see all patches of a frame.
+    """Multiplies the attention matrices of the layers that see all patches of a frame.
 
-    Each layer counts as half attention and half itself, for the branch around it. The class token's row tells how much
-    of each patch has reached it; a network without one averages its patches, so the rows are averaged.
+    Each layer counts as half attention and half identity, for its residual connection. The row of the class token is
+    the share of each patch that has reached it; in a network without a class token the rows are averaged.
 
     Reference:
         Abnar and Zuidema, Quantifying Attention Flow in Transformers, ACL 2020, https://arxiv.org/abs/2005.00928
@@ -74,7 +74,7 @@ class PatchRollout:
         self.grid: tuple[int, int] | None = None
 
     def see(self, module: nn.Module, tokens: Tensor) -> None:
-        """Take in one layer, ``tokens (B * T, N, D)``."""
+        """Add one layer with the input ``tokens (B * T, N, D)``."""
         clips, frames, height, width = self.shape
         if tokens.ndim != 3 or tokens.shape[0] != clips * frames or self.grids[module] is None:
             return
@@ -100,10 +100,10 @@ def _with_branch(weights: Tensor) -> Tensor:
 
 @contextmanager
 def watch_frame_weights(network: nn.Module, rollout: PatchRollout | None = None) -> Iterator[list[Tensor]]:
-    """Collect the weights ``(B, T)`` that a temporal head gives to frames, and feed a roll-out, while the network runs.
+    """Collect the frame weights ``(B, T)`` of a temporal head, and feed a roll-out, while the network runs.
 
-    `AttentionPool` gives them itself. Of `SelfAttentionPool` they are the attention that a frame receives, by roll-out,
-    the mean over all frames. Other heads weigh no frames.
+    `AttentionPool` computes such weights. For `SelfAttentionPool` the weight of a frame is the attention that it
+    receives by roll-out, averaged over all frames. Other heads have no frame weights.
     """
     collected: list[Tensor] = []
     handles = []

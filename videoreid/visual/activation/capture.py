@@ -1,4 +1,4 @@
-"""One run of a network with a layer's output kept, and its gradient if asked for."""
+"""One run of a network that keeps the output of a layer, and optionally its gradient."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,12 +19,12 @@ __all__ = ["Run", "run_once"]
 
 @dataclass
 class Run:
-    """What a run gave.
+    """Result of a run.
 
     Args:
         embedding: ``(B, D)``.
-        outputs: what the layer returned, call by call.
-        maps: the same as ``(B, T', C, h, w)``.
+        outputs: outputs of the layer, one per call.
+        maps: the outputs as ``(B, T', C, h, w)``.
     """
 
     embedding: Tensor
@@ -32,20 +32,20 @@ class Run:
     maps: list[Tensor] = field(default_factory=list)
 
     def unit(self) -> Tensor:
-        """Return the embedding ``(B, D)`` at length 1, cut off from its past."""
+        """Return the embedding ``(B, D)`` at length 1, detached."""
         return nn.functional.normalize(self.embedding.detach(), dim=1)
 
     def score(self, reference: Tensor) -> Tensor:
         """Return the cosine ``(B,)`` with unit vectors ``(B, D)``; the embedding's own length counts as a constant.
 
-        A cosine does not change when an embedding grows, so its gradient says nothing of what made the embedding. With
-        the length held, the parts of a linear embedding add up to the cosine.
+        A cosine does not change with the length of an embedding, so its gradient would ignore all that scales it. With
+        a constant length, the parts of a linear embedding add up to the cosine.
         """
         length = self.embedding.detach().norm(dim=1).clamp(min=1e-12)
         return (self.embedding * reference).sum(1) / length
 
     def gradients(self, reference: Tensor, shape: Shape, grid: tuple[int, int] | None) -> list[Tensor]:
-        """Return the gradients ``(B, T', C, h, w)`` of `score` for `maps`; zeros where there is no path."""
+        """Return the gradients ``(B, T', C, h, w)`` of `score` for `maps`; zeros for maps without influence."""
         with torch.enable_grad():
             score = self.score(reference).sum()
         found = torch.autograd.grad(score, self.outputs, allow_unused=True)
@@ -61,14 +61,14 @@ def run_once(
     """Run a network in eval mode on clips.
 
     Args:
-        model: a copy that nobody else uses; its parameters get no gradient.
+        model: a private copy; its parameters get no gradient.
         frames: ``(B, T, 3, H, W)`` on its device.
         camids: ``(B,)``.
-        layer: whose output is kept; "" for none.
-        gradients: keep what `Run.gradients` needs.
+        layer: name of the layer whose output is kept; "" for none.
+        gradients: keep the graph that `Run.gradients` needs.
 
     Raises:
-        ConfigError: the layer did not run or gives no maps, or the network does not return ``(B, D)``.
+        ConfigError: the layer did not run or returns no maps, or the network does not return ``(B, D)``.
     """
     outputs: list[Tensor] = []
     with torch.no_grad(), _plain_rnn(), ExitStack() as hooks:
@@ -79,7 +79,7 @@ def run_once(
         if not isinstance(embedding, Tensor) or embedding.ndim != 2 or len(embedding) != len(frames):
             found = tuple(embedding.shape) if isinstance(embedding, Tensor) else type(embedding).__name__
             raise ConfigError(
-                f"{type(network).__name__} returns {found} in eval mode; expected an embedding (B, D), one row a clip"
+                f"{type(network).__name__} returns {found} in eval mode; expected an embedding (B, D), one row per clip"
             )
         run = Run(embedding, outputs)
         if layer:
@@ -102,14 +102,14 @@ def _maps(output: Tensor, shape: Shape, grid: tuple[int, int] | None, layer: str
 
 @contextmanager
 def _kept(module: nn.Module, outputs: list[Tensor], *, gradients: bool) -> Iterator[None]:
-    """Keep what a layer returns; its readers get a copy, because activations are often changed in place."""
+    """Keep the output of a layer; later layers get a copy, because activations are often changed in place."""
 
     def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         tensor = first_tensor(output)
         if tensor is None:
             return None
         if gradients and not tensor.requires_grad:
-            torch.set_grad_enabled(True)  # only what follows is kept for the backward pass
+            torch.set_grad_enabled(True)  # from here on operations are recorded for the backward pass
             tensor = tensor.detach().requires_grad_()
         outputs.append(tensor)
         passed = tensor.clone()
@@ -129,7 +129,7 @@ def _with_first(output: Any, first: Tensor) -> Any:
 
 @contextmanager
 def _plain_rnn() -> Iterator[None]:
-    """Leave cuDNN's recurrent layers out: they have no gradient in eval mode."""
+    """Turn off cuDNN, because its recurrent layers have no gradient in eval mode."""
     before = torch.backends.cudnn.enabled
     if not before or not torch.cuda.is_available():
         yield

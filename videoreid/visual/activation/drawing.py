@@ -1,4 +1,4 @@
-"""Maps over frames as a picture: the clip above, the same frames under their heat below, weights of frames as bars."""
+"""Maps over frames as a picture: the clip, below it the same frames with their maps, and frame weights as bars."""
 
 import os
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ _GAP, _BAR, _LABEL, _INK, _BAR_INK = 4, 26, 16, (20, 20, 20), (40, 90, 170)
 def heat_overlay(
     frame: NDArray[np.uint8], heat: NDArray[np.float32], *, share: float = 0.6, colours: str = "jet"
 ) -> NDArray[np.uint8]:
-    """Lay a map over a frame: ``share`` of the heat's colour, the rest of the frame, as VPReID publishes it.
+    """Blend a map over a frame: ``share`` of the map's colour and the rest of the frame, as VPReID publishes it.
 
-    The published pictures have red and blue exchanged, because OpenCV's colours are laid over an RGB frame; here hot is
-    red.
+    The published pictures have red and blue exchanged, because OpenCV's BGR colours are laid over an RGB frame; here
+    large values are red.
 
     Args:
         frame: ``(H, W, 3)`` RGB.
         heat: ``(H, W)`` in 0..1.
-        share: of the heat, 0..1.
+        share: weight of the map, 0..1.
         colours: "jet" as published, or "turbo", "viridis", "inferno".
 
     Raises:
-        ConfigError: other colours, or unequal sizes.
+        ConfigError: unknown colours, or unequal sizes.
     """
     import cv2
 
@@ -62,22 +62,22 @@ def activation_sheet(
     labels: Sequence[str] = (),
     normalisation: tuple[Sequence[float], Sequence[float]] = (IMAGENET_MEAN, IMAGENET_STD),
 ) -> NDArray[np.uint8]:
-    """Draw clips and their maps, two lines a clip; with a pair, the other clip follows.
+    """Draw clips and their maps, two lines per clip; with the method "pair", the other clip is drawn beside it.
 
     Args:
-        found: of `activation_maps`.
-        clip: the clips that it was made from.
+        found: result of `activation_maps`.
+        clip: the clips that the maps were made from.
         other: the other clips, of the method "pair".
         height: of a drawn frame in pixels.
-        colours: of the heat, see `heat_overlay`.
-        labels: one line of text a clip; by default its number and score.
-        normalisation: (mean, std) that float frames were normalised with.
+        colours: of the maps, see `heat_overlay`.
+        labels: one line of text per clip; by default its number and score.
+        normalisation: (mean, std) of the normalisation of float frames.
 
     Returns:
         RGB ``(h, w, 3)`` on white.
 
     Raises:
-        ConfigError: clips that the maps are not of.
+        ConfigError: the maps were not made from these clips.
     """
     pixels = _pixels(clip, found, normalisation)
     others = None if found.other is None or other is None else _pixels(other, found.other, normalisation)
@@ -102,13 +102,13 @@ def draw_activation_maps(
     """Write `activation_sheet` as a picture, whole or not at all.
 
     Args:
-        found: of `activation_maps`.
-        clip: the clips that it was made from, ``(B, T, 3, H, W)``.
+        found: result of `activation_maps`.
+        clip: the clips that the maps were made from, ``(B, T, 3, H, W)``.
         path: .png, .jpg or .jpeg; an existing file is replaced.
         **options: of `activation_sheet`.
 
     Raises:
-        ConfigError: another ending, or what `activation_sheet` refuses.
+        ConfigError: another ending, or an error of `activation_sheet`.
     """
     import cv2
 
@@ -165,7 +165,7 @@ def _clip_block(
 
 
 def _bar(weights: NDArray[np.float32], index: int, width: int) -> NDArray[np.uint8]:
-    """Draw the weight of a frame, with a grey line where it would be if all frames counted the same."""
+    """Draw the weight of a frame as a bar, with a grey line at the weight of equal frames."""
     bar = _white(_BAR + _LABEL, width)
     top = max(float(weights.max()), 1e-12)
     most = _BAR - 2  # white between the bar and the frame

@@ -1,4 +1,4 @@
-"""Which layer's maps are shown."""
+"""Selection of the layer whose maps are shown."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,24 +15,24 @@ from videoreid.visual.activation.layouts import Shape, as_frame_maps, first_tens
 __all__ = ["find_layer", "grid_of", "named_layer"]
 
 _BEFORE_ATTENTION = ("norm1", "ln_1")
-"""Names of the norms in front of self-attention: patches still reach the class token from there."""
+"""Names of the norms before self-attention; from there, patches still reach the class token."""
 
 
 def named_layer(network: nn.Module, name: str) -> nn.Module:
     """Return a layer by its dotted name.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: no layer has this name.
     """
     try:
         return network.get_submodule(name)
     except AttributeError:
         known = ", ".join(child for child, _ in network.named_children())
-        raise ConfigError(f"the network has no layer {name!r}; at its top are: {known}") from None
+        raise ConfigError(f"the network has no layer {name!r}; its first level has: {known}") from None
 
 
 def grid_of(network: nn.Module, name: str) -> tuple[int, int] | None:
-    """Return (rows, columns) of the patches that a layer sees: what the nearest module around it says; None if none."""
+    """Return (rows, columns) of the patches of a layer, from the nearest module around it; None if unknown."""
     parts = name.split(".") if name else []
     for end in range(len(parts), -1, -1):
         module = network.get_submodule(".".join(parts[:end]))
@@ -46,8 +46,8 @@ def grid_of(network: nn.Module, name: str) -> tuple[int, int] | None:
 def find_layer(model: nn.Module, frames: Tensor, camids: Tensor | None) -> str:
     """Return the name of the last layer that holds a map of every frame.
 
-    A network of the zoo may name it (`ReIDModel.map_layer`). For others it is found by running one clip: for a
-    transformer the norm before the last self-attention over patches, behind which patches no longer reach the class
+    A network of the zoo may declare it (`ReIDModel.map_layer`). For other networks it is found by running one clip: in
+    a transformer, the norm before the last self-attention over patches, because later patches do not reach the class
     token; otherwise the last layer with a map per frame.
 
     Args:
@@ -56,7 +56,7 @@ def find_layer(model: nn.Module, frames: Tensor, camids: Tensor | None) -> str:
         camids: ``(1,)``.
 
     Raises:
-        ConfigError: no layer holds one.
+        ConfigError: no layer has a map of every frame.
     """
     network = unwrap_model(model)
     declared = getattr(network, "map_layer", "")
@@ -92,7 +92,7 @@ def find_layer(model: nn.Module, frames: Tensor, camids: Tensor | None) -> str:
 
 
 def _of_frames(tokens: Tensor, shape: Shape) -> bool:
-    """Tell tokens of patches from vectors of frames ``(B, T, D)``."""
+    """Return whether tokens are those of patches, not vectors of frames ``(B, T, D)``."""
     return tokens.shape[0] == shape[0] * shape[1] and token_grid(tokens.shape[1], shape[2:]) is not None
 
 

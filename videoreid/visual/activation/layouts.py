@@ -1,4 +1,4 @@
-"""What a layer returns, brought to one layout: a map per frame, ``(B, T, C, h, w)``."""
+"""Outputs of layers in one layout: a map per frame, ``(B, T, C, h, w)``."""
 
 import math
 
@@ -11,7 +11,7 @@ __all__ = ["Shape", "as_frame_maps", "first_tensor", "join_calls", "keeps_frames
 
 _MAX_EXTRA_TOKENS = 8
 Shape = tuple[int, int, int, int]
-"""Clips, frames, height and width of what the network was given."""
+"""Clips, frames, height and width of the network's input."""
 
 
 def first_tensor(output: object) -> Tensor | None:
@@ -22,16 +22,16 @@ def first_tensor(output: object) -> Tensor | None:
 
 
 def as_frame_maps(output: Tensor, shape: Shape, grid: tuple[int, int] | None = None) -> Tensor | None:
-    """Return a layer's output as ``(B, T', C, h, w)``, a view of it; None where it holds no map.
+    """Return a layer's output as ``(B, T', C, h, w)``, a view of it; None if it holds no map.
 
-    Read are: maps of frames ``(B * T', C, h, w)``, or with channels last; maps of clips ``(B, T', C, h, w)`` and
-    ``(B, C, T', h, w)``; tokens ``(B * T', N, C)`` of a transformer, the patches last. T' differs from T where a
-    network pools over time or runs a layer more than once.
+    Supported are maps of frames ``(B * T', C, h, w)``, also with channels last; maps of clips ``(B, T', C, h, w)`` and
+    ``(B, C, T', h, w)``; tokens ``(B * T', N, C)`` of a transformer, the patches last. T' differs from T if a network
+    pools over time or runs a layer more than once.
 
     Args:
         output: of the layer.
         shape: of the network's input.
-        grid: (rows, columns) of the patches, where tokens are expected.
+        grid: (rows, columns) of the patches, if tokens are expected.
     """
     clips, frames, height, width = shape
     if output.ndim == 5 and output.shape[0] == clips:
@@ -58,13 +58,13 @@ def as_frame_maps(output: Tensor, shape: Shape, grid: tuple[int, int] | None = N
 def token_grid(
     tokens: int, size: tuple[int, int], grid: tuple[int, int] | None = None
 ) -> tuple[int, int] | None:
-    """Return (rows, columns) of the patches among the tokens of an image; None where none fits.
+    """Return (rows, columns) of the patches among the tokens of an image; None if no grid fits.
 
     Args:
-        tokens: of the image, those beside the patches included.
+        tokens: number of tokens of the image, including those that are no patches.
         size: (height, width) of the image.
-        grid: (rows, columns) where the network says so; where it does not, or is given another size than it was built
-            for, square patches are assumed.
+        grid: (rows, columns) that the network states. If it states none, or gets another size than it was built for,
+            square patches are assumed.
     """
     if grid is not None and 0 <= tokens - grid[0] * grid[1] <= _MAX_EXTRA_TOKENS:
         return grid
@@ -77,7 +77,7 @@ def token_grid(
 
 
 def keeps_frames(maps: Tensor | None, shape: Shape) -> bool:
-    """Tell whether maps ``(B, T', C, h, w)`` have one map per frame, with places and channels to compare."""
+    """Return whether maps ``(B, T', C, h, w)`` are one per frame, with several positions and channels."""
     return (
         maps is not None
         and maps.shape[1] == shape[1]
@@ -87,16 +87,16 @@ def keeps_frames(maps: Tensor | None, shape: Shape) -> bool:
 
 
 def join_calls(calls: list[Tensor], frames: int, order: list[int] | None, layer: str) -> Tensor:
-    """Return values ``(B, T, h, w)`` of what a layer gave in one or more calls, ``(B, T', h', w')`` each.
+    """Return values ``(B, T, h, w)`` from the values ``(B, T', h', w')`` of one or more calls of a layer.
 
     Args:
         calls: in the order of the calls.
         frames: T.
-        order: the frame of each map, where it is not the order of the calls.
+        order: the frame of each map, if that is not the order of the calls.
         layer: its name, for the message.
 
     Raises:
-        ConfigError: the calls cannot be told apart by frames.
+        ConfigError: the maps of several calls cannot be assigned to frames.
     """
     size = calls[0].shape[-2:]
     sized = [resized(call, (size[0], size[1])) for call in calls]

@@ -1,4 +1,4 @@
-"""Activation maps of any network on clips: what it responds to, what makes it answer, what it attends to."""
+"""Activation maps of any network on clips: strength of activations, contributions to a score, attention."""
 
 import difflib
 from dataclasses import dataclass
@@ -48,11 +48,11 @@ class ActivationMaps:
 
     Args:
         method: a key of `ACTIVATION_METHODS`.
-        layer: whose output was read; "" for "rollout".
+        layer: name of the layer whose output was read; "" for "rollout".
         values: ``(B, T, h, w)`` float32 at the layer's own size, neither scaled nor clipped.
         maps: ``(B, T, H, W)`` float32 in 0..1 at the size of the frames.
-        scores: ``(B,)`` cosine with what the clips were compared with; 1 where that is the clips themselves.
-        frame_weights: ``(B, T)`` weights that the temporal head gave to the frames; None if it weighs none.
+        scores: ``(B,)`` cosine with the embeddings of the compared clips; 1 if these are the clips themselves.
+        frame_weights: ``(B, T)`` weights of the frames in the temporal head; None if it has none.
         part_scores: ``(B, P)`` shares of the parts in `scores`; None for other methods than "parts".
         other: the same for the other clips, of the method "pair".
     """
@@ -86,20 +86,21 @@ def activation_maps(
 ) -> ActivationMaps:
     """Show where a network looks, on a batch of clips.
 
-    A copy of the network runs, in eval mode and with the network's own weights, so mode, buffers, gradients and hooks
-    of the network stay as they are. The retrieval score is the cosine of a clip's embedding with that of ``other``, the
-    length of its own embedding held constant.
+    A copy of the network runs in eval mode with the network's own weights, so mode, buffers, gradients and hooks of
+    the network do not change. The retrieval score is the cosine of a clip's embedding with that of ``other``; the
+    length of the clip's own embedding counts as a constant.
 
     Args:
         model: any network that embeds clips; it may be wrapped.
-        clip: ``(B, T, 3, H, W)``, or one clip ``(T, 3, H, W)``; uint8 RGB, or float that is normalised already. A
-            `Clip` of a loader brings its cameras.
+        clip: ``(B, T, 3, H, W)``, or one clip ``(T, 3, H, W)``; uint8 RGB, or normalised float. A `Clip` of a loader
+            also has the cameras.
         method: a key of `ACTIVATION_METHODS`.
-        other: what to compare with: as many clips, or one for all. By default each clip itself. "pair" needs it.
+        other: clips to compare with, as many or one for all; by default each clip itself. "pair" needs it.
         camids: ``(B,)`` int64, for networks that use cameras.
-        layer: dotted name of the layer to read; by default the last with a map of every frame.
-        scale: over what the maps are brought to 0..1: each "frame" alone, as published and the default of "channels",
-            "attention" and "eigen_cam", or the whole "clip", the default of the others, so that frames compare.
+        layer: dotted name of the layer to read; by default the last layer with a map of every frame.
+        scale: range over which maps are scaled to 0..1: each "frame" alone, as published and the default of
+            "channels", "attention" and "eigen_cam"; or the whole "clip", the default of the others, so that frames can
+            be compared.
 
     Raises:
         ConfigError: an unknown method or scale, a method that the network does not offer, clips of another shape or
@@ -108,8 +109,13 @@ def activation_maps(
     _check(method, scale, other)
     network = unwrap_model(model)
     if isinstance(network, torch.jit.ScriptModule):
-        raise ConfigError("a traced or scripted network shows no layers: pass the network it was made from")
-    with torch.inference_mode(mode=False), torch.no_grad():  # a caller's inference mode forbids gradients
+        raise ConfigError(
+            "the layers of a traced or scripted network cannot be read: pass the original network"
+        )
+    with (
+        torch.inference_mode(mode=False),
+        torch.no_grad(),
+    ):  # in a caller's inference mode there are no gradients
         return _shown(network, clip, other, camids, _Request(method, layer, scale or _default_scale(method)))
 
 
@@ -138,7 +144,7 @@ def _shown(
 
 @dataclass(frozen=True)
 class _Request:
-    """What the caller asks for."""
+    """Method, layer and scale that the caller chose."""
 
     method: str
     layer: str | None
@@ -147,7 +153,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is asked of a network, but for the clips."""
+    """Network, method, layer and scale of a run, without the clips."""
 
     model: nn.Module
     method: str
@@ -155,7 +161,7 @@ class _Job:
     scale: str
 
     def show(self, frames: Tensor, cameras: Tensor | None, reference: Tensor | None) -> ActivationMaps:
-        """Run the network on ``frames (B, T, 3, H, W)`` and show."""
+        """Run the network on ``frames (B, T, 3, H, W)`` and return their maps."""
         network = self.model
         shape: Shape = (frames.shape[0], frames.shape[1], frames.shape[3], frames.shape[4])
         rollout = PatchRollout(network, shape) if self.method == "rollout" else None
@@ -164,12 +170,12 @@ class _Job:
         unit = run.unit() if reference is None else reference
         values = self._values(run, unit, shape, rollout)
         if not bool(values.isfinite().all()):
-            raise ConfigError("the maps hold NaN or infinite values: look at the frames and at the weights")
+            raise ConfigError("the maps hold NaN or infinite values: check the frames and the weights")
         frame_weights = _frame_weights(weights, shape[:2])
         if self.method == "attention" and frame_weights is None:
             raise ConfigError(
-                f"{type(network).__name__} has no temporal head that weighs frames; the heads 'attention' and "
-                "'self_attention' do: build_model(name, temporal='attention'), resnet50_ta, tracklet_vit, ..."
+                f"{type(network).__name__} has no temporal head with frame weights; the heads 'attention' and "
+                "'self_attention' have: build_model(name, temporal='attention'), resnet50_ta, tracklet_vit, ..."
             )
         parts = part_scores(network, run.embedding.detach(), unit) if self.method == "parts" else None
         return ActivationMaps(
@@ -219,7 +225,7 @@ class _Job:
 def _pair(
     job: _Job, own: tuple[Tensor, Tensor | None], compared: tuple[Tensor, Tensor | None]
 ) -> ActivationMaps:
-    """Show both sides of a similarity, each with the other's embedding held."""
+    """Return the maps of both clips of a pair, each for the cosine with the other's constant embedding."""
     frames, cameras = compared
     if len(frames) != len(own[0]):
         frames = frames.expand(len(own[0]), *frames.shape[1:])
@@ -246,7 +252,7 @@ def _check(method: str, scale: str | None, other: object) -> None:
     if scale not in (None, "frame", "clip"):
         raise ConfigError(f"unknown scale {scale!r}; choose 'frame' or 'clip'")
     if method == "pair" and other is None:
-        raise ConfigError("the method 'pair' shows what makes two clips alike: give the second one as other=")
+        raise ConfigError("the method 'pair' compares two clips: give the second one as other=")
 
 
 def _default_scale(method: str) -> str:
@@ -274,8 +280,8 @@ def _as_clips(model: nn.Module, clip: Tensor | Clip, camids: Tensor | None) -> t
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     cameras = None if camids is None else torch.as_tensor(camids).reshape(-1).to(device)
     if cameras is not None and len(cameras) != len(frames):
-        raise ConfigError(f"{len(frames)} clips and {len(cameras)} cameras: give one camera a clip")
-    return frames.to(device, copy=True), cameras  # inference tensors take no gradient
+        raise ConfigError(f"{len(frames)} clips and {len(cameras)} cameras: give one camera per clip")
+    return frames.to(device, copy=True), cameras  # a copy, because inference tensors cannot have gradients
 
 
 def _frame_weights(collected: list[Tensor], clips: tuple[int, int]) -> Tensor | None:

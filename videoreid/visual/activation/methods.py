@@ -1,4 +1,4 @@
-"""From activations and their gradients to one value a position."""
+"""Methods that turn activations and their gradients into one value per position."""
 
 from collections.abc import Sequence
 
@@ -27,9 +27,9 @@ def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
 
 
 def contributions(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Return what each position adds to the score, gradient times activation over the channels: ``(B, T, h, w)``.
+    """Return the contribution of each position to the score, gradient times activation: ``(B, T, h, w)``.
 
-    Where the embedding is linear in the maps, as after average pooling, the values add up to the score.
+    If the embedding is linear in the maps, as after average pooling, the values add up to the score.
 
     Reference:
         Stylianou et al., Visualizing Deep Similarity Networks, WACV 2019, https://arxiv.org/abs/1901.00536
@@ -57,7 +57,7 @@ def principal(maps: Tensor) -> Tensor:
 
 
 def scaled(values: Tensor, *, over: Sequence[int]) -> Tensor:
-    """Return values ``(B, T, H, W)`` brought to 0..1 over some axes, by least and largest; 0 where they are equal."""
+    """Return values ``(B, T, H, W)`` scaled to 0..1 over some axes, by minimum and maximum; 0 if these are equal."""
     least = values.amin(tuple(over), keepdim=True)
     spread = values.amax(tuple(over), keepdim=True) - least
     return torch.where(spread > 0, (values - least) / spread.clamp(min=1e-30), torch.zeros_like(values))

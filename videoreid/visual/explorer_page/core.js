@@ -1,5 +1,5 @@
 "use strict";
-/* Data that scripts hand in, and loading of more of them: the page works from a disk, where nothing can be fetched. */
+/* Data of the page, loaded as scripts: fetch does not work on a page that is opened from a disk. */
 const explorer = (() => {
   const values = new Map(), waiting = new Map();
   function take(name, value) {

@@ -24,7 +24,7 @@
       svg.append(label);
     }
     const note = draw("text", { x: W / 2, y: H - 2, "text-anchor": "middle" });
-    note.textContent = "filled: wrong answers in the lists; line: true matches; strokes: this query";
+    note.textContent = "filled: wrong answers in the lists; line: true matches; strokes: answers of this query";
     const marks = draw("g", {});
     svg.append(note, marks);
     box.append(make("div", {}, index.runs.length > 1 ? run.name : "", svg));

@@ -1,5 +1,5 @@
 "use strict";
-/* The list of queries: only rows on the screen exist, and their data are loaded when they come there. */
+/* The list of queries: only the rows on the screen exist; their data are loaded when they come into view. */
 explorer.list = (() => {
   const { make, id, load, value, pictures } = explorer, index = value("index");
   const main = id("rows"), live = new Map(), observers = [];
@@ -28,7 +28,7 @@ explorer.list = (() => {
     cell.className = "query";
     return cell;
   }
-  /* Answers in ranked order, junk between them by its distance, then the true matches that the list missed. */
+  /* Answers in ranked order with junk sorted in by its distance, then the true matches beyond the list. */
   function lane(name, [answers, truths, junk]) {
     const shown = answers.id.map((number, k) => ({ number, distance: answers.distance[k], rank: k + 1,
                                                    kind: answers.hit[k] ? "hit" : "miss" }));
@@ -38,7 +38,7 @@ explorer.list = (() => {
                                                    kind: "missed" }));
     return strip(name, shown, missed);
   }
-  /* What is in view comes at once; the rest when there is time, when the lane is scrolled, or when a key goes there. */
+  /* Cells in view are made at once; the others when the browser is idle, on scrolling, or when a key reaches them. */
   function strip(name, shown, missed) {
     const box = make("div", { className: "lane", role: "presentation" });
     if (name) box.append(make("div", { className: "name", "aria-hidden": "true" }, name));
@@ -98,7 +98,7 @@ explorer.list = (() => {
     for (let at = first; at <= last; at++) if (!live.has(at)) open(at);
     reach();
   }
-  /* One stop of the tab key: the active cell; the arrow keys do the rest. */
+  /* The tab key stops at the active cell only; the arrow keys move it. */
   function reach() {
     main.querySelectorAll('.shot[tabindex="0"]').forEach(shot => { shot.tabIndex = -1; });
     const row = live.get(active.row) || live.get(Math.min(...live.keys()));
@@ -174,7 +174,7 @@ explorer.list = (() => {
     main.querySelectorAll(":scope > .nothing").forEach(note => note.remove());
     main.setAttribute("aria-rowcount", String(order.length));
     spacer.style.height = "0";
-    if (!order.length) main.append(make("p", { className: "nothing" }, "No query fits these filters."));
+    if (!order.length) main.append(make("p", { className: "nothing" }, "No query matches these filters."));
     draw();
   }
   return { arrange, strip, frame, watch: tell => observers.push(tell), size: () => order.length };

@@ -1,10 +1,10 @@
 "use strict";
-/* Tracklets as pictures: loaded when they come into view, played in place. */
+/* Pictures of tracklets: loaded when they come into view, played in place. */
 explorer.pictures = (() => {
   const { make, id, value } = explorer, index = value("index"), table = index.tracklets, inline = value("strips");
   const source = number => inline ? inline[number] : "strips/" + number + ".jpg";
   const signs = { asked: "?", hit: "✓", miss: "✗", missed: "○", junk: "–" };
-  const words = { asked: "query", hit: "true match", miss: "somebody else", missed: "missed true match",
+  const words = { asked: "query", hit: "true match", miss: "another person", missed: "missed true match",
                   junk: "left out by the protocol" };
   const seen = new IntersectionObserver(entries => {
     for (const entry of entries) {

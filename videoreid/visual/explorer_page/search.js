@@ -1,5 +1,5 @@
 "use strict";
-/* Any tracklet as the query: distances to the gallery, from embeddings in eight bits. */
+/* Search with any tracklet as query, by distances of 8-bit embeddings. */
 explorer.search = (() => {
   const { load, value } = explorer, index = value("index"), about = index.search;
   let codes = null, norms = null;

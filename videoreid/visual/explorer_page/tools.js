@@ -1,5 +1,5 @@
 "use strict";
-/* Header, order and filters; they stand in the address, so that a view can be linked to. */
+/* Header, order and filters; their state is in the address of the page, so that a view can be linked. */
 (() => {
   const { make, id, value, list } = explorer, index = value("index"), table = index.tracklets, runs = index.runs;
   const places = [...index.rows.keys()], flags = Object.keys(index.flags), two = runs.length > 1;
@@ -17,14 +17,14 @@
     id("runs").append(line);
   }
   if (index.missing) {
-    id("runs").append(make("div", { className: "warning" }, index.missing + " frames could not be read: drawn hatched"));
+    id("runs").append(make("div", { className: "warning" }, index.missing + " frames could not be read and are drawn hatched"));
   }
   const options = (name, pairs) =>
     id(name).append(...pairs.map(([key, text]) => make("option", { value: String(key) }, text)));
   options("sort", [["given", "as given"], ["worst", "worst AP first"], ["best", "best AP first"],
     ["late", "latest first hit"], ["early", "earliest first hit"], ["near", "nearest answer first"],
     ["far", "farthest answer first"], ["pid", "person"],
-    ...(two ? [["loss", "most lost by " + runs[1].name], ["gain", "most won by " + runs[1].name]] : [])]);
+    ...(two ? [["loss", "largest AP loss of " + runs[1].name], ["gain", "largest AP gain of " + runs[1].name]] : [])]);
   options("run", runs.map((run, k) => [k, run.name]));
   options("show", [["all", "all queries"], ["hit", "✓ first answer right"], ["miss", "✗ first answer wrong"],
     ["none", "no hit in the list"], ["unscored", "not scored"],
@@ -40,7 +40,7 @@
     return ["query " + row, "id " + table.pid[row], "cam " + table.camid[row], table.name[row], ...causes]
       .join(" ; ").toLowerCase();
   });
-  /* No score, or no hit: behind all others in every order. */
+  /* Queries without a score or a hit come last in every order. */
   const last = value => value === null ? Infinity : value;
   const keys = {
     given: () => 0, pid: (run, place) => table.pid[index.rows[place]],

@@ -1,5 +1,5 @@
 "use strict";
-/* One tracklet, large: every frame by slider, keys and touch; and a search from here where features are stored. */
+/* Large view of one tracklet: every frame by slider, keys and touch, and search with it if features are stored. */
 (() => {
   const { make, id, value, pictures, search, list } = explorer, index = value("index"), table = index.tracklets;
   const viewer = id("viewer"), panel = id("search");
@@ -25,7 +25,7 @@
     const play = () => { pictures.play(film); button.textContent = "Stop"; };
     button.addEventListener("click", () => pictures.isPlaying(film) ? stop() : play());
     slider.addEventListener("input", () => { const at = Number(slider.value); stop(); show(at); });
-    const before = make("button", { type: "button", "aria-label": "frame before" }, "‹");
+    const before = make("button", { type: "button", "aria-label": "previous frame" }, "‹");
     const after = make("button", { type: "button", "aria-label": "next frame" }, "›");
     before.addEventListener("click", () => step(-1));
     after.addEventListener("click", () => step(1));
@@ -76,7 +76,7 @@
       query.className = "query";
       const lanes = make("div", { className: "lanes", role: "presentation" }, list.strip("", shown, []));
       const row = list.frame(query, lanes, "search with " + pictures.who(n));
-      panel.replaceChildren(row, close, "Searched here, with embeddings in 8 bits: near ties may stand otherwise.");
+      panel.replaceChildren(row, close, "Searched in this page with 8-bit embeddings: the order of near ties may differ.");
       panel.querySelectorAll(".shot").forEach(shot => { shot.tabIndex = 0; });
       panel.querySelector(".shot").focus();
     } catch (error) {

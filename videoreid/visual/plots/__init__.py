@@ -1,4 +1,4 @@
-"""Plots for a paper, in one house style: PNG, SVG, and every plotted number as CSV beside them."""
+"""Plots for papers in one style: PNG, SVG, and every plotted number as CSV."""
 
 from videoreid.visual.plots.curves import plot_cmc, plot_precision_recall, plot_training
 from videoreid.visual.plots.embedding import plot_embedding

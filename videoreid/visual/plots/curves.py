@@ -1,4 +1,4 @@
-"""Curves of a training, and of several rankings in one picture."""
+"""Curves: training history, CMC and precision-recall of rankings."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def plot_training(history: Sequence[Mapping[str, float]], path: str | os.PathLik
 
 
 def _is_of_validation(name: str, row: Mapping[str, float]) -> bool:
-    """Return whether a number stands behind the learning rate, where validation adds its own."""
+    """Return whether a column is a validation score, which come after the learning rate."""
     names = list(row)
     return "lr" in names and names.index(name) > names.index("lr")
 
@@ -133,7 +133,7 @@ def plot_precision_recall(rankings: Mapping[str, Ranking], path: str | os.PathLi
         The files; the CSV has ``run, recall, precision`` in 0..1.
 
     Raises:
-        ConfigError: a ranking does not know the ranks of its matches, being made by hand.
+        ConfigError: a ranking was made by hand, without the ranks of its matches.
     """
     curves = {}
     for name, ranking in rankings.items():
@@ -158,7 +158,7 @@ def plot_precision_recall(rankings: Mapping[str, Ranking], path: str | os.PathLi
 
 
 def _lines(rankings: Mapping[str, Ranking]) -> str:
-    """Return what the protocol lines have in common, and behind each name what is its own."""
+    """Return the common parts of the protocol lines, and after each name the parts that differ."""
     parts = {name: ranking.protocol_line.split(" | ") for name, ranking in rankings.items()}
     common = [part for part in next(iter(parts.values())) if all(part in own for own in parts.values())]
     own = {name: [part for part in mine if part not in common] for name, mine in parts.items()}

@@ -1,4 +1,4 @@
-"""Chosen people as points in a plane: neighbours among the features stay neighbours."""
+"""Embeddings of chosen people as points in a plane, by t-SNE, UMAP or PCA."""
 
 import os
 from collections.abc import Sequence
@@ -31,24 +31,24 @@ def plot_embedding(
     seed: int = 0,
     note: str = "",
 ) -> PlotFiles:
-    """Draw the tracklets of chosen people, a colour and marker a person; cameras are numbers beside the points.
+    """Draw the tracklets of chosen people, one colour and marker per person; camera numbers are beside the points.
 
-    Axes of t-SNE and UMAP have no unit, and sizes of groups and gaps between them mean little; who is mixed with whom
-    is what to look for.
+    The axes of t-SNE and UMAP have no unit, and sizes of groups and gaps between them mean little. Look for people
+    whose points mix.
 
     Args:
-        features: of any tracklets; embeddings are normalised first, as cosine distance does.
+        features: of any tracklets; embeddings are normalised first, as for the cosine distance.
         path: of the files, without an ending.
-        people: which to draw; ten of those with the most tracklets by default (a draw where many have as many).
-        method: "tsne" or "umap", both of the extra ``plots``; "pca" needs no extra.
+        people: pids to draw; None takes the ten with the most tracklets, ties drawn at random.
+        method: "tsne" or "umap", which need the extra ``plots``; "pca" needs no extra.
         seed: of the draw and of the method.
-        note: what was looked at.
+        note: small print below, for example the dataset.
 
     Returns:
         The files; the CSV has ``x, y, pid, camid``.
 
     Raises:
-        ConfigError: a person is not there, or fewer than four tracklets are left.
+        ConfigError: a person has no tracklet, or the chosen people have fewer than four.
         MissingExtraError: the package of the method is not installed.
     """
     chosen = _most_seen(features.pids, seed) if people is None else list(dict.fromkeys(people))
@@ -57,7 +57,7 @@ def plot_embedding(
         raise ConfigError(f"no tracklet of pid {absent[0]} among the features")
     rows = np.flatnonzero(np.isin(features.pids, chosen))
     if len(rows) < 4:
-        raise ConfigError(f"{len(rows)} tracklets of the chosen people; four or more make a picture")
+        raise ConfigError(f"{len(rows)} tracklets of the chosen people; at least four are needed")
     part = features.select(rows)
     values = torch.nn.functional.normalize(part.embeddings.double(), dim=1)
     places = _project(values.cpu().numpy(), method, seed)
@@ -104,7 +104,7 @@ def _most_seen(pids: np.ndarray, seed: int, count: int = 10) -> list[int]:
 
 
 def _project(values: np.ndarray, method: Method, seed: int) -> np.ndarray:
-    """Return ``(N, 2)`` places; PCA with its signs fixed, so that it does not depend on the machine."""
+    """Return ``(N, 2)`` positions; the signs of PCA are fixed, so that they do not depend on the machine."""
     if method == "pca":
         left, sizes, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
         places = (left * sizes)[:, :2]

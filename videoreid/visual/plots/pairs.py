@@ -1,4 +1,4 @@
-"""Plots of pairs: distances of the same and of different persons, error rates, and probabilities that come true."""
+"""Plots of pairs: distances of the same and of different persons, ROC curves, reliability of probabilities."""
 
 import os
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ _POINTS = 2000  # of a drawn curve
 def plot_distances(
     pairs: PairDistances, path: str | os.PathLike[str], *, bins: int = 100, note: str = ""
 ) -> PlotFiles:
-    """Draw how the distances of the same and of different persons overlap.
+    """Draw the histograms of the distances of the same and of different persons.
 
     Args:
         pairs: genuine and impostor distances.
         path: of the files, without an ending.
-        bins: of the histogram, of one width.
+        bins: number of bins, all of equal width.
         note: the protocol line.
 
     Returns:
@@ -57,7 +57,7 @@ def plot_distances(
 def plot_roc(
     pairs: Mapping[str, PairDistances], path: str | os.PathLike[str], *, note: str = ""
 ) -> PlotFiles:
-    """Draw the share of genuine pairs accepted over the share of impostor pairs accepted, the latter as powers of ten.
+    """Draw the share of accepted genuine pairs over the share of accepted impostor pairs, on a logarithmic axis.
 
     Args:
         pairs: by name, one curve each.
@@ -100,27 +100,28 @@ def plot_reliability(
     bins: int = 10,
     note: str = "",
 ) -> PlotFiles:
-    """Draw how often pairs of a told probability are of one person: on the diagonal where the probability is honest.
+    """Draw the observed share of one person over the predicted probability; calibrated ones are on the diagonal.
 
     Args:
-        probabilities: ``(n,)`` told, in 0..1, of pairs on which the calibration was not fitted.
-        same: ``(n,)`` bool, what came true.
+        probabilities: ``(n,)`` predicted, in 0..1, of pairs that the calibration was not fitted on.
+        same: ``(n,)`` bool.
         path: of the files, without an ending.
-        bins: of one width.
+        bins: number of bins, all of equal width.
         note: the protocol line.
 
     Returns:
-        The files; the CSV has ``low, high, pairs, told, true, true_low, true_high`` (95 % Wilson bounds).
+        The files; the CSV has ``low, high, pairs, told, true, true_low, true_high``: per bin the number of pairs, the
+        mean predicted probability ("told"), and the observed share with its 95 % Wilson bounds.
 
     Raises:
         ProtocolError: the lengths differ, nothing is given, or a probability lies outside 0..1.
     """
-    told, came = np.asarray(probabilities, np.float64), np.asarray(same, bool)
-    error = expected_calibration_error(told, came, bins=bins)
-    if not ((told >= 0) & (told <= 1)).all():
-        raise ProtocolError("a probability lies outside 0..1, or is NaN; give what a calibration returns")
-    place = np.minimum((told * bins).astype(int), bins - 1)
-    counts, hits = np.bincount(place, minlength=bins), np.bincount(place, weights=came, minlength=bins)
+    predicted, observed = np.asarray(probabilities, np.float64), np.asarray(same, bool)
+    if not ((predicted >= 0) & (predicted <= 1)).all():
+        raise ProtocolError("a probability lies outside 0..1, or is NaN; give the output of a calibration")
+    error = expected_calibration_error(predicted, observed, bins=bins)
+    place = np.minimum((predicted * bins).astype(int), bins - 1)
+    counts, hits = np.bincount(place, minlength=bins), np.bincount(place, weights=observed, minlength=bins)
     some = np.maximum(counts, 1)
     bounds = np.array([wilson_interval(int(h), max(int(n), 1)) for h, n in zip(hits, counts, strict=True)])
     empty = counts == 0
@@ -128,7 +129,7 @@ def plot_reliability(
         "low": np.arange(bins) / bins,
         "high": np.arange(1, bins + 1) / bins,
         "pairs": counts,
-        "told": np.where(empty, np.nan, np.bincount(place, weights=told, minlength=bins) / some),
+        "told": np.where(empty, np.nan, np.bincount(place, weights=predicted, minlength=bins) / some),
         "true": np.where(empty, np.nan, hits / some),
         "true_low": np.where(empty, np.nan, bounds[:, 0]),
         "true_high": np.where(empty, np.nan, bounds[:, 1]),
@@ -141,11 +142,11 @@ def plot_reliability(
         axes.errorbar(
             numbers["told"], numbers["true"], spans, fmt="o-", color=COLOURS[0], capsize=2, markersize=4
         )
-        axes.set(ylabel="share of one person", ylim=(-0.02, 1.02), xlim=(0, 1))
+        axes.set(ylabel="observed share of one person", ylim=(-0.02, 1.02), xlim=(0, 1))
         axes.set_title(f"Reliability: expected calibration error {100 * error:.1f} %")
         below.bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color=COLOURS[5])
         below.set_yscale("log")
         below.minorticks_off()
-        below.set(ylabel="pairs", xlabel="told probability of one person")
+        below.set(ylabel="pairs", xlabel="predicted probability of one person")
 
     return write_plot(draw, numbers, path, size=(4.2, 4.4), note=note)

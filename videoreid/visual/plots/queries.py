@@ -1,4 +1,4 @@
-"""Plots over the queries: Rank-1 from camera to camera, and the length of a tracklet against its AP."""
+"""Plots over the queries: Rank-1 by camera pair, and AP by the length of the query."""
 
 import os
 from typing import TYPE_CHECKING
@@ -25,12 +25,12 @@ def plot_camera_pairs(
     """Draw Rank-1 of the queries of each camera in the gallery of each camera.
 
     Args:
-        rates: of `videoreid.metrics.camera_pair_rank1`: ``(a,)``, ``(b,)``, ``(a, b)``, ``(a, b)``.
+        rates: result of `videoreid.metrics.camera_pair_rank1`: ``(a,)``, ``(b,)``, ``(a, b)``, ``(a, b)``.
         path: of the files, without an ending.
         note: the protocol line.
 
     Returns:
-        The files; the CSV has ``query_camera, gallery_camera, rank1, queries``; rank1 is empty where no query counts.
+        The files; the CSV has ``query_camera, gallery_camera, rank1, queries``; rank1 is empty without a scored query.
     """
     rows, columns, values, counts = rates
 
@@ -69,21 +69,21 @@ def plot_length(
         lengths: ``(Q,)`` frames of each query; queries of unknown length (-1) and those not scored are left out.
         ranking: of these queries.
         path: of the files, without an ending.
-        bins: at most so many.
+        bins: largest number of bins.
         seed: of the bootstrap.
 
     Returns:
         The files; the CSV has ``shortest, longest, queries, mAP, low, high``.
 
     Raises:
-        ConfigError: there is not one length a query, or none is known.
+        ConfigError: the number of lengths differs from that of the queries, or none is known.
     """
     from scipy.stats import spearmanr
 
     lengths = np.asarray(lengths)
     if lengths.shape != ranking.average_precision.shape:
         raise ConfigError(
-            f"{len(lengths)} lengths for {len(ranking.average_precision)} queries; give one each"
+            f"{len(lengths)} lengths for {len(ranking.average_precision)} queries; give one per query"
         )
     known = ranking.scored & (lengths > 0)
     if not known.any():

@@ -1,4 +1,4 @@
-"""The house style of plots: one set of colours, lines and sizes, and one way to write a plot with its numbers."""
+"""The style of plots: colours, lines and sizes, and writing of a plot with its numbers."""
 
 import csv
 import math
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "LINES", "MARKERS", "PlotFiles", "label", "look_of", "write_plot"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart by colour-blind readers (Okabe and Ito); lines and markers change with them, for grey print."""
+"""Distinguishable by colour-blind readers (Okabe and Ito); lines and markers differ too, for grey print."""
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -35,12 +35,12 @@ _SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class PlotFiles:
-    """What a plot was written to.
+    """The files of a plot.
 
     Args:
-        png: the picture in pixels.
-        svg: the picture in lines.
-        csv: every number that is drawn.
+        png: the picture as pixels.
+        svg: the picture as vectors.
+        csv: every drawn number.
     """
 
     png: Path
@@ -56,14 +56,14 @@ def write_plot(
     size: tuple[float, float] = (5.2, 3.6),
     note: str = "",
 ) -> PlotFiles:
-    """Write a plot as ``<path>.png``, ``<path>.svg`` and its numbers as ``<path>.csv``; the same input, the same bytes.
+    """Write a plot as ``<path>.png`` and ``<path>.svg``, its numbers as ``<path>.csv``; equal input gives equal bytes.
 
     Args:
         draw: fills an empty figure from the same numbers.
         numbers: columns of one length by name; NaN becomes an empty cell.
         path: of the files, without an ending.
         size: of the figure in inches (width, height).
-        note: small print below; a score never leaves without its protocol line.
+        note: small print below; a plot of scores needs the protocol line here.
 
     Returns:
         The three files.
@@ -84,7 +84,7 @@ def write_plot(
         draw(figure)
         if note:
             figure.supxlabel(fill(label(note), int(22 * size[0])), fontsize=5.5, color="0.35")
-        figure.draw_without_rendering()  # so that the layout is found once, not for each file
+        figure.draw_without_rendering()  # computes the layout once, not for each file
         figure.set_layout_engine("none")
         for file, metadata in ((files.png, {"Software": None}), (files.svg, {"Date": None, "Creator": None})):
             with atomic_path(file) as target:
@@ -103,7 +103,7 @@ def look_of(number: int) -> dict[str, Any]:
 
 
 def label(text: str) -> str:
-    """Return a text that matplotlib shows as it is: no formula, and not hidden for an underline before it."""
+    """Return a text that matplotlib shows unchanged: not as a formula, and not hidden for a leading underscore."""
     plain = text.replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain
 

@@ -1,4 +1,4 @@
-"""Plots over time: transitions between cameras, and what a temporal head attends to."""
+"""Plots over time: transition times between cameras, and attention of a temporal head."""
 
 import os
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def plot_transitions(
         model: the fitted model.
         path: of the files, without an ending.
         pairs: pairs of cameras, 0-based; None draws all pairs with a transition.
-        unit: what the model's times are counted in.
+        unit: unit of the model's times.
         columns: panels in a row.
 
     Returns:
@@ -59,23 +59,23 @@ def plot_transitions(
 
 
 def plot_attention(weights: np.ndarray, path: str | os.PathLike[str], *, note: str = "") -> PlotFiles:
-    """Draw where in a clip a temporal head looks, and at how many frames.
+    """Draw the mean attention by position in the clip, and the effective number of frames.
 
-    The effective number of frames is the exponential of the entropy of the weights: T where all count alike, 1 where
-    one frame decides.
+    The effective number of frames is the exponential of the entropy of the weights: T for equal weights, 1 if one
+    frame has all the weight.
 
     Args:
         weights: ``(N, T)`` attention of N clips over their T frames, each row of sum 1.
         path: of the files, without an ending.
-        note: what was looked at.
+        note: small print below, for example the network.
 
     Returns:
-        The files; the CSV has ``kind, x, value, low, high``: of kind "position" the mean weight of the frame at place x
-        (0-based) with its 10 % and 90 % quantile, of kind "effective_frames" the share of clips whose number lies
-        between low and high.
+        The files; the CSV has ``kind, x, value, low, high``: for kind "position" the mean weight of the frame at
+        position x (0-based) with its 10 % and 90 % quantile, for kind "effective_frames" the share of clips whose
+        number is between low and high.
 
     Raises:
-        ConfigError: the weights are no distributions.
+        ConfigError: a row of weights is not a distribution.
     """
     weights = np.asarray(weights, dtype=np.float64)
     if weights.ndim != 2 or weights.size == 0 or not np.isfinite(weights).all() or (weights < 0).any():

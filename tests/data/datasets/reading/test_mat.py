@@ -109,7 +109,7 @@ def test_a_mat_file_of_hdf5_is_read_apart(tmp_path: Path) -> None:
         file.create_dataset("huge", shape=(1 << 40,), dtype="f8", chunks=(1 << 16,), compression="gzip")
     assert np.array_equal(read_mat(path, "info", "x"), np.arange(8.0).reshape(4, 2).T)
     for name, message in {
-        "outside": "no table of numbers in this file",
+        "outside": "not a table of numbers in this file",
         "linked": "links are not followed",
         "huge": "declares more bytes than the file can hold",
         "absent": "no variable 'absent'; it holds huge, info, linked, outside",

@@ -40,7 +40,7 @@ def test_splits_are_disjoint_complete_and_answerable(
     try:
         splits = make_splits(tracklets, test_share=share, seed=seed)
     except DatasetError as error:
-        assert "can be asked for" in str(error)
+        assert "can be a query" in str(error)
         return
     check_disjoint(splits)
     everything = [t.frames[0] for part in (splits.train, splits.query, splits.gallery) for t in part]
@@ -106,7 +106,7 @@ def test_a_share_outside_0_1_is_refused(share: float) -> None:
         ({}, "0 people cannot be divided"),
         ({0: [0, 1], -1: [0], 3: [0]}, "1 people cannot be divided"),
         ({1: [0, -1], 2: [0]}, "some tracklets have a camera and some"),
-        ({1: [0, 0], 2: [1, 1]}, "none of the 1 test people can be asked for"),
+        ({1: [0, 0], 2: [1, 1]}, "none of the 1 test people can be a query"),
     ],
 )
 def test_people_that_cannot_be_divided_are_refused(people: dict[int, list[int]], message: str) -> None:

@@ -1,1 +1,1 @@
-"""What several dataset files share: MATLAB files, frame names, folders, CSV tables, splits."""
+"""Readers that several datasets share: MATLAB files, frame names, folders, CSV tables, splits."""

@@ -1,4 +1,4 @@
-"""Folders and files of a dataset: find its root, list in natural order, refuse what leaves it."""
+"""Folders and files of a dataset: find its root, list in natural order, refuse paths outside the root."""
 
 import codecs
 import os
@@ -25,17 +25,17 @@ IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _ARCHIVES = (".7z", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 _DIGITS = re.compile(r"(\d+)")
 _MOST_DIGITS = 1000
-_LONGEST_NAME = 255  # letters of one part of a path
+_LONGEST_NAME = 255  # characters of one part of a path
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that counts: ``frame_2`` comes before ``frame_10``.
+    """Return a sort key that compares numbers by value: ``frame_2`` comes before ``frame_10``.
 
     Example:
         >>> sorted(["f10.jpg", "f9.jpg"], key=natural_key)
         ['f9.jpg', 'f10.jpg']
     """
-    # (0, number, "") and (1, 0, text) can always be compared; the text at the end settles "01" against "1"
+    # (0, number, "") and (1, 0, text) can always be compared; the text at the end orders "01" and "1"
     # (numbers of more digits than Python converts are compared as text, by their length first)
     parts = [
         ((0, int(part), "") if len(part) < _MOST_DIGITS else (1, len(part), part))
@@ -56,7 +56,7 @@ def find_root(
         root: folder given by the user; None means the environment variable ``VIDEOREID_DATA``.
         dataset: name used in messages.
         required: entries that the folder must hold to be the dataset.
-        folders: usual names of the dataset' folder, tried below ``root`` in this order.
+        folders: usual names of the folder of the dataset, tried below ``root`` in this order.
 
     Raises:
         DatasetError: no such folder; the message says what was found instead.
@@ -86,7 +86,7 @@ def find_root(
 
 
 def list_folders(folder: Path) -> list[str]:
-    """Return the names of the folders in ``folder``, in natural order; hidden ones are left out.
+    """Return the names of the folders in ``folder``, in natural order, without hidden ones.
 
     Raises:
         DatasetError: the folder is missing or cannot be read, or an entry is a loop of symbolic links.
@@ -95,9 +95,9 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def list_images(folder: Path) -> list[str]:
-    """Return the names of the image files in ``folder``, in natural order; hidden ones are left out.
+    """Return the names of the image files in ``folder``, in natural order, without hidden ones.
 
-    Other files are counted, and the loader that is running says how many there were.
+    Other files are counted, and the running loader reports their number.
 
     Raises:
         DatasetError: the folder is missing or cannot be read, or an entry is a loop of symbolic links.
@@ -115,14 +115,14 @@ def list_images(folder: Path) -> list[str]:
 def check_inside(name: str, where: str) -> str:
     r"""Return ``name`` if it is a relative path that stays below its folder.
 
-    Only the text is judged: a symbolic link inside the dataset may lead to another disk.
+    Only the text is checked: a symbolic link inside the dataset may lead to another disk.
 
     Args:
-        name: path as written in a list of the dataset; ``\`` and ``/`` both separate.
-        where: which list and line, for the message.
+        name: path as written in a list of the dataset; ``\`` and ``/`` are both separators.
+        where: list and line, for the message.
 
     Raises:
-        DatasetError: the path is empty, absolute, climbs out with ``..``, or is none that a file can have.
+        DatasetError: the path is empty, absolute, contains ``..``, or is not a possible file path.
     """
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if not name or posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
@@ -131,7 +131,7 @@ def check_inside(name: str, where: str) -> str:
             "expected a relative path below it, without '..'"
         )
     if "\0" in name or max(map(len, posix.parts), default=0) > _LONGEST_NAME:
-        raise DatasetError(f"{where}: path {name[:60]!r} ... is none that a file can have")
+        raise DatasetError(f"{where}: path {name[:60]!r} ... is not a possible file path")
     return name
 
 
@@ -139,7 +139,7 @@ def require_file(path: Path, dataset: str) -> Path:
     """Return ``path`` if it is a file.
 
     Raises:
-        DatasetError: it is not; the message says what lies in its folder.
+        DatasetError: it is not; the message lists its folder.
     """
     if not path.is_file():
         raise DatasetError(
@@ -160,7 +160,7 @@ def read_lines(path: Path, dataset: str) -> list[str]:
 
 
 def read_text(path: Path, dataset: str) -> str:
-    """Return a text file: UTF-8 with or without a byte order mark, or UTF-16 with one; every line ends alike.
+    r"""Return a text file: UTF-8 with or without a byte order mark, or UTF-16 with one; all line ends become ``\n``.
 
     Raises:
         DatasetError: the file is missing, or a line is in another encoding; the message names the line.
@@ -200,7 +200,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
-    # a link to one of the folders that contain it would be walked for ever, or read as data twice
+    # a link to a folder that contains the link would be walked for ever, or read twice
     if not entry.is_symlink():
         return entry.is_dir()
     target, here = os.path.realpath(entry.path), os.path.realpath(os.path.dirname(entry.path))  # noqa: PTH120

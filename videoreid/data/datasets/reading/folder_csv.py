@@ -28,16 +28,16 @@ class _Row(NamedTuple):
 def read_frame_table(
     path: Path, base: Path, *, cameras: bool = True, check_files: bool = True
 ) -> dict[str, list[Tracklet]]:
-    """Return the tracklets of a CSV by split; rows without a split are filed under "".
+    """Return the tracklets of a CSV by split; the key of rows without a split is "".
 
-    Columns: path, pid, tracklet, and, where there are cameras, camid; optional: time, split. Rows of one
-    (split, pid, camid, tracklet) are one tracklet, ordered by time where it is given, else by path in natural order.
-    How the table is written does not matter (`read_table`): commas, semicolons or tabs, a byte order mark, comments.
+    Columns: path, pid, tracklet and, with cameras, camid; optional: time, split. Rows with the same
+    (split, pid, camid, tracklet) are one tracklet, ordered by time if given, else by path in natural order.
+    The table may use commas, semicolons or tabs, a byte order mark and comments (`read_table`).
 
     Args:
         path: the table, with a header.
-        base: paths of frames are relative to it.
-        cameras: False means that there are none: camid becomes -1.
+        base: folder that the paths of frames are relative to.
+        cameras: False means that there are no cameras: camid becomes -1.
         check_files: check that every frame exists.
 
     Raises:
@@ -83,7 +83,7 @@ def _check_columns(path: Path, names: list[str], *, cameras: bool) -> None:
 
 
 def _frame(text: str, base: Path, where: str, *, check_files: bool) -> str:
-    """Return a path in one spelling, so that ``./a.jpg`` and ``a.jpg`` are one file."""
+    """Return the normalised path, so that ``./a.jpg`` and ``a.jpg`` are the same file."""
     frame = posixpath.normpath(check_inside(text, where))
     if not check_files or (base / frame).is_file():
         return frame
@@ -94,7 +94,7 @@ def _frame(text: str, base: Path, where: str, *, check_files: bool) -> str:
 
 
 def _integer(text: str, column: str, where: str, *, least: int) -> int:
-    # the pattern refuses what int() takes: 1_0, digits of other scripts, more figures than 64 bits hold
+    # the pattern refuses what int() accepts: 1_0, digits of other scripts, numbers of more than 64 bits
     if not _INTEGER.fullmatch(text) or int(text) < least:
         raise DatasetError(f"{where}: {column} {text!r} is not a whole number from {least}")
     return int(text)

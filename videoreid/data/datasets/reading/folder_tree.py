@@ -24,16 +24,16 @@ class _Found(NamedTuple):
 def read_trees(trees: Mapping[str, Path], *, cameras: bool = True) -> dict[str, list[Tracklet]]:
     """Return the tracklets of several trees, with one numbering of people and cameras for all of them.
 
-    People whose folders are numbers keep them (-1 junk, 0 distractor); the others are counted after the largest of
-    these (`number_people`). Cameras are counted from 0 in the natural order of their names (`number_cameras`).
+    People whose folders are numbers keep them (-1 junk, 0 distractor); the others are numbered after the largest of
+    these (`number_people`). Cameras are numbered from 0 in the natural order of their names (`number_cameras`).
     Images beside the folders of tracklets, and folders within them, are left out and counted.
 
     Args:
-        trees: by split, a folder ``<pid>/<camera>/<tracklet>/frame.jpg``.
-        cameras: False means that there are none, and the tree is ``<pid>/<tracklet>/frame.jpg``.
+        trees: for each split, a folder ``<pid>/<camera>/<tracklet>/frame.jpg``.
+        cameras: False means that there are no cameras, and the tree is ``<pid>/<tracklet>/frame.jpg``.
 
     Raises:
-        DatasetError: a level of the tree is missing, a tracklet is empty, or two folders are one number.
+        DatasetError: a level of the tree is missing, a tracklet is empty, or two folders are the same number.
     """
     found = {split: _walk(tree, cameras=cameras) for split, tree in trees.items()}
     everyone = [item for items in found.values() for item in items]

@@ -1,4 +1,4 @@
-"""The frames of one tracklet as a slice of a shared name table, built into paths when asked for."""
+"""The frames of one tracklet as a slice of a shared name table, from which paths are built on demand."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +16,8 @@ class FrameNames(Sequence[str]):
     its bytes alone, and pickling a tracklet for a worker copies only its own names.
 
     Args:
-        folder: what comes before every name.
-        names: ``(n,)`` array of dtype ``S``, a view of the dataset' table.
+        folder: folder of all names.
+        names: ``(n,)`` array of dtype ``S``, a view of the table of the dataset.
 
     Example:
         >>> frames = FrameNames("data/0001", np.array([b"a.jpg", b"b.jpg"]))

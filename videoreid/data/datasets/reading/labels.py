@@ -1,4 +1,4 @@
-"""Person and camera numbers: from a dataset's own to labels and camera indices."""
+"""Person and camera numbers of a dataset, converted to labels and camera indices."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,9 +10,9 @@ __all__ = ["camera_index", "relabel_pids"]
 
 
 def relabel_pids(tracklets: Iterable[Tracklet]) -> tuple[Tracklet, ...]:
-    """Return the tracklets with pids ``0 .. K-1``, in the sorted order of their own ids.
+    """Return the tracklets with pids ``0 .. K-1``, in the sorted order of their original ids.
 
-    Sorted, because the order of a set or of a file system would give every machine its own labels.
+    Sorted, because the order of a set or of a file system would give different labels on different machines.
     """
     tracklets = tuple(tracklets)
     labels = {pid: label for label, pid in enumerate(sorted({tracklet.pid for tracklet in tracklets}))}
@@ -24,7 +24,7 @@ def camera_index(number: int, num_cameras: int, where: str) -> int:
 
     Args:
         number: 1-based camera.
-        num_cameras: how many the dataset has.
+        num_cameras: number of cameras of the dataset.
         where: file or row, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The files of MARS and of its re-splits: name lists, track tables, and the tracklets they describe."""
+"""The files of MARS and of datasets in its layout: name lists, track tables, and the tracklets they describe."""
 
 import codecs
 import math
@@ -30,7 +30,7 @@ _PREFIX = 6  # "0001C1": what every frame of a tracklet shares
 
 
 def read_names(path: Path, dataset: str) -> np.ndarray:
-    """Return the names of a list as an ``(n,)`` array of bytes, one row a line.
+    """Return the names of a list as an ``(n,)`` array of bytes, one per line.
 
     Raises:
         DatasetError: the list is missing, or a name is too short or holds a path separator.
@@ -57,16 +57,16 @@ def _split_lines(path: Path, text: bytes, dataset: str) -> np.ndarray:
     text = text.removeprefix(codecs.BOM_UTF8)
     width = text.find(b"\n") + 1
     if width > 1 and len(text) % width == 0:
-        # names of one length, as published: cut the text in place instead of making half a million objects
+        # all names have the same length, as published: cut the text in place, without half a million objects
         table = np.frombuffer(text, np.uint8).reshape(-1, width)
         if (table[:, -1] == ord("\n")).all() and (table[:, :-1] > ord(" ")).all():
             return np.ascontiguousarray(table[:, :-1]).view(f"S{width - 1}").ravel()
     lines = [line.strip() for line in text.rstrip().split(b"\n")] if text.strip() else []
     for number, line in enumerate(lines, 1):
-        # a line that vanished would move every later tracklet by one name, and a long one makes every row as wide
+        # a skipped line would shift every later tracklet by one name, and one long line widens all rows of the array
         if not line or len(line) > _LONGEST_NAME or b" " in line:
             raise DatasetError(
-                f"{dataset}: {path}, line {number}: {_shown(line[:40])!r} ({len(line)} letters) is no file name; "
+                f"{dataset}: {path}, line {number}: {_shown(line[:40])!r} ({len(line)} letters) is not a file name; "
                 "expected one image name per line"
             )
     return np.array(lines, dtype=np.bytes_)
@@ -86,7 +86,6 @@ def read_tracks(path: Path, variable: str, num_names: int, dataset: str) -> np.n
     table = read_whole_numbers(path, variable, dataset)
     if table.ndim != 2 or table.shape[1] != 4 or not len(table):
         raise DatasetError(f"{dataset}: {variable} in {path} has shape {table.shape}; expected (N, 4)")
-    table = table
     table[:, 0] -= 1  # MATLAB counts from one and includes the end
     start, end, camera = table[:, 0], table[:, 1], table[:, 3]
     _refuse(
@@ -120,13 +119,13 @@ def read_query_rows(path: Path, num_tracks: int, dataset: str) -> np.ndarray:
 
 
 def read_times(path: Path, split: str, num_tracks: int, dataset: str) -> np.ndarray | None:
-    """Return ``(N, 2)`` first and last times of a track table from a side file, or None where there is none.
+    """Return ``(N, 2)`` first and last times of a track table from an additional file, or None without that file.
 
-    MARS has no clock; a dataset in its layout may bring one as ``info/tracks_time.csv`` with the columns
+    MARS has no times; a dataset in its layout may have them in ``info/tracks_time.csv`` with the columns
     split ("train" or "test"), row (0-based), start, end. Rows that are not listed stay NaN.
 
     Raises:
-        DatasetError: a column is missing, or a line cannot be read; the message names it.
+        DatasetError: a column is missing, or a line cannot be read; the message names the line.
     """
     if not path.is_file():
         return None
@@ -154,7 +153,7 @@ def read_times(path: Path, split: str, num_tracks: int, dataset: str) -> np.ndar
 
 def _row_number(text: str, num_tracks: int) -> int:
     if not text.isdecimal() or len(text) > 12 or int(text) >= num_tracks:
-        raise ValueError(f"row {text!r} is none of the {num_tracks} tracklets")
+        raise ValueError(f"row {text!r} is not one of the {num_tracks} tracklets")
     return int(text)
 
 
@@ -164,7 +163,7 @@ def make_tracklets(
     """Return one tracklet per row of the table.
 
     Args:
-        folders: for every row, what holds one folder per person, named by the first four letters of its files.
+        folders: for every row, the folder with one folder per person, named by the first four letters of its files.
         names: ``(n,)`` bytes.
         tracks: ``(N, 4)`` from `read_tracks`.
         times: ``(N, 2)`` first and last times, or None.
@@ -183,12 +182,12 @@ def make_tracklets(
 
 
 def person_folder(pid: int) -> str:
-    """Return the folder, and first letters of the files, of a person: "0007"; junk (-1) is "00-1"."""
+    """Return the folder name of a person, which also begins its file names: "0007"; junk (-1) is "00-1"."""
     return f"{pid:04d}" if pid >= 0 else f"00{pid}"
 
 
 def check_images(tracklets: Iterable[Tracklet], dataset: str) -> None:
-    """Check that every frame exists, with one listing per folder instead of one question per file.
+    """Check that every frame exists, with one listing per folder instead of one call per file.
 
     Raises:
         DatasetError: a frame is missing; the message names the first and counts the tracklet's others.

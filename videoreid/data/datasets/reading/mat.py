@@ -1,4 +1,4 @@
-"""MATLAB files: one variable, whatever the version of the file."""
+"""Numeric variables of MATLAB files of any version."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a numeric variable of a ``.mat`` file, an array of any shape, in MATLAB's own orientation.
+    """Return a numeric variable of a ``.mat`` file, an array of any shape, in MATLAB's orientation.
 
-    Files of version 5 to 7 are read by a parser of our own, version 7.3, which is HDF5, in a process of its own:
-    neither a crash of a library nor memory that a damaged file asks for can stop the caller.
+    Files of version 5 to 7 are read by `read_mat5`, those of version 7.3, which are HDF5, in a child process: a damaged
+    file can neither crash the caller nor make it allocate too much memory.
 
     Args:
         path: the file.
@@ -29,7 +29,7 @@ def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
         DatasetError: the file is missing or damaged, or does not hold the variable.
     """
     content = require_file(path, dataset).read_bytes()
-    if _HDF5 in (content[:8], content[512:520]):  # MATLAB writes 512 bytes of its own before the HDF5 file
+    if _HDF5 in (content[:8], content[512:520]):  # MATLAB writes a header of 512 bytes before the HDF5 file
         return read_mat73(path, variable, dataset)
     try:
         variables = read_mat5(content)
@@ -43,10 +43,10 @@ def read_mat(path: Path, variable: str, dataset: str) -> np.ndarray:
 
 
 def read_whole_numbers(path: Path, variable: str, dataset: str) -> np.ndarray:
-    """Return a variable as int64, see `read_mat`; MATLAB stores whole numbers as doubles as a rule.
+    """Return a variable as int64, see `read_mat`; MATLAB usually stores whole numbers as doubles.
 
     Raises:
-        DatasetError: as `read_mat`, or a value is a fraction, NaN, infinite, or no number at all.
+        DatasetError: as `read_mat`, or a value is a fraction, NaN, infinite, or not a number.
     """
     values = read_mat(path, variable, dataset)
     if values.dtype.kind not in "iuf":

@@ -1,4 +1,4 @@
-"""Datasets that keep one folder of images per tracklet."""
+"""Tracklets of datasets with one folder of images per tracklet."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["dense_tracklets", "folder_frames"]
 
 
 def folder_frames(folder: Path, dataset: str) -> FrameNames:
-    """Return the images of a folder in natural order, whatever order the file system lists them in.
+    """Return the images of a folder in natural order, independent of the order of the file system.
 
     Raises:
         DatasetError: the folder is missing, unreadable, or holds no image.
@@ -30,7 +30,7 @@ def folder_frames(folder: Path, dataset: str) -> FrameNames:
 def dense_tracklets(
     tracklets: tuple[Tracklet, ...], step: int, window: int | None = None
 ) -> tuple[Tracklet, ...]:
-    """Cut long training tracklets into pieces, so that an epoch sees more of them.
+    """Cut long training tracklets into pieces, so that an epoch uses more of their frames.
 
     With n frames and ``m = n // step``: piece i < m - 1 is ``[step * i : step * i + window]``, the last one
     ``[step * (m - 1) :]``; a tracklet with m = 0 stays whole. Published uses: step 64 without overlap
@@ -39,7 +39,7 @@ def dense_tracklets(
     Args:
         tracklets: the training set.
         step: frames between the starts of two pieces, 1 or more.
-        window: frames of a piece; None means ``step``, no overlap.
+        window: frames per piece; None means ``step``, no overlap.
 
     Returns:
         The pieces, each with the pid, camera and times of its tracklet.

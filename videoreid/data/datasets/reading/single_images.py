@@ -1,4 +1,4 @@
-"""Image datasets: every image is a tracklet of one frame."""
+"""Images of image datasets as tracklets of one frame."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +13,12 @@ __all__ = ["ImageName", "read_images"]
 
 
 class ImageName(NamedTuple):
-    """What a file name says.
+    """The person, camera and time in a file name.
 
     Args:
         pid: person; -1 is junk and 0 a distractor.
         camera: camera, counted from one.
-        time: frame number on the clock of its camera; NaN where the name has none.
+        time: frame number on the clock of its camera; NaN if the name has none.
     """
 
     pid: int
@@ -29,12 +29,12 @@ class ImageName(NamedTuple):
 def read_images(
     folder: Path, parse: Callable[[str], ImageName | None], *, num_cameras: int, dataset: str
 ) -> tuple[Tracklet, ...]:
-    """Return one tracklet per image of a folder, junk (pid -1) left out.
+    """Return one tracklet per image of a folder, without junk (pid -1).
 
     Args:
-        folder: holds the images.
-        parse: reads a file name; None where it is not of the dataset' pattern.
-        num_cameras: cameras of the dataset.
+        folder: folder of the images.
+        parse: function that reads a file name; it returns None if the name does not fit the dataset.
+        num_cameras: number of cameras of the dataset.
         dataset: name used in messages.
 
     Raises:
@@ -53,7 +53,7 @@ def _tracklets(
     for name in list_images(folder):
         parsed = parse(name)
         if parsed is None:
-            raise DatasetError(f"{dataset}: {folder / name} is not named as the images of this dataset are")
+            raise DatasetError(f"{dataset}: {folder / name} is not named like the images of this dataset")
         camid = camera_index(parsed.camera, num_cameras, f"{dataset}: {folder / name}")
         if parsed.pid != -1:
             yield Tracklet((f"{place}/{name}",), parsed.pid, camid, parsed.time, parsed.time)

@@ -1,4 +1,4 @@
-"""Make training and test sets of tracklets that have none: by identity, seeded, queries by camera."""
+"""Make training and test sets by identity, with seeded queries by camera, for data without splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from videoreid.utils import generator_from
 
 __all__ = ["make_splits"]
 
-_SPECIAL = {-1, 0}  # junk and distractors are nobody in particular
+_SPECIAL = {-1, 0}  # junk and distractors are not identities
 
 
 def make_splits(
@@ -24,27 +24,27 @@ def make_splits(
     name: str = "own",
     protocol: str = "",
 ) -> Splits:
-    """Divide people into those to train on and those to search, and the latter's tracklets into query and gallery.
+    """Divide people into training and test, and the tracklets of test people into query and gallery.
 
-    No person is on both sides. Without ``query_camera`` one tracklet of every test person and camera asks, as
-    in MARS, unless that would leave some query of the person without a match in another camera (or, without
-    cameras, without any match). Junk (-1) and distractors (0) go to the gallery.
+    No person is on both sides. Without ``query_camera`` one tracklet of every test person and camera is a query, as in
+    MARS, unless some query of the person would then have no match in another camera (or, without cameras, no match).
+    Junk (-1) and distractors (0) go to the gallery.
 
     Args:
-        tracklets: all of them; camid -1 means no cameras.
-        test_share: share of people to search, 0 < share < 1; at least one person lands on each side.
-        query_camera: this camera asks and the others are searched, as in PRID2011.
-        seed: names the draw; the order of ``tracklets`` does not matter for who is tested.
+        tracklets: all tracklets; camid -1 means no cameras.
+        test_share: share of test people, 0 < share < 1; there is at least one person on each side.
+        query_camera: tracklets of this camera are the queries, the others the gallery, as in PRID2011.
+        seed: seed of the draw; the order of ``tracklets`` does not change which people are tested.
         name: name of the result.
-        protocol: how it is scored; "" means "cross_camera", or "no_cameras" where there are none.
+        protocol: evaluation protocol; "" means "cross_camera", or "no_cameras" for data without cameras.
 
     Returns:
-        The splits; train pids are relabelled, the others keep theirs.
+        The splits; train pids are relabelled, test pids are kept.
 
     Raises:
         ConfigError: a share outside (0, 1).
-        DatasetError: fewer than two people, some tracklets with a camera and some without, or no test person
-            that anything could match.
+        DatasetError: fewer than two people, some tracklets with a camera and some without, or no test person with a
+            possible match.
 
     Example:
         >>> people = [Tracklet([f"{p}{c}.jpg"], p, c) for p in (1, 2, 3, 4) for c in (0, 1)]
@@ -89,13 +89,13 @@ def _divide(
     query: list[Tracklet] = []
     gallery = [tracklet for pid in sorted(_SPECIAL & set(people)) for tracklet in people[pid]]
     for pid in test:
-        asked = _choose_queries(people[pid], query_camera, generator_from(seed, pid))
-        query += [people[pid][place] for place in sorted(asked)]
-        gallery += [tracklet for place, tracklet in enumerate(people[pid]) if place not in asked]
+        chosen = _choose_queries(people[pid], query_camera, generator_from(seed, pid))
+        query += [people[pid][place] for place in sorted(chosen)]
+        gallery += [tracklet for place, tracklet in enumerate(people[pid]) if place not in chosen]
     if not query:
         raise DatasetError(
-            f"none of the {len(test)} test people can be asked for: each needs tracklets in two cameras "
-            "(or two tracklets, where there are no cameras)"
+            f"none of the {len(test)} test people can be a query: each needs tracklets in two cameras "
+            "(or two tracklets, if there are no cameras)"
         )
     return tuple(query), tuple(gallery)
 
@@ -103,11 +103,11 @@ def _divide(
 def _choose_queries(
     tracklets: Sequence[Tracklet], query_camera: int | None, rng: np.random.Generator
 ) -> set[int]:
-    """Return the places of one person's tracklets that ask, so that each finds a match among the others."""
+    """Return the positions of one person's query tracklets, each with a match among the person's other tracklets."""
     cameras = [tracklet.camid for tracklet in tracklets]
     if query_camera is not None:
-        asked = {place for place, camera in enumerate(cameras) if camera == query_camera}
-        return asked if _all_matched(asked, cameras) else set()
+        queries = {place for place, camera in enumerate(cameras) if camera == query_camera}
+        return queries if _all_matched(queries, cameras) else set()
     chosen: set[int] = set()
     for camera in rng.permutation(sorted(set(cameras))).tolist():
         places = [place for place, other in enumerate(cameras) if other == camera]
@@ -117,6 +117,6 @@ def _choose_queries(
     return chosen
 
 
-def _all_matched(asked: set[int], cameras: Sequence[int]) -> bool:
-    left = {camera for place, camera in enumerate(cameras) if place not in asked}
-    return all(left - {cameras[place]} if cameras[place] >= 0 else left for place in asked)
+def _all_matched(queries: set[int], cameras: Sequence[int]) -> bool:
+    left = {camera for place, camera in enumerate(cameras) if place not in queries}
+    return all(left - {cameras[place]} if cameras[place] >= 0 else left for place in queries)

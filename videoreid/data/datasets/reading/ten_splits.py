@@ -1,4 +1,4 @@
-"""Score a dataset that comes in ten random splits on all of them."""
+"""Scores of a dataset over its ten random splits."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ __all__ = ["TenSplitsResult", "ten_splits"]
 
 @dataclass(frozen=True)
 class TenSplitsResult:
-    """The scores of every split and what they come to.
+    """The scores of every split, with mean and standard deviation.
 
     Args:
         name: the dataset.
-        lines: for every split, what the user's function returned.
-        mean: of every numeric entry, over the splits.
-        std: sample standard deviation (divided by n - 1); NaN of a single split.
+        lines: the result of the user's function for every split.
+        mean: mean of every numeric entry over the splits.
+        std: sample standard deviation (divided by n - 1); NaN for a single split.
     """
 
     name: str
@@ -52,19 +52,19 @@ def ten_splits(
 ) -> TenSplitsResult:
     """Train and score on every split, and return mean and spread.
 
-    PRID2011 and iLIDS-VID have 89 and 150 queries a split: the luck of one draw moves Rank-1 by points, and a
-    paper that quotes one split cannot be compared with one that quotes ten.
+    PRID2011 and iLIDS-VID have 89 and 150 queries per split: Rank-1 differs by several points between splits, and a
+    result on one split cannot be compared with a mean over ten.
 
     Args:
         name: a dataset with the option ``split_id`` ("prid2011", "ilidsvid").
         root: its folder.
-        evaluate: takes a split, trains as it likes, and returns its scores by name, such as
-            ``Ranking.summary()``; texts are kept in the lines and left out of the mean.
-        num_splits: how many of the ten to use, from split 0.
+        evaluate: function that takes a split, trains, and returns scores by name, such as ``Ranking.summary()``; texts
+            are kept in the lines and left out of the mean.
+        num_splits: number of splits to use, starting at split 0.
         **kwargs: further options of the dataset.
 
     Raises:
-        ConfigError: the dataset has no splits, none are asked for, or two splits return different entries.
+        ConfigError: the dataset has no splits, ``num_splits`` is below 1, or two splits return different entries.
 
     Example:
         >>> result = ten_splits("prid2011", "data", lambda splits: {"queries": len(splits.query)})  # doctest: +SKIP

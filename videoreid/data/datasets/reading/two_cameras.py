@@ -1,4 +1,4 @@
-"""PRID2011 and iLIDS-VID: two cameras, a folder per person, ten random splits into halves."""
+"""Splits of PRID2011 and iLIDS-VID: two cameras, a folder per person, ten random splits into halves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ def two_camera_splits(
     dataset: str,
     licence: str,
 ) -> Splits:
-    """Return one split: both cameras of the training half; camera 0 of the other half asks, camera 1 is searched.
+    """Return one split: both cameras of the training half; of the test half, camera 0 is query and camera 1 gallery.
 
     Args:
         cameras: the two folders that hold one folder per person.
         splits: (train, test) folder names of every split.
-        split_id: which one, from 0.
+        split_id: number of the split, from 0.
         dataset: name of the dataset, also of its protocol.
         licence: conditions of use.
 
@@ -70,7 +70,7 @@ def person_number(name: str, dataset: str) -> int:
     """Return the number at the end of a person's folder name: 7 for "person_0007".
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: the name does not end in a number.
     """
     digits = name[len(name.rstrip("0123456789")) :]
     if not digits:
