@@ -19,7 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from videoreid.analysis import assign, associate, association_scores, forbidden_pairs, threshold_at
+from videoreid.analysis import (
+    assign,
+    associate,
+    association_scores,
+    centre_cameras,
+    forbidden_pairs,
+    threshold_at,
+)
 from videoreid.data import ClipTransform, build_transform, eval_loader, train_loader
 from videoreid.data.datasets import build_dataset
 from videoreid.data.transforms import HorizontalFlip, PadCrop, Resize
@@ -197,6 +204,23 @@ def plain(model: SpatialTemporalModel, few: int) -> dict[str, tuple[Clustering, 
     return table
 
 
+def centred(few: int) -> dict[str, tuple[Clustering, np.ndarray]]:
+    """Return the rows of embeddings that lose the mean of their camera; one of them is a plain clustering."""
+    kept = functools.lru_cache(maxsize=8)(centre_cameras)
+    rerank = KReciprocal(few, 2)
+    return {
+        "(a) threshold on appearance, centred cameras": (lambda f, t: components(cosine(kept(f)), t), NEAR),
+        "associate, appearance, centred cameras, not two at once": (
+            lambda f, t: associate(kept(f), threshold=t),
+            NEAR,
+        ),
+        f"associate, k-reciprocal {few}/2, centred cameras, not two at once": (
+            lambda f, t: associate(kept(f), threshold=t, rerank=rerank),
+            FAR,
+        ),
+    }
+
+
 def clusterings(learnt: Sequence[Tracklet]) -> dict[str, tuple[Clustering, np.ndarray]]:
     """Return each row of the table with the thresholds to choose from."""
     model, transit = times_of(learnt)
@@ -227,6 +251,7 @@ def clusterings(learnt: Sequence[Tracklet]) -> dict[str, tuple[Clustering, np.nd
                 lambda f, t, r=rule, k=rerank: associate(f, threshold=t, forbidden=r(f), rerank=k),
                 FAR,
             )
+    table |= centred(few)
     table["associate, joint scores, least transit times"] = (
         lambda f, t: associate(f, threshold=t, forbidden=walked(f), spatial_temporal=model),
         SHARES,

@@ -2,7 +2,8 @@
 
 Draws frames of twelve synthetic worlds with obstacles, second walkers, coarse and dim pictures of random strength, and
 fits hidden share and area of others. The worlds of benchmarks/attribute_validation.py have other seeds, so other
-people, cameras and streets. It takes a quarter of an hour on one core.
+people, cameras and streets. It takes a quarter of an hour on one core. The file in the package was made by an earlier
+form of this script, so a run gives other weights: it replaces the file, and attribute_validation.py must be run again.
 Usage: python benchmarks/attribute_network.py [--epochs 30]
 """
 

@@ -26,11 +26,11 @@ import torch
 from fastapi import FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from videoreid.errors import ConfigError, VideoReIDError
+from videoreid.errors import ConfigError, StorageError, VideoReIDError
 from videoreid.footage.detection import as_detector
 from videoreid.indexing import crop_of_box, model_fingerprint, person_of_picture
 from videoreid.inference import FeatureExtractor
-from videoreid.retrieval import Gallery, GalleryIndex, GalleryTracklet, Recording
+from videoreid.retrieval import Gallery, GalleryIndex, GalleryTracklet, Recording, log_question
 from videoreid.utils.picture_headers import declared_size
 from videoreid.utils.pictures import decode_frame
 
@@ -58,6 +58,23 @@ class Limits:
     wait: float = 0.005
     body_seconds: float = 10.0
     top: int = 100
+
+
+@dataclass(frozen=True)
+class Log:
+    """The log of the searches.
+
+    Args:
+        path: of the log, see `videoreid.retrieval.log_question`.
+        user_header: header in which a proxy names the user; the client's address is used if it is empty or missing.
+    """
+
+    path: str
+    user_header: str = ""
+
+    def user(self, request: Request) -> str:
+        """Return the user of a request."""
+        return request.headers.get(self.user_header) or (request.client.host if request.client else "")
 
 
 class Batcher:
@@ -243,12 +260,15 @@ class Service:
         token: required for changes; an empty token forbids them.
         detector: see `videoreid.footage.detect`; without one, photographs need a box.
         limits: of the service.
+        log: of the searches; None keeps none.
     """
 
-    def __init__(self, gallery: Gallery, encode: Encoder, token: str, detector: Any, limits: Limits) -> None:
+    def __init__(
+        self, gallery: Gallery, encode: Encoder, token: str, detector: Any, limits: Limits, log: Log | None
+    ) -> None:
         self.answers, self.limits = Answers(gallery), limits
         self.batcher = Batcher(encode, limits)
-        self._token, self._detector, self._writing = token, detector, asyncio.Lock()
+        self._token, self._detector, self._log, self._writing = token, detector, log, asyncio.Lock()
 
     async def health(self) -> dict[str, Any]:
         """Return the number of tracklets and the model of the gallery."""
@@ -270,15 +290,27 @@ class Service:
         top = min(10, self.limits.top) if top is None else top
         if top > self.limits.top:
             raise ConfigError(f"top is {top}; at most {self.limits.top} matches are returned")
-        vector = await self.batcher.embed(await self._crop(request, box, person))
-        return {"matches": await asyncio.to_thread(self.answers.search, vector, top, camera)}
+        data = await read_body(request, self.limits)
+        vector = await self.batcher.embed(await self._crop(data, box, person))
+        matches = await asyncio.to_thread(self.answers.search, vector, top, camera)
+        if self._log is not None:  # before the answer is sent
+            await asyncio.to_thread(
+                log_question,
+                self._log.path,
+                self.answers.gallery.path,
+                asked={"sha256": hashlib.sha256(data).hexdigest(), "box": box, "person": person},
+                where={"camera": camera, "top": top},
+                answers=[(match["key"], match["distance"]) for match in matches],
+                user=self._log.user(request),
+            )
+        return {"matches": matches}
 
     async def add(
         self, request: Request, camera: str = "", authorization: Annotated[str, Header()] = ""
     ) -> dict[str, str]:
         """Add the crop in the body as a new tracklet."""
         self._check(authorization)
-        crop = await self._crop(request, None, None)
+        crop = await self._crop(await read_body(request, self.limits), None, None)
         vector = await self.batcher.embed(crop)
         async with self._writing:
             key = await asyncio.to_thread(self.answers.add, camera, crop, vector)
@@ -292,8 +324,7 @@ class Service:
         async with self._writing:
             await asyncio.to_thread(self.answers.remove, key)
 
-    async def _crop(self, request: Request, box: str | None, person: int | None) -> np.ndarray:
-        data = await read_body(request, self.limits)
+    async def _crop(self, data: bytes, box: str | None, person: int | None) -> np.ndarray:
         image = await asyncio.to_thread(decode, data, self.limits)
         return await asyncio.to_thread(cut, image, box, person, self._detector)
 
@@ -307,10 +338,16 @@ class Service:
 
 
 def build_app(
-    gallery: Gallery, encode: Encoder, *, token: str = "", detector: Any = None, limits: Limits | None = None
+    gallery: Gallery,
+    encode: Encoder,
+    *,
+    token: str = "",
+    detector: Any = None,
+    limits: Limits | None = None,
+    log: Log | None = None,
 ) -> FastAPI:
     """Return the application, see `Service`."""
-    service = Service(gallery, encode, token, detector, limits or Limits())
+    service = Service(gallery, encode, token, detector, limits or Limits(), log)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -319,7 +356,7 @@ def build_app(
         await service.batcher.stop()
 
     app = FastAPI(title="videoreid", lifespan=life)
-    app.add_exception_handler(VideoReIDError, _as_400)
+    app.add_exception_handler(VideoReIDError, _as_answer)
     app.get("/health")(service.health)
     app.post("/search")(service.search)
     app.post("/tracklets", status_code=201)(service.add)
@@ -327,8 +364,8 @@ def build_app(
     return app
 
 
-async def _as_400(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 400)
+async def _as_answer(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 507 if isinstance(error, StorageError) else 400)
 
 
 def main() -> None:
@@ -341,6 +378,12 @@ def main() -> None:
     parser.add_argument("--detector", help="such as yolox_nano; detects persons in photographs")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--log", help="append the searches and their users to this file (default: no log is kept)"
+    )
+    parser.add_argument(
+        "--user-header", default="", help="header in which your proxy names the user, such as X-Remote-User"
+    )
     args = parser.parse_args()
     extractor = FeatureExtractor(args.model, args.weights)
     gallery = Gallery.open(args.gallery, fingerprint=model_fingerprint(extractor.model))
@@ -351,7 +394,9 @@ def main() -> None:
         def detector(image: np.ndarray) -> Any:
             return find(0, image)
 
-    app = build_app(gallery, extractor, token=os.environ.get("VIDEOREID_TOKEN", ""), detector=detector)
+    log = Log(args.log, args.user_header) if args.log else None
+    token = os.environ.get("VIDEOREID_TOKEN", "")
+    app = build_app(gallery, extractor, token=token, detector=detector, log=log)
     uvicorn.run(app, host=args.host, port=args.port, timeout_graceful_shutdown=30, limit_concurrency=1024)
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from videoreid.analysis import assign, associate, association_scores, forbidden_pairs, threshold_at
+from videoreid.analysis import (
+    assign,
+    associate,
+    association_scores,
+    centre_cameras,
+    forbidden_pairs,
+    threshold_at,
+)
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import KReciprocal, LogisticCalibration
 from videoreid.types import Features
@@ -154,3 +161,42 @@ def test_the_scores_of_known_cases() -> None:
     assert (one.homogeneity, one.completeness, one.idf1, one.pairwise_precision) == (0.0, 1.0, 0.75, 0.5)
     with pytest.raises(ProtocolError):
         association_scores(np.array([1]), np.array([1, 2]))
+
+
+def test_centred_cameras_no_longer_look_alike() -> None:
+    """Eight people before three cameras, each of which shifts all embeddings by more than people differ."""
+    generator = np.random.default_rng(0)
+    pids, camids = np.tile(np.arange(8), 6), np.repeat(np.arange(3), 16)
+    rows = generator.normal(size=(8, 16))[pids] + 4 * generator.normal(size=(3, 16))[camids]
+    features = Features(torch.from_numpy(rows + 0.1 * generator.normal(size=rows.shape)), pids, camids)
+    centred = centre_cameras(features)
+    unit = rows_of_unit_length(features)
+    for camera in range(3):
+        mine = camids == camera
+        rest = unit[mine] - unit[mine].mean(axis=0)
+        rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+        assert np.abs(centred.embeddings.numpy()[mine] - rest).max() < 1e-6
+    best = [
+        max(
+            association_scores(associate(one, threshold=t), pids).idf1 for t in np.linspace(0, 1, 41).tolist()
+        )
+        for one in (features, centred)
+    ]
+    assert best[0] < 0.7 and best[1] == 1.0, best
+
+
+def rows_of_unit_length(features: Features) -> np.ndarray:
+    rows = features.embeddings.double().numpy()
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_a_camera_of_few_tracklets_loses_the_mean_of_all() -> None:
+    features = tracklets(0)
+    camids = np.where(np.arange(24) < 20, 0, np.where(np.arange(24) < 22, 1, -1))
+    features = Features(features.embeddings, features.pids, camids, features.times, features.end_times)
+    found, unit = centre_cameras(features).embeddings.numpy(), rows_of_unit_length(features)
+    rest = unit - np.where(camids[:, None] == 0, unit[:20].mean(axis=0), unit.mean(axis=0))
+    assert np.abs(found - rest / np.linalg.norm(rest, axis=1, keepdims=True)).max() < 1e-6
+    assert len(centre_cameras(features.select(np.zeros(24, bool)))) == 0
+    with pytest.raises(ConfigError, match="2 tracklets or more"):
+        centre_cameras(features, least=1)

@@ -107,6 +107,15 @@ def test_associate(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # as in the track file, which counts frames and pixels from 1
     first = [rows[0][name] for name in ("frame", "left", "top", "width", "height", "last_frame")]
     assert first == ["1", "1", "6", "20", "40", "12"]
+    assert not (scene / "ix/boxes.csv").exists()
+    assert main(["associate", "ix", "--threshold", "0.001", "--boxes"]) == 0
+    with (scene / "ix/boxes.csv").open(newline="") as file:
+        boxes = list(csv.DictReader(file))
+    assert len(boxes) == 48  # two people, two recordings, twelve frames
+    assert list(boxes[25].values()) == ["1", "1", "91.00", "51.00", "20.00", "40.00", "1.0000", "hall", "b"]
+    lines = (scene / "ix/mot/b.txt").read_text().splitlines()
+    assert lines[1] == "1,1,91.00,51.00,20.00,40.00,1.0000,-1,-1,-1" and len(lines) == 24
+    assert [row["id"] for row in boxes if row["recording"] == "b"] == [line.split(",")[1] for line in lines]
     page = (scene / "ix/people.html").read_text()
     assert page.count("<section") == 2 and page.count('class="lane"') == 4 and "not prove an identity" in page
     assert main(["associate", "ix"]) == 2

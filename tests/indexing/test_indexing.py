@@ -56,6 +56,9 @@ def test_a_recording_with_its_tracks(scene: Path, caplog: pytest.LogCaptureFixtu
     assert len(pictures) == 2
     shown = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (40, 20, 3) and shown.mean((0, 1)) == pytest.approx([20, 220, 20], abs=4)
+    boxes = gallery.boxes("s:5")
+    assert boxes.frames.tolist() == list(range(0, 30, 2)) and set(boxes.scores.tolist()) == {1.0}
+    assert boxes.boxes[[0, 14]].tolist() == [[100, 50, 120, 90], [72, 50, 92, 90]]
     assert index_recording(gallery, video, mean_colour, tracks=tracks) is None
     assert "in the gallery already" in caplog.text and len(gallery) == 2
 
@@ -76,6 +79,54 @@ def test_a_bounded_number_of_crops_is_embedded(scene: Path) -> None:
         bad = Gallery.open(scene / "bad", fingerprint="f", create=True)
         index_recording(bad, scene / "s.avi", lambda crops: np.ones(3), tracks=tracks)
     assert len(bad) == 0 and bad.recordings == ()
+
+
+def test_a_track_that_ends_is_embedded_and_its_crops_go(scene: Path) -> None:
+    """Memory is bounded by the tracks that go on, however many people pass."""
+    rows = [f"{6 * n + f + 1},{9 - n},1,1,10,10,1" for n in range(5) for f in range(5)]
+    (scene / "passing.txt").write_text("\n".join(rows))
+    events: list[str] = []
+
+    def encoder(crops: list[np.ndarray]) -> np.ndarray:
+        events.append(f"{len(crops)} crops")
+        return mean_colour(crops)
+
+    gallery = gallery_in(scene)
+    tracks = read_tracks(scene / "passing.txt")
+    assert (
+        index_recording(
+            gallery, scene / "s.avi", encoder, tracks=tracks, each=lambda n: events.append(str(n))
+        )
+        == 5
+    )
+    # each of the five is embedded when the next one has come, not at the end
+    passing = [[*map(str, range(6 * n, 6 * n + 5))] for n in range(5)]
+    expected = passing[0]
+    for frames in passing[1:]:
+        expected = [*expected, frames[0], "5 crops", *frames[1:]]
+    assert events == [*expected, "5 crops"]
+    assert gallery.keys == ["s:5", "s:6", "s:7", "s:8", "s:9"]
+    assert [gallery.boxes(key).frames[0] for key in gallery.keys] == [24, 18, 12, 6, 0]
+
+
+def test_a_tracker_says_who_has_gone(scene: Path) -> None:
+    pytest.importorskip("trackers", reason="the extra track is not installed")
+    seen: list[int] = []
+    calls: list[int] = []
+
+    def passing(image: np.ndarray) -> tuple[list[list[int]], list[float]]:
+        seen.append(len(seen))
+        return ([[10, 10, 30, 50]], [0.9]) if seen[-1] < 10 else ([], [])
+
+    def encoder(crops: list[np.ndarray]) -> np.ndarray:
+        calls.append(seen[-1])
+        return mean_colour(crops)
+
+    gallery = gallery_in(scene)
+    assert index_recording(gallery, scene / "s.avi", encoder, rules=IndexRules(passing)) == 1
+    assert len(calls) == 1 and 10 < calls[0] < 29  # at 10 frames a second a track waits for 10 frames
+    assert gallery.boxes("s:1").boxes[0].tolist() == [10, 10, 30, 50]
+    assert gallery.boxes("s:1").scores[0] == pytest.approx(0.9)
 
 
 def test_a_recording_is_tracked(scene: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import hashlib
 import importlib.util
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -134,6 +136,32 @@ def test_writing_needs_the_token(serve: ModuleType, gallery: Gallery) -> None:
         assert (
             client.post("/search?top=1", content=picture("blue")).json()["matches"][0]["key"] != match["key"]
         )
+
+
+def test_who_asked_what_is_logged_where_somebody_wants_it(
+    serve: ModuleType, gallery: Gallery, tmp_path: Path
+) -> None:
+    log = serve.Log(str(tmp_path / "log" / "who.jsonl"), "X-Remote-User")
+    with TestClient(serve.build_app(gallery, mean_colour, log=log)) as client:
+        found = client.post(
+            "/search?top=1&camera=hall", content=picture("green"), headers={"X-Remote-User": "ann"}
+        )
+        assert client.post("/search?box=0,0,20,20", content=picture("red")).status_code == 200
+        assert (
+            client.post("/search?camera=roof", content=picture("red")).status_code == 400
+        )  # nothing was told
+    first, second = map(json.loads, Path(log.path).read_text().splitlines())
+    assert first["user"] == "ann" and second["user"] == "testclient"
+    assert first["asked"] == {"sha256": hashlib.sha256(picture("green")).hexdigest()}
+    assert first["where"] == {"camera": ["hall"], "top": 1} and second["where"] == {"top": 10}
+    assert first["answers"] == [["r2:7", round(found.json()["matches"][0]["distance"], 4)]]
+    assert second["asked"]["box"] == "0,0,20,20" and len(second["answers"]) == 3
+    assert first["gallery"] == str(gallery.path)
+    (tmp_path / "file").write_text("")
+    lost = serve.Log(str(tmp_path / "file" / "who.jsonl"))
+    with TestClient(serve.build_app(gallery, mean_colour, log=lost)) as client:
+        answer = client.post("/search", content=picture("red"))
+        assert answer.status_code == 507 and "matches" not in answer.json()
 
 
 def test_requests_are_embedded_together_and_a_full_queue_says_so(serve: ModuleType, gallery: Gallery) -> None:

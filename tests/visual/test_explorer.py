@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from tests.engine.small_world import Clips, Net, loader
 from tests.visual.conftest import Scene, read_frames, tracklet
+from videoreid.cli import main
+from videoreid.data import FrameReader
+from videoreid.engine import Engine, RunFolder
 from videoreid.errors import ConfigError, FrameError, ProtocolError, StorageError
+from videoreid.losses import SoftmaxCriterion
 from videoreid.metrics import evaluate_features
+from videoreid.optim import build_optimizer
 from videoreid.types import Features, Tracklet
 from videoreid.visual import ExplorerOptions, write_explorer
 from videoreid.visual.explorer_data import feature_chunks
@@ -133,6 +139,45 @@ def test_two_runs_flags_and_features(tmp_path: Path) -> None:
         write_explorer(
             dict.fromkeys("abc", good), query, gallery, tmp_path, read_frames=read_frames, options=QUIET
         )
+
+
+def test_the_engine_what_it_stored_and_the_command_line_show_the_same(tmp_path: Path) -> None:
+    picture = tmp_path / "frame.png"
+    cv2.imwrite(str(picture), np.full((16, 8, 3), 90, np.uint8))
+    clips = Clips()
+    clips.tracklets = [replace(tracklet, frames=[str(picture)]) for tracklet in clips.tracklets]
+    torch.manual_seed(0)
+    model = Net()
+    engine = Engine(model, SoftmaxCriterion(), build_optimizer(model, "sgd", 0.05), device="cpu")
+    options = {"protocol": "cross_camera", "dataset": "tiny", "top_k": 5, "progress": False}
+    run = tmp_path / "run"
+    data = loader(clips)
+    ranking = engine.evaluate(data, data, output_dir=run, save_features=True, **options)
+    read = FrameReader().read
+    done = write_explorer(
+        ranking, clips.tracklets, clips.tracklets, tmp_path / "a", read_frames=read, options=QUIET
+    )
+    assert (done.queries, done.missing_frames) == (24, 0)
+
+    stored = RunFolder.open(run).evaluation()
+    sides, features = stored.tracklets(), stored.features()
+    assert sides is not None and features is not None
+    write_explorer(
+        stored.ranking,
+        sides.query,
+        sides.gallery,
+        tmp_path / "b",
+        read_frames=read,
+        features=(features.query, features.gallery),
+        options=QUIET,
+    )
+    assert main(["report", str(run), "--output", str(tmp_path / "report")]) == 0
+    pages = [taken(tmp_path / place / "data" / "index.js") for place in ("a", "b", "report/explorer")]
+    assert pages[0]["runs"][0]["ap"] == pytest.approx(ranking.average_precision.tolist(), abs=1e-4)
+    for page in pages[1:]:
+        assert page["tracklets"]["pid"] == pages[0]["tracklets"]["pid"]
+        for key in ("scores", "protocol", "ap", "first", "nearest", "hit"):
+            assert page["runs"][0][key] == pages[0]["runs"][0][key], key
 
 
 def test_eight_bits_keep_the_distances() -> None:

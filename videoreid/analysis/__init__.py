@@ -1,6 +1,6 @@
 """Analysis of many tracklets: identities across cameras, calibrated distances, and why queries fail."""
 
-from videoreid.analysis.association import assign, associate, forbidden_pairs, threshold_at
+from videoreid.analysis.association import assign, associate, centre_cameras, forbidden_pairs, threshold_at
 from videoreid.analysis.attributes import ATTRIBUTES, frame_attributes, motion_blur
 from videoreid.analysis.calibration import (
     LabelledPairs,
@@ -43,6 +43,7 @@ __all__ = [
     "association_scores",
     "best_true_matches",
     "calibrate_pairs",
+    "centre_cameras",
     "fit_logistic",
     "forbidden_pairs",
     "frame_attributes",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from videoreid.errors import ConfigError, ProtocolError
 from videoreid.metrics import KReciprocal, SpatialTemporalModel, k_reciprocal_rerank
 from videoreid.types import Features
 
-__all__ = ["assign", "associate", "forbidden_pairs", "threshold_at"]
+__all__ = ["assign", "associate", "centre_cameras", "forbidden_pairs", "threshold_at"]
 
 
 def associate(
@@ -102,6 +103,40 @@ def assign(
         near = len(groups) > 0 and mean.min() <= threshold
         names[row] = groups[mean.argmin()] if near else names[:row].max(initial=-1) + 1
     return names[len(known) :]
+
+
+def centre_cameras(features: Features, *, least: int = 10) -> Features:
+    """Take away from each embedding the mean of its camera, so that tracklets of one camera look less alike.
+
+    Light and viewpoint of a camera shift all its embeddings alike. The mean shows that shift where a camera saw many
+    people, and where all cameras see the same kind of people. Distances change, so a threshold for `associate` must be
+    chosen on embeddings that are centred too.
+
+    Args:
+        features: N tracklets.
+        least: cameras with fewer tracklets, and tracklets of an unknown camera (-1), lose the mean of all tracklets.
+
+    Returns:
+        The features with embeddings ``(N, D)`` float32 of unit length (0 where nothing is left).
+
+    Raises:
+        ConfigError: ``least`` is below 2: one tracklet less its mean is nothing.
+
+    Reference:
+        Zhuang et al., Rethinking the distribution gap of person re-identification with camera-based batch
+        normalization, ECCV 2020 (mean and deviation of each camera, inside the network).
+    """
+    if least < 2:
+        raise ConfigError(f"least is {least}: the mean of a camera needs 2 tracklets or more")
+    unit = _unit(features)
+    centres = np.tile(unit.mean(axis=0), (len(unit), 1)) if len(unit) else unit.copy()
+    for camera in np.unique(features.camids[features.camids >= 0]):
+        mine = features.camids == camera
+        if mine.sum() >= least:
+            centres[mine] = unit[mine].mean(axis=0)
+    rest = unit - centres
+    rest /= np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)
+    return replace(features, embeddings=torch.from_numpy(rest).float())
 
 
 def forbidden_pairs(features: Features, *, transit: np.ndarray | None = None) -> np.ndarray:

@@ -12,7 +12,7 @@ _UPPER, _LOWER = slice(10, 24), slice(24, 37)  # rows of trunk and legs
 _MIDDLE = slice(9, 15)  # columns
 _SCENE = 0.6
 """Grey level, 0..1, of the brighter part of a scene in full light: pavements, walls, daylight."""
-_FLOOR = 0.002  # linear light below which an eight-bit picture carries no information
+_FLOOR = 0.001  # a quarter of a grey level, so that a black picture divides nothing by 0
 
 
 def scene_light(small: np.ndarray, background: np.ndarray | None = None) -> np.ndarray:
@@ -42,8 +42,9 @@ def scene_light(small: np.ndarray, background: np.ndarray | None = None) -> np.n
 def clothing_darkness(small: np.ndarray, light: np.ndarray, clothes: np.ndarray | None = None) -> np.ndarray:
     """Return the darkness that clothes would have in full light, 0 (white) to 1 (black).
 
-    Light scales the brightness of clothes and walls by the same factor, so their ratio in linear light does not depend
-    on it. An almost black eight-bit picture no longer holds this ratio.
+    Light scales the brightness of clothes and walls by the same factor, and the tone curve of a camera is close to a
+    power law, so the ratio of grey levels does not depend on light. A larger floor would make clothes of dim pictures
+    look light, and a mean in linear light would count a white collar more than a black coat.
 
     Args:
         small: ``(N, 48, 24, 3)`` float32, see `shrink`.
@@ -53,27 +54,20 @@ def clothing_darkness(small: np.ndarray, light: np.ndarray, clothes: np.ndarray 
     Returns:
         ``(N,)`` float64 in 0..1; NaN where ``clothes`` has no pixel.
     """
-    linear = _linear(luminance(small) / 255.0)
-    scene = _linear(light) + _FLOOR
+    levels = luminance(small) / 255.0
     if clothes is None:
-        upper, lower = (np.median(linear[:, rows, _MIDDLE], axis=(1, 2)) for rows in (_UPPER, _LOWER))
-        worn = np.exp((np.log(upper + _FLOOR) + np.log(lower + _FLOOR)) / 2)
+        upper, lower = (np.median(levels[:, rows, _MIDDLE], axis=(1, 2)) for rows in (_UPPER, _LOWER))
+        worn = (upper + lower) / 2
     else:
-        worn = np.array(
-            [
-                np.mean(level[mask]) + _FLOOR if mask.any() else np.nan
-                for level, mask in zip(linear, clothes, strict=True)
-            ]
-        )
-    return 1.0 - np.clip(_SCENE * (worn / scene) ** (1 / 2.2), 0.0, 1.0)
+        means = [
+            np.mean(level[mask]) if mask.any() else np.nan
+            for level, mask in zip(levels, clothes, strict=True)
+        ]
+        worn = np.array(means, np.float64)
+    return 1.0 - np.clip(_SCENE * (worn + _FLOOR) / (light + _FLOOR), 0.0, 1.0)
 
 
 def _frame_of_box() -> np.ndarray:
     mask = np.zeros(GRID, dtype=bool)
     mask[:, :_SIDE] = mask[:, -_SIDE:] = mask[:_TOP] = True
     return mask
-
-
-def _linear(level: np.ndarray) -> np.ndarray:
-    """Return linear light of sRGB levels in 0..1."""
-    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from videoreid.retrieval import Gallery
+    from videoreid.types import Features
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -40,6 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability of 'same person' at the threshold from the calibration (default 0.5)",
     )
+    _add_distances(parser)
+    parser.add_argument(
+        "--transit",
+        action="append",
+        default=[],
+        metavar="FROM,TO,SECONDS",
+        help="shortest possible time between two cameras; may be repeated",
+    )
+    parser.add_argument(
+        "--boxes",
+        action="store_true",
+        help="also write one row per box: boxes.csv, and mot/RECORDING.txt in MOT format",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
+    )
+
+
+def _add_distances(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rerank", action="store_true", help="use k-reciprocal distances instead of cosine distances"
     )
@@ -50,20 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="combine appearance with the transit times of this fitted model",
     )
     parser.add_argument(
-        "--transit",
-        action="append",
-        default=[],
-        metavar="FROM,TO,SECONDS",
-        help="shortest possible time between two cameras; may be repeated",
-    )
-    parser.add_argument(
-        "--output", type=Path, help="folder for identities.csv and people.html (default: the gallery)"
+        "--centre-cameras",
+        action="store_true",
+        help="subtract from each embedding the mean of its camera; needs a threshold of its own",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Associate and write; return 0."""
     from videoreid.analysis import associate, forbidden_pairs
+    from videoreid.cli._box_tables import check_boxes, write_box_tables
     from videoreid.metrics import KReciprocal, SpatialTemporalModel
     from videoreid.retrieval import Gallery
     from videoreid.utils import atomic_write_text, setup_logging
@@ -71,13 +87,15 @@ def run(args: argparse.Namespace) -> int:
     setup_logging()
     gallery = Gallery.open(args.gallery)
     output = args.output or Path(args.gallery)
+    if args.boxes:
+        check_boxes(gallery)  # an error before the work
     features = gallery.timed_features
     if args.spatial_temporal and any(recording.start is None for recording in gallery.recordings):
         raise ConfigError("a spatial-temporal model needs the start time of every recording (--starts)")
     model = SpatialTemporalModel.load(args.spatial_temporal) if args.spatial_temporal else None
     threshold = _threshold(args, gallery)
     names = associate(
-        features,
+        _centred(features, gallery) if args.centre_cameras else features,
         threshold=threshold,
         forbidden=forbidden_pairs(features, transit=_transit(args.transit, gallery)),
         rerank=KReciprocal() if args.rerank else None,
@@ -85,12 +103,25 @@ def run(args: argparse.Namespace) -> int:
     )
     atomic_write_text(output / "identities.csv", _table(gallery, names))
     write_people_page(output / "people.html", gallery, names)
+    if args.boxes:
+        write_box_tables(output, gallery, names)
     people = len(set(names.tolist()))
     print(
         f"{len(names)} tracklets of {len(gallery.recordings)} recordings were grouped into {people} persons"
     )
     print(f"threshold {threshold:.3f}; wrote identities.csv and people.html to {output}")
+    if args.boxes:
+        print(f"wrote boxes.csv, one row per box, and one MOT file per recording to {output / 'mot'}")
     return 0
+
+
+def _centred(features: "Features", gallery: "Gallery") -> "Features":
+    """Return the features with embeddings that are centred by camera; one may have several recordings."""
+    from dataclasses import replace
+
+    from videoreid.analysis import centre_cameras
+
+    return replace(features, embeddings=centre_cameras(gallery.features).embeddings)
 
 
 def _threshold(args: argparse.Namespace, gallery: "Gallery") -> float:
@@ -99,7 +130,7 @@ def _threshold(args: argparse.Namespace, gallery: "Gallery") -> float:
 
     if args.threshold is not None:
         return float(args.threshold)
-    if args.rerank or args.spatial_temporal:
+    if args.rerank or args.spatial_temporal or args.centre_cameras:
         raise ConfigError(
             "these distances need another threshold than cosine distances: give --threshold, chosen on other footage"
         )

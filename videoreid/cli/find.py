@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "find a person in recordings by a picture, a box or a tracklet"
+_ASKED = ("image", "person", "crop", "video", "frame", "box", "tracklet")  # fields of the log of searches
+_WHERE = ("camera", "since", "until", "top", "threshold")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,9 +134,15 @@ def _answer(
         threshold=math.inf if args.threshold is None else args.threshold,
     )
     if args.log is not None:
-        from videoreid.cli._question_log import log_question
+        from videoreid.retrieval import log_question
 
-        log_question(args.log, args, answer)  # before the answer is printed
+        log_question(  # before the answer is printed
+            args.log,
+            args.gallery,
+            asked={name: getattr(args, name) for name in _ASKED},
+            where={name: getattr(args, name) for name in _WHERE},
+            answers=[(match.key, match.distance) for match in answer],
+        )
     print(answer.to_json() if args.json else answer)
     if not len(answer) and not args.json:
         print("no tracklet is near enough" if answer.searched else "no tracklet was recorded there")

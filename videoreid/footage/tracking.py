@@ -72,6 +72,12 @@ class OnlineTracker:
         known = ids >= 0
         return tracked.xyxy[known], np.asarray(tracked.confidence)[known], ids[known]
 
+    @property
+    def alive(self) -> set[int]:
+        """Ids of the tracks that may go on; one that is not among them has ended, and its id never comes again."""
+        ids = self._tracker.tracked_objects.tracker_id
+        return set() if ids is None else set(ids.tolist())
+
 
 def track(
     detections: Iterable[DetectedFrame],

@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections import defaultdict
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +16,7 @@ from videoreid.errors import ConfigError, FrameError
 from videoreid.footage import Encoder, OnlineTracker, Tracks, detect
 from videoreid.footage.crops import timed_crops
 from videoreid.indexing.fingerprints import file_digest
-from videoreid.retrieval import Gallery, GalleryTracklet, Recording
+from videoreid.retrieval import Gallery, GalleryTracklet, Recording, TrackletBoxes
 from videoreid.utils import get_logger
 
 __all__ = [
@@ -68,7 +68,14 @@ class _Seen(NamedTuple):
     frame: int
     seconds: float
     box: tuple[float, float, float, float]
+    score: float
     crop: np.ndarray
+
+
+class _Ended(NamedTuple):
+    """A track that will not be seen again."""
+
+    track: int
 
 
 def index_recording(
@@ -84,8 +91,9 @@ def index_recording(
 ) -> int | None:
     """Add the persons of a recording to a gallery.
 
-    The recording is decoded once, with one frame and a few crops per track in memory. The embedding of a track is the
-    mean of the unit-length embeddings of its crops.
+    The recording is decoded once, with one frame in memory and a few crops per live track; a track that has ended is
+    embedded at once, and its crops are freed. The embedding of a track is the mean of the unit-length embeddings of its
+    crops.
 
     Args:
         gallery: gallery of the encoder's model.
@@ -111,24 +119,41 @@ def index_recording(
     if gallery.holds(digest) is not None:
         gallery.add(recording, [], np.empty((0, 0)))  # logs that it is there already
         return None
-    people: dict[int, _Person] = defaultdict(lambda: _Person(rules.frames_per_track))
     on_frame = each or (lambda _: None)
-    for seen in (
-        _tracked(video, rules, on_frame) if tracks is None else _given(video, tracks, rules, on_frame)
-    ):
-        people[seen.track].see(seen)
-    kept = {track: person for track, person in sorted(people.items()) if person.count >= rules.min_length}
-    rows = [person.tracklet(track, rules.thumbnails) for track, person in enumerate(kept.values(), start=1)]
-    if tracks is not None:
-        rows = [person.tracklet(track, rules.thumbnails) for track, person in kept.items()]
-    table = [mean_embedding(encoder, person.crops()) for person in kept.values()]
-    added = gallery.add(recording, rows, np.stack(table) if table else np.empty((0, 0)))
-    return len(rows) if added else None
+    seen = _tracked(video, rules, on_frame) if tracks is None else _given(video, tracks, rules, on_frame)
+    found = _embedded(seen, encoder, rules)
+    rows = [row for row, _ in found]
+    if tracks is None:
+        rows = [replace(row, track=number) for number, row in enumerate(rows, start=1)]
+    table = np.stack([embedding for _, embedding in found]) if found else np.empty((0, 0))
+    return len(rows) if gallery.add(recording, rows, table) else None
+
+
+def _embedded(
+    seen: Iterator[_Seen | _Ended], encoder: Encoder, rules: IndexRules
+) -> list[tuple[GalleryTracklet, np.ndarray]]:
+    """Return the tracklets that are long enough with their embeddings ``(D,)``, in the order of their tracks."""
+    live: dict[int, _Person] = {}
+    kept: dict[int, tuple[GalleryTracklet, np.ndarray]] = {}
+
+    def end(track: int) -> None:
+        person = live.pop(track, None)
+        if person is not None and person.count >= rules.min_length:
+            kept[track] = person.tracklet(track, rules.thumbnails), mean_embedding(encoder, person.crops())
+
+    for one in seen:
+        if isinstance(one, _Ended):
+            end(one.track)
+        else:
+            live.setdefault(one.track, _Person(rules.frames_per_track)).see(one)
+    for track in sorted(live):
+        end(track)
+    return [kept[track] for track in sorted(kept)]
 
 
 @dataclass
 class _Person:
-    """First and last box of a track, and a bounded number of evenly spread crops."""
+    """First and last box of a track, all its boxes, and a bounded number of evenly spread crops."""
 
     most: int
     count: int = 0
@@ -136,6 +161,8 @@ class _Person:
     first: _Seen | None = None
     last: _Seen | None = None
     held: list[np.ndarray] = field(default_factory=list)
+    frames: "array[int]" = field(default_factory=lambda: array("i"))
+    places: "array[float]" = field(default_factory=lambda: array("f"))  # boxes and scores
 
     def see(self, seen: _Seen) -> None:
         if self.count % self.step == 0:
@@ -143,6 +170,8 @@ class _Person:
             if len(self.held) >= 2 * self.most:
                 self.held, self.step = self.held[::2], 2 * self.step
         self.count += 1
+        self.frames.append(seen.frame)
+        self.places.extend((*seen.box, seen.score))
         light = seen._replace(crop=np.empty(0))
         self.first, self.last = self.first or light, light
 
@@ -153,7 +182,11 @@ class _Person:
         assert self.first is not None and self.last is not None
         shown = tuple(thumbnail(crop) for crop in spread_evenly(self.held, pictures))
         first, last = self.first, self.last
-        return GalleryTracklet(track, first.seconds, last.seconds, first.frame, last.frame, first.box, shown)
+        places = np.array(self.places, np.float32).reshape(-1, 5)
+        boxes = TrackletBoxes(np.array(self.frames, np.int32), places[:, :4], places[:, 4])
+        return GalleryTracklet(
+            track, first.seconds, last.seconds, first.frame, last.frame, first.box, shown, boxes=boxes
+        )
 
 
 def spread_evenly(values: Sequence[Item], count: int) -> list[Item]:
@@ -180,38 +213,51 @@ def mean_embedding(encoder: Encoder, crops: list[np.ndarray]) -> np.ndarray:
 
 def _tracked(
     video: str | os.PathLike[str], rules: IndexRules, each: Callable[[int], None]
-) -> Iterator[_Seen]:
+) -> Iterator[_Seen | _Ended]:
     rate = _rate(video)
     tracker = OnlineTracker(rules.tracker, frame_rate=rate / rules.every)
     looked = 0
+    going: set[int] = set()
     for frame in detect(video, rules.detector, min_score=rules.min_score, every=rules.every):
         looked += 1
         each(frame.number)
         seconds = frame.seconds if math.isfinite(frame.seconds) else frame.number / rate
-        boxes, _, ids = tracker.update(frame.image, frame.boxes, frame.scores)
+        boxes, scores, ids = tracker.update(frame.image, frame.boxes, frame.scores)
         height, width = frame.image.shape[:2]
-        for box, track in zip(boxes, ids.tolist(), strict=True):
+        for box, score, track in zip(boxes, scores.tolist(), ids.tolist(), strict=True):
             left, top, right, bottom = np.clip(np.rint(box), 0, [width, height] * 2).astype(int).tolist()
             if right > left and bottom > top:
                 crop = frame.image[top:bottom, left:right]
-                yield _Seen(track, frame.number, seconds, (left, top, right, bottom), crop)
+                yield _Seen(track, frame.number, seconds, (left, top, right, bottom), score, crop)
+        going.update(ids.tolist())
+        if len(going) > len(ids):
+            ended = going - tracker.alive
+            yield from map(_Ended, sorted(ended))
+            going -= ended
     if not looked:
         raise FrameError(f"{os.fspath(video)} has no frame that decodes")
 
 
 def _given(
     video: str | os.PathLike[str], tracks: Tracks, rules: IndexRules, each: Callable[[int], None]
-) -> Iterator[_Seen]:
+) -> Iterator[_Seen | _Ended]:
     rate, last = _rate(video), -1
     chosen = tracks.select(tracks.frames % rules.every == 0)
+    ends = dict(
+        zip(chosen.track_ids.tolist(), chosen.frames.tolist(), strict=True)
+    )  # a track's last row stays
+    waiting = sorted(ends, key=lambda track: -ends[track])
     for row, crop, seconds in timed_crops(video, chosen):
         frame = int(chosen.frames[row])
         if frame != last:
             each(frame)
             last = frame
+            while ends[waiting[-1]] < frame:
+                yield _Ended(waiting.pop())
         left, top, width, height = chosen.boxes[row].tolist()
         at = seconds if math.isfinite(seconds) else frame / rate
-        yield _Seen(int(chosen.track_ids[row]), frame, at, (left, top, left + width, top + height), crop)
+        box = left, top, left + width, top + height
+        yield _Seen(int(chosen.track_ids[row]), frame, at, box, float(chosen.confidences[row]), crop)
 
 
 def _rate(video: str | os.PathLike[str]) -> float:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from videoreid.errors import DatasetError
 from videoreid.retrieval.gallery_calibration import GalleryCalibration, read_calibration
 from videoreid.retrieval.gallery_files import StoredRecording
 from videoreid.retrieval.gallery_folder import GalleryFolder
-from videoreid.retrieval.gallery_records import GalleryTracklet, Match, Recording
+from videoreid.retrieval.gallery_records import GalleryTracklet, Match, Recording, TrackletBoxes
 from videoreid.types import Features
 from videoreid.utils.printing import html_table
 
@@ -87,7 +88,7 @@ class GalleryContents:
         return match_of(*self._folder.find(key), distance=0.0)
 
     def tracklet(self, key: str) -> GalleryTracklet:
-        """Return a tracklet's row, without its thumbnails."""
+        """Return a tracklet's row, without its thumbnails and boxes."""
         part, row = self._folder.find(key)
         return part.tracklets[row]
 
@@ -98,7 +99,24 @@ class GalleryContents:
 
     def thumbnails(self, key: str) -> tuple[bytes, ...]:
         """Return some crops of a tracklet, as JPEG files."""
-        return self._folder.thumbnails(key)
+        return self._folder.whole(key).thumbnails
+
+    def boxes(self, key: str) -> TrackletBoxes:
+        """Return where a tracklet was in every frame in which it was seen.
+
+        Raises:
+            ConfigError: there is no such tracklet.
+            DatasetError: the gallery keeps no boxes of it.
+        """
+        found = self._folder.whole(key).boxes
+        if found is None:
+            name = key.rpartition(":")[0]
+            raise DatasetError(
+                f"the gallery {self._folder.path} keeps no boxes of {key}: pictures of a dataset or of a service have "
+                "none, and galleries of earlier versions kept none; if it is a recording, remove it and index it again "
+                f"(videoreid index remove {self._folder.path} {name}, then videoreid index add)"
+            )
+        return found
 
 
 def _features(parts: Sequence[StoredRecording], *, apart: bool = False) -> Features:

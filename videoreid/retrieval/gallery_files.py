@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from videoreid.errors import DatasetError
-from videoreid.retrieval.gallery_records import GalleryTracklet, Recording
+from videoreid.retrieval.gallery_records import GalleryTracklet, Recording, TrackletBoxes
 from videoreid.utils import atomic_path, atomic_write_text
 from videoreid.utils.zips import read_npz
 
@@ -27,14 +27,16 @@ __all__ = [
 ]
 
 _FORMAT, _VERSION = "videoreid gallery", 1
+_BOXES_SINCE = 2  # version of a recording's file; files of version 1 hold no boxes
 _REMEDY = "remove the file and index the recording again"
 _ARRAYS = ("version", "table", "embeddings", "thumbnails", "lengths")
+_BOX_ARRAYS = ("frames", "boxes", "scores")
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class StoredRecording:
-    """A recording, its tracklets (without their thumbnails) and their embeddings ``(N, D)`` of unit length."""
+    """A recording, its tracklets (without thumbnails and boxes) and their embeddings ``(N, D)`` of unit length."""
 
     recording: Recording
     tracklets: tuple[GalleryTracklet, ...]
@@ -76,18 +78,22 @@ def write_recording(
 ) -> None:
     """Write a recording, ``embeddings (N, D)``; the old content of the file is overwritten with zeros."""
     pictures = [picture for tracklet in tracklets for picture in tracklet.thumbnails]
-    rows = [{**asdict(tracklet), "thumbnails": len(tracklet.thumbnails)} for tracklet in tracklets]
+    rows = [_as_row(tracklet) for tracklet in tracklets]
+    tracks = [tracklet.boxes for tracklet in tracklets if tracklet.boxes is not None]
     table = json.dumps({"recording": _as_json(recording), "tracklets": rows}).encode()
     before = path.open("rb+") if path.exists() else None
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
-                version=_VERSION,
+                version=_BOXES_SINCE,
                 table=np.frombuffer(table, np.uint8),
                 embeddings=np.asarray(embeddings, np.float32),
                 thumbnails=np.frombuffer(b"".join(pictures), np.uint8),
                 lengths=np.array([len(picture) for picture in pictures], np.int64),
+                frames=np.concatenate([np.empty(0, np.int32), *(track.frames for track in tracks)]),
+                boxes=np.concatenate([np.empty((0, 4), np.float32), *(track.boxes for track in tracks)]),
+                scores=np.concatenate([np.empty(0, np.float32), *(track.scores for track in tracks)]),
             )
         if before is not None:
             _zero(before)
@@ -97,7 +103,7 @@ def write_recording(
 
 
 def read_recording(path: Path) -> StoredRecording:
-    """Read a recording without its thumbnails.
+    """Read a recording without its thumbnails and boxes.
 
     Raises:
         DatasetError: the file is damaged.
@@ -107,7 +113,7 @@ def read_recording(path: Path) -> StoredRecording:
 
 
 def read_thumbnails(path: Path) -> StoredRecording:
-    """Read a recording, thumbnails included."""
+    """Read a recording, thumbnails and boxes included."""
     return _parsed(path, _read(path), with_pictures=True)
 
 
@@ -142,20 +148,32 @@ def _as_json(recording: Recording) -> dict[str, Any]:
     return {**asdict(recording), **{name: value and value.isoformat() for name, value in clocks.items()}}
 
 
+def _as_row(tracklet: GalleryTracklet) -> dict[str, Any]:
+    """Return a tracklet as JSON has it: of thumbnails and boxes their number, None for boxes that are not kept."""
+    boxes = None if tracklet.boxes is None else len(tracklet.boxes)
+    counts = {"thumbnails": len(tracklet.thumbnails), "boxes": boxes}
+    return {**asdict(replace(tracklet, thumbnails=(), boxes=None)), **counts}
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
-    return dict(read_npz(path, _ARRAYS, what="recording of a gallery", remedy=_REMEDY))
+    what = "recording of a gallery"
+    found = dict(read_npz(path, _ARRAYS, what=what, remedy=_REMEDY))
+    if int(found["version"].item()) == _BOXES_SINCE:
+        found |= read_npz(path, _BOX_ARRAYS, what=what, remedy=_REMEDY)
+    return found
 
 
 def _parsed(path: Path, data: dict[str, np.ndarray], *, with_pictures: bool) -> StoredRecording:
     try:
-        if int(data["version"]) > _VERSION:
+        if int(data["version"]) > _BOXES_SINCE:
             raise DatasetError(
-                f"{path} is of version {int(data['version'])}, this library reads up to {_VERSION}"
+                f"{path} is of version {int(data['version'])}, this library reads up to {_BOXES_SINCE}"
             )
         table = json.loads(data["table"].tobytes())
         fields = dict(table["recording"])
         for name in ("start", "added"):
             fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
+        tracks = _tracks(data, [row.pop("boxes", None) for row in table["tracklets"]])
         rows = [(int(row.pop("thumbnails")), row) for row in table["tracklets"]]
         tracklets = [GalleryTracklet(**{**row, "box": tuple(row["box"])}) for _, row in rows]
         if with_pictures:
@@ -166,8 +184,8 @@ def _parsed(path: Path, data: dict[str, np.ndarray], *, with_pictures: bool) -> 
             ]
             last = np.cumsum([count for count, _ in rows])
             tracklets = [
-                replace(tracklet, thumbnails=tuple(cut[end - count : end]))
-                for tracklet, end, (count, _) in zip(tracklets, last, rows, strict=True)
+                replace(tracklet, thumbnails=tuple(cut[end - count : end]), boxes=boxes)
+                for tracklet, end, (count, _), boxes in zip(tracklets, last, rows, tracks, strict=True)
             ]
         embeddings = data["embeddings"]
         if (
@@ -183,3 +201,20 @@ def _parsed(path: Path, data: dict[str, np.ndarray], *, with_pictures: bool) -> 
         raise DatasetError(
             f"{path} cannot be read as a recording of a gallery ({error}); {_REMEDY}"
         ) from error
+
+
+def _tracks(data: dict[str, np.ndarray], counts: Sequence[int | None]) -> list[TrackletBoxes | None]:
+    """Return the boxes of each tracklet, None for one whose count is None.
+
+    Raises:
+        ValueError: there are more or fewer boxes than the counts say.
+    """
+    found: list[TrackletBoxes | None] = []
+    end = 0
+    for count in counts:
+        begin, end = end, end + (count or 0)
+        part = slice(begin, end)
+        found.append(None if count is None else TrackletBoxes(*(data[name][part] for name in _BOX_ARRAYS)))
+    if end != len(data.get("frames", ())):
+        raise ValueError(f"{end} boxes are listed, {len(data.get('frames', ()))} are there")
+    return found

@@ -22,7 +22,7 @@ from videoreid.utils.locks import only_one
 __all__ = ["GalleryFolder"]
 
 # written by commands; they show people who may be deleted from the gallery
-_PAGES = ("answer.html", "people.html", "identities.csv")
+_PAGES = ("answer.html", "people.html", "identities.csv", "boxes.csv", "mot/*.txt")
 
 
 class GalleryFolder:
@@ -75,12 +75,12 @@ class GalleryFolder:
                         return part, row
         raise ConfigError(f"no tracklet {key!r} in the gallery {self.path}: a key looks like recording:track")
 
-    def thumbnails(self, key: str) -> tuple[bytes, ...]:
-        """Return the pictures of a tracklet."""
+    def whole(self, key: str) -> GalleryTracklet:
+        """Return a tracklet with its pictures and boxes."""
         part, row = self.find(key)
         path = self._file(part.recording)
         status = path.stat()
-        return _whole(path, (status.st_mtime_ns, status.st_ino)).tracklets[row].thumbnails
+        return _whole(path, (status.st_mtime_ns, status.st_ino)).tracklets[row]
 
     def write(
         self, recording: Recording, tracklets: Sequence[GalleryTracklet], embeddings: np.ndarray
@@ -109,7 +109,8 @@ class GalleryFolder:
     def _forget_pages(self) -> None:
         _whole.cache_clear()
         for name in _PAGES:
-            erase(self.path / name)
+            for path in self.path.glob(name):
+                erase(path)
 
     def _file(self, recording: Recording) -> Path:
         return self.path / f"{recording.digest[:32]}.npz"
@@ -117,5 +118,5 @@ class GalleryFolder:
 
 @lru_cache(16)
 def _whole(path: Path, mark: tuple[int, int]) -> StoredRecording:
-    """Return a recording with its thumbnails; ``mark`` makes a changed file a new entry of the cache."""
+    """Return a recording with its thumbnails and boxes; ``mark`` makes a changed file a new entry of the cache."""
     return read_thumbnails(path)

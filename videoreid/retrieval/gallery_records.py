@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["Answer", "GalleryTracklet", "Match", "Recording"]
+import numpy as np
+
+from videoreid.errors import ProtocolError
+
+__all__ = ["Answer", "GalleryTracklet", "Match", "Recording", "TrackletBoxes"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,43 @@ class Recording:
         return self.start + timedelta(seconds=seconds)
 
 
+@dataclass(frozen=True, eq=False)
+class TrackletBoxes:
+    """Where one person was, in every frame of its recording in which it was seen.
+
+    Args:
+        frames: ``(M,)`` int32, 0-based, rising.
+        boxes: ``(M, 4)`` float32, left, top, right, bottom in pixels.
+        scores: ``(M,)`` float32, of the detector or of the track file.
+
+    Raises:
+        ProtocolError: another shape, numbers that are not finite, or frames that do not rise.
+    """
+
+    frames: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+
+    def __post_init__(self) -> None:
+        frames = np.asarray(self.frames)
+        boxes, scores = np.asarray(self.boxes, np.float32), np.asarray(self.scores, np.float32)
+        shapes = frames.shape, boxes.shape, scores.shape
+        if frames.ndim != 1 or shapes[1] != (len(frames), 4) or shapes[2] != frames.shape:
+            raise ProtocolError(
+                f"boxes of a tracklet need frames (M,), boxes (M, 4), scores (M,), got {shapes}"
+            )
+        whole = len(frames) == 0 or (frames.dtype.kind in "iu" and frames[0] >= 0 and frames[-1] < 2**31)
+        if not whole or (np.diff(frames.astype(np.int64)) <= 0).any():
+            raise ProtocolError("frames of a tracklet must be whole numbers from 0 that rise, below 2^31")
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise ProtocolError("boxes and scores of a tracklet must be finite numbers")
+        for name, column in (("frames", frames.astype(np.int32)), ("boxes", boxes), ("scores", scores)):
+            object.__setattr__(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
 @dataclass(frozen=True)
 class GalleryTracklet:
     """One person in one recording.
@@ -51,6 +92,7 @@ class GalleryTracklet:
         thumbnails: some of its crops, as JPEG files.
         person: name of the person if known (a labelled dataset); empty otherwise.
         source: path of its first picture, if that is not the recording; empty otherwise.
+        boxes: its box in every frame; None if boxes are not stored (pictures of a dataset have none).
     """
 
     track: int
@@ -62,6 +104,7 @@ class GalleryTracklet:
     thumbnails: tuple[bytes, ...] = ()
     person: str = ""
     source: str = ""
+    boxes: TrackletBoxes | None = None
 
 
 @dataclass(frozen=True)
