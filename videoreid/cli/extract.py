@@ -28,23 +28,7 @@ _RULE: dict[str, Any] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--dataset", "--corpus", dest="dataset", help="name of a dataset; videoreid data layout prints all"
-    )
-    source.add_argument("--source", type=Path, help="a packed store (.h5), or a folder of tracklets")
-    source.add_argument("--video", type=Path, help="a recording; needs --tracks")
-    source.add_argument(
-        "--run",
-        dest="trained",
-        metavar="FOLDER",
-        type=Path,
-        help="folder of videoreid train: its dataset, network, weights and test rule",
-    )
-    parser.add_argument("--tracks", type=Path, help="track file of --video, as trackers write it")
-    parser.add_argument("--camera", type=int, default=0, help="camera number of --video (default 0)")
-    parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
-    add_option_argument(parser)
+    _add_source_arguments(parser)
     parser.add_argument("--model", help="network, or an exported file (.onnx, .ts, .xml)")
     parser.add_argument("--weights", help="checkpoint file, or the name of published weights")
     parser.add_argument(
@@ -74,6 +58,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", help="run the network through torch.compile")
     parser.add_argument("--device", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument("--output", type=Path, required=True, help="feature file to write, *.h5")
+
+
+def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is extracted."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--dataset", "--corpus", dest="dataset", help="name of a dataset; videoreid data layout prints all"
+    )
+    source.add_argument("--source", type=Path, help="a packed store (.h5), or a folder of tracklets")
+    source.add_argument("--video", type=Path, help="a recording; needs --tracks")
+    source.add_argument(
+        "--run",
+        dest="trained",
+        metavar="FOLDER",
+        type=Path,
+        help="folder of videoreid train: its dataset, network, weights and test rule",
+    )
+    parser.add_argument("--tracks", type=Path, help="track file of --video, as trackers write it")
+    parser.add_argument("--camera", type=int, default=0, help="camera number of --video (default 0)")
+    parser.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
+    add_option_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
