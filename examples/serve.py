@@ -378,12 +378,8 @@ def main() -> None:
     parser.add_argument("--detector", help="such as yolox_nano; detects persons in photographs")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument(
-        "--log", help="append the searches and their users to this file (default: no log is kept)"
-    )
-    parser.add_argument(
-        "--user-header", default="", help="header in which your proxy names the user, such as X-Remote-User"
-    )
+    parser.add_argument("--log", help="append the searches and their users to this file (default: no log)")
+    parser.add_argument("--user-header", default="", help="header in which your proxy names the user")
     args = parser.parse_args()
     extractor = FeatureExtractor(args.model, args.weights)
     gallery = Gallery.open(args.gallery, fingerprint=model_fingerprint(extractor.model))
