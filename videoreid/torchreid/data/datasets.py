@@ -38,7 +38,8 @@ def init_image_dataset(name: str, root: str = "", split_id: int = 0, **kwargs: A
     parts = splits.train, splits.query, splits.gallery
     if any(len(tracklet) > 1 for part in parts for tracklet in part):
         raise ConfigError(f"{name} is a video dataset: use init_video_dataset({name!r}, ...)")
-    return ImageDataset(*([(t.frames[0], t.pid, t.camid) for t in part] for part in parts), **kwargs)
+    train, query, gallery = ([(t.frames[0], t.pid, t.camid) for t in part] for part in parts)
+    return ImageDataset(train, query, gallery, **kwargs)
 
 
 def init_video_dataset(name: str, root: str = "", split_id: int = 0, **kwargs: Any) -> VideoDataset:
@@ -56,7 +57,8 @@ def init_video_dataset(name: str, root: str = "", split_id: int = 0, **kwargs: A
     """
     splits = _opened(name, root, split_id)
     parts = splits.train, splits.query, splits.gallery
-    return VideoDataset(*([(tuple(t.frames), t.pid, t.camid) for t in part] for part in parts), **kwargs)
+    train, query, gallery = ([(tuple(t.frames), t.pid, t.camid) for t in part] for part in parts)
+    return VideoDataset(train, query, gallery, **kwargs)
 
 
 def _opened(name: str, root: str, split_id: int) -> Splits:
