@@ -232,6 +232,8 @@ def test_dense_subset_starts_where_forty_frames_are_left() -> None:
         assert {int(c[0, 0]) for c in clips} == set(range(latest + 1))
         for c in clips:
             assert set(c.ravel().tolist()) == set(range(int(c[0, 0]), 45))
+    for rule, most in (("dense_subset", 40), ("dense_subset_published", 41)):
+        assert max(len(draw(rule, 900, 4, seed)) for seed in range(30)) == most
 
 
 def test_a_function_serves_as_a_rule() -> None:
