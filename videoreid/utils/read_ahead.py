@@ -60,12 +60,16 @@ def map_ahead(
     Args:
         function: called in ``workers`` threads in parallel.
         items: iterated in the thread of the caller.
-        workers: number of threads, 1 or more.
+        workers: number of threads, 1 or more; with 1 the caller's thread computes every result when it is asked for.
 
     Example:
         >>> list(map_ahead(str.upper, "abc", workers=2))
         [('a', 'A'), ('b', 'B'), ('c', 'C')]
     """
+    if workers == 1:  # in the thread of the caller, and nothing ahead: the function need not bear threads
+        for item in items:
+            yield item, function(item)
+        return
     pending: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="map-ahead") as pool:
         try:
