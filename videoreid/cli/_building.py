@@ -1,16 +1,27 @@
 """Build a network by name and weights, or load an exported file; shared by several commands."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
     from videoreid.models import ReIDModel
 
-__all__ = ["build_with_weights", "is_exported"]
+__all__ = ["add_size_argument", "build_with_weights", "is_exported"]
 
 _EXPORTED = (".onnx", ".ts", ".xml")
+
+
+def add_size_argument(parser: Any) -> None:
+    """Declare ``--size HEIGHT WIDTH`` for a parser or an argument group."""
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="input size of a frame (default: the network's)",
+    )
 
 
 def is_exported(model: str) -> bool:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoreid.cli._building import build_with_weights
+from videoreid.cli._building import add_size_argument, build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -68,13 +68,7 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
         "--frames", type=int, help="frames per clip (default: the clip length of the network, else 4)"
     )
     parser.add_argument("--sampling", default="evenly", help="rule that chooses the frames (default evenly)")
-    parser.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a frame (default: the network's)",
-    )
+    add_size_argument(parser)
     parser.add_argument(
         "--colours", default="jet", help="colour map: jet, turbo, viridis or inferno (default jet)"
     )

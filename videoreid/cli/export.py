@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.cli._building import build_with_weights
+from videoreid.cli._building import add_size_argument, build_with_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,13 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("uint8", "float32"),
         help="type of the input pixels, 0..255; the exported network normalises them (default uint8)",
     )
-    parser.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a frame (default: the network's)",
-    )
+    add_size_argument(parser)
     _add_shape(parser)
 
 

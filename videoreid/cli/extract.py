@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.cli._building import build_with_weights
+from videoreid.cli._building import add_size_argument, build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -37,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampling", default="all_continuous", help="rule that chooses the frames (default all_continuous)"
     )
-    parser.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a frame (default: the network's)",
-    )
+    add_size_argument(parser)
     parser.add_argument("--flip", action="store_true", help="add the embedding of the mirrored frames")
     parser.add_argument(
         "--precision",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoreid.cli._building import build_with_weights
+from videoreid.cli._building import add_size_argument, build_with_weights
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.cli._picture_options import PICTURES, add_picture_arguments, answer_options, frame_counts
 from videoreid.errors import ConfigError
@@ -34,13 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of the network (videoreid models list), or an exported file (.onnx, .ts, .xml)",
     )
     model.add_argument("--weights", help="checkpoint file, or the name of published weights")
-    model.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a frame (default: the network's)",
-    )
+    add_size_argument(model)
     model.add_argument(
         "--frames",
         type=int,
