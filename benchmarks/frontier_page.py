@@ -53,7 +53,7 @@ _ORACLE = """## Does the world lack the signal, or can the models not use it?
 
 Rankings by what is known of the walkers, without any network. The records are exact, so that they name a person
 as a passport number would: that row is the ceiling by construction, and the phase of a walk, which is drawn
-anew for each tracklet, is the floor. The ideal observer sees joints and breadths in given frames with an error
+again for each tracklet, is the floor. The ideal observer sees joints and breadths in given frames with an error
 of {error:.0%} of the body height ("poor eyes": {poor:.0%}), except those behind the frame's own obstacle; it
 does not know where in a step the walker is, nor exactly how large and from where he is seen, and reads neither
 clothes nor speed.

@@ -1,4 +1,4 @@
-"""The boxes of a gallery with the identities of `associate`: one table for all cameras, and a MOT file a recording."""
+"""The boxes of a gallery with the identities of `associate`: one table for all cameras, and one MOT file per recording."""
 
 import csv
 import re
@@ -19,7 +19,7 @@ _HEADER = ("frame", "id", "left", "top", "width", "height", "confidence", "camer
 
 
 def check_boxes(gallery: "Gallery") -> None:
-    """Raise DatasetError where the gallery keeps no boxes of a tracklet."""
+    """Raise DatasetError if the gallery has no boxes of a tracklet."""
     for key in gallery.keys:
         gallery.boxes(key)
 
@@ -89,6 +89,6 @@ def _by_frame(tracks: "Tracks") -> "list[list[object]]":
 
 
 def _file_name(recording: str, digest: str) -> str:
-    """Return a name without slashes and the like; what had to be replaced is told apart by the recording's digest."""
+    """Return a file name without special characters; a changed name gets the recording's digest, to stay unique."""
     safe = re.sub(r"[^\w.~ -]", "_", recording).lstrip(".")
     return f"{safe}.txt" if safe == recording else f"{safe}-{digest[:12]}.txt"

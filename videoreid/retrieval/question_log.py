@@ -1,4 +1,4 @@
-"""Who asked a gallery what: a line of JSON for each question, only where somebody wants it."""
+"""Log the searches of a gallery, one JSON line per search; used only if a log file is named."""
 
 import getpass
 import json
@@ -22,18 +22,18 @@ def log_question(
     answers: Iterable[tuple[str, float]],
     user: str | None = None,
 ) -> None:
-    """Append who asked, when, for whom, where, and the keys and distances of the answers.
+    """Append one search to a log: time, user, query, filters, and the keys and distances of the answers.
 
-    A line is written in one piece, and on disk when this returns, so that several processes may share a log. Call it
-    before the answer is shown: an answer that cannot be logged raises instead.
+    A line is written in one call and is on disk on return, so several processes may share a log. Call the function
+    before you show the answer, so that no search without a log entry is answered.
 
     Args:
-        path: the log; its folder is made where it is missing.
-        gallery: that was asked.
-        asked: whom, such as the path of a picture, as JSON can say it; None and False are left out.
-        where: how the search was narrowed, likewise; None is left out.
-        answers: key and distance of each, nearest first.
-        user: who asked; None takes the user of this process.
+        path: the log; its folder is created if it is missing.
+        gallery: folder of the searched gallery.
+        asked: the query, such as the path of a picture, as JSON values; None and False are left out.
+        where: filters of the search, as JSON values; None is left out.
+        answers: key and distance of each answer, nearest first.
+        user: user of the search; None takes the user of this process.
 
     Raises:
         StorageError: the disk is full, or the log cannot be written.

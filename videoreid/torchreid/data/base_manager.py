@@ -28,7 +28,7 @@ class DataManager:
         targets: names of the datasets to test on.
         train_loader: loader of the training clips.
         train_domains: for every training tracklet, the number of its source.
-        train_loader_t: loader of the targets' training clips, where asked for, else None.
+        train_loader_t: loader of the targets' training clips; None unless it was requested.
         test_loader: by target, ``{"query": loader, "gallery": loader}``.
         test_dataset: by target, ``{"query": tracklets, "gallery": tracklets}``.
         test_splits: by target, the whole `Splits`, with the protocol it is scored by.

@@ -25,7 +25,7 @@ class Dataset(TorchDataset[dict[str, Any]]):
         query: entries to look for.
         gallery: entries to look in.
         transform: of an image, for items; None leaves PIL images.
-        mode: of which list the items are: "train", "query" or "gallery".
+        mode: list of the items: "train", "query" or "gallery".
         **kwargs: torchreid passes options of its managers here; they are not used.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""torchreid's words for datasets: its classes, registering one's own, and opening one by name."""
+"""torchreid's dataset functions: classes, registration, and opening by name."""
 
 from typing import Any
 

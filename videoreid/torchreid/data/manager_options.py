@@ -40,7 +40,7 @@ _SAMPLERS = (
 
 @dataclass(frozen=True)
 class ManagerOptions:
-    """What a data manager was asked for, with torchreid's words; see the managers for their meaning.
+    """Options of a data manager, with torchreid's names; see the managers for their meaning.
 
     Args:
         root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.

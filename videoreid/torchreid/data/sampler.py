@@ -46,7 +46,7 @@ class _Positions(Sampler[int]):
 class RandomIdentitySampler(_Positions):
     """Batches of P identities with K images each.
 
-    Each identity's images are cut into groups of K, and an epoch goes on while P identities have groups left. An
+    Each identity's images are cut into groups of K, and an epoch ends when fewer than P identities have groups left. An
     identity of fewer than K images is drawn with replacement.
 
     Args:

@@ -1,4 +1,4 @@
-"""Batches and outputs as torchreid's engines know them: dictionaries in, logits and features out."""
+"""Convert batches to dictionaries and network outputs to logits and features, the types of torchreid's engines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

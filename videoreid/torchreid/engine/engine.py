@@ -85,7 +85,7 @@ class Engine(TrainingSteps):
             start_eval: first epoch after which it is tested.
             eval_freq: epochs between two tests; -1 tests at the end only.
             test_only: test at once and do not train.
-            resume: "auto" goes on from the newest checkpoint in ``save_dir``, if there is one; a path names it.
+            resume: "auto" continues from the newest checkpoint in ``save_dir``, if there is one; a path names it.
             precision: see `videoreid.engine.TrainSettings`; "auto" is faster where the hardware has bfloat16. Tests run
                 in float32.
             scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
@@ -95,7 +95,7 @@ class Engine(TrainingSteps):
             The ranking of every target at the end.
 
         Raises:
-            ConfigError: no epoch to train, nothing to test on, or a picture of ranks asked for in training.
+            ConfigError: no epoch to train, nothing to test on, or ``visrank`` without ``test_only``.
             ProtocolError: said before any training: no query of a target can be found in its gallery.
         """
         setup_logging()

@@ -75,7 +75,7 @@ class OwnStepLearner(Learner):
 
 
 class OwnExtraction(nn.Module):
-    """The network that `TrainingSteps.extract_features` is, for those who extract with modules."""
+    """`TrainingSteps.extract_features` of an engine as a module, for functions that take a network."""
 
     def __init__(self, engine: TrainingSteps) -> None:
         super().__init__()

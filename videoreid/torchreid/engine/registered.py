@@ -1,4 +1,4 @@
-"""The networks that an engine of torchreid's kind trains, each with its optimiser and schedule."""
+"""The registered networks of a torchreid engine, each with its optimiser and schedule."""
 
 from collections.abc import Sequence
 from pathlib import Path

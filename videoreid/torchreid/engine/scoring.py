@@ -1,4 +1,4 @@
-"""How torchreid's engines score: its keywords, targets and protocols."""
+"""Scoring of torchreid's engines: keywords, targets and protocols."""
 
 import re
 from collections.abc import Sequence

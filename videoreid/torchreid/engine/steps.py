@@ -1,4 +1,4 @@
-"""What a subclass of torchreid's `Engine` calls and overrides: one training step, losses, features, batches."""
+"""Methods that subclasses of torchreid's `Engine` call and override: training step, loss, features, batches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["TrainingSteps"]
 
 
 class TrainingSteps(RegisteredModels):
-    """The part of `Engine` that knows neither loops nor scores.
+    """Methods of `Engine` for one batch.
 
     Args:
         datamanager: has ``train_loader`` and ``test_loader``.
