@@ -1,4 +1,4 @@
-"""The boxes of a gallery with the identities of `associate`: one table for all cameras, and one MOT file per recording."""
+"""Boxes of a gallery with the identities of `associate`: one table for all cameras, one MOT file per recording."""
 
 import csv
 import re
