@@ -35,6 +35,7 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow  # a minute on two cores: it embeds 4,500 boxes
 @needs_data
 def test_the_street_scene_gives_the_recorded_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
