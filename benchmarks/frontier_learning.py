@@ -1,13 +1,13 @@
-"""What the newer networks learn at one budget on the synthetic world, and what time is worth among people in uniforms.
+"""Train the newer networks with one budget on the synthetic world; compare temporal models on people in uniforms.
 
-    python benchmarks/frontier_learning.py                          every run that has no result yet, then the page
+    python benchmarks/frontier_learning.py                          every run without a result, then the page
     python benchmarks/frontier_learning.py --study time --seeds 0   one study: time, clips, memory, transformer, oracle
-    python benchmarks/frontier_learning.py --run time:NAME:0        one run in this process ("oracle": all of that)
-    python benchmarks/frontier_learning.py --page                   the page of the results so far, nothing else
+    python benchmarks/frontier_learning.py --run time:NAME:0        one run in this process ("oracle": the whole study)
+    python benchmarks/frontier_learning.py --page                   only write the page of the recorded results
 
 A run is one method and one seed. All runs of a seed and a backbone start from the same trunk, trained on single frames
-of the people of another world, and see the same number of batches of the same number of frames. Results are one JSON
-line a run; a run that has its line is not repeated, so the command goes on where it was stopped. One thread a run.
+of the people of another world, and train on the same number of batches of the same number of frames. The record has one
+JSON line for each run; a run with its line is not repeated, so an interrupted command continues. One thread a run.
 """
 
 import argparse
@@ -52,7 +52,7 @@ Job = tuple[str, str, int]
 
 
 def world(study: str, args: argparse.Namespace) -> Splits:
-    """Open the world of a study, drawing it first if it is not there."""
+    """Open the world of a study; draw it first if it is missing."""
     preset = {"preset": "uniforms"} if study in ("time", "oracle") else {}
     return build_dataset("synthetic", args.work, identities=args.identities, seed=0, **preset)
 
@@ -87,7 +87,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
     settings = TrainSettings(schedule="step", clip_norm=5.0)
     engine = Engine(model, criterion, optimizer, schedule, settings=settings, device="cpu")
     for memory in criterion.modules():
-        if isinstance(memory, ClusterMemory):  # filled once, from the trunk's features
+        if isinstance(memory, ClusterMemory):  # filled once from the features of the trunk
             rebuild_before_epochs(
                 engine, memory, test_clips(splits.train, method, method.frames), every=10**6
             )
@@ -103,7 +103,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
 
 
 def trunk_path(name: str, seed: int, args: argparse.Namespace) -> Path:
-    """Return where the weights lie that all runs of a seed and a backbone start from."""
+    """Return the file of the weights that all runs of a seed and a backbone start from."""
     return args.work / f"{name}_{args.trunk_steps}_{args.identities}_{seed}.pt"
 
 
@@ -124,7 +124,7 @@ def make_trunk(name: str, seed: int, args: argparse.Namespace) -> Path:
 
 
 def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
-    """Train one method from one seed and score it on people it has not seen."""
+    """Train one method with one seed and score it on people who are not in its training set."""
     splits, known = world(study, args), {"study": study, "method": name, "seed": seed, **setting(args)}
     method = STUDIES[study][name]
     trunk = make_trunk(method.trunk, seed, args)
@@ -151,7 +151,7 @@ def run(study: str, name: str, seed: int, args: argparse.Namespace) -> dict[str,
 
 
 def features_of(model: nn.Module, splits: Splits, method: Method, frames: int) -> tuple[Features, Features]:
-    """Return the features of queries and gallery, one clip of so many frames a tracklet."""
+    """Return the features of queries and gallery, one clip of ``frames`` frames for each tracklet."""
     query, gallery = (
         extract_features(model, test_clips(part, method, frames), progress=False)
         for part in (splits.query, splits.gallery)
@@ -160,26 +160,26 @@ def features_of(model: nn.Module, splits: Splits, method: Method, frames: int) -
 
 
 def setting(args: argparse.Namespace) -> dict[str, int]:
-    """Return what must be equal for runs to stand in one table."""
+    """Return the settings that must be equal for runs of one table."""
     return {"steps": args.steps, "trunk_steps": args.trunk_steps, "identities": args.identities}
 
 
 def wanted(args: argparse.Namespace) -> list[Job]:
-    """Return every run that is asked for, one seed after the other."""
+    """Return the requested runs, one seed after the other."""
     methods = {**{study: list(names) for study, names in STUDIES.items()}, "oracle": list(LEVELS)}
     studies = [study for study in ORDER if study in (args.study or ORDER)]
     return [(study, name, seed) for seed in args.seeds for study in studies for name in methods[study]]
 
 
 def read_results(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the finished runs of the present setting."""
+    """Return the recorded runs with the current settings."""
     path, own = args.results, setting(args).items()
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [row for row in rows if own <= row.items()]
 
 
 def run_all(jobs: list[Job], args: argparse.Namespace) -> list[str]:
-    """Run what is missing in processes of their own, keep each result as it comes, and return what failed."""
+    """Run each missing job in a process, record each result when it ends, and return the failed ones."""
     done = {(row["study"], row["method"], row["seed"]) for row in read_results(args)}
     missing = [job for job in jobs if job not in done]
     names = list(
@@ -240,7 +240,7 @@ def main() -> None:
     failed = [] if args.page else run_all(wanted(args), args)
     atomic_write_text(args.output, render(read_results(args)))
     if failed:
-        raise SystemExit(f"failed, and are tried again next time: {', '.join(failed)}")
+        raise SystemExit(f"failed; the next call tries them again: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ from videoreid.losses import (
 FRAMES_IN_BATCH = 64
 RESNET, VIT = "resnet18_half", "vit_ti_16"
 SIZES = {RESNET: (96, 48), VIT: (64, 64)}
-"""Frames of the transformer: both a stride of 16 and one of 12 pixels fit into 64 without a rest."""
+"""Height and width by backbone: 64 pixels of the transformer fit strides of 16 and of 12 pixels exactly."""
 CAMERAS = 6
 CriterionOf = Callable[[nn.Module, int], Criterion]
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """Where all runs over one backbone start from: a network trained on single frames of other people."""
+    """The network that all runs of one backbone start from, trained on single frames of other people."""
 
     network: str
     options: dict[str, Any]
@@ -51,19 +51,17 @@ def _triplet(model: nn.Module, classes: int) -> Criterion:
 
 @dataclass(frozen=True)
 class Method:
-    """One row of a table: a network and how it is trained, everything else being equal.
-
-    The rows after a ``baseline`` are compared with it.
+    """One row of a table: a network and its losses; everything else is equal.
 
     Args:
         network: name of the model.
         options: of the model; ``backbone`` names the trunk.
-        frames: of a clip T.
+        frames: frames of a clip T.
         instances: tracklets of a person in a batch K.
-        clips: of a batch; None fills `FRAMES_IN_BATCH`.
-        baseline: the rows below are compared with this one.
+        clips: clips of a batch; None fills `FRAMES_IN_BATCH`.
+        baseline: the rows that follow are compared with this one.
         criterion: builds the losses.
-        test_frames: of the clip that is tested.
+        test_frames: frames of a test clip.
     """
 
     network: str
@@ -77,7 +75,7 @@ class Method:
 
     @property
     def trunk(self) -> str:
-        """Which of `TRUNKS` it starts from."""
+        """The key in `TRUNKS` of the network it starts from."""
         return str(self.options["backbone"])
 
     @property
@@ -92,19 +90,19 @@ class Method:
 
 
 def over_clips(network: str, *, sized: bool = True, **settings: Any) -> Method:
-    """Return a network over the half-width ResNet-18; ``sized`` for those that are built for one frame size."""
+    """Return a network over the half-width ResNet-18; ``sized`` gives it its frame size as options."""
     options = _sized(RESNET) if sized else {"backbone": RESNET}
     return Method(network, {**options, **settings.pop("options", {})}, **settings)
 
 
 def transformer(*, baseline: bool = False, **options: Any) -> Method:
-    """Return TransReID on ViT-Ti/16, trained on single images as it is published."""
+    """Return TransReID on ViT-Ti/16, trained on single images as published."""
     own = {**_sized(VIT), "drop_path": 0.0, **options}
     return Method("transreid_vit_s16", own, frames=1, baseline=baseline)
 
 
 def memory(update: str | None, *, softmax: bool = True) -> CriterionOf:
-    """Return what builds cross-entropy, an identity memory, or both."""
+    """Return a function that builds cross-entropy, a cluster memory, or both."""
 
     def criterion(model: Any, classes: int) -> Criterion:
         terms: dict[str, tuple[nn.Module, float]] = {}
@@ -124,13 +122,13 @@ def images(criterion: CriterionOf, *, baseline: bool = False) -> Method:
 
 
 def with_frame_loss(model: nn.Module, classes: int) -> Criterion:
-    """Build SINet's losses: those of all, and the contrastive loss of frames at its published weight."""
+    """Build SINet's losses: those of all methods, and its contrastive loss of frames at the published weight."""
     terms = {name: (term, 1.0) for name, term in TripletCriterion(distance="cosine").terms.items()}
     return Criterion({**terms, "frames": (FrameInfoNCETerm(instances=4), 0.001)})
 
 
 def in_time(network: str, *, sized: bool = True, **settings: Any) -> Method:
-    """Return a model of time on clips of eight consecutive frames, two of each of four people."""
+    """Return a method on clips of eight consecutive frames, two clips of each of four people."""
     given = {"frames": 8, "instances": 2, "test_frames": 8, **settings}
     return over_clips(network, sized=sized, **given)
 
@@ -170,4 +168,4 @@ STUDIES: dict[str, dict[str, Method]] = {
         "clips, AP3D": in_time("ap3d_resnet50", options={"block": "app3dc"}),
     },
 }
-"""The last study is on the world of people in uniforms, the others on the world at its default difficulty."""
+"""Methods by study; "time" is on the world of people in uniforms, the others on the world at its default difficulty."""

@@ -1,12 +1,12 @@
-"""What there is to be known of people in uniforms: rankings by the world's own records, and by an ideal observer.
+"""Rankings of people in uniforms without a network: by the records of the world, and by an ideal observer.
 
-The records say the exact sizes and gait of everybody, which name a person as a passport number would: that ceiling is 1
-by construction, and shows only that no two people are alike. The ideal observer is honest about frames: it sees the
-joints and three breadths of the walker in given frames, each with an error of a share of the body height, except those
-behind the frame's own obstacle; it knows how people walk and how sizes and gaits are spread, and does not know where in
-a step the walker is, nor exactly how large and from where he is seen. What it can say of a person follows from the
-information matrix of these readings (walk cycle and projection made linear at the true walk); pairs are ranked by the
-likelihood ratio of one person against two. It reads neither clothes nor speed.
+Records are the exact body sizes and gait parameters of each person. They identify every person, so their mAP is 1 by
+construction; this shows only that no two people are equal. The ideal observer measures the joints and three breadths
+of the walker in given frames, each with an error that is a share of the body height, except those that the obstacle of
+the frame hides. It knows the walk cycle and the distribution of sizes and gaits. It does not know the phase of the
+walk, nor the exact scale and view angle. Its knowledge of a person is the information matrix of these measurements
+(walk cycle and projection linearised at the true walk). It ranks pairs by the likelihood ratio of one person against
+two people. It uses neither clothes nor walking speed.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ BODY = ("height", "girth", "shoulders", "hips", "legs", "head")
 GAIT = ("cadence", "leg_swing", "arm_swing", "lean", "elbow")
 TRAITS = (*BODY, *GAIT)
 _NUISANCES = (("phase", 1.8), ("yaw", 0.1), ("scale", 0.04))
-"""What is not known of a view, and its standard deviation; the phase of a walk is anything."""
+"""Unknowns of a view with their standard deviations; that of the phase is wide, as any phase is possible."""
 _STEP = 1e-4
 
 
@@ -48,11 +48,11 @@ def sightings_of(population: Population, tracklets: Sequence[Tracklet]) -> list[
 
 @dataclass(frozen=True, eq=False)
 class Observer:
-    """Somebody who sees joints, with an error.
+    """An observer that measures joints with an error.
 
     Args:
         population: the world.
-        error: of a joint, in body heights.
+        error: standard deviation of a joint position, in body heights.
         centre: ``(11,)`` mean of the traits over people.
         spread: ``(11,)`` their standard deviation.
     """
@@ -63,7 +63,7 @@ class Observer:
     spread: np.ndarray
 
     def information(self, sighting: Sighting, chosen: np.ndarray) -> np.ndarray:
-        """Return what chosen frames ``(F,)`` say of the traits: a matrix ``(11, 11)`` in units of their spread."""
+        """Return the information matrix ``(11, 11)`` of the traits from frames ``(F,)``, in units of their spread."""
         person = self.population.people[sighting.person]
         camera = self.population.cameras[sighting.visit.camera]
         path = path_of(self.population, sighting)
@@ -85,7 +85,7 @@ class Observer:
         return 0.5 * (left + left.T)
 
     def read(self, sighting: Sighting, information: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-        """Draw a reading ``(11,)``: the information times the true traits, and its error."""
+        """Draw a reading ``(11,)``: the information matrix times the true traits, plus its error."""
         person = self.population.people[sighting.person]
         true = (traits_of([person])[0] - self.centre) / self.spread
         values, vectors = np.linalg.eigh(information)
@@ -100,7 +100,7 @@ class _Scene:
     frames: np.ndarray
 
     def readings(self, person: Person, change: dict[str, float]) -> np.ndarray:
-        """Return points ``(F, N, 2)`` in body heights of an ordinary person: joints, then breadths as (breadth, 0)."""
+        """Return points ``(F, N, 2)`` in heights of an average person: joints, then breadths as (breadth, 0)."""
         body = replace(
             person.body, **{k: getattr(person.body, k) + v for k, v in change.items() if k in BODY}
         )
@@ -122,7 +122,7 @@ _BREADTHS = 3
 
 
 def _seen(points: np.ndarray, obstacles: Sequence[Degradation]) -> np.ndarray:
-    """Return ``(F, N)`` bool: what no obstacle of its frame hides; breadths, where half the joints are seen."""
+    """Return ``(F, N)`` bool: joints that no obstacle hides; breadths count if half of the joints are visible."""
     joints = points[:, :-_BREADTHS]
     low, high = joints.min(1), joints.max(1)
     seen = np.ones(joints.shape[:2], dtype=bool)
@@ -138,7 +138,7 @@ def _seen(points: np.ndarray, obstacles: Sequence[Degradation]) -> np.ndarray:
 
 
 def _without_place(slopes: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Take from slopes ``(K, F, N, 2)`` what a shift of the box explains, frame by frame; hidden points are 0."""
+    """Remove from slopes ``(K, F, N, 2)`` the part that a shift of the box explains, per frame; hidden points are 0."""
     slopes = slopes * seen[None, :, :, None]
     joints, on = slopes[:, :, :-_BREADTHS], seen[None, :, :-_BREADTHS, None]
     means = joints.sum(2, keepdims=True) / np.maximum(1, on.sum(2, keepdims=True))
@@ -153,7 +153,7 @@ def likelihood_distances(
     Args:
         query: readings ``(Q, 11)`` and information ``(Q, 11, 11)``.
         gallery: the same of G tracklets.
-        kept: the traits that count; the others are as unknown as before.
+        kept: indices of the traits that are used; the others are integrated out.
     """
     chosen = np.array(kept)
     sides = []
@@ -170,7 +170,7 @@ def likelihood_distances(
 
 
 def _reduced(readings: np.ndarray, matrices: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integrate the other traits out, which are spread as in the population."""
+    """Integrate out the other traits under their distribution in the population."""
     others = np.setdiff1d(np.arange(readings.shape[1]), chosen)
     if not len(others):
         return readings, matrices
@@ -202,15 +202,15 @@ def look_distances(query: Sequence[Person], gallery: Sequence[Person], *, bags: 
 
 
 def explained(features: Features, traits: np.ndarray, *, folds: int = 5) -> np.ndarray:
-    """Return the share of the variance ``(D,)`` of traits that a linear reading of embeddings explains.
+    """Return the share of the variance ``(D,)`` of traits that a linear regression on embeddings explains.
 
-    Ridge regression (penalty: a hundredth of the mean eigenvalue), fitted on the people of the other folds; below 0 is
-    worse than the mean.
+    Ridge regression (penalty: a hundredth of the mean eigenvalue), fitted on the people of the other folds; a
+    value below 0 is worse than the mean.
 
     Args:
         features: of N tracklets of known people.
         traits: ``(N, D)``.
-        folds: into which the people are dealt.
+        folds: number of groups that the people are split into.
     """
     x = features.embeddings.double().numpy()
     x = x / np.linalg.norm(x, axis=1, keepdims=True)

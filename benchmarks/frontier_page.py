@@ -1,4 +1,4 @@
-"""The page `docs/frontier_learning.md`, made from the recorded runs and from nothing else."""
+"""Render the page `docs/frontier_learning.md` from the recorded runs."""
 
 import statistics
 from typing import Any
@@ -10,59 +10,58 @@ from mra_ablation import spread
 
 Row = dict[str, Any]
 SEEDS = 3
-_HEAD = """# What the newer networks learn, and what time is worth
+_HEAD = """# What the newer networks learn, and what temporal models gain
 
-AP3D, SINet, a small vision transformer with and without what TransReID adds, and identity memories against the
-batch-hard triplet loss, on [the synthetic world](synthetic.md) at its default difficulty; and models of time
-against the mean over frames, among [people in uniforms](synthetic.md#people-in-uniforms). One budget, three
-seeds, scored on people that no network was trained on. The world is drawn and the networks are small: the
-tables show what each part gives where everything else is equal, and rank nothing on MARS. The command that runs
-what is missing writes this page from the record, tables and remarks:
+This page compares AP3D, SINet, a small vision transformer with and without the parts of TransReID, and cluster
+memories with the batch-hard triplet loss, on [the synthetic world](synthetic.md) at its default difficulty. It
+also compares temporal models with the mean over frames on [people in uniforms](synthetic.md#people-in-uniforms).
+All runs have one budget and three seeds, and are scored on people who are in no training set. The world is drawn
+and the networks are small: the tables show the effect of one part while everything else is equal. They do not
+predict an order of the networks on MARS. This command does the missing runs and writes the page from the record:
 
 ```bash
-python benchmarks/frontier_learning.py          # goes on where it was stopped; --page only writes the page
+python benchmarks/frontier_learning.py          # continues an interrupted command; --page only writes the page
 ```
 
 """
 _BUDGET = """
 - **Start**: all runs of a seed and a backbone start from the same trunk, trained on single frames of the people
-  of *another* world for {trunk_steps} batches. What a network has beyond the trunk is random.
+  of *another* world for {trunk_steps} batches. Layers that the trunk lacks start from random weights.
 - **Budget**: {steps} batches of {frames} frames: 64 single frames (16 people x 4), 16 clips of 4 (4 x 4), or 8
-  clips of 8 consecutive frames (4 x 2); half-width ResNet-18 at 96 x 48, ViT-Ti/16 at 64 x 64, where strides of
-  16 and 12 pixels both leave no rest.
+  clips of 8 consecutive frames (4 x 2); half-width ResNet-18 at 96 x 48, ViT-Ti/16 at 64 x 64, which
+  strides of 16 and of 12 pixels both divide exactly.
 - **Recipe**: AdamW 1e-3, weight decay 5e-4, linear warm-up over the first eighth, cosine decay, gradient norm
   5; cross-entropy (smoothing 0.1) and batch-hard triplet (cosine, margin 0.3), mean over heads; mirrored,
-  padded and cropped. SINet has its frame loss (0.001) beside. Nothing was tuned for anyone.
-- **Score**: one clip a tracklet, consecutive frames from its middle; an image backbone averages its frame
+  padded and cropped. SINet also has its frame loss (weight 0.001). Nothing was tuned for a method.
+- **Score**: one clip for each tracklet, consecutive frames from its middle; an image backbone averages its frame
   vectors.
 - **Reading**: mAP and Rank-1 in percent, mean ± standard deviation over the seeds; then the difference in mAP
-  from the baseline above, seed by seed. "Pays" and "does not pay" mean the same sign on every seed of three,
-  "open" everything else.
+  to the baseline above, by seed. "Pays": the difference is positive on all three seeds; "does not pay": negative on
+  all three; "open": neither.
 """
 _TITLES = {
     "clips": "## Networks over clips",
-    "transformer": "## What TransReID adds to a small transformer",
+    "transformer": "## The parts of TransReID on a small transformer",
     "memory": "## Cluster memory against batch-hard triplet",
-    "time": "## Models of time, among people in uniforms",
+    "time": "## Temporal models on people in uniforms",
 }
 _NOTES = {
     "memory": "The memories are filled once from the trunk's features (momentum 0.2, temperature 0.05).",
-    "time": '"One frame" is the mAP of the same weights where a tracklet is one frame, the middle one.',
+    "time": '"One frame" is the mAP of the same weights on one frame of each tracklet, the middle one.',
 }
 _ORACLE = """## Does the world lack the signal, or can the models not use it?
 
-Rankings by what is known of the walkers, without any network. The records are exact, so that they name a person
-as a passport number would: that row is the ceiling by construction, and the phase of a walk, which is drawn
-again for each tracklet, is the floor. The ideal observer sees joints and breadths in given frames with an error
-of {error:.0%} of the body height ("poor eyes": {poor:.0%}), except those behind the frame's own obstacle; it
-does not know where in a step the walker is, nor exactly how large and from where he is seen, and reads neither
-clothes nor speed.
+These rankings use no network. Records are the exact sizes and gait parameters of the walkers: they identify a
+person by construction, so that row is the ceiling. The phase of a walk is drawn again for each tracklet: that
+row is the floor. The ideal observer measures joints and breadths in given frames with an error of {error:.0%} of the
+body height ("poor eyes": {poor:.0%}), except those that the obstacle of the frame hides. It does not know the phase
+of the walk, nor the exact scale and view angle, and uses neither clothes nor walking speed.
 """
-_ADDED = """### What the observer adds to a network, and what the embeddings tell
+_ADDED = """### The observer added to a network, and the traits that embeddings explain
 
-Left: mAP of the network alone, and with the ideal observer's distances of eight frames added (each distance at
-mean 0 and deviation 1). Right: share of the variance of sizes and gait numbers, in percent, that ridge
-regression reads from the embeddings of people it was not fitted on; 0 is no better than the mean.
+Left: mAP of the network alone, and after adding the ideal observer's distances of eight frames (both distances
+standardised to mean 0 and deviation 1). Right: share of the variance of sizes and gait parameters, in percent, that
+ridge regression explains from the embeddings of people it was not fitted on; 0 is no better than the mean.
 """
 
 
@@ -122,7 +121,7 @@ def _study(study: str, rows: list[Row]) -> str:
 
 
 def verdict(gains: list[float]) -> str:
-    """Return what differences by seed say, in a word."""
+    """Return the verdict on the differences by seed."""
     if len(gains) < SEEDS:
         return "not complete"
     return "pays" if min(gains) > 0 else "does not pay" if max(gains) < 0 else "open"
@@ -131,7 +130,7 @@ def verdict(gains: list[float]) -> str:
 def _oracle(rows: list[Row]) -> str:
     if not rows:
         return ""
-    lines = [_ORACLE.format(error=ERROR, poor=POOR_ERROR), "| known | mAP | Rank-1 |", "|---|---|---|"]
+    lines = [_ORACLE.format(error=ERROR, poor=POOR_ERROR), "| ranking | mAP | Rank-1 |", "|---|---|---|"]
     for name, chosen in _by_method(rows, list(LEVELS)).items():
         lines.append(
             f"| {name} | {' | '.join(spread([r[key] for r in chosen]) for key in ('mAP', 'rank1'))} |"
@@ -154,7 +153,7 @@ def _added(rows: list[Row]) -> str:
 
 
 def _answer(rows: list[Row]) -> str:
-    """Return the answer to the question of the page, in figures; nothing before all its runs exist."""
+    """Return the answer to the question of the page, in figures; "" until all its runs exist."""
     found = _by_method([r for r in rows if r["study"] in ("time", "oracle")], [*STUDIES["time"], *LEVELS])
     if len(found) < len(STUDIES["time"]) + len(LEVELS) or min(map(len, found.values())) < SEEDS:
         return ""
@@ -168,17 +167,17 @@ def _answer(rows: list[Row]) -> str:
         paying += [name] if verdict(gains) == "pays" else []
     told = {t: f"{100 * statistics.mean(row['explained'][t] for row in plain):.0f} %" for t in TRAITS}
     gained = (
-        f"on every seed more than it give: {', '.join(paying)}"
+        f"better on every seed: {', '.join(paying)}"
         if paying
-        else "no model of time gives more on all"
+        else "no temporal model is better on every seed"
     )
     words = [
         f"Chance is {mean['chance']}, the outfit alone {mean['outfit']}, outfit and bag {mean['outfit and bag']}.",
         f"An ideal observer of one frame reaches {mean['observer, 1 frame: sizes and gait']}, of eight frames "
         f"{mean['observer, 8 frames: sizes and gait']}; by gait alone {mean['observer, 8 frames: gait']}, by sizes "
-        f"alone {mean['observer, 8 frames: sizes']}. So much signal is in the frames.",
+        f"alone {mean['observer, 8 frames: sizes']}.",
         f"The mean over the frames of clips reaches {mean['clips, mean over frames']}; {gained}.",
-        f"Its embeddings tell {told['cadence']} of the variance of the steps a second, {told['arm_swing']} of the "
-        f"swing of the arms, {told['height']} of the height, {told['girth']} of the girth.",
+        f"A linear regression on its embeddings explains {told['cadence']} of the variance of the cadence, "
+        f"{told['arm_swing']} of the arm swing, {told['height']} of the height, {told['girth']} of the girth.",
     ]
     return "### In figures\n\n" + "\n".join(f"- {word}" for word in words) + "\n"

@@ -1,4 +1,4 @@
-"""Rankings of people in uniforms by what is known of them, alone and added to the distances of a network."""
+"""Rankings of people in uniforms by records or observer, alone and added to the distances of a network."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ _BODY, _GAIT = (tuple(TRAITS.index(name) for name in group) for group in (BODY, 
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """The test tracklets of the world and the people in them.
+    """The test tracklets of the world, with their sightings and people.
 
     Args:
         population: the world.
         sides: sightings of the queries, and of the gallery.
-        work: where what an observer knows is kept, which takes a while to find.
+        work: folder that caches information matrices.
     """
 
     population: Population
@@ -49,7 +49,7 @@ class Test:
 
     @property
     def people(self) -> tuple[list[Person], list[Person]]:
-        """Who the sightings show."""
+        """The people of the queries' and of the gallery's sightings."""
         first, second = ([self.population.people[s.person] for s in side] for side in self.sides)
         return first, second
 
@@ -60,21 +60,21 @@ class Test:
 
 
 def open_test(splits: Splits, identities: int, work: Path) -> Test:
-    """Make the world of the splits again, and find what each tracklet was drawn from."""
+    """Make the world of the splits again, and find the sighting of each tracklet."""
     population = make_population(WorldOptions(identities=identities, seed=0, **PRESETS["uniforms"]))
     query, gallery = (sightings_of(population, part) for part in (splits.query, splits.gallery))
     return Test(population, (query, gallery), work)
 
 
 def by_records(test: Test, seed: int, kept: Sequence[int]) -> np.ndarray:
-    """Return distances of the exact records of some traits."""
+    """Return distances between exact traits, of which ``kept`` are used."""
     centre, spread = test.units()
     first, second = (((traits_of(side) - centre) / spread)[:, kept] for side in test.people)
     return record_distances(first, second)
 
 
 def by_phase(test: Test, seed: int) -> np.ndarray:
-    """Return distances of where in a step the walkers are in their first frames, as points of a circle."""
+    """Return distances between the walk phases of the first frames, as points of a circle."""
     first, second = (
         np.array([path_of(test.population, sighting).phase[0] for sighting in side]) for side in test.sides
     )
@@ -83,7 +83,7 @@ def by_phase(test: Test, seed: int) -> np.ndarray:
 
 
 def by_look(test: Test, seed: int, *, bags: bool) -> np.ndarray:
-    """Return 0 for the same outfit (and bag), 1 for another."""
+    """Return 0 for an equal outfit (and bag), 1 for another."""
     return look_distances(*test.people, bags=bags)
 
 
@@ -106,7 +106,7 @@ def observed(test: Test, seed: int, frames: int | None, error: float) -> list[tu
 
 
 def _information(test: Test, observer: Observer, frames: int | None) -> np.ndarray:
-    """Return the information ``(Q + G, 11, 11)`` of all test tracklets, kept from run to run."""
+    """Return the information ``(Q + G, 11, 11)`` of all test tracklets, cached in a file."""
     sightings = [sighting for side in test.sides for sighting in side]
     path = test.work / f"observer_{len(sightings)}_{frames}_{observer.error}.npy"
     if not path.exists():
@@ -125,7 +125,7 @@ def by_observer(
     kept: Sequence[int] = _ALL,
     look: bool = False,
 ) -> np.ndarray:
-    """Return what an ideal observer of the joints makes of all pairs; ``look`` puts another look behind the same."""
+    """Return the distances of the ideal observer; with ``look``, pairs of unequal outfit or bag come last."""
     query, gallery = observed(test, seed, frames, error)
     distances = likelihood_distances(query, gallery, kept)
     return distances + 1e3 * by_look(test, seed, bags=True) if look else distances
@@ -153,35 +153,35 @@ LEVELS: dict[str, Callable[[Test, int], np.ndarray]] = {
     "observer, all frames: sizes and gait": partial(by_observer, frames=None),
     "observer, 8 frames, outfit and bag": partial(by_observer, look=True),
 }
-"""What may be known of people in uniforms, from nothing to everything."""
+"""Rankings without a network by name, from chance to full knowledge."""
 ADDED = {"sizes": _BODY, "gait": _GAIT, "both": _ALL}
-"""What of the ideal observer of eight frames is added to the distance of a network."""
+"""Traits of the ideal observer of eight frames whose distances are added to those of a network."""
 
 
 def level_rows(test: Test, splits: Splits, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Score the ranking by every level of knowledge; pairs that it cannot tell apart are in random order."""
+    """Score the ranking of every level; pairs of equal distance are in random order."""
     for seed in seeds:
         for name, known in LEVELS.items():
             distances = known(test, seed)
-            rattle = np.random.default_rng((seed, 3)).random(distances.shape)
+            tie_breaks = np.random.default_rng((seed, 3)).random(distances.shape)
             yield {
                 "study": "oracle",
                 "method": name,
                 "seed": seed,
-                **_scores(distances + 1e-6 * rattle, splits),
+                **_scores(distances + 1e-6 * tie_breaks, splits),
             }
 
 
 def network_findings(
     parts: tuple[Features, Features], test: Test, splits: Splits, seed: int
 ) -> dict[str, Any]:
-    """Return what an ideal observer adds to a network, and how much of the traits its embeddings tell.
+    """Return the mAP of a network with the ideal observer added, and the traits that its embeddings explain.
 
-    Distances are brought to mean 0 and deviation 1 over all pairs, and added.
+    Distances are standardised (mean 0, deviation 1 over all pairs) and added.
 
     Args:
         parts: features of queries and gallery.
-        test: the same tracklets.
+        test: the same tracklets with their sightings.
         splits: the world.
         seed: of the observer's errors.
     """

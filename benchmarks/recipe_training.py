@@ -1,4 +1,4 @@
-"""Does every recipe learn? One short training of each, by its command, on the embedded world in the right layout.
+"""Does every recipe learn? One short training of each, by its command, on the synthetic world in the right layout.
 
 Each recipe trains by ``videoreid train RECIPE`` from random weights, at a small size, on the people of the training
 split, and is scored on others. The record holds mAP and Rank-1 of the same network before the first step, after the
@@ -53,7 +53,7 @@ FIXED_TRUNKS = ("osnet_x1_0", "resnet50mid", "hacnn", "pcb_p4", "resnet101", "re
 
 
 def dataset_for(recipe: Recipe) -> str:
-    """Return the dataset of a recipe whose layout the embedded world is written in."""
+    """Return the dataset of a recipe whose layout the synthetic world is written in."""
     if recipe.name.startswith("ilids_"):
         return "ilidsvid"
     return "market1501" if recipe.name.startswith("streid_") else "mars"
@@ -75,7 +75,7 @@ def settings_for(recipe: Recipe, epochs: int) -> list[str]:
 
 
 def write_world(dataset: str, folder: Path, *, identities: int, seed: int) -> Path:
-    """Write the embedded world in the layout of a dataset, once; return its folder."""
+    """Write the synthetic world in the layout of a dataset, once; return its folder."""
     root = folder / f"{dataset}-i{identities}-s{seed}"
     if root.exists():
         return root

@@ -83,6 +83,7 @@ def test_a_logger_writes_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str
         monkeypatch.setattr(sys, "stdout", logger)
         print("epoch 1")
         logger.flush()
+        assert not sys.stdout.isatty()  # progress bars ask the stream they print to
         monkeypatch.undo()
     assert capsys.readouterr().out == "epoch 1\n"
     assert (tmp_path / "log" / "train.log").read_text() == "epoch 1\n"

@@ -1,7 +1,7 @@
-"""torchreid's words: ``from videoreid import torchreid``, then a script written for torchreid runs.
+"""Run scripts written for torchreid: ``from videoreid import torchreid``.
 
-Everything here adapts names, arguments and defaults of torchreid (Zhou and Xiang, arXiv 1910.10093) to the rest of the
-library; nothing outside this package knows them. What differs on purpose is on the page "Coming from torchreid".
+This package translates names, arguments and defaults of torchreid (Zhou and Xiang, arXiv 1910.10093); no other package
+of the library uses them. The page "Coming from torchreid" (docs/migrating.md) lists what differs on purpose.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Keywords of torchreid, translated: its scripts call our functions with the names they know."""
+"""Translate torchreid's keywords to those of this library."""
 
 import functools
 import inspect
@@ -18,11 +18,11 @@ def torchreid_keywords(**translations: str | None) -> Callable[[Callable[P, R]],
     """Return a decorator that renames keywords before the call.
 
     Args:
-        translations: torchreid's keyword to ours; to None where what it decides is decided elsewhere here: it is
-            accepted, left out, and mentioned at debug level.
+        translations: torchreid's keyword to ours, or to None if it has no effect here: then it is accepted, dropped
+            and logged at debug level.
 
     Raises:
-        ConfigError: on a call that gives a keyword under both names.
+        ConfigError: a call gives one argument under both names.
 
     Example:
         >>> @torchreid_keywords(num_pids="num_classes", use_gpu=None)
@@ -48,7 +48,7 @@ def _translate(name: str, keywords: dict[str, Any], translations: dict[str, str 
     for key in keywords.keys() & translations.keys():
         target = translations[key]
         if target is None:
-            get_logger("compat").debug("%s: torchreid's %s=%r has no meaning here", name, key, keywords[key])
+            get_logger("compat").debug("%s: torchreid's %s=%r has no effect", name, key, keywords[key])
         elif target in ours:
             raise ConfigError(f"{name} got {target} twice: as {target} and under torchreid's name {key}")
         else:

@@ -1,4 +1,4 @@
-"""torchreid's losses, by its names and arguments."""
+"""torchreid's losses, with its names and arguments."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,7 +14,7 @@ class CrossEntropyLoss(nn.Module):
     """Cross-entropy with smoothed labels.
 
     Args:
-        num_classes: number of training identities K; the logits say it too.
+        num_classes: number of training identities K; an attribute only, the loss takes K from the logits.
         eps: share of the target that is spread over all classes.
         use_gpu: accepted and ignored: the loss runs where the logits are.
         label_smooth: smooth the labels.

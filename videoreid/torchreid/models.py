@@ -1,4 +1,4 @@
-"""torchreid's `build_model` and network functions: its keywords and positions, our networks."""
+"""torchreid's `build_model` and network functions, with its keywords and order of arguments."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,11 +25,11 @@ def build_model(
     Args:
         name: see `show_avai_models`.
         num_classes: number of training identities K.
-        loss: what the network returns in train mode inside an `Engine` of yours: the logits, or ``(logits, features)``
-            for "triplet". Elsewhere it returns all its heads, as `ReIDOutput`.
-        pretrained: False, where torchreid's default is True: nothing is downloaded unasked.
-        use_gpu: accepted and ignored: the engine moves the network.
-        **kwargs: options of that network.
+        loss: what the network returns in train mode inside a subclass of `Engine`: the logits, or
+            ``(logits, features)`` for "triplet". Elsewhere it returns all its heads, as `ReIDOutput`.
+        pretrained: start from published weights. The default is False (torchreid: True): downloads need a request.
+        use_gpu: accepted and ignored: the engine moves the network to its device.
+        **kwargs: options of the network.
     """
     del use_gpu
     model = build(name, num_classes, pretrained, **kwargs)
@@ -43,7 +43,7 @@ def show_avai_models() -> None:
 
 
 def __getattr__(name: str) -> Callable[..., ReIDModel]:
-    """Find the function of a network: ``torchreid.models.osnet_x1_0(num_classes, loss, pretrained)``."""
+    """Return the function of a network: ``torchreid.models.osnet_x1_0(num_classes, loss, pretrained)``."""
     if name in list_models():
         return partial(build_model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""torchreid's optimisers and schedules: the core takes its keywords already."""
+"""torchreid's optimisers and schedules: functions of this library that accept its keywords."""
 
 from videoreid.optim import build_lr_scheduler, build_optimizer
 

@@ -21,7 +21,7 @@ def pictures(tmp_path):
 
 def test_an_image_dataset_gives_dictionaries(pictures, capsys):
     train = [(pictures[0], 0, 0), (pictures[1], 1, 2, 7)]
-    query, gallery = [(pictures[2], 5, 0)], [(pictures[3], 5, 1), (pictures[4], 6, 1)]
+    query, gallery = [[pictures[2], 5, 0]], [(pictures[3], 5, 1), (pictures[4], 6, 1)]
     data = torchreid.data.ImageDataset(train, query, gallery, unused=True)
     assert data.train == [(pictures[0], 0, 0, 0), (pictures[1], 1, 2, 7)]
     assert (data.num_train_pids, data.num_train_cams, len(data)) == (2, 2, 2)
@@ -36,7 +36,7 @@ def test_an_image_dataset_gives_dictionaries(pictures, capsys):
     data.show_summary()
     assert "gallery  ids      2  entries        2  cameras    1" in capsys.readouterr().out
     data.check_before_run(pictures)
-    with pytest.raises(DatasetError, match=r"nowhere does not exist; is the root right"):
+    with pytest.raises(DatasetError, match=r"nowhere does not exist; check root"):
         data.check_before_run("nowhere")
     with pytest.raises(ConfigError, match="unknown mode 'test'"):
         torchreid.data.ImageDataset(train, query, gallery, mode="test")

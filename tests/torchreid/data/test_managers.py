@@ -118,7 +118,7 @@ def test_training_images_of_targets(root: str) -> None:
     manager = ImageDataManager(root, sources="mars", targets="market1501", **options)  # type: ignore[arg-type]
     assert manager.train_loader_t is not None
     assert len(next(iter(manager.train_loader_t)).pid) == 2
-    with pytest.raises(ConfigError, match="mars is source and target at once"):
+    with pytest.raises(ConfigError, match="mars is a source and a target"):
         ImageDataManager(root, sources="mars", **options)  # type: ignore[arg-type]
 
 

@@ -51,11 +51,12 @@ def test_a_torchreid_class_becomes_a_dataset(tmp_path: Path) -> None:
 def test_an_image_class_has_single_paths() -> None:
     class Pictures(ImageDataset):
         def __init__(self, root: str = "") -> None:
-            super().__init__([("a.jpg", 1, 0)], [("q.jpg", 2, -1)], [("g.jpg", 2, -1)])
+            super().__init__([("a.jpg", 1, 0)], [(Path("q.jpg"), 2, -1)], [("g.jpg", 2, -1)])
 
     register_image_dataset("pictures", Pictures)
     splits = build_dataset("pictures", split_id=0)  # an option that the class does not take is left out
     assert splits.train[0].frames == ("a.jpg",)
+    assert splits.query[0].frames == ("q.jpg",)
     assert splits.protocol == "no_cameras"
 
 

@@ -1,4 +1,4 @@
-"""torchreid's data managers, samplers and transforms, and dataset classes written in its way."""
+"""torchreid's data managers, dataset base classes, samplers and transforms."""
 
 from videoreid.torchreid.data import datasets, sampler, transforms
 from videoreid.torchreid.data.dataset import Dataset, ImageDataset, VideoDataset

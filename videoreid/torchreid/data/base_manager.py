@@ -1,4 +1,4 @@
-"""Loaders for training and testing from the names of datasets: what torchreid's two managers share."""
+"""Base of torchreid's two data managers: loaders for training and testing from dataset names."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,17 +21,17 @@ __all__ = ["DataManager"]
 
 
 class DataManager:
-    """What the two managers share; make one of them instead.
+    """Base class of `VideoDataManager` and `ImageDataManager`.
 
     Attributes:
         sources: names of the datasets to train on.
         targets: names of the datasets to test on.
         train_loader: loader of the training clips.
-        train_domains: for every training tracklet, the number of its source.
-        train_loader_t: loader of the targets' training clips; None unless it was requested.
+        train_domains: number of the source of each training tracklet.
+        train_loader_t: loader of the targets' training clips; None unless requested.
         test_loader: by target, ``{"query": loader, "gallery": loader}``.
         test_dataset: by target, ``{"query": tracklets, "gallery": tracklets}``.
-        test_splits: by target, the whole `Splits`, with the protocol it is scored by.
+        test_splits: by target, its `Splits`, which name its evaluation protocol.
     """
 
     def __init__(self, options: ManagerOptions) -> None:
@@ -70,12 +70,12 @@ class DataManager:
 
     @property
     def num_train_pids(self) -> int:
-        """Training identities of all sources: the number of classes."""
+        """Number of training identities of all sources."""
         return self._num_train_pids
 
     @property
     def num_train_cams(self) -> int:
-        """Training cameras of all sources."""
+        """Number of training cameras of all sources."""
         return self._num_train_cams
 
     def fetch_test_loaders(self, name: str) -> tuple[Sequence[Tracklet], Sequence[Tracklet]]:
@@ -131,5 +131,5 @@ class DataManager:
         both = sorted(set(self.sources) & set(self.targets))
         if both:
             raise ConfigError(
-                f"load_train_targets: {', '.join(both)} is source and target at once; keep them apart"
+                f"load_train_targets: {', '.join(both)} is a source and a target; give different datasets"
             )

@@ -18,22 +18,22 @@ _MODES = ("train", "query", "gallery")
 
 
 class Dataset(TorchDataset[dict[str, Any]]):
-    """A base for classes in torchreid's way; subclass `ImageDataset` or `VideoDataset`.
+    """Base of torchreid's dataset classes; subclass `ImageDataset` or `VideoDataset`.
 
     Args:
         train: training entries ``(paths, pid, camid)``, or with a fourth value, the number of the dataset.
-        query: entries to look for.
-        gallery: entries to look in.
-        transform: of an image, for items; None leaves PIL images.
+        query: query entries.
+        gallery: gallery entries.
+        transform: called with the PIL image of an item; None keeps PIL images.
         mode: list of the items: "train", "query" or "gallery".
-        **kwargs: torchreid passes options of its managers here; they are not used.
+        **kwargs: accepted and ignored: torchreid passes options of its managers here.
 
     Attributes:
         train: entries with four values; likewise query and gallery.
         data: the list of ``mode``.
 
     Raises:
-        ConfigError: another mode.
+        ConfigError: an unknown mode.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Dataset(TorchDataset[dict[str, Any]]):
         """Check that files or folders exist.
 
         Raises:
-            DatasetError: one does not; the message names it.
+            DatasetError: a path does not exist; the message names it.
         """
         for path in [required_files] if isinstance(required_files, str) else required_files:
             if not Path(path).exists():
-                raise DatasetError(f"{type(self).__name__}: {path} does not exist; is the root right?")
+                raise DatasetError(f"{type(self).__name__}: {path} does not exist; check root")
 
     def show_summary(self) -> None:
         """Print people, entries and cameras of the three lists."""
@@ -107,15 +107,15 @@ class ImageDataset(Dataset):
 class VideoDataset(Dataset):
     """Lists of ``(paths, pid, camid)``; an item is a dictionary of img, pid, camid and dsetid.
 
-    Its ``img`` is ``(T, 3, H, W)`` where the transform makes tensors, and a list of T images elsewhere.
+    Its ``img`` is ``(T, 3, H, W)`` if the transform returns tensors, else a list of T images.
 
     Args:
         train: see `Dataset`.
         query: see `Dataset`.
         gallery: see `Dataset`.
         seq_len: frames of an item T.
-        sample_method: which frames, a rule of `videoreid.data.sampling`; random ones are the same for an item each
-            time.
+        sample_method: which frames, a rule of `videoreid.data.sampling`; a random rule chooses the same frames of an
+            item each time.
         **kwargs: see `Dataset`.
     """
 
@@ -144,5 +144,7 @@ class VideoDataset(Dataset):
 
 
 def _of_four(entries: Sequence[tuple]) -> list[tuple]:
-    """Return entries with the number of their dataset, 0 where they have none."""
-    return [(*entry, 0) if isinstance(entry, tuple) and len(entry) == 3 else entry for entry in entries]
+    """Return entries with a fourth value, the number of their dataset; 0 if it is missing."""
+    return [
+        (*entry, 0) if isinstance(entry, tuple | list) and len(entry) == 3 else entry for entry in entries
+    ]

@@ -30,7 +30,7 @@ def init_image_dataset(name: str, root: str = "", split_id: int = 0, **kwargs: A
         **kwargs: ``transform`` and ``mode``, see `Dataset`.
 
     Raises:
-        ConfigError: its tracklets have more than one frame.
+        ConfigError: a tracklet has more than one frame.
         UnknownNameError: no such dataset.
         DatasetError: it is missing or damaged.
     """

@@ -1,4 +1,4 @@
-"""torchreid's words for transforms, samplers and options, in ours."""
+"""Translate torchreid's names of transforms, samplers and options."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -96,7 +96,7 @@ class ManagerOptions:
 
 
 class _InOrder(Sampler[ClipKey]):
-    """Every tracklet once, in order; drawn again each epoch."""
+    """Every tracklet once, in order."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -115,14 +115,14 @@ class _InOrder(Sampler[ClipKey]):
 def make_transform(
     transforms: str | Sequence[str] | ClipTransform | None, size: tuple[int, int], *, train: bool
 ) -> ClipTransform:
-    """Return a transform from torchreid's words ("random_flip", ...), the name of a preset, or the thing itself.
+    """Return a transform from torchreid's words ("random_flip", ...), the name of a preset, or a `ClipTransform`.
 
-    Draws are made once a clip, where torchreid makes them for every frame.
+    Random values are drawn once for each clip; torchreid draws them for each frame.
 
     Args:
-        transforms: one word or several; None is no augmentation.
+        transforms: one word or several; None means no augmentation.
         size: (H, W).
-        train: with augmentation, or resizing alone.
+        train: augment; False only resizes.
 
     Raises:
         ConfigError: an unknown word.
@@ -155,7 +155,7 @@ def make_transform(
 def make_sampler(
     name: str, train: CombinedTrain, *, batch_size: int, instances: int, domains_per_batch: int, seed: int
 ) -> Sampler[ClipKey]:
-    """Return the sampler that torchreid calls by this name.
+    """Return the sampler with this torchreid name.
 
     Args:
         name: "RandomSampler", "RandomIdentitySampler" (P x K), "RandomDatasetSampler" and "RandomDomainSampler"
@@ -164,7 +164,7 @@ def make_sampler(
         batch_size: clips of a batch.
         instances: K of "RandomIdentitySampler".
         domains_per_batch: datasets or cameras in a batch.
-        seed: of the draw.
+        seed: of the random order.
 
     Raises:
         ConfigError: an unknown name, or a batch that cannot be filled.
@@ -197,7 +197,7 @@ def make_sampler(
 
 
 def dataset_options(name: str, **options: Any) -> dict[str, Any]:
-    """Return those options that a dataset knows: not every dataset has splits to choose from.
+    """Return the options that the function of a dataset accepts; not every dataset has several splits.
 
     Raises:
         UnknownNameError: no such dataset.
@@ -210,10 +210,10 @@ def dataset_options(name: str, **options: Any) -> dict[str, Any]:
 
 
 def check_normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
-    """Refuse a normalisation that would not be applied.
+    """Refuse a normalisation other than ImageNet's.
 
     Raises:
-        ConfigError: it is not ImageNet's: frames travel as uint8 and the model normalises them with its own.
+        ConfigError: another one; loaders give uint8 frames, which the model normalises with its own mean and std.
     """
     for name, given, own in (("norm_mean", mean, IMAGENET_MEAN), ("norm_std", std, IMAGENET_STD)):
         if given is not None and tuple(given) != own:

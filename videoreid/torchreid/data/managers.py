@@ -1,4 +1,4 @@
-"""torchreid's data managers: names of datasets in, loaders for training and testing out."""
+"""torchreid's data managers: loaders for training and testing from dataset names."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,9 @@ __all__ = ["ImageDataManager", "VideoDataManager"]
 class VideoDataManager(DataManager):
     """Loaders of video datasets, with torchreid's keywords.
 
-    What differs on purpose: augmentation is drawn once a clip, frames leave the loader as uint8 and are normalised by
-    the model, `PKSampler` never mixes halves of batches, and ``test_splits`` says how each target is scored.
+    What differs on purpose: augmentation is drawn once for each clip, loaders give uint8 frames that the model
+    normalises, a group of K clips of a person never spreads over two batches, and ``test_splits`` names the protocol of
+    each target.
 
     Args:
         root: folder that holds the datasets; "" means ``VIDEOREID_DATA``.
@@ -25,7 +26,7 @@ class VideoDataManager(DataManager):
         transforms: torchreid's words, a preset, or a `ClipTransform`.
         norm_mean: must be ImageNet's or None: the model normalises.
         norm_std: likewise.
-        use_gpu: taken for torchreid's sake; the engine decides.
+        use_gpu: accepted and ignored: the engine chooses the device.
         split_id: which split, for datasets that have several.
         combineall: also train on the test people; scores on the sources are then meaningless.
         batch_size_train: clips of a training batch.
@@ -40,7 +41,7 @@ class VideoDataManager(DataManager):
         seed: of batches, frames and augmentation.
 
     Raises:
-        ConfigError: an option that does not exist or cannot be met.
+        ConfigError: an unknown option, or one that cannot be met.
         UnknownNameError: no such dataset or rule.
         DatasetError: a dataset is missing or damaged.
     """
@@ -95,7 +96,7 @@ class ImageDataManager(DataManager):
         k_tfm: must be 1: one view of an image.
         norm_mean: must be ImageNet's or None: the model normalises.
         norm_std: likewise.
-        use_gpu: taken for torchreid's sake; the engine decides.
+        use_gpu: accepted and ignored: the engine chooses the device.
         split_id: which split, for datasets that have several.
         combineall: also train on the test people; scores on the sources are then meaningless.
         load_train_targets: also make ``train_loader_t`` of the targets' training images.
@@ -110,7 +111,7 @@ class ImageDataManager(DataManager):
         seed: of batches and augmentation.
 
     Raises:
-        ConfigError: an option that does not exist or cannot be met.
+        ConfigError: an unknown option, or one that cannot be met.
         UnknownNameError: no such dataset.
         DatasetError: a dataset is missing or damaged.
     """

@@ -1,4 +1,4 @@
-"""Datasets of the user's own, written as classes in torchreid's way, under a name of ours."""
+"""Register the user's datasets, written as torchreid dataset classes."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ __all__ = ["register_image_dataset", "register_video_dataset"]
 
 
 def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:
-    """File a dataset under a name, for `build_dataset` and `VideoDataManager`.
+    """Register a dataset under a name, for `build_dataset` and `VideoDataManager`.
 
     Args:
-        name: key.
+        name: a name that is not registered.
         dataset: called with ``root`` and the options it accepts; returns `Splits`, or anything with ``train``,
             ``query`` and ``gallery`` that are lists of ``(paths, pid, camid)``, such as a torchreid dataset class.
 
     Raises:
-        ConfigError: the name is taken.
+        ConfigError: the name is registered already.
     """
 
     def load(root: str | Path | None = None, **kwargs: Any) -> Splits:
@@ -39,7 +39,7 @@ def register_video_dataset(name: str, dataset: Callable[..., Any]) -> None:
 
 
 def register_image_dataset(name: str, dataset: Callable[..., Any]) -> None:
-    """File an image dataset under a name; entries are ``(path, pid, camid)``. See `register_video_dataset`."""
+    """Register an image dataset under a name; entries are ``(path, pid, camid)``. See `register_video_dataset`."""
     register_video_dataset(name, dataset)
 
 
@@ -56,7 +56,7 @@ def _tracklets(entries: Sequence[tuple], name: str, part: str) -> tuple[Tracklet
     for number, entry in enumerate(entries):
         try:
             paths, pid, camid = entry[:3]
-            frames = (paths,) if isinstance(paths, str) else tuple(map(str, paths))
+            frames = (str(paths),) if isinstance(paths, str | Path) else tuple(map(str, paths))
             tracklets.append(Tracklet(frames, int(pid), int(camid)))
         except (TypeError, ValueError) as error:
             raise DatasetError(

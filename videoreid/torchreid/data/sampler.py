@@ -27,7 +27,7 @@ AVAI_SAMPLERS = (
 
 
 class _Positions(Sampler[int]):
-    """The positions that a sampler of clips plans, drawn again on each pass."""
+    """Positions that a sampler of clips draws, drawn again on each pass."""
 
     def __init__(self, planner: PKSampler) -> None:
         self.planner = planner
@@ -53,7 +53,7 @@ class RandomIdentitySampler(_Positions):
         data_source: entries ``(path, pid, camid, ...)``, or tracklets.
         batch_size: images of a batch, P x K.
         num_instances: K.
-        seed: of the draws; the passes of a sampler differ, those of another one with this seed are the same.
+        seed: of the draws. Each pass draws again; two samplers of one seed draw the same passes.
 
     Raises:
         ConfigError: the batch is no multiple of K, or cannot be filled.
@@ -128,7 +128,7 @@ def build_train_sampler(
     num_datasets: int = 1,
     **kwargs: Any,
 ) -> Sampler[int]:
-    """Return the sampler of a name.
+    """Return the sampler with this torchreid name.
 
     Args:
         data_source: entries ``(path, pid, camid, dsetid)``.
@@ -137,7 +137,7 @@ def build_train_sampler(
         num_instances: K of "RandomIdentitySampler".
         num_cams: cameras in a batch of "RandomDomainSampler".
         num_datasets: datasets in a batch of "RandomDatasetSampler".
-        **kwargs: accepted and ignored, but for ``seed``.
+        **kwargs: ``seed``; others are accepted and ignored.
 
     Raises:
         ConfigError: an unknown name, or a batch that cannot be filled.
@@ -171,7 +171,7 @@ def _shared(
 
 
 def _tracklets(data_source: Sequence[Any]) -> list[Tracklet]:
-    """Return the entries with their ids; paths are not looked at."""
+    """Return the entries as tracklets; their paths are not opened."""
     return [
         entry if isinstance(entry, Tracklet) else Tracklet((str(entry[0]),), int(entry[1]), int(entry[2]))
         for entry in data_source

@@ -1,6 +1,6 @@
-"""torchreid's transforms of single images: PIL in, normalised tensor out, for a `torchvision` chain of your own.
+"""torchreid's transforms of single images: PIL in, normalised tensor out, for use in `torchvision` transforms.
 
-Data managers augment whole clips instead (`videoreid.data.transforms`), with one draw for all frames of a clip.
+Data managers use `videoreid.data.transforms` instead, which draw once for all frames of a clip.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ class Random2DTranslation:
         height: of the result in pixels.
         width: of the result in pixels.
         p: probability of the crop.
-        interpolation: of Pillow.
+        interpolation: a filter of Pillow.
 
     Reference: Zhou et al., Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019 (as augmentation).
     """
@@ -65,7 +65,7 @@ class RandomErasing:
         sl: smallest share of the image.
         sh: largest share of the image.
         r1: smallest ratio of the sides; the largest is its inverse.
-        mean: what is written, per channel, on the scale of the tensor.
+        mean: fill value per channel, on the scale of the tensor.
 
     Reference: Zhong et al., Random Erasing Data Augmentation, AAAI 2020.
     """
@@ -113,17 +113,17 @@ class ColorAugmentation:
 class RandomPatch:
     """Paste a patch of an earlier image over a random place.
 
-    Every image gives a patch to a pool; once the pool holds enough, images get one of it. The pool belongs to the
-    process, so that results depend on the number of reading processes.
+    A patch of every image goes into a pool; once the pool holds ``min_sample_size`` patches, one of them is pasted with
+    probability ``prob_happen``. Each process has its own pool: results depend on the number of worker processes.
 
     Args:
-        prob_happen: probability that an image gets a patch.
-        pool_capacity: patches that are kept; the oldest goes first.
-        min_sample_size: patches from which on they are used.
+        prob_happen: probability that a patch is pasted.
+        pool_capacity: number of patches that are kept; the oldest are dropped.
+        min_sample_size: size of the pool from which on patches are pasted.
         patch_min_area: smallest share of the image.
         patch_max_area: largest share of the image.
         patch_min_ratio: smallest ratio of the sides; the largest is its inverse.
-        prob_rotate: probability that a patch is turned by up to 10 degrees.
+        prob_rotate: probability that a patch is rotated by up to 10 degrees.
         prob_flip_leftright: probability that a patch is mirrored.
 
     Reference: Zhou et al., Learning Generalisable Omni-Scale Representations for Person Re-Identification, TPAMI 2021.
@@ -194,7 +194,7 @@ def build_transforms(
         width: in pixels.
         transforms: "random_flip", "random_crop", "random_patch", "color_jitter", "random_erase": one, several or None.
         norm_mean: per channel, on the 0..1 scale; None is ImageNet's.
-        norm_std: likewise.
+        norm_std: per channel, on the 0..1 scale; None is ImageNet's.
         **kwargs: accepted and ignored.
 
     Raises:

@@ -1,4 +1,4 @@
-"""torchreid's engines: a data manager in, `run` and `test` with its keywords; `Engine` is the one to subclass."""
+"""torchreid's engines: `run` and `test` with its keywords, over a data manager; subclass `Engine` for another step."""
 
 from videoreid.torchreid.engine.engine import Engine
 from videoreid.torchreid.engine.image import ImageSoftmaxEngine, ImageTripletEngine

@@ -1,4 +1,4 @@
-"""torchreid's `Engine`: a data manager in, `run` and `test` with its keywords, a training step to override."""
+"""torchreid's `Engine`: `run` and `test` with its keywords, and a training step to override."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ __all__ = ["Engine"]
 
 
 class Engine(TrainingSteps):
-    """Train and test with a data manager, the way torchreid's engines do.
+    """Train and test a network with the loaders of a data manager.
 
     A subclass calls `register_model` in ``__init__`` and overrides `forward_backward`; `extract_features`,
     `parse_data_for_eval`, `update_lr`, `set_model_mode` and `two_stepped_transfer_learning` are called by `run` and may
@@ -73,18 +73,18 @@ class Engine(TrainingSteps):
         precision: AutoPrecision = "float32",
         **scoring: Any,
     ) -> dict[str, Ranking]:
-        """Train, test now and then, and test at the end; without a target to test on, train only.
+        """Train with tests during and after training; without a target, only train.
 
         Args:
             save_dir: where checkpoints, ``log.csv`` and pictures go; an older run there is moved to ``run-<n>`` in it.
-            max_epoch: epochs in all.
-            start_epoch: epochs that are done already.
-            print_freq: updates between two lines.
+            max_epoch: number of epochs, those before ``start_epoch`` included.
+            start_epoch: number of epochs that were trained before.
+            print_freq: updates between two lines of the log.
             fixbase_epoch: epochs in which only ``open_layers`` train.
             open_layers: names of direct children of the model.
             start_eval: first epoch after which it is tested.
             eval_freq: epochs between two tests; -1 tests at the end only.
-            test_only: test at once and do not train.
+            test_only: test without training.
             resume: "auto" continues from the newest checkpoint in ``save_dir``, if there is one; a path names it.
             precision: see `videoreid.engine.TrainSettings`; "auto" is faster where the hardware has bfloat16. Tests run
                 in float32.
@@ -96,7 +96,7 @@ class Engine(TrainingSteps):
 
         Raises:
             ConfigError: no epoch to train, nothing to test on, or ``visrank`` without ``test_only``.
-            ProtocolError: said before any training: no query of a target can be found in its gallery.
+            ProtocolError: before training: no query of a target has a match in its gallery.
         """
         setup_logging()
         options = read_scoring(scoring)
@@ -178,7 +178,7 @@ class Engine(TrainingSteps):
     def _test(self, folder: Path, options: Scoring) -> dict[str, Ranking]:
         targets = targets_of(self.datamanager)
         if not targets:
-            raise ConfigError("there is nothing to test on: no target has both queries and a gallery")
+            raise ConfigError("nothing to test on: no target has both queries and a gallery")
         self._move(self.device)
         model = OwnExtraction(self) if self._steps_itself() else self._scored()
         for name, loaders in targets.items():
@@ -192,7 +192,7 @@ class Engine(TrainingSteps):
         return self.rankings
 
     def _scores(self, folder: Path, options: Scoring) -> dict[str, float]:
-        """Return the headline numbers of the last target, as torchreid does, and of every target by its name."""
+        """Return the summary of the last target, as torchreid does, and the summary of every target with its name."""
         numbers: dict[str, float] = {}
         for name, ranking in self._test(folder, options).items():
             summary = {key: value for key, value in ranking.summary().items() if not isinstance(value, str)}
@@ -201,7 +201,7 @@ class Engine(TrainingSteps):
         return numbers
 
     def _store(self, folder: Path, options: Scoring) -> None:
-        """Leave the last ranking of every target in the run folder."""
+        """Write the last ranking of every target into the run folder."""
         if process_rank() != 0:
             return
         notes = {"model": type(self._scored()).__qualname__, "device": str(self.device)}

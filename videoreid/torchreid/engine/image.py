@@ -1,4 +1,4 @@
-"""torchreid's image engines, by its names and arguments."""
+"""torchreid's image engines, with its names and arguments."""
 
 from typing import Any
 

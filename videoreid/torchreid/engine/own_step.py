@@ -1,4 +1,4 @@
-"""Training and scoring by the methods of a subclass: ``forward_backward``, ``extract_features`` and their like."""
+"""Training and scoring through methods of a subclass: ``forward_backward``, ``extract_features`` and others."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ class OwnStepLearner(Learner):
         settings: of the run; precision must be "float32".
 
     Raises:
-        ConfigError: there is nothing to train, or a setting that ``forward_backward`` would not see.
+        ConfigError: nothing to train, or a setting that ``forward_backward`` cannot apply.
     """
 
     def __init__(self, engine: TrainingSteps, settings: TrainSettings) -> None:
@@ -61,7 +61,7 @@ class OwnStepLearner(Learner):
         self.engine.two_stepped_transfer_learning(self.progress.epoch, epochs, layers)
 
     def step(self, clip: Clip) -> Losses:
-        """Let the engine train on a batch; its numbers as tensors without gradient."""
+        """Call ``forward_backward`` of the engine; return its numbers as tensors without gradient."""
         self.engine.batch_idx = self.progress.batch
         data = as_dictionary(clip, self.networks[0], **self._known)
         with plain_outputs(self.networks):
@@ -98,7 +98,7 @@ class OwnExtraction(nn.Module):
 
 @contextmanager
 def modes_kept(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Put the train or eval mode of every part of some networks back after the block."""
+    """Restore the train or eval mode of every submodule of some networks after the block."""
     before = [(part, part.training) for module in modules for part in module.modules()]
     try:
         yield
@@ -108,7 +108,7 @@ def modes_kept(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 class _Schedules:
-    """The schedules of an engine as one that is stepped once an epoch."""
+    """The schedules of an engine as one schedule that steps once an epoch."""
 
     def __init__(self, engine: TrainingSteps) -> None:
         self.engine = engine
@@ -153,7 +153,7 @@ def _losses(summary: Any) -> Losses:
     """Return the numbers of a step, with "loss" among them.
 
     Raises:
-        ConfigError: it is no mapping of names to numbers, or empty.
+        ConfigError: not a mapping of names to numbers, or an empty one.
     """
     if not isinstance(summary, Mapping) or not summary:
         raise ConfigError(

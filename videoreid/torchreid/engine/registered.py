@@ -42,16 +42,16 @@ class RegisteredModels:
         optim: Optimizer | None = None,
         sched: LRScheduler | None = None,
     ) -> None:
-        """Name a network that is trained, saved and switched between modes.
+        """Register a network under a name, to be trained, saved and switched between modes.
 
         Args:
-            name: one that is not taken.
-            model: the network; a `DataParallel` around it is taken off.
+            name: a name that is not registered.
+            model: the network; a `DataParallel` around it is removed.
             optim: over its parameters; None where it is not trained.
             sched: stepped once an epoch.
 
         Raises:
-            ConfigError: no network, or the name is taken.
+            ConfigError: no network, or the name is registered already.
         """
         if not isinstance(model, nn.Module):
             raise ConfigError(f"register_model({name!r}, ...) needs a network, got {type(model).__name__}")
@@ -65,7 +65,7 @@ class RegisteredModels:
         self._models[name], self._optims[name], self._scheds[name] = network, optim, sched
 
     def get_model_names(self, names: Names = None) -> list[str]:
-        """Return the names of the registered networks, or ``names`` if all of them are.
+        """Return the names of the registered networks, or ``names`` if all of them are registered.
 
         Raises:
             ConfigError: a name that is not registered.
@@ -81,7 +81,7 @@ class RegisteredModels:
         """Switch networks to "train" or "eval" mode; frozen layers stay in eval mode.
 
         Raises:
-            ConfigError: another mode, or a name that is not registered.
+            ConfigError: an unknown mode, or a name that is not registered.
         """
         if mode not in ("train", "eval", "test"):
             raise ConfigError(f"unknown mode {mode!r}; choose 'train' or 'eval'")
@@ -92,7 +92,7 @@ class RegisteredModels:
                 self._models[name].eval()
 
     def get_current_lr(self, names: Names = None) -> float:
-        """Return the rate of the last parameter group of the first network that has an optimiser.
+        """Return the learning rate of the last parameter group of the first network that has an optimiser.
 
         Raises:
             ConfigError: none has one.
@@ -120,8 +120,8 @@ class RegisteredModels:
         """Write ``<save_dir>/<name>/model.pth.tar-<epoch + 1>`` of every network, for `resume_from_checkpoint`.
 
         Args:
-            epoch: 0-based number of the epoch that has ended.
-            rank1: 0..1, kept in the file.
+            epoch: 0-based number of the last epoch.
+            rank1: 0..1, stored in the file.
             save_dir: folder; made if it is missing.
             is_best: write ``model-best.pth.tar`` as well.
 

@@ -34,7 +34,7 @@ Sides = tuple[Features, Features]
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """How `Engine.test` scores, in torchreid's words."""
+    """Options of `Engine.test`, with torchreid's names."""
 
     dist_metric: str = "euclidean"
     normalize_feature: bool = False
@@ -47,7 +47,7 @@ class Scoring:
 
 
 def read_scoring(keywords: dict[str, Any]) -> Scoring:
-    """Return the record of torchreid's keywords.
+    """Return the options from torchreid's keywords.
 
     Raises:
         ConfigError: a keyword that is not one of them.
@@ -68,10 +68,10 @@ def targets_of(datamanager: Any) -> dict[str, Any]:
 
 
 def check_targets(datamanager: Any, options: Scoring) -> None:
-    """Say before training which targets cannot be scored.
+    """Check before training that the targets can be scored; warn about those without queries or gallery.
 
     Raises:
-        ProtocolError: no query of a target can be found in its gallery.
+        ProtocolError: no query of a target has a match in its gallery.
     """
     targets = targets_of(datamanager)
     left_out = [name for name in datamanager.test_loader or {} if name not in targets]
@@ -129,7 +129,7 @@ def store_target(
     features: bool,
     notes: dict[str, str],
 ) -> None:
-    """Leave the ranking of a target in the run folder."""
+    """Write the ranking of a target into the run folder."""
     loaders = datamanager.test_loader[name]
     query, gallery = (LoaderInfo.of(loaders[part]).tracklets for part in ("query", "gallery"))
     save_evaluation(
@@ -145,7 +145,7 @@ def store_target(
 
 
 def draw_target(ranking: Ranking, loaders: Any, folder: Path, options: Scoring) -> None:
-    """Draw each query of a target with its best answers, a picture each."""
+    """Draw one picture of each query of a target with its best answers."""
     query, gallery = loaders["query"].dataset, loaders["gallery"].dataset
     draw_queries(
         ranking,
@@ -154,7 +154,7 @@ def draw_target(ranking: Ranking, loaders: Any, folder: Path, options: Scoring) 
         folder,
         read_frames=query.reader.read,
         top_k=options.visrank_topk,
-        style=StripStyle(junk=False),  # torchreid leaves it out
+        style=StripStyle(junk=False),  # torchreid leaves out junk
     )
 
 

@@ -1,4 +1,4 @@
-"""Methods that subclasses of torchreid's `Engine` call and override: training step, loss, features, batches."""
+"""Methods of torchreid's `Engine` that subclasses call and override: training step, loss, features, batches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,8 +24,8 @@ class TrainingSteps(RegisteredModels):
     Attributes:
         use_gpu: whether CUDA is used.
         device: where batches and networks are.
-        epoch: 0-based number of the present epoch.
-        max_epoch: epochs in all.
+        epoch: 0-based number of the current epoch.
+        max_epoch: number of epochs.
         batch_idx: 0-based number of the batch in its epoch.
         num_batches: batches of an epoch.
         writer: None; see the page of loggers for TensorBoard.
@@ -52,8 +52,8 @@ class TrainingSteps(RegisteredModels):
                 ``camid`` ``(B,)`` int64; ``impath``, paths; ``dsetid`` ``(B,)`` int64. All on `device`.
 
         Returns:
-            Numbers by name, for the log. The loss that is watched is ``loss``, or the sum of all but those whose name
-            begins with ``acc``.
+            Numbers by name, for the log. The total loss is ``loss``; without it, the sum of all numbers whose name does
+            not begin with ``acc``.
 
         Raises:
             ConfigError: it is not overridden.
@@ -85,7 +85,7 @@ class TrainingSteps(RegisteredModels):
         """Return the features ``(B, D)`` of a batch of a test loader; networks are in eval mode.
 
         Args:
-            input: what `parse_data_for_eval` returned first.
+            input: the first value that `parse_data_for_eval` returned.
         """
         model = self._scored()
         features: Tensor = model(input)
@@ -96,7 +96,7 @@ class TrainingSteps(RegisteredModels):
         return data["img"], data["pid"]
 
     def parse_data_for_eval(self, data: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return frames, pids and cameras of a test batch; scores read pids and cameras from the dataset."""
+        """Return frames, pids and cameras of a test batch; scoring reads pids and cameras from the dataset."""
         return data["img"], data["pid"], data["camid"]
 
     def two_stepped_transfer_learning(

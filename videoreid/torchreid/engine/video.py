@@ -1,4 +1,4 @@
-"""torchreid's video engines, by its names and arguments."""
+"""torchreid's video engines, with its names and arguments."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class VideoSoftmaxEngine(ImageSoftmaxEngine):
     Args:
         datamanager: a `VideoDataManager`.
         args: as for `ImageSoftmaxEngine`.
-        pooling_method: "avg". Pooling over time belongs to the network here: for another one build it so,
+        pooling_method: must be the pooling of the network, "avg" or "max". The network pools over time here:
             ``build_model(..., temporal="max")``.
         kwargs: as for `ImageSoftmaxEngine`.
 

@@ -1,4 +1,4 @@
-"""torchreid's tools, by its names and arguments."""
+"""torchreid's tools, with its names and arguments."""
 
 from videoreid.engine import FeatureExtractor
 from videoreid.metrics import re_ranking

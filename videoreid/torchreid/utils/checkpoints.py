@@ -1,4 +1,4 @@
-"""torchreid's checkpoint functions; files are read without running code from them."""
+"""torchreid's checkpoint functions; reading a file runs no code from it."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ def save_checkpoint(
     is_best: bool = False,  # noqa: FBT001, FBT002 - torchreid's signature
     remove_module_from_keys: bool = False,  # noqa: FBT001, FBT002
 ) -> Path:
-    """Write ``model.pth.tar-<epoch>`` as torchreid does; the file appears under its name only when it is whole.
+    """Write ``model.pth.tar-<epoch>`` as torchreid does, through a temporary file.
 
     Args:
         state: has "state_dict" and "epoch"; commonly "rank1", "optimizer" and "scheduler" too.
         save_dir: folder; made if it is missing.
         is_best: write the same content to ``model-best.pth.tar`` as well.
-        remove_module_from_keys: take ``module.`` off the parameter names.
+        remove_module_from_keys: remove ``module.`` from the parameter names.
 
     Returns:
         The file.
@@ -52,7 +52,7 @@ def load_checkpoint(fpath: str | Path) -> dict[str, Any]:
     """Read a checkpoint of `save_checkpoint` onto the CPU.
 
     Raises:
-        CheckpointError: no such file, or it is damaged, or holds more than tensors and plain data.
+        CheckpointError: the file is missing or damaged, or holds more than tensors and plain data.
     """
     path = Path(fpath).expanduser()
     if not path.is_file():
@@ -74,7 +74,7 @@ def resume_from_checkpoint(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
 ) -> int:
-    """Load model, optimiser and schedule, and return the epoch to go on with (torchreid's ``start_epoch``).
+    """Load model, optimiser and schedule, and return the next epoch (torchreid's ``start_epoch``).
 
     Raises:
         CheckpointError: the file cannot be read, or lacks "state_dict" or "epoch".
@@ -94,7 +94,7 @@ def resume_from_checkpoint(
 
 
 def load_pretrained_weights(model: nn.Module, weight_path: str | Path) -> None:
-    """Fill a network from a checkpoint; what does not fit is left as it is and logged.
+    """Load the weights of a checkpoint that fit the network; the others are skipped and logged.
 
     Raises:
         WeightsError: the file cannot be read, or its weights are of another network.

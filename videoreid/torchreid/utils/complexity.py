@@ -11,7 +11,7 @@ __all__ = ["compute_model_complexity", "count_num_param"]
 
 
 def count_num_param(model: nn.Module) -> int:
-    """Return the number of parameters, the classifier left out, as torchreid counts them."""
+    """Return the number of parameters without the classifier, as torchreid counts them."""
     total = sum(parameter.numel() for parameter in model.parameters())
     classifier = getattr(model, "classifier", None)
     if isinstance(classifier, nn.Module):
@@ -27,8 +27,8 @@ def compute_model_complexity(
 ) -> tuple[int, float]:
     """Return the parameters and the multiply-adds of one image, as torchreid counts them.
 
-    Convolutions, matrix products and attention are counted, whatever ``only_conv_linear`` says; normalisation and
-    activations are not. `videoreid.models.flops_per_clip` counts two operations per multiply-add.
+    Convolutions, matrix products and attention are counted; normalisation and activations are not.
+    `videoreid.models.flops_per_clip` counts two operations per multiply-add.
 
     Args:
         model: any network of the zoo.
@@ -37,7 +37,7 @@ def compute_model_complexity(
         only_conv_linear: accepted and ignored.
 
     Raises:
-        ConfigError: another shape.
+        ConfigError: a shape of another form.
     """
     del verbose, only_conv_linear
     if len(input_size) not in (4, 5) or input_size[0] != 1 or input_size[-3] != 3:

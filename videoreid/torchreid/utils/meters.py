@@ -16,21 +16,21 @@ class AverageMeter:
 
     Attributes:
         val: the last value.
-        avg: the mean of all.
-        sum: the sum of all.
-        count: how many.
+        avg: the mean of all values.
+        sum: the sum of all values.
+        count: the number of values.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Start again."""
+        """Set all to zero."""
         self.val = self.avg = self.sum = 0.0
         self.count = 0
 
     def update(self, val: float, n: int = 1) -> None:
-        """Add a value that counts ``n`` times."""
+        """Add a value ``n`` times."""
         self.val = float(val)
         self.sum += self.val * n
         self.count += n
@@ -48,7 +48,7 @@ class MetricMeter:
         """Add one value of each name; numbers or tensors of one element.
 
         Raises:
-            ConfigError: the argument is no mapping.
+            ConfigError: the argument is not a mapping.
         """
         if input_dict is None:
             return
@@ -67,7 +67,7 @@ class Logger:
     """Write what is printed into a file as well: ``sys.stdout = Logger("log/train.log")``.
 
     Args:
-        fpath: the file; None writes to the console alone.
+        fpath: the file; None writes only to the console.
     """
 
     def __init__(self, fpath: str | Path | None = None) -> None:
@@ -90,6 +90,10 @@ class Logger:
         if self.file is not None:
             self.file.flush()
 
+    def isatty(self) -> bool:
+        """Return whether the console is a terminal; progress bars ask the stream they print to."""
+        return self.console.isatty()
+
     def close(self) -> None:
         """Close the file; the console stays open."""
         if self.file is not None:
@@ -104,11 +108,11 @@ class Logger:
 
 
 class RankLogger:
-    """Keep the rank-1 of every epoch and target, and print them together.
+    """Rank-1 of every epoch and target, for one summary.
 
     Args:
-        sources: a name or several.
-        targets: likewise.
+        sources: one name or several.
+        targets: one name or several.
     """
 
     def __init__(self, sources: str | Sequence[str], targets: str | Sequence[str]) -> None:

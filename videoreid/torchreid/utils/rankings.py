@@ -1,4 +1,4 @@
-"""torchreid's pictures of ranks: one picture a query."""
+"""torchreid's ranking visualisation: one picture for each query."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def visualize_ranked_results(
     save_dir: str | Path = "",
     topk: int = 10,
 ) -> list[Path]:
-    """Draw each query with its best answers into a picture of its own.
+    """Draw one picture for each query with its best answers.
 
     Hits are ticked and green, misses crossed and dashed. Rows of the same person in the same
     camera are left out, as torchreid does.

@@ -30,12 +30,12 @@ __all__ = [
 
 
 def mkdir_if_missing(dirname: str | Path) -> None:
-    """Make a folder and its parents where they do not exist."""
+    """Make a folder and its parents if they do not exist."""
     Path(dirname).mkdir(parents=True, exist_ok=True)
 
 
 def check_isfile(fpath: str | Path) -> bool:
-    """Return whether a file exists, with a warning where it does not."""
+    """Return whether a file exists; log a warning if it does not."""
     found = Path(fpath).is_file()
     if not found:
         get_logger("torchreid").warning("no file found at %s", fpath)
@@ -48,7 +48,7 @@ def read_json(fpath: str | Path) -> Any:
 
 
 def write_json(obj: Any, fpath: str | Path) -> None:
-    """Write a JSON file; it appears under its name only when it is whole."""
+    """Write a JSON file through a temporary file."""
     Path(fpath).parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(Path(fpath), json.dumps(obj, indent=4, separators=(",", ": ")))
 
@@ -70,10 +70,10 @@ def read_image(path: str | Path) -> "Image":
 
 
 def download_url(url: str, dst: str | Path) -> None:
-    """Fetch a file through the checked download of this library and put it at ``dst``, unless it is there.
+    """Download a file with the checked download of this library to ``dst``, unless ``dst`` exists.
 
     Raises:
-        ConfigError: another kind of address.
+        ConfigError: not an https address.
         WeightsError: it cannot be fetched, or the network is forbidden.
     """
     target = Path(dst)
