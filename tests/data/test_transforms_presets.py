@@ -13,7 +13,6 @@ from videoreid.data.transforms import (
     build_transform,
     list_presets,
 )
-from videoreid.data.transforms.presets import BASE_FILL
 from videoreid.errors import ConfigError, UnknownNameError
 
 FRAMES = [np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8)] * 8
@@ -121,7 +120,7 @@ STEPS = {
     "psta": [Resize((256, 128), "bicubic"), HorizontalFlip(), RandomErasing(fill=(152, 142, 127))],
     "vpreid": [Resize((256, 128), "bicubic"), HorizontalFlip(), LocalGrayscale(per_frame=True)],
     "jg": [RandomTranslation2D((224, 112), per_frame=True), HorizontalFlip(per_frame=True)],
-    "base": [Resize((256, 128)), RandomErasing(fill=BASE_FILL, per_frame=True), HorizontalFlip()],
+    "base": [Resize((256, 128)), RandomErasing(fill=(152, 144, 129), per_frame=True), HorizontalFlip()],
 }  # fmt: skip
 
 

@@ -28,3 +28,9 @@ def test_precision_recall_by_hand():
     recall, precision = precision_recall(np.array([1, 4]), np.array([0, 2, 2]), points=5)
     assert recall.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert precision.tolist() == pytest.approx([1, 1, 1, 0.5, 0.5])
+
+
+def test_precision_recall_is_the_mean_over_queries_with_a_match():
+    ranks, offsets = np.array([1, 4, 2]), np.array([0, 2, 2, 3])  # the second query has no match
+    _, precision = precision_recall(ranks, offsets, points=3)
+    assert precision.tolist() == pytest.approx([(1 + 0.5) / 2, (1 + 0.5) / 2, (0.5 + 0.5) / 2])

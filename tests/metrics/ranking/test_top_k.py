@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.metrics.conftest import exact_distances
 from videoreid.distances import FeatureSource, MatrixSource
-from videoreid.metrics.ranking.counting import ranks_of_matches
+from videoreid.metrics.ranking.counting import BLOCK_ELEMENTS, ranks_of_matches
 from videoreid.metrics.ranking.pairs import same_person_pairs
 from videoreid.metrics.ranking.top_k import TopRows
 from videoreid.types import EvaluationProtocol
@@ -52,8 +52,9 @@ def test_equals_sorting_whole_rows(seed, levels, elements, top_k, distance):
     assert np.isnan(top.distances[~shown]).all()
 
 
+@pytest.mark.parametrize("elements", [BLOCK_ELEMENTS, 2])  # 2: blocks of two queries
 @pytest.mark.parametrize("levels", [1, 3])
-def test_crowded_rows_are_sorted_whole(levels):
+def test_crowded_rows_are_sorted_whole(levels, elements):
     rng = np.random.default_rng(0)
     values = torch.from_numpy(rng.integers(0, levels, (1005, 2)).astype(np.float32)) + 1
     query, gallery = values.split([5, 1000])
@@ -61,5 +62,37 @@ def test_crowded_rows_are_sorted_whole(levels):
     pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
     scores = FeatureSource(query, gallery, "cosine")
     top = TopRows(scores, pairs, 3)
-    ranks_of_matches(scores, pairs, watch=top.see)
+    ranks_of_matches(scores, pairs, watch=top.see, block_elements=elements)
     np.testing.assert_array_equal(top.indices, expected_rows(exact_distances(query, gallery), pairs, 3))
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_well_separated_distances_need_no_second_look(distance, monkeypatch):
+    rng = np.random.default_rng(0)
+    query, gallery = torch.from_numpy(rng.normal(size=(1005, 64)).astype(np.float32)).split([5, 1000])
+    ids = np.arange(5), np.full(1000, 9), np.zeros(5, dtype=int), np.ones(1000, dtype=int)
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
+    scores = FeatureSource(query, gallery, distance)
+    top = TopRows(scores, pairs, 3)
+
+    again, positions = [], scores.positions
+    monkeypatch.setattr(
+        scores, "positions", lambda rows, columns: again.extend(rows) or positions(rows, columns)
+    )
+    monkeypatch.setattr(TopRows, "_from_whole_row", lambda self, query: again.append(query))
+    top.see(slice(0, 5), slice(0, 1000), scores.block(slice(0, 5), slice(0, 1000)))
+    assert again == []
+    np.testing.assert_array_equal(
+        top.indices, expected_rows(exact_distances(query, gallery, distance), pairs, 3)
+    )
+
+
+def test_the_largest_finite_distance_is_a_distance():
+    largest = torch.finfo(torch.float32).max
+    scores = MatrixSource(torch.tensor([[0.5, largest, 0.25]]))
+    ids = np.zeros(1, dtype=int), np.ones(3, dtype=int), np.zeros(1, dtype=int), np.ones(3, dtype=int)
+    pairs = same_person_pairs(*ids, EvaluationProtocol("test"))
+    top = TopRows(scores, pairs, 3)
+    ranks_of_matches(scores, pairs, watch=top.see)
+    assert top.indices.tolist() == [[2, 0, 1]]
+    assert top.distances[0, 2] == np.float32(largest)
