@@ -5,6 +5,8 @@ whether clip length T and batch B are free in the file, and the largest relative
 trace fixes the batch is exported for one clip per call, and a session splits batches.
 
     python benchmarks/export_table.py [NAME ...] [--to onnx torchscript] [--output benchmarks/results/export.md]
+
+The table is written after each network; with an ``--output`` that exists, networks that it lists are not repeated.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from videoreid.errors import VideoReIDError
 from videoreid.export import export_model
 from videoreid.export.runtimes import SUFFIXES
 from videoreid.models import ReIDModel, list_models
+from videoreid.utils import atomic_write_text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.models.test_registry import SLOW, build
@@ -73,26 +76,36 @@ def silence() -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="networks (default: those of the default test run)")
+    parser.add_argument("--all", action="store_true", help="all networks")
     parser.add_argument(
         "--to", nargs="+", default=["onnx", "torchscript", "openvino"], choices=list(SUFFIXES)
     )
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    names = args.names or [name for name in list_models() if name not in SLOW]
-    lines = [
-        "| network | " + " | ".join(args.to) + " |",
-        "|---|" + "---|" * len(args.to),
-    ]
-    print("\n".join(lines), flush=True)
+    names = args.names or [name for name in list_models() if args.all or name not in SLOW]
+    head = ["| network | " + " | ".join(args.to) + " |", "|---|" + "---|" * len(args.to)]
+    rows = read_rows(args.output, head) if args.output else {}
     for name in names:
-        sys.stdout.flush()
+        if name in rows:
+            continue
         with silence():
             cells = [measure(name, to) for to in args.to]
-        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-        print(lines[-1], flush=True)
-    if args.output:
-        args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows[name] = f"| `{name}` | " + " | ".join(cells) + " |"
+        print(rows[name], flush=True)
+        if args.output:
+            atomic_write_text(args.output, "\n".join([*head, *(rows[key] for key in sorted(rows))]) + "\n")
+    print("\n".join([*head, *(rows[key] for key in sorted(rows))]))
+
+
+def read_rows(path: Path, head: list[str]) -> dict[str, str]:
+    """Return the lines of a table by network; it must have the same columns."""
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if lines[:2] != head:
+        raise SystemExit(f"{path} has other columns than {head[0]}; give another --output")
+    return {line.split("`")[1]: line for line in lines[2:]}
 
 
 if __name__ == "__main__":
