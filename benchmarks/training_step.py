@@ -2,9 +2,11 @@
 
 The plain loop works in float32 and NCHW, gets frames that were normalised on the CPU, mines the hardest pairs image
 by image, and steps an optimiser that is not fused. The engine gets uint8 frames and is measured setting by setting.
-Each variant runs in a separate process, in turns; ratios and medians are reported.
+Each variant runs in a separate process, in turns; ratios and medians are reported. Variants whose name ends with
+"freed memory reused" call `videoreid.utils.reuse_freed_memory` first.
 
 Usage: python benchmarks/training_step.py [--device cuda] [--batch 8] [--frames 4] [--compile]
+       python benchmarks/training_step.py --only "plain loop" "engine, bfloat16" --output results.json
 """
 
 import argparse
@@ -27,6 +29,7 @@ from videoreid.losses import TripletCriterion
 from videoreid.models import build_model
 from videoreid.optim import build_optimizer
 from videoreid.types import Clip
+from videoreid.utils import reuse_freed_memory
 
 MODEL, CLASSES, SIZE = "resnet50", 625, (256, 128)
 WARM_UP = 2
@@ -36,6 +39,9 @@ VARIANTS = {
     "engine, float32, NCHW": {"precision": "float32", "channels_last": False},
     "engine, float32": {"precision": "float32"},
     "engine, bfloat16": {"precision": "bfloat16"},
+    "plain loop, freed memory reused": None,
+    "engine, float32, freed memory reused": {"precision": "float32"},
+    "engine, bfloat16, freed memory reused": {"precision": "bfloat16"},
     "engine, bfloat16, compiled": {"precision": "bfloat16"},
 }
 
@@ -117,6 +123,8 @@ def measure(name, args):
     """Time one variant in this process; return its seconds per step, first losses and memory."""
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
+    if name.endswith("freed memory reused"):
+        reuse_freed_memory()
     clip = make_batch(args.batch, args.frames)
     if VARIANTS[name] is None:
         step = plain_step(args.device, clip)
@@ -138,7 +146,7 @@ def measure(name, args):
 
 def compare(args):
     """Run the variants in turns, each in its own process, and return a table of ratios."""
-    names = [name for name in VARIANTS if args.compile or "compiled" not in name]
+    names = args.only or [name for name in VARIANTS if args.compile or "compiled" not in name]
     runs = {name: [] for name in names}
     for _ in range(args.rounds):
         for name in names:
@@ -170,6 +178,8 @@ def main():
     parser.add_argument("--steps", type=int, default=5, help="timed steps of a turn")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
+    parser.add_argument("--only", nargs="+", choices=tuple(VARIANTS), help="variants; the first is the base")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/training_step_DEVICE.json")
     parser.add_argument("--variant", choices=tuple(VARIANTS), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.variant:
@@ -184,7 +194,8 @@ def main():
     setting |= {"rounds": args.rounds, "steps": args.steps}
     result = {"setting": {**setting, "torch": torch.__version__}, "variants": compare(args)}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"training_step_{args.device}.json").write_text(json.dumps(result, indent=1) + "\n")
+    output = args.output or RESULTS / f"training_step_{args.device}.json"
+    output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 

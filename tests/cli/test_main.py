@@ -36,6 +36,20 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_status_2(capsys: pytest.Capt
     )
 
 
+def test_only_a_training_process_of_its_own_reuses_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr("videoreid.utils.allocation.reuse_freed_memory", lambda: calls.append(True))
+    unknown = ["train", "no_such_recipe", "--dataset", "mars", "--output", "nowhere"]
+    assert main(unknown) == 2
+    assert calls == []
+    monkeypatch.setattr("sys.argv", ["videoreid", "recipes", "list"])
+    assert main() == 0
+    assert calls == []
+    monkeypatch.setattr("sys.argv", ["videoreid", *unknown])
+    assert main() == 2
+    assert calls == [True]
+
+
 def test_it_runs_as_a_module_and_help_does_not_load_torch() -> None:
     code = "import sys; from videoreid.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     done = subprocess.run(

@@ -152,6 +152,7 @@ def test_the_page_is_the_recorded_one(load) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # 21 trainings
 def test_every_method_trains_and_every_level_is_scored(load, tmp_path) -> None:
     learning = load("frontier_learning")
     args = argparse.Namespace(work=tmp_path, identities=28, steps=1, trunk_steps=1, study=None, seeds=[0])

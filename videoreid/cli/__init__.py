@@ -40,6 +40,8 @@ _COMMANDS: tuple[str, ...] = (
     "train",
 )
 
+_TRAINING = ("demo", "train")  # commands whose process spends its time on training
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 2 after a user error, 130 after Ctrl-C."""
@@ -52,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     args = parser.parse_args(argv)
+    if argv is None and args.command in _TRAINING:  # not inside a program that calls `main` with arguments
+        from videoreid.utils.allocation import reuse_freed_memory
+
+        reuse_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # bytes of names that are not UTF-8 are printed escaped
             stream.reconfigure(errors="backslashreplace")
