@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 
 from videoreid.cli import main
 from videoreid.data.datasets import build_dataset
-from videoreid.retrieval import write_features
+from videoreid.engine import save_evaluation
+from videoreid.metrics import evaluate_features
+from videoreid.retrieval import read_features, write_features
 from videoreid.types import Features
 
 OPTIONS = {"identities": 8, "seed": 4, "frames": 2, "cameras": 3, "train_share": 0.2}
@@ -69,6 +72,47 @@ def test_a_folder_with_one_feature_file_is_enough_and_a_threshold_may_be_given(r
     assert main(["analyse", str(root), "--root", str(root / "worlds"), *GIVEN, "--frames", "1",
                  "--threshold", "low light=0.99"]) == 0  # fmt: skip
     assert "low light no estimate (affects 100 %)" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def run_folder(root: Path) -> Path:
+    """Return a run folder with the ranking of the features, and one that was stored without tracklets."""
+    stored = read_features(root / "f.h5")
+    splits = build_dataset("synthetic", root / "worlds", **OPTIONS)
+    ranking = evaluate_features(stored.query, stored.gallery, protocol="cross_camera", dataset="synthetic")
+    sides = {"query": stored.query, "gallery": stored.gallery}
+    save_evaluation(root / "run", ranking, **sides, name="ori", tracklets=(splits.query, splits.gallery))
+    save_evaluation(root / "run", ranking, **sides, name="bare")
+    return root / "run"
+
+
+def test_a_run_folder_gives_what_its_features_give_and_its_report_links_it(
+    root, run_folder, tmp_path
+) -> None:
+    assert main(["analyse", str(run_folder), "--frames", "1"]) == 0
+    assert analyse(root, "--output", str(tmp_path)) == 0
+    named = (tmp_path / "analysis.json", run_folder / "analysis" / "analysis.json")
+    of_features, of_run = (json.loads(path.read_text()) for path in named)
+    assert of_run.pop("protocol").startswith("synthetic | protocol cross_camera")
+    assert of_features.pop("protocol").startswith("synthetic | protocol cross_camera")
+    assert of_run == of_features
+    assert main(["report", str(run_folder)]) == 0
+    page = (run_folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert "analysis/analysis.html" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--root", "elsewhere"], "is a run folder, which holds its ranking and tracklets: leave out --root"),
+        (["--distance", "cosine"], "leave out --distance"),
+        (["--evaluation", "re"], "no evaluation 're'"),
+        (["--evaluation", "bare"], "bare of .* was stored without its tracklets"),
+    ],
+)
+def test_what_a_run_folder_cannot_answer_is_said(run_folder, options, message, capsys) -> None:
+    assert main(["analyse", str(run_folder), *options]) == 2
+    assert re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def analyse_errors(
         gallery: the gallery as the dataset publishes it; the ranking knows whether the queries were in it.
         read_frames: reads frame keys into images; unreadable frames are counted.
         best_matches: ``(Q,)`` rows of the nearest true matches, see `best_true_matches`; None takes them from the
-            answers that the ranking kept.
+            ranking (of a ranking made by hand, from the answers that it kept).
         labels: part labels of the dataset; None measures pixels alone.
         settings: of the analysis; None for the defaults.
 
@@ -287,11 +287,24 @@ def _checked_matches(ranking: Ranking, size: int, given: np.ndarray | None) -> n
                 f"best_matches must be ({count},) whole numbers below {size}, got {rows.shape} {rows.dtype}"
             )
         return np.where(ranking.scored, rows.astype(np.int64), -1)
+    if ranking.same_person is not None:
+        return _nearest_matches(ranking)
     if not ranking.top_matches.shape[1]:
         return np.full(count, -1, np.int64)
     first = ranking.top_matches.argmax(axis=1)
     there = ranking.top_matches.any(axis=1) & ranking.scored
     return np.where(there, ranking.top_indices[np.arange(count), first], -1)
+
+
+def _nearest_matches(ranking: Ranking) -> np.ndarray:
+    """Return the nearest true match ``(Q,)`` of every query from its person's rows; -1 where there is none."""
+    assert ranking.same_person is not None
+    found = np.full(len(ranking.average_precision), -1, np.int64)
+    for query in np.flatnonzero(ranking.scored).tolist():
+        rows, _ = ranking.same_person.of(query, matches=True)
+        if len(rows):
+            found[query] = rows[0]
+    return found
 
 
 def _measure(

@@ -1,7 +1,7 @@
-"""``videoreid analyse``: find out why queries fail, from stored features and the frames of their dataset."""
+"""``videoreid analyse``: find out why queries fail, from stored features and their dataset, or from a run folder."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from videoreid.analysis import ErrorAnalysis
     from videoreid.retrieval import FeatureFile
-    from videoreid.types import Ranking, Splits
+    from videoreid.types import Ranking, Splits, Tracklet
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -27,20 +27,25 @@ _OUTPUTS = ("queries.csv", "analysis.html", "analysis.json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "features", type=Path, help="feature file of videoreid extract, or a folder with one such file"
+        "features",
+        type=Path,
+        metavar="FEATURES|RUN",
+        help="feature file of videoreid extract, a folder with one such file, or the folder of a training, or of "
+        "videoreid rank or eval",
     )
-    source = parser.add_argument_group("the frames (a dataset, or a video with its tracks)")
+    parser.add_argument("--evaluation", metavar="NAME", help="evaluation of RUN (default: its first)")
+    source = parser.add_argument_group("the dataset of FEATURES")
     source.add_argument("--dataset", help="name of the dataset (default: the one in the feature file)")
     source.add_argument("--root", type=Path, help="folder of the dataset, or its parent")
     add_option_argument(source)
     parser.add_argument(
-        "--protocol", help="evaluation protocol (default: the one in the file, else cross_camera)"
+        "--protocol",
+        help="evaluation protocol (default: the one in the file, else cross_camera); not with RUN",
     )
     parser.add_argument(
         "--distance",
-        default="cosine",
         choices=("cosine", "euclidean", "squared_euclidean"),
-        help="default cosine",
+        help="default cosine; not with RUN",
     )
     parser.add_argument(
         "--labels", type=Path, metavar="FOLDER", help="part labels of the dataset, written by videoreid parse"
@@ -62,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder for analysis.json, queries.csv and analysis.html (default: print only)",
+        help="folder for analysis.json, queries.csv and analysis.html (default: RUN/analysis, where videoreid report "
+        "finds them; with FEATURES, print only)",
     )
 
 
@@ -77,23 +83,55 @@ def run(args: argparse.Namespace) -> int:
     settings = AnalysisSettings(
         frames=args.frames, bins=args.bins, seed=args.seed, thresholds=_thresholds(args.threshold)
     )
-    stored = read_features(_feature_file(args.features))
-    splits = _splits(args, stored)
-    ranking, matches = _rank(args, stored, splits)
+    output, matches = args.output, None
+    if _is_run(args.features):
+        ranking, query, gallery = _from_run(args)
+        output = output or args.features / "analysis"
+    else:
+        stored = read_features(_feature_file(args.features))
+        splits = _splits(args, stored)
+        query, gallery = splits.query, splits.gallery
+        ranking, matches = _rank(args, stored, splits)
     labels = None if args.labels is None else ParsedFolderLabels(args.labels)
     analysis = analyse_errors(
         ranking,
-        splits.query,
-        splits.gallery,
+        query,
+        gallery,
         read_frames=FrameReader().read,
         best_matches=matches,
         labels=labels,
         settings=settings,
     )
     _print(analysis)
-    if args.output is not None:
-        _write(analysis, args.output)
+    if output is not None:
+        _write(analysis, output)
     return 0
+
+
+def _is_run(path: Path) -> bool:
+    from videoreid.engine.checkpointing import RECORD
+
+    return (path / RECORD).is_file()
+
+
+def _from_run(args: argparse.Namespace) -> "tuple[Ranking, Sequence[Tracklet], Sequence[Tracklet]]":
+    """Return the ranking of a run folder with its queries and gallery, of which up to 16 frames each are stored."""
+    from videoreid.engine import RunFolder
+
+    given = [name for name in ("dataset", "root", "option", "protocol", "distance") if getattr(args, name)]
+    if given:
+        raise ConfigError(
+            f"{args.features} is a run folder, which holds its ranking and tracklets: leave out --{given[0]}, or name "
+            "a feature file"
+        )
+    stored = RunFolder.open(args.features).evaluation(args.evaluation)
+    tracklets = stored.tracklets()
+    if tracklets is None:
+        raise ConfigError(
+            f"the evaluation {stored.name} of {args.features} was stored without its tracklets: extract features of "
+            "the dataset with videoreid extract, and name their file"
+        )
+    return stored.ranking, tracklets.query, tracklets.gallery
 
 
 def _feature_file(path: Path) -> Path:
@@ -136,17 +174,18 @@ def _rank(args: argparse.Namespace, stored: "FeatureFile", splits: "Splits") -> 
     from videoreid.metrics import evaluate_features
 
     protocol = args.protocol or stored.protocol or splits.protocol
+    distance = args.distance or "cosine"
     details = {**({"model": stored.model} if stored.model else {}), **stored.details}
     ranking = evaluate_features(
         stored.query,
         stored.gallery,
         protocol=protocol,
-        distance=args.distance,
+        distance=distance,
         dataset=stored.dataset or splits.name,
         details=details,
         top_k=5,
     )
-    matches = best_true_matches(stored.query, stored.gallery, protocol=protocol, distance=args.distance)
+    matches = best_true_matches(stored.query, stored.gallery, protocol=protocol, distance=distance)
     return ranking, matches
 
 
