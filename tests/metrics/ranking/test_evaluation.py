@@ -339,3 +339,13 @@ def test_half_precision_and_float64_features():
         matrix = exact_distances(q.embeddings.double(), g.embeddings.double())
         expected = score(matrix, q.pids, g.pids, q.camids, g.camids)
         assert_agrees(evaluate_features(q, g), expected)
+
+
+def test_queries_in_the_gallery_are_found_by_pids_and_cameras():
+    distances = np.ones((2, 4), dtype=np.float32)
+    pids, camids = np.array([1, 2]), np.array([0, 0])
+    people, cameras = np.array([1, 2, 1, 2]), np.array([1, 1, 0, 0])  # the last two columns are the queries
+    ranking = evaluate_distances(distances, pids, people, camids, cameras, protocol="mars_official")
+    assert ranking.gallery.query_start == 2
+    with pytest.raises(ProtocolError, match="neither the first nor the last 2 columns"):
+        evaluate_distances(distances, pids, people, camids, np.array([1, 1, 2, 2]), protocol="mars_official")

@@ -87,6 +87,19 @@ def test_well_separated_distances_need_no_second_look(distance, monkeypatch):
     )
 
 
+def test_a_short_distance_between_long_vectors_is_exact():
+    rng = np.random.default_rng(0)
+    query = torch.from_numpy(10 * rng.normal(size=(1, 64)).astype(np.float32))
+    near = query + torch.from_numpy(0.01 * rng.normal(size=(1, 64)).astype(np.float32))
+    far = torch.from_numpy(10 * rng.normal(size=(5, 64)).astype(np.float32))
+    ids = np.zeros(1, dtype=int), np.ones(6, dtype=int), np.zeros(1, dtype=int), np.ones(6, dtype=int)
+    scores = FeatureSource(query, torch.cat([far, near]), "euclidean")
+    top = TopRows(scores, same_person_pairs(*ids, EvaluationProtocol("test")), 2)
+    top.see(slice(0, 1), slice(0, 6), scores.block(slice(0, 1), slice(0, 6)))
+    assert top.indices[0, 0] == 5
+    assert top.distances[0, 0] == pytest.approx(torch.cdist(query.double(), near.double()).item(), rel=1e-6)
+
+
 def test_the_largest_finite_distance_is_a_distance():
     largest = torch.finfo(torch.float32).max
     scores = MatrixSource(torch.tensor([[0.5, largest, 0.25]]))
