@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("cosine", "euclidean", "squared_euclidean"),
         help="default cosine; not with RUN",
     )
+    _add_measuring(parser)
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Declare what is measured, how, and where the files go."""
     parser.add_argument(
         "--labels", type=Path, metavar="FOLDER", help="part labels of the dataset, written by videoreid parse"
     )
