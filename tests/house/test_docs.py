@@ -17,7 +17,9 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIDEOREID_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setattr("videoreid.utils.reuse_freed_memory", lambda: True)  # it would last for all other tests
+    monkeypatch.setattr(
+        "videoreid.utils.reuse_freed_memory", lambda: True
+    )  # it would last for all other tests
     text = page.read_text(encoding="utf-8")
     namespace: dict[str, object] = {"__name__": "__page__"}
     for block in BLOCK.finditer(text):
