@@ -277,6 +277,8 @@ def test_best_matches_are_the_first_hits_of_the_whole_ranking(distance, protocol
     found = best_true_matches(*sides, protocol=protocol, distance=distance)
     first = ranking.top_indices[np.arange(20), ranking.top_matches.argmax(1)]
     np.testing.assert_array_equal(found, np.where(ranking.scored, first, -1))
+    nearest = [ranking.same_person.of(row, matches=True)[0][:1] for row in np.flatnonzero(ranking.scored)]
+    np.testing.assert_array_equal(np.concatenate(nearest), found[ranking.scored])
 
 
 def test_bad_input_is_told(analysed) -> None:

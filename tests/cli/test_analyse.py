@@ -121,6 +121,7 @@ def test_what_a_run_folder_cannot_answer_is_said(run_folder, options, message, c
         (["--threshold", "low light"], "is not CAUSE=NUMBER"),
         (["--threshold", "rain=1"], "no cause is called 'rain'"),
         (["--option", "seed=5"], "--option seed is given twice"),
+        (["--evaluation", "ori"], "names an evaluation of a run folder"),
         (["--labels", "nowhere"], "holds no part labels"),
         (["--frames", "0"], "must be 1 or more"),
     ],

@@ -13,15 +13,9 @@ __all__ = ["add_size_argument", "build_with_weights", "is_exported"]
 _EXPORTED = (".onnx", ".ts", ".xml")
 
 
-def add_size_argument(parser: Any) -> None:
+def add_size_argument(parser: Any, meaning: str = "input size of a frame (default: the network's)") -> None:
     """Declare ``--size HEIGHT WIDTH`` for a parser or an argument group."""
-    parser.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a frame (default: the network's)",
-    )
+    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help=meaning)
 
 
 def is_exported(model: str) -> bool:

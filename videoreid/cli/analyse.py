@@ -9,8 +9,6 @@ from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from videoreid.analysis import ErrorAnalysis
     from videoreid.retrieval import FeatureFile
     from videoreid.types import Ranking, Splits, Tracklet
@@ -88,22 +86,23 @@ def run(args: argparse.Namespace) -> int:
     settings = AnalysisSettings(
         frames=args.frames, bins=args.bins, seed=args.seed, thresholds=_thresholds(args.threshold)
     )
-    output, matches = args.output, None
+    output = args.output
     if _is_run(args.features):
         ranking, query, gallery = _from_run(args)
         output = output or args.features / "analysis"
     else:
+        if args.evaluation is not None:
+            raise ConfigError(f"--evaluation names an evaluation of a run folder; {args.features} is none")
         stored = read_features(_feature_file(args.features))
         splits = _splits(args, stored)
         query, gallery = splits.query, splits.gallery
-        ranking, matches = _rank(args, stored, splits)
+        ranking = _rank(args, stored, splits)
     labels = None if args.labels is None else ParsedFolderLabels(args.labels)
     analysis = analyse_errors(
         ranking,
         query,
         gallery,
         read_frames=FrameReader().read,
-        best_matches=matches,
         labels=labels,
         settings=settings,
     )
@@ -174,24 +173,19 @@ def _splits(args: argparse.Namespace, stored: "FeatureFile") -> "Splits":
     return splits
 
 
-def _rank(args: argparse.Namespace, stored: "FeatureFile", splits: "Splits") -> "tuple[Ranking, np.ndarray]":
-    from videoreid.analysis import best_true_matches
+def _rank(args: argparse.Namespace, stored: "FeatureFile", splits: "Splits") -> "Ranking":
     from videoreid.metrics import evaluate_features
 
-    protocol = args.protocol or stored.protocol or splits.protocol
-    distance = args.distance or "cosine"
     details = {**({"model": stored.model} if stored.model else {}), **stored.details}
-    ranking = evaluate_features(
+    return evaluate_features(
         stored.query,
         stored.gallery,
-        protocol=protocol,
-        distance=distance,
+        protocol=args.protocol or stored.protocol or splits.protocol,
+        distance=args.distance or "cosine",
         dataset=stored.dataset or splits.name,
         details=details,
         top_k=5,
     )
-    matches = best_true_matches(stored.query, stored.gallery, protocol=protocol, distance=distance)
-    return ranking, matches
 
 
 def _thresholds(pairs: list[str]) -> Mapping[str, float]:

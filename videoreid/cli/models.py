@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from videoreid.cli._building import add_size_argument
+
 if TYPE_CHECKING:
     from videoreid.models import ReIDModel
     from videoreid.models.weights import PublishedWeights
@@ -27,13 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--frames", type=int, help="clip length for the cost (default: that of the network, or 4)"
         )
-        command.add_argument(
-            "--size",
-            type=int,
-            nargs=2,
-            metavar=("HEIGHT", "WIDTH"),
-            help="frame size for the cost (default: that of the network)",
-        )
+        add_size_argument(command, "frame size for the cost (default: that of the network)")
 
 
 def run(args: argparse.Namespace) -> int:

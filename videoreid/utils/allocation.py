@@ -14,8 +14,8 @@ def reuse_freed_memory() -> bool:
     """Let this process keep freed memory for later tensors; call it once, before training on a CPU.
 
     By default glibc returns large blocks to the system when they are freed. The next tensor then gets new pages, which
-    the system clears one by one; this takes a large share of a training step on a CPU. Afterwards, up to 2 GiB of freed
-    memory stay with the process. Only speed changes. PyTorch's memory on a GPU has its own allocator.
+    the system clears one by one. Afterwards, up to 2 GiB of freed memory stay with the process. Only speed changes;
+    docs/training.md says how much. PyTorch's memory on a GPU has its own allocator.
 
     Returns:
         Whether the C library accepted it: True with glibc (most Linux systems), False elsewhere, where nothing changes.
@@ -28,7 +28,6 @@ def reuse_freed_memory() -> bool:
     if not (hasattr(library, "mallopt") and hasattr(library, "gnu_get_libc_version")):
         return False
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _GROWTH))
-    answers = [
-        library.mallopt(name, value) for name, value in settings
-    ]  # all three, whatever the first answers
+    # all three are set, whatever the first answers
+    answers = [library.mallopt(name, value) for name, value in settings]
     return answers == [1, 1, 1]
