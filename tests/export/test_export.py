@@ -330,6 +330,7 @@ def test_half_precision_halves_the_file_and_keeps_the_answer(to: str, suffix: st
     session = export.load(tmp_path / f"half{suffix}")
     assert isinstance(session, export.ExportedModel)
     assert session.metadata.precision == "float16"
+    assert weights_digest(session) != weights_digest(model) == session.metadata.weights_sha256
     with torch.no_grad():
         cosine = torch.nn.functional.cosine_similarity(session(clips()), model(clips()))
     assert session(clips()).dtype == torch.float32
@@ -350,7 +351,8 @@ def test_int8_answers_nearly_as_float32(tmp_path: Path) -> None:
     session, exact = export.load(tmp_path / "b.onnx"), export.load(tmp_path / "a.onnx")
     assert isinstance(session, export.ExportedModel)
     assert session.metadata.precision == "int8"
-    assert weights_digest(session) == weights_digest(model)
+    assert session.metadata.weights_sha256 == weights_digest(model)
+    assert weights_digest(session) != weights_digest(model), "features of int8 and float32 are not mixed"
     frames = varied_clips(5, 3, SIZE, seed=9)
     others = torch.nn.functional.cosine_similarity(session(frames), exact(frames))
     assert 0.95 < cosine < 0.99999

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.cli._building import build_with_weights, is_exported
+from videoreid.cli._building import add_pixel_arguments, build_with_weights, is_exported, pixels_of
 from videoreid.cli._tracking_options import add_tracking_arguments, at_least
 from videoreid.errors import ConfigError
 
@@ -55,6 +56,7 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how recordings become tracklets")
     group.add_argument("--model", help="name of the network (default: the network of the gallery)")
     group.add_argument("--weights", help="checkpoint file, or the name of published weights")
+    add_pixel_arguments(group)
     group.add_argument("--device", help="cpu or cuda (default: the best available)")
     group.add_argument(
         "--precision",
@@ -157,13 +159,15 @@ def open_gallery(args: argparse.Namespace, *, create: bool) -> Opened:
     exported = is_exported(name)
     if not name or not (weights or exported):
         raise ConfigError("a new gallery needs --model and --weights")
+    pixels = pixels_of(args) or json.loads(kept.get("pixels", "{}"))
     if exported:
         name = _whole(name)
-        extractor = FeatureExtractor(build_with_weights(name, args.weights), device=args.device)
+        extractor = FeatureExtractor(build_with_weights(name, args.weights, **pixels), device=args.device)
     else:
         extractor = FeatureExtractor(name, weights, device=args.device)
     detector = _whole(args.detector or kept.get("detector") or _DETECTOR)
     details = {"model": name, "weights": "" if exported else _whole(weights), "detector": detector}
+    details |= {"pixels": json.dumps(pixels)} if pixels else {}
     gallery = Gallery.open(
         folder, fingerprint=model_fingerprint(extractor.model), create=create, details=details
     )

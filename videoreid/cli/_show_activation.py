@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoreid.cli._building import add_size_argument, build_with_weights
+from videoreid.cli._building import add_pixel_arguments, add_size_argument, build_with_weights, pixels_of
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -69,6 +69,7 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sampling", default="evenly", help="rule that chooses the frames (default evenly)")
     add_size_argument(parser)
+    add_pixel_arguments(parser)
     parser.add_argument(
         "--colours", default="jet", help="colour map: jet, turbo, viridis or inferno (default jet)"
     )
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from videoreid.visual import activation_maps, draw_activation_maps
 
     own, others = _tracklets(args)
-    model = build_with_weights(args.model, args.weights).to(args.device)
+    model = build_with_weights(args.model, args.weights, **pixels_of(args)).to(args.device)
     size = tuple(args.size) if args.size else model.input_size
     frames = args.frames or model.frames or 4
     transform = build_transform(size=size, train=False)

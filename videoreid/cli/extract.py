@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videoreid.cli._building import add_size_argument, build_with_weights
+from videoreid.cli._building import add_pixel_arguments, add_size_argument, build_with_weights, pixels_of
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.errors import ConfigError
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sampling", default="all_continuous", help="rule that chooses the frames (default all_continuous)"
     )
     add_size_argument(parser)
+    add_pixel_arguments(parser)
     parser.add_argument("--flip", action="store_true", help="add the embedding of the mirrored frames")
     parser.add_argument(
         "--precision",
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         return _extract_run(args)
     device = join_processes(args.device)
     source = _source(args)
-    model = build_with_weights(args.model, args.weights)
+    model = build_with_weights(args.model, args.weights, **pixels_of(args))
     settings = ExtractionSettings(
         num_frames=args.frames,
         sampling=args.sampling,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoreid.cli._building import add_size_argument, build_with_weights
+from videoreid.cli._building import add_pixel_arguments, add_size_argument, build_with_weights, pixels_of
 from videoreid.cli._dataset_options import add_option_argument, parse_options
 from videoreid.cli._picture_options import PICTURES, add_picture_arguments, answer_options, frame_counts
 from videoreid.errors import ConfigError
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--weights", help="checkpoint file, or the name of published weights")
     add_size_argument(model)
+    add_pixel_arguments(model)
     model.add_argument(
         "--frames",
         type=int,
@@ -164,15 +165,15 @@ def _tracks_of_video(args: argparse.Namespace) -> "Splits":
 
 def _build(args: argparse.Namespace) -> "tuple[ReIDModel, dict[str, str]]":
     """Return the network, and the source and checksum of its weights."""
+    from videoreid.export.digests import files_digest
     from videoreid.models.weights import resolve_weights
-    from videoreid.utils import sha256_of
 
-    model = build_with_weights(args.model, args.weights)
+    model = build_with_weights(args.model, args.weights, **pixels_of(args))
     source = args.weights or args.model  # an exported file holds its weights
     file = Path(source).expanduser()
     if not file.exists():
         file = Path(resolve_weights(args.model, args.weights))
-    return model, {"weights": source, "weights_sha256": sha256_of(file)}
+    return model, {"weights": source, "weights_sha256": files_digest(file)}
 
 
 def _embed_splits(model: "ReIDModel", splits: "Splits", args: argparse.Namespace) -> "Sequence[Features]":

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 
 from videoreid.errors import ConfigError, WeightsError
+from videoreid.export.digests import files_digest
 from videoreid.export.metadata import ExportMetadata
 from videoreid.export.runtimes import open_runtime
 from videoreid.export.session import ChannelOrder, ExportedModel, ForeignModel
-from videoreid.utils.files import sha256_of
 
 __all__ = ["load"]
 
@@ -45,7 +45,7 @@ def load(
         if given or channel_order != "rgb":
             raise ConfigError(f"{path} states its size and normalisation itself: leave these arguments out")
         return ExportedModel(runtime, ExportMetadata.from_json(runtime.metadata, os.fspath(path)))
-    session = ForeignModel(runtime, size=size, channel_order=channel_order, weights_sha256=sha256_of(path))
+    session = ForeignModel(runtime, size=size, channel_order=channel_order, files_sha256=files_digest(path))
     if pixel_mean is not None:
         session.pixel_mean = _three("pixel_mean", pixel_mean)
     if pixel_std is not None:

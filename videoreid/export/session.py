@@ -1,5 +1,7 @@
 """Exported files as networks, usable wherever a model is."""
 
+import hashlib
+import json
 from typing import Literal
 
 import torch
@@ -55,6 +57,8 @@ class ExportedModel(_Session):
         r, g, b = metadata.pixel_std
         self.pixel_std = (r, g, b)
         self.weights_sha256 = metadata.weights_sha256
+        if metadata.precision != "float32":  # rounded weights are other weights
+            self.weights_sha256 = _digest_of([metadata.weights_sha256, metadata.precision])
 
     def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
         """Return the embedding ``(B, D)``.
@@ -97,7 +101,7 @@ class ForeignModel(_Session):
         runtime: the loaded file; its one input is images, ``(N, 3, H, W)`` or ``(N, H, W, 3)``.
         size: (height, width) if the file does not fix them.
         channel_order: of the input.
-        weights_sha256: of the file.
+        files_sha256: of the file and the files of its weights (`videoreid.export.digests.files_digest`).
 
     Raises:
         WeightsError: its input has another form.
@@ -110,7 +114,7 @@ class ForeignModel(_Session):
         *,
         size: tuple[int, int] | None = None,
         channel_order: ChannelOrder = "rgb",
-        weights_sha256: str = "",
+        files_sha256: str = "",
     ) -> None:
         super().__init__(runtime)
         shape = runtime.input.shape
@@ -124,10 +128,17 @@ class ForeignModel(_Session):
         self._batch, self._order = shape[0], channel_order
         sides = shape[1:3] if self._channels_last else shape[2:]
         self.input_size = _agreed_size(sides, size)
-        self.weights_sha256 = weights_sha256
+        self._files_sha256 = files_sha256
         self.embedding_dim = 0  # set below, from a first run
         blank = torch.zeros(1, 3, *self.input_size)
         self.embedding_dim = self._embed(blank).shape[1]
+
+    @property
+    def weights_sha256(self) -> str:
+        """Checksum of the files and of what the embeddings also depend on: the order and scale of the pixels."""
+        floats = self.runtime.input.dtype != torch.uint8  # uint8 files normalise themselves
+        scale = [[*map(float, self.pixel_mean)], [*map(float, self.pixel_std)]] if floats else []
+        return _digest_of([self._files_sha256, self._order, *self.input_size, *scale])
 
     def forward(self, frames: Tensor, camids: Tensor | None = None) -> ReIDOutput | Tensor:
         """Return the mean over the frames of each clip, ``(B, D)``; see `ReIDModel.forward`."""
@@ -147,6 +158,10 @@ class ForeignModel(_Session):
             images = images.permute(0, 2, 3, 1)
         images = images.to(self.runtime.input.dtype)
         return run_in_pieces(self.runtime, images, self._batch).float().flatten(1)
+
+
+def _digest_of(values: list[object]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _agreed_size(sides: tuple[int | None, ...], size: tuple[int, int] | None) -> tuple[int, int]:

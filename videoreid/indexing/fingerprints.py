@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from videoreid.data.image_sequences import image_sequence, is_image_sequence
 from videoreid.errors import FrameError
 from videoreid.models import ReIDModel
+from videoreid.models.digest import embedding_options
 from videoreid.utils import sha256_of
 
 __all__ = ["file_digest", "model_fingerprint"]
@@ -18,8 +20,9 @@ __all__ = ["file_digest", "model_fingerprint"]
 def model_fingerprint(model: ReIDModel) -> str:
     """Return the class of a network and 16 digits of a SHA-256 of everything that its embeddings depend on.
 
-    These are all tensors except the classifier's, the input size and the normalisation: the same weights from another
-    file have the same fingerprint.
+    These are all tensors except the classifier's, the input size, the normalisation and the options that are not the
+    default: the same weights from another file have the same fingerprint. A network without tensors, an exported file,
+    has the checksum of its weights instead (``weights_sha256``).
 
     Args:
         model: the network with its weights.
@@ -30,6 +33,9 @@ def model_fingerprint(model: ReIDModel) -> str:
             continue
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    digest.update(str(getattr(model, "weights_sha256", "")).encode())
+    if options := embedding_options(model):
+        digest.update(json.dumps(options, sort_keys=True, default=str).encode())
     return f"{type(model).__name__}:{digest.hexdigest()[:16]}"
 
 
