@@ -174,6 +174,7 @@ def plan(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "batch": batch,
         "frames": frames,
         "start": "published" if args.pretrained else "random",
+        "precision": args.precision,
     }
 
 
@@ -223,20 +224,21 @@ def is_done(name: str, args: argparse.Namespace) -> bool:
 
 def table(lines: list[dict[str, Any]]) -> str:
     """Return the newest line of every run as a Markdown table."""
-    keys = ("recipe", "steps", "size", "batch", "start")
+    keys = ("recipe", "steps", "size", "batch", "start", "precision")
     newest = {tuple(line[key] for key in keys): line for line in lines}
     rows = [
-        "| recipe | dataset | clips x frames x size | updates | loss, first to last | seconds | processor | memory |",
-        "|---|---|---|---|---|---|---|---|",
+        "| recipe | dataset | clips x frames x size | precision | updates | loss, first to last | seconds | processor "
+        "| memory |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for line in sorted(newest.values(), key=lambda line: (line["size"], line["recipe"])):
         shape = f"{line['batch']} x {line['frames']} x {line['height']}x{line['width']}"
         if "error" in line:
             rows.append(
-                f"| `{line['recipe']}` | - | {shape} | failed: {line['error'][:80]} | - | - | - | - |"
+                f"| `{line['recipe']}` | - | {shape} | - | failed: {line['error'][:80]} | - | - | - | - |"
             )
             continue
-        cells = [f"`{line['recipe']}`", line["dataset"], shape, str(line["updates"])]
+        cells = [f"`{line['recipe']}`", line["dataset"], shape, line["precision"], str(line["updates"])]
         cells += [f"{line['loss_first']:.2f} to {line['loss_last']:.2f}"]
         cells += [f"{line['seconds']:.0f} ({line['seconds_of']})", f"{line['cpu_seconds_of_all']:.0f}"]
         cells += [f"{line['peak_mib'] / 1024:.1f} GiB"]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from videoreid.errors import ConfigError, ProtocolError
 from videoreid.inference.eval_copy import eval_copy
+from videoreid.inference.kernel_check import keep_in_float32
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.inference.sharding import gather_rows, shard_loader
 from videoreid.models.running import run_model, uses_cameras
@@ -60,6 +61,8 @@ def extract_features(
     rows: list[tuple[Tensor, ...]] = []
     with worker_errors(), torch.inference_mode():
         for clip in _with_bar(shard_loader(loader), enabled=progress):
+            if precision == "bfloat16" and not rows:
+                keep_in_float32(runner, clip.frames, clip.camid)
             embedding = embed_frames(runner, clip.frames, clip.camid, flip=flip, precision=precision)
             rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
     index, embeddings, pids, camids, times = gather_rows(rows)

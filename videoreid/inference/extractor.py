@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from videoreid.errors import ConfigError
 from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import embed_frames
 from videoreid.inference.images import crops_of_boxes, to_pixels
+from videoreid.inference.kernel_check import set_float32, wrong_convolutions
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import build_model
 from videoreid.models.saving import from_pretrained
@@ -79,6 +80,7 @@ class FeatureExtractor:
             self.model.pixel_mean = _per_channel("pixel_mean", pixel_mean)
         if pixel_std is not None:
             self.model.pixel_std = _per_channel("pixel_std", pixel_std)
+        self._wrong: tuple[str, ...] | None = None  # convolutions that this processor gets wrong in bfloat16
 
     @property
     def pixel_mean(self) -> tuple[float, float, float]:
@@ -137,10 +139,21 @@ class FeatureExtractor:
             )
         if len(frames) == 0:
             return torch.empty(0, self.model.embedding_dim, device=self.device)
+        clips = frames.unsqueeze(1)  # of one frame
         with torch.no_grad():  # inference mode would give tensors that cannot be changed in place
-            return embed_frames(
-                self.model, frames.unsqueeze(1), precision=precision
-            )  # (N, 3, H, W) -> clips of one frame
+            return embed_frames(self._runner(clips, precision), clips, precision=precision)
+
+    def _runner(self, clips: Tensor, precision: str) -> nn.Module:
+        """Return the model, or a copy whose wrong convolutions run in float32; the weights are the same."""
+        if precision != "bfloat16" or self.device.type != "cpu":
+            return self.model
+        if self._wrong is None:
+            self._wrong = tuple(wrong_convolutions(self.model, clips, training=False))
+        if not self._wrong:
+            return self.model
+        copied = eval_copy(self.model)
+        set_float32(copied, self._wrong)
+        return copied
 
 
 def _available(device: str | torch.device | None) -> torch.device:

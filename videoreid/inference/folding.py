@@ -125,7 +125,8 @@ def _pairs(network: nn.Module, trace: OperationTrace) -> list[tuple[nn.Module, n
 
 
 def _has_hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+    changed = "forward" in vars(module)  # a method of its own, such as that of `kernel_check`
+    return bool(changed or module._forward_hooks or module._forward_pre_hooks)
 
 
 def _fold(layer: Any, norm: Any) -> None:

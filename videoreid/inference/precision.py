@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from videoreid.inference.extraction import PRECISIONS, Precision, embed_frames
 from videoreid.inference.folding import cast_products, fold_batch_norms
+from videoreid.inference.kernel_check import keep_in_float32
 from videoreid.utils import get_logger
 
 __all__ = ["Arithmetic", "AutoPrecision", "choose_arithmetic", "has_native_bfloat16", "prepare_copy"]
@@ -96,6 +97,8 @@ def prepare_copy(
                 "batch norms are not folded: embeddings would change by %.1g", error
             )
             copied = make_copy()
+    if arithmetic.precision == "bfloat16":
+        keep_in_float32(copied, frames, camids)
     if arithmetic.precision != "float32":
         cast_products(copied, frames, camids, dtype=PRECISIONS[arithmetic.precision])
     if arithmetic.channels_last:

@@ -1,0 +1,177 @@
+"""Find convolutions that a processor computes wrongly in bfloat16, and run them in float32.
+
+oneDNN 3.12 on processors with AMX returns wrong weight gradients for many 3-D convolutions (relative error 0.1 to
+infinity, where rounding gives 0.003), and wrong results of 3 x 3 convolutions of stride 2 over maps of width 2. Nothing
+reports it. So every convolution is compared with float32 before it is used.
+"""
+
+import copy
+import functools
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from videoreid.models.running import run_model
+from videoreid.utils import get_logger
+from videoreid.utils.printing import count_of
+from videoreid.utils.wrappers import unwrap_model
+
+__all__ = ["in_float32", "keep_in_float32", "set_float32", "wrong_convolutions"]
+
+LARGEST_ERROR = 0.02
+"""Relative error of a result or a gradient; rounding to bfloat16 gives 0.003."""
+_ROWS = 4
+_CONVOLUTIONS: dict[type[nn.Module], Any] = {
+    nn.Conv1d: torch.conv1d,
+    nn.Conv2d: torch.conv2d,
+    nn.Conv3d: torch.conv3d,
+}
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def wrong_convolutions(
+    model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, training: bool = True
+) -> dict[str, float]:
+    """Return the convolutions whose bfloat16 result or gradients are wrong on the device of the model.
+
+    A copy of the network runs once to find the inputs of its convolutions. Each different convolution then runs on
+    random numbers, in float32 and in bfloat16. The network and the global random state do not change.
+
+    Args:
+        model: the network; it may be wrapped.
+        frames: clips ``(B, T, 3, H, W)``, of which two are used.
+        camids: ``(B,)`` for a network that uses cameras.
+        training: the network runs in train mode, and gradients are compared too.
+
+    Returns:
+        Name of the convolution to its largest relative error, which may be NaN or infinite.
+    """
+    found: dict[Hashable, float] = {}
+    wrong: dict[str, float] = {}
+    for name, convolution, example in _inputs(unwrap_model(model), frames, camids, training=training):
+        what = (
+            type(convolution), tuple(convolution.weight.shape), convolution.weight.stride(), example.shape,
+            example.stride(), convolution.stride, convolution.padding, convolution.dilation, convolution.groups,
+        )  # fmt: skip
+        if what not in found:
+            found[what] = _largest_error(convolution, example, gradients=training)
+        if not found[what] < LARGEST_ERROR:
+            wrong[name] = found[what]
+    if wrong:
+        get_logger("inference").warning(
+            "%s in float32, because this processor gets them wrong in bfloat16: %s",
+            count_of(len(wrong), "convolution runs", "convolutions run"),
+            ", ".join(wrong),
+        )
+    return wrong
+
+
+@contextmanager
+def in_float32(layers: Iterable[nn.Module]) -> Iterator[None]:
+    """Run layers of one input in float32 inside ``torch.autocast``; no other thread may use them meanwhile."""
+    changed = list(layers)
+    for layer in changed:
+        _set_float32(layer)
+    try:
+        yield
+    finally:
+        for layer in changed:
+            del layer.forward
+
+
+def keep_in_float32(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> None:
+    """Let the convolutions that this processor gets wrong in bfloat16 run in float32; on the CPU only.
+
+    Args:
+        model: a copy of its own in eval mode (`videoreid.inference.eval_copy.eval_copy`), which is changed.
+        frames: clips ``(B, T, 3, H, W)`` of the size to come.
+        camids: ``(B,)`` for a network that uses cameras.
+    """
+    if all(parameter.device.type == "cpu" for parameter in model.parameters()):
+        set_float32(model, wrong_convolutions(model, frames, camids, training=False))
+
+
+def set_float32(model: nn.Module, names: Iterable[str]) -> None:
+    """Let layers of one input run in float32 inside ``torch.autocast``, for good.
+
+    Args:
+        model: a copy of its own, which is changed; it may be wrapped.
+        names: of the layers.
+    """
+    network = unwrap_model(model)
+    for name in names:
+        _set_float32(network.get_submodule(name))
+
+
+def _set_float32(layer: Any) -> None:
+    layer.forward = functools.partial(_forward_in_float32, layer)
+
+
+def _forward_in_float32(layer: nn.Module, values: Tensor) -> Any:
+    with torch.autocast(values.device.type, enabled=False):
+        return type(layer).forward(layer, values.float())
+
+
+def _inputs(
+    network: nn.Module, frames: Tensor, camids: Tensor | None, *, training: bool
+) -> list[tuple[str, nn.Conv1d | nn.Conv2d | nn.Conv3d, Tensor]]:
+    """Return name, convolution and an example of its input, random and of the same shape and layout."""
+    if not any(type(module) in _CONVOLUTIONS for module in network.modules()):
+        return []
+    copied = copy.deepcopy(network).train(training)
+    seen: list[tuple[str, Any, Tensor]] = []
+    for name, module in copied.named_modules():
+        if type(module) in _CONVOLUTIONS and module.padding_mode == "zeros":
+
+            def watch(convolution: Any, inputs: tuple[Tensor, ...], name: str = name) -> None:
+                seen.append((name, convolution, _random_like(inputs[0][:_ROWS])))
+
+            module.register_forward_pre_hook(watch)
+    two = torch.arange(2).remainder(len(frames))  # batch norm needs two clips
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        run_model(copied, frames[two], None if camids is None else camids[two])
+    return seen
+
+
+def _random_like(example: Tensor) -> Tensor:
+    values = torch.randn(example.shape, generator=torch.Generator().manual_seed(0)).to(example.device)
+    layout = _LAYOUTS.get(example.ndim)
+    if layout is not None and example.is_contiguous(memory_format=layout) and not example.is_contiguous():
+        values = values.contiguous(memory_format=layout)
+    return values
+
+
+def _largest_error(
+    convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d, example: Tensor, *, gradients: bool
+) -> float:
+    weight = torch.empty_like(convolution.weight, dtype=torch.float32)  # of the same layout
+    weight.normal_(generator=torch.Generator().manual_seed(1)).mul_(weight[0].numel() ** -0.5)
+    how = (convolution.stride, convolution.padding, convolution.dilation, convolution.groups)
+    run = _CONVOLUTIONS[type(convolution)]
+    exact, other = (
+        _results(lambda x, w: run(x, w, None, *how), (example, weight), dtype, gradients=gradients)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    errors = [float((b - a).norm() / a.norm().clamp_min(1e-12)) for a, b in zip(exact, other, strict=True)]
+    return max(errors) if all(map(math.isfinite, errors)) else math.nan
+
+
+def _results(
+    run: Callable[[Tensor, Tensor], Tensor],
+    inputs: Sequence[Tensor],
+    dtype: torch.dtype,
+    *,
+    gradients: bool,
+) -> list[Tensor]:
+    """Return the result and, for a random gradient of the result, the gradients of input and weight."""
+    with torch.inference_mode(mode=False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        own = [tensor.detach().clone().to(dtype).requires_grad_(gradients) for tensor in inputs]
+        results = [run(*own)]
+        if gradients:
+            upstream = torch.randn(results[0].shape, generator=torch.Generator().manual_seed(2)).to(dtype)
+            results += torch.autograd.grad(results[0], own, upstream)
+    return [tensor.detach().float() for tensor in results]
