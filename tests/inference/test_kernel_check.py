@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from videoreid.engine import Learner, TrainSettings
 from videoreid.inference import FeatureExtractor, extract_features, kernel_check
 from videoreid.inference.eval_copy import eval_copy
+from videoreid.inference.extraction import Precision
 from videoreid.inference.kernel_check import in_float32, keep_in_float32, wrong_convolutions
 from videoreid.inference.precision import Arithmetic, prepare_copy
 from videoreid.losses import SoftmaxCriterion
@@ -192,11 +193,27 @@ def test_extraction_in_bfloat16_is_that_of_float32(factors: tuple[float, float])
     assert "forward" not in vars(model.second)
 
 
-def kernel_run(runner: nn.Module) -> Tensor:
+def test_a_network_of_bfloat16_weights_too(factors: tuple[float, float]) -> None:
+    model = Net().eval()
+    with torch.no_grad():
+        expected = model(clips(4, 1))
+    half = copy.deepcopy(model).bfloat16()
+    ways = {
+        "loader": extract_features(half, [clip_of(clips(4, 1))], progress=False).embeddings,
+        "extractor": FeatureExtractor(half, device="cpu")(clips(4, 1)[:, 0]),
+        "prepared": kernel_run(
+            prepare_copy(lambda: eval_copy(half), clips(1, 1), arithmetic=Arithmetic()), "float32"
+        ),
+    }
+    for name, found in ways.items():
+        assert float((found - expected).norm() / expected.norm()) < 0.02, name
+
+
+def kernel_run(runner: nn.Module, precision: Precision = "bfloat16") -> Tensor:
     from videoreid.inference import embed_frames
 
     with torch.inference_mode():
-        return embed_frames(runner, clips(4, 1), precision="bfloat16").clone()
+        return embed_frames(runner, clips(4, 1), precision=precision).clone()
 
 
 def test_a_copy_of_a_corrected_network_is_corrected(factors: tuple[float, float]) -> None:

@@ -18,7 +18,7 @@ from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
-from videoreid.inference.kernel_check import in_float32, wrong_convolutions
+from videoreid.inference.kernel_check import in_float32, runs_bfloat16, wrong_convolutions
 from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, ReIDOutput
@@ -119,7 +119,7 @@ class Learner:
 
     def _wrong_convolutions(self, clip: Clip) -> list[nn.Module]:
         """Return the convolutions that this processor gets wrong in bfloat16; they are sought once per clip shape."""
-        if self.settings.precision != "bfloat16" or self.device.type != "cpu":
+        if not runs_bfloat16(self.model, self.settings.precision):
             return []
         shape = tuple(clip.frames.shape[1:])
         if shape not in self._in_float32:

@@ -61,8 +61,8 @@ def extract_features(
     rows: list[tuple[Tensor, ...]] = []
     with worker_errors(), torch.inference_mode():
         for clip in _with_bar(shard_loader(loader), enabled=progress):
-            if precision == "bfloat16" and not rows:
-                keep_in_float32(runner, clip.frames, clip.camid)
+            if not rows:
+                keep_in_float32(runner, clip.frames, clip.camid, precision=precision)
             embedding = embed_frames(runner, clip.frames, clip.camid, flip=flip, precision=precision)
             rows.append((clip.index, embedding.cpu(), clip.pid, clip.camid, clip.time))
     index, embeddings, pids, camids, times = gather_rows(rows)

@@ -12,7 +12,7 @@ from videoreid.errors import ConfigError
 from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import embed_frames
 from videoreid.inference.images import crops_of_boxes, to_pixels
-from videoreid.inference.kernel_check import set_float32, wrong_convolutions
+from videoreid.inference.kernel_check import runs_bfloat16, set_float32, wrong_convolutions
 from videoreid.models.base import ReIDModel
 from videoreid.models.factory import build_model
 from videoreid.models.saving import from_pretrained
@@ -145,7 +145,7 @@ class FeatureExtractor:
 
     def _runner(self, clips: Tensor, precision: str) -> nn.Module:
         """Return the model, or a copy whose wrong convolutions run in float32; the weights are the same."""
-        if precision != "bfloat16" or self.device.type != "cpu":
+        if not runs_bfloat16(self.model, precision):
             return self.model
         if self._wrong is None:
             self._wrong = tuple(wrong_convolutions(self.model, clips, training=False))

@@ -20,7 +20,7 @@ from videoreid.utils import get_logger
 from videoreid.utils.printing import count_of
 from videoreid.utils.wrappers import unwrap_model
 
-__all__ = ["in_float32", "keep_in_float32", "set_float32", "wrong_convolutions"]
+__all__ = ["in_float32", "keep_in_float32", "runs_bfloat16", "set_float32", "wrong_convolutions"]
 
 LARGEST_ERROR = 0.02
 """Relative error of a result or a gradient; rounding to bfloat16 gives 0.003."""
@@ -72,7 +72,7 @@ def wrong_convolutions(
 
 @contextmanager
 def in_float32(layers: Iterable[nn.Module]) -> Iterator[None]:
-    """Run layers of one input in float32 inside ``torch.autocast``; no other thread may use them meanwhile."""
+    """Run convolutions in float32 inside ``torch.autocast``; no other thread may use them meanwhile."""
     changed = list(layers)
     for layer in changed:
         _set_float32(layer)
@@ -83,24 +83,35 @@ def in_float32(layers: Iterable[nn.Module]) -> Iterator[None]:
             del layer.forward
 
 
-def keep_in_float32(model: nn.Module, frames: Tensor, camids: Tensor | None = None) -> None:
-    """Let the convolutions that this processor gets wrong in bfloat16 run in float32; on the CPU only.
+def runs_bfloat16(model: nn.Module, precision: str) -> bool:
+    """Return whether a network computes in bfloat16 on a CPU: by autocast, or because its weights are bfloat16."""
+    parameters = list(model.parameters())
+    if any(parameter.device.type != "cpu" for parameter in parameters):
+        return False
+    return precision == "bfloat16" or any(parameter.dtype == torch.bfloat16 for parameter in parameters)
+
+
+def keep_in_float32(
+    model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, precision: str = "bfloat16"
+) -> None:
+    """Let the convolutions that this processor gets wrong in bfloat16 run in float32, if they would run in bfloat16.
 
     Args:
         model: a copy of its own in eval mode (`videoreid.inference.eval_copy.eval_copy`), which is changed.
         frames: clips ``(B, T, 3, H, W)`` of the size to come.
         camids: ``(B,)`` for a network that uses cameras.
+        precision: of autocast.
     """
-    if all(parameter.device.type == "cpu" for parameter in model.parameters()):
+    if runs_bfloat16(model, precision):
         set_float32(model, wrong_convolutions(model, frames, camids, training=False))
 
 
 def set_float32(model: nn.Module, names: Iterable[str]) -> None:
-    """Let layers of one input run in float32 inside ``torch.autocast``, for good.
+    """Let convolutions run in float32 inside ``torch.autocast``, for good; results have the type of the weights.
 
     Args:
         model: a copy of its own, which is changed; it may be wrapped.
-        names: of the layers.
+        names: of the convolutions.
     """
     network = unwrap_model(model)
     for name in names:
@@ -111,9 +122,11 @@ def _set_float32(layer: Any) -> None:
     layer.forward = functools.partial(_forward_in_float32, layer)
 
 
-def _forward_in_float32(layer: nn.Module, values: Tensor) -> Any:
+def _forward_in_float32(layer: Any, values: Tensor) -> Any:
     with torch.autocast(values.device.type, enabled=False):
-        return type(layer).forward(layer, values.float())
+        bias = None if layer.bias is None else layer.bias.float()
+        result = layer._conv_forward(values.float(), layer.weight.float(), bias)
+        return result.to(layer.weight.dtype)
 
 
 def _inputs(

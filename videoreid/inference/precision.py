@@ -97,8 +97,7 @@ def prepare_copy(
                 "batch norms are not folded: embeddings would change by %.1g", error
             )
             copied = make_copy()
-    if arithmetic.precision == "bfloat16":
-        keep_in_float32(copied, frames, camids)
+    keep_in_float32(copied, frames, camids, precision=arithmetic.precision)
     if arithmetic.precision != "float32":
         cast_products(copied, frames, camids, dtype=PRECISIONS[arithmetic.precision])
     if arithmetic.channels_last:
