@@ -343,3 +343,34 @@ def test_parts_say_how_they_began(folder, tmp_path, monkeypatch):
     parts.write(Part(3, 5, np.array([1, 2]), sums))  # overlaps: of another cut
     (parts.folder / "clips-000000009-000000012.npz").write_bytes(b"cut off")
     assert [part[:2] for part in parts.read(12)] == [(0, 4), (6, 9)]
+
+
+def test_without_a_compiler_compile_says_so(folder, tmp_path, monkeypatch):
+    def no_compiler(*inputs):
+        raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    class Uncompiled(torch.nn.Module):
+        forward = staticmethod(no_compiler)
+
+    monkeypatch.setattr(torch, "compile", lambda model: Uncompiled().eval())
+    with pytest.raises(
+        ConfigError, match=r"No working C\+\+ compiler found. Install what is missing, or extract"
+    ):
+        extract_tracklets(
+            Dying(10**9), tracklets(folder), tmp_path / "f.h5", settings=replace(SMALL_BATCHES, compile=True)
+        )
+    assert not (tmp_path / "f.h5").exists()
+
+
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_features(folder, tmp_path):
+    torch.manual_seed(0)
+    model = build_model("osnet_x0_25").eval()
+    settings = ExtractionSettings(size=(64, 32), precision="float32")
+    plain, compiled = (
+        extract_tracklets(
+            model, tracklets(folder), tmp_path / f"{way}.h5", settings=replace(settings, compile=way)
+        )
+        for way in (False, True)
+    )
+    torch.testing.assert_close(compiled.gallery.embeddings, plain.gallery.embeddings, rtol=1e-3, atol=1e-4)

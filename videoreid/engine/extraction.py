@@ -19,7 +19,7 @@ from videoreid.engine.part_files import PartFiles
 from videoreid.engine.tracklet_batches import FramePlan, count_clips, read_batches, share_clips
 from videoreid.errors import ConfigError, VideoReIDError
 from videoreid.inference.eval_copy import eval_copy
-from videoreid.inference.extraction import PRECISIONS
+from videoreid.inference.extraction import PRECISIONS, embed_frames
 from videoreid.inference.precision import Arithmetic, AutoPrecision, choose_arithmetic, prepare_copy
 from videoreid.retrieval.features import FeatureFile, read_features, write_features
 from videoreid.types import Features, Splits, Tracklet
@@ -236,7 +236,7 @@ def _extract(
             lambda: eval_copy(model, settings.device), frames[:1], camids[:1], arithmetic=arithmetic
         )
         if settings.compile:
-            runner = torch.compile(runner)  # type: ignore[assignment]
+            runner = _compiled(runner, frames[:1], camids[:1], arithmetic)
         workers = _workers(runner, settings)
         forward = Forward(runner, arithmetic.precision, settings.flip, workers)
         if workers > 1:
@@ -245,6 +245,19 @@ def _extract(
             extract_range(forward, tracklets, plan, parts, clips)
     gather_objects(None)
     return mean_embeddings(parts.read(counts.total), counts) if process_rank() == 0 else torch.empty(0)
+
+
+def _compiled(runner: nn.Module, frames: Tensor, camids: Tensor, arithmetic: Arithmetic) -> nn.Module:
+    compiled: nn.Module = torch.compile(runner)  # type: ignore[assignment]
+    try:
+        with torch.inference_mode():
+            embed_frames(compiled, frames, camids, precision=arithmetic.precision)
+    except RuntimeError as error:  # the base of all errors of compilation
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"torch.compile fails on this machine: {reason}. Install what is missing, or extract without compile"
+        ) from error
+    return compiled
 
 
 def _workers(model: nn.Module, settings: ExtractionSettings) -> int:
