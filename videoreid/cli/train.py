@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         train_recipe,
     )
     from videoreid.utils import setup_logging
+    from videoreid.utils.printing import say
 
     setup_logging()
     published = get_recipe(args.recipe)
@@ -88,13 +89,13 @@ def run(args: argparse.Namespace) -> int:
     recipe = override(published.on(args.dataset), settings)
     if not published.scores_on(args.dataset):
         known = ", ".join(dict.fromkeys(score.dataset for score in published.results)) or "no dataset"
-        print(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})", flush=True)
+        say(f"nothing is published for {recipe.name} on {args.dataset} (published: {known})")
     splits = open_dataset(recipe, args.dataset, args.root, **dataset_options)
     given = {name: getattr(args, name) for name in _RUN_OPTIONS}
     options = RunOptions(output_dir=args.output, validate=not args.no_validation, command=sys.argv, **given)
     rankings = train_recipe(recipe, splits, options)
     for line in published_lines(published, args.dataset, rankings):
-        print(line)
+        say(line)
     return 0
 
 

@@ -12,6 +12,7 @@ from videoreid.recipes.overrides import settings_of
 from videoreid.recipes.record import Recipe
 from videoreid.types import Splits
 from videoreid.utils import atomic_write_text
+from videoreid.utils.printing import say
 
 __all__ = ["RunNotes", "describe_run", "read_notes", "refuse_other_recipe"]
 
@@ -130,6 +131,6 @@ class RunNotes:
             return
         self._written = True
         if not self._begun and event.kind == "step":
-            print(f"resumed at epoch {event.epoch + 1}", flush=True)  # noqa: T201 - a sentence of the command
+            say(f"resumed at epoch {event.epoch + 1}")
         record = read_notes(self.folder) or {}
         atomic_write_text(self.folder / _FILE, json.dumps({**record, **self.notes}, indent=2) + "\n")

@@ -21,6 +21,7 @@ from videoreid.recipes.record import PublishedScore, Recipe
 from videoreid.recipes.run_notes import RunNotes, describe_run, refuse_other_recipe
 from videoreid.types import Features, Ranking, Splits
 from videoreid.utils import seed_everything
+from videoreid.utils.printing import say
 from videoreid.utils.processes import process_rank
 
 __all__ = [
@@ -118,10 +119,10 @@ def train_recipe(recipe: Recipe, splits: Splits, options: RunOptions) -> dict[st
             progress=options.progress,
         )
     except (KeyboardInterrupt, SystemExit):
-        print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
+        say(_SAVED)
         raise
     if engine.progress.epoch < recipe.epochs:
-        print(_SAVED, flush=True)  # noqa: T201 - a sentence of the command
+        say(_SAVED)
     if engine.progress.step not in scored:
         validate()
     _store(

@@ -308,7 +308,7 @@ def test_one_odd_folder_renumbers_nobody(tmp_path: Path) -> None:
     ]
     assert remarks == [
         "1 of 5 people have no number as name and are numbered from 13: unknown man",
-        "1 junk tracklets (person -1) are left out",
+        "left out: 1 junk tracklet (person -1)",
     ]
 
 

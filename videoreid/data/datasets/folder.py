@@ -12,6 +12,7 @@ from videoreid.data.datasets.reading.split_maker import make_splits
 from videoreid.data.datasets.remarks import note_left_out, remark
 from videoreid.errors import ConfigError, DatasetError
 from videoreid.types import Splits, Tracklet
+from videoreid.utils.printing import count_of
 
 __all__ = ["FOLDER", "folder"]
 
@@ -126,7 +127,7 @@ def _say_what_is_odd(base: Path, parts: dict[str, list[Tracklet]]) -> None:
         )
     junk = sum(tracklet.pid == -1 for part in parts.values() for tracklet in part)
     if junk:
-        remark("folder", f"{junk:,} junk tracklets (person -1) are left out")
+        remark("folder", f"left out: {count_of(junk, 'junk tracklet')} (person -1)")
     for name in list_folders(base) if (base / "train").is_dir() or (base / "query").is_dir() else ():
         if name not in _SPLITS:
             note_left_out("folders are left out, as they are not train, query or gallery", str(base / name))

@@ -20,6 +20,7 @@ from videoreid.data.datasets.reading.mars_tables import (
 from videoreid.errors import ConfigError
 from videoreid.types import Splits
 from videoreid.utils import get_logger
+from videoreid.utils.printing import count_of
 
 __all__ = ["MARS", "mars"]
 
@@ -95,7 +96,7 @@ def mars(root: str | Path | None = None, *, times: Times = "unknown", check_file
             [folder / f"bbox_{split}"] * len(table), names, table, clock, dataset="mars"
         )
     junk = sum(tracklet.pid == JUNK_PID for tracklet in tracklets["test"])
-    get_logger("data").info("mars: %d junk tracklets dropped", junk)
+    get_logger("data").info("mars: %s dropped", count_of(junk, "junk tracklet"))
     rows = read_query_rows(info / "query_IDX.mat", len(tables["test"]), "mars")
     query_rows = set(rows.tolist())
     splits = Splits(
