@@ -63,7 +63,8 @@ def settings_for(recipe: Recipe, epochs: int) -> list[str]:
     """Return what a short training changes, as ``--set`` takes it."""
     height, width = (160, 64) if recipe.model == "hacnn" else (64, 32)
     numbers: dict[str, Any] = {
-        "pretrained": False, "height": height, "width": width, "batch_size": 8, "test_batch_size": 16,
+        "pretrained": False, "height": height, "width": width, "test_batch_size": 16,
+        "batch_size": 32 if recipe.num_frames == 1 else 8,  # 32 frames or more
         "num_frames": min(recipe.num_frames, 4), "epochs": epochs, "milestones": [max(1, 3 * epochs // 4)],
         "warmup": "none",
     }  # fmt: skip

@@ -12,7 +12,8 @@ from videoreid import export
 from videoreid.export.digests import files_digest
 from videoreid.indexing import model_fingerprint
 from videoreid.models import build_model
-from videoreid.models.digest import embedding_options, weights_digest
+from videoreid.models.digest import weights_digest
+from videoreid.models.options import embedding_options
 
 onnx = pytest.importorskip("onnx", reason="needs the extra [export]")
 
@@ -141,5 +142,7 @@ def test_options_without_tensors_count() -> None:
 
 
 def test_only_options_of_the_embedding_are_told() -> None:
-    assert embedding_options(build_model("resnet18", 3, temporal="max")) == {"temporal": "max"}
-    assert embedding_options(build_model("resnet50_ta", height=224, width=112)) == {}
+    assert embedding_options(build_model("resnet18", 3, temporal="max").build_arguments) == {
+        "temporal": "max"
+    }
+    assert embedding_options(build_model("resnet50_ta", height=224, width=112).build_arguments) == {}

@@ -157,15 +157,13 @@ def test_training_in_bfloat16_has_the_gradients_of_float32(
 
 
 def test_one_search_a_shape(factors: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
-    from videoreid.engine import learner as module
-
     calls: list[tuple[int, ...]] = []
 
     def count(model: nn.Module, frames: Tensor, camids: Tensor) -> dict[str, float]:
         calls.append(tuple(frames.shape))
         return wrong_convolutions(model, frames, camids)
 
-    monkeypatch.setattr(module, "wrong_convolutions", count)
+    monkeypatch.setattr(kernel_check, "wrong_convolutions", count)
     model = Net().train()
     settings = TrainSettings(precision="bfloat16")
     learner = Learner(

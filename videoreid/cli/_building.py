@@ -48,6 +48,8 @@ def is_exported(model: str) -> bool:
 def build_with_weights(model: str, weights: str | None, **pixels: Any) -> "ReIDModel":
     """Build a network and load its weights, or load an exported network.
 
+    The network has the options with which the weights in the file were saved.
+
     Args:
         model: name of a network, or an exported file.
         weights: checkpoint file, or the name of published weights; None for an exported file.
@@ -58,7 +60,8 @@ def build_with_weights(model: str, weights: str | None, **pixels: Any) -> "ReIDM
             anything but an image network from another source.
     """
     from videoreid.export import load
-    from videoreid.models import build_model, load_weights
+    from videoreid.models import build_model
+    from videoreid.models.loading import stored_options
 
     if is_exported(model):
         if weights:
@@ -69,8 +72,6 @@ def build_with_weights(model: str, weights: str | None, **pixels: Any) -> "ReIDM
         raise ConfigError(f"--{option} is for files from other sources; {model} knows its own pixels")
     if not weights:
         raise ConfigError("--weights is missing: give a checkpoint file, or the name of published weights")
-    if not Path(weights).exists() and not Path(weights).suffix:
-        return build_model(model, pretrained=weights)
-    network = build_model(model)
-    load_weights(network, weights)
-    return network
+    file = Path(weights).expanduser()
+    options = stored_options(model, file) if file.is_file() else {}
+    return build_model(model, pretrained=file if file.exists() else weights, **options)

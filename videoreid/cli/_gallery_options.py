@@ -159,12 +159,10 @@ def open_gallery(args: argparse.Namespace, *, create: bool) -> Opened:
     exported = is_exported(name)
     if not name or not (weights or exported):
         raise ConfigError("a new gallery needs --model and --weights")
-    pixels = pixels_of(args) or json.loads(kept.get("pixels", "{}"))
-    if exported:
-        name = _whole(name)
-        extractor = FeatureExtractor(build_with_weights(name, args.weights, **pixels), device=args.device)
-    else:
-        extractor = FeatureExtractor(name, weights, device=args.device)
+    name, weights = (_whole(name), args.weights) if exported else (name, weights)
+    known = kept.get("pixels", "{}") if name == kept.get("model") else "{}"
+    pixels = pixels_of(args) or json.loads(known)
+    extractor = FeatureExtractor(build_with_weights(name, weights, **pixels), device=args.device)
     detector = _whole(args.detector or kept.get("detector") or _DETECTOR)
     details = {"model": name, "weights": "" if exported else _whole(weights), "detector": detector}
     details |= {"pixels": json.dumps(pixels)} if pixels else {}

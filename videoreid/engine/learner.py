@@ -18,7 +18,7 @@ from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
-from videoreid.inference.kernel_check import in_float32, runs_bfloat16, wrong_convolutions
+from videoreid.inference.kernel_check import ConvolutionCheck, in_float32
 from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.optim.resuming import resume_schedule
 from videoreid.types import Clip, ReIDOutput
@@ -73,7 +73,7 @@ class Learner:
         self.run_id = uuid4().hex
         self.position: Position | None = None  # where the last `fit` was stopped
         self.epoch_hooks: list[Callable[[int], None]] = []
-        self._in_float32: dict[tuple[int, ...], list[nn.Module]] = {}  # by the shape of a clip
+        self._check = ConvolutionCheck()
         if self.settings.channels_last:
             _use_channels_last(self.model)
         self.parallel = self._wrap() if process_count() > 1 else self.model
@@ -108,7 +108,8 @@ class Learner:
 
     def forward(self, clip: Clip) -> ReIDOutput:
         """Run the model on a batch in the chosen precision; return the output in float32, or in float64 if it is."""
-        with self.accelerator.autocast(), in_float32(self._wrong_convolutions(clip)):
+        wrong = self._check(self.model, clip.frames, clip.camid, precision=self.settings.precision)
+        with self.accelerator.autocast(), in_float32(wrong):
             output = forward(self.parallel, clip.frames, clip.camid)
         return ReIDOutput(
             _at_least_float32(output.embedding),
@@ -116,16 +117,6 @@ class Learner:
             tuple(_at_least_float32(features) for features in output.features),
             {name: _at_least_float32(value) for name, value in output.extras.items()},
         )
-
-    def _wrong_convolutions(self, clip: Clip) -> list[nn.Module]:
-        """Return the convolutions that this processor gets wrong in bfloat16; they are sought once per clip shape."""
-        if not runs_bfloat16(self.model, self.settings.precision):
-            return []
-        shape = tuple(clip.frames.shape[1:])
-        if shape not in self._in_float32:
-            wrong = wrong_convolutions(self.model, clip.frames, clip.camid)
-            self._in_float32[shape] = [unwrap_model(self.model).get_submodule(name) for name in wrong]
-        return self._in_float32[shape]
 
     def losses(self, output: ReIDOutput, clip: Clip) -> Losses:
         """Apply the criterion; with ``gather_features``, to the batches of all processes together."""

@@ -11,7 +11,7 @@ import torch
 from videoreid.data.image_sequences import image_sequence, is_image_sequence
 from videoreid.errors import FrameError
 from videoreid.models import ReIDModel
-from videoreid.models.digest import embedding_options
+from videoreid.models.options import embedding_options
 from videoreid.utils import sha256_of
 
 __all__ = ["file_digest", "model_fingerprint"]
@@ -34,7 +34,7 @@ def model_fingerprint(model: ReIDModel) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
     digest.update(str(getattr(model, "weights_sha256", "")).encode())
-    if options := embedding_options(model):
+    if options := embedding_options(model.build_arguments):
         digest.update(json.dumps(options, sort_keys=True, default=str).encode())
     return f"{type(model).__name__}:{digest.hexdigest()[:16]}"
 

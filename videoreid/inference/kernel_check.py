@@ -20,7 +20,14 @@ from videoreid.utils import get_logger
 from videoreid.utils.printing import count_of
 from videoreid.utils.wrappers import unwrap_model
 
-__all__ = ["in_float32", "keep_in_float32", "runs_bfloat16", "set_float32", "wrong_convolutions"]
+__all__ = [
+    "ConvolutionCheck",
+    "in_float32",
+    "keep_in_float32",
+    "runs_bfloat16",
+    "set_float32",
+    "wrong_convolutions",
+]
 
 LARGEST_ERROR = 0.02
 """Relative error of a result or a gradient; rounding to bfloat16 gives 0.003."""
@@ -68,6 +75,32 @@ def wrong_convolutions(
             ", ".join(wrong),
         )
     return wrong
+
+
+class ConvolutionCheck:
+    """The convolutions of one network that must run in float32, sought once for each shape of a clip."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], list[nn.Module]] = {}
+
+    def __call__(
+        self, model: nn.Module, frames: Tensor, camids: Tensor | None, *, precision: str
+    ) -> list[nn.Module]:
+        """Return the modules; none if the network does not compute in bfloat16 on a CPU.
+
+        Args:
+            model: the network, always the same; it may be wrapped.
+            frames: clips ``(B, T, 3, H, W)``.
+            camids: ``(B,)`` for a network that uses cameras.
+            precision: of autocast.
+        """
+        if not runs_bfloat16(model, precision):
+            return []
+        shape = tuple(frames.shape[1:])
+        if shape not in self._known:
+            wrong = wrong_convolutions(model, frames, camids)
+            self._known[shape] = [unwrap_model(model).get_submodule(name) for name in wrong]
+        return self._known[shape]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """One checksum for the weights, the pixel normalisation and the options of a network."""
 
-import inspect
 import json
 import re
 from typing import Any
@@ -9,35 +8,10 @@ from torch import nn
 
 from videoreid.functional import IMAGENET_MEAN, IMAGENET_STD
 from videoreid.models.build_metadata import tensor_digest
-from videoreid.models.factory import MODELS
-from videoreid.models.frame_network import FrameOptions
+from videoreid.models.options import embedding_options
 from videoreid.utils.wrappers import plain_state_dict, unwrap_model
 
-__all__ = ["embedding_options", "weights_digest"]
-
-_NOT_OF_THE_EMBEDDING = frozenset(
-    ["name", "num_classes", "normalisation", "drop_path", "dropout", "gradient_checkpointing"]
-)
-
-
-def embedding_options(model: nn.Module) -> dict[str, Any]:
-    """Return the options that a network was built with, if they are not the default and can change the embedding.
-
-    Two networks can have equal tensors and different embeddings: ``temporal="max"`` has no parameters. Options that
-    only training uses are left out, and so is the normalisation, which a network also has as attributes.
-
-    Args:
-        model: the network, or a wrapper around it. It is empty for a network that `build_model` did not build.
-    """
-    given: dict[str, Any] = getattr(unwrap_model(model), "build_arguments", {})
-    default: dict[str, Any] = dict(vars(FrameOptions()))
-    if isinstance(name := given.get("name"), str) and name in MODELS:
-        default |= {key: one.default for key, one in inspect.signature(MODELS[name]).parameters.items()}
-    return {
-        key: value
-        for key, value in sorted(given.items())
-        if key not in _NOT_OF_THE_EMBEDDING and not (key in default and default[key] == value)
-    }
+__all__ = ["weights_digest"]
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -66,6 +40,6 @@ def weights_digest(model: nn.Module) -> str:
     mean, std = getattr(network, "pixel_mean", IMAGENET_MEAN), getattr(network, "pixel_std", IMAGENET_STD)
     settings = [[*map(float, mean)], [*map(float, std)], bool(getattr(network, "uses_cameras", False))]
     texts = {"input": json.dumps(settings)}
-    if options := embedding_options(network):
+    if options := embedding_options(getattr(network, "build_arguments", {})):
         texts["options"] = json.dumps(options, sort_keys=True, default=str)
     return tensor_digest(state, texts)

@@ -10,14 +10,10 @@ from videoreid.errors import ConfigError
 from videoreid.models.base import ReIDModel
 from videoreid.models.loading import load_weights
 from videoreid.models.normalisation import find_normalisation
+from videoreid.models.registered import FAMILIES, MODELS
 from videoreid.models.weights import PublishedWeights, published_row, resolve_weights
-from videoreid.registry import Registry
 
 __all__ = ["FAMILIES", "MODELS", "build_model", "list_models"]
-
-MODELS: Registry[Callable[..., ReIDModel]] = Registry("model")
-FAMILIES: Registry[Callable[..., ReIDModel]] = Registry("model family")
-"""Families with a prefix; another library defines the names after it: "timm" in ``timm:resnet18``."""
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -1,5 +1,6 @@
 """Load weights into a network and report every entry."""
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +10,16 @@ import torch
 from torch import nn
 
 from videoreid.models.base import ReIDModel
+from videoreid.models.build_metadata import parse_build_arguments
 from videoreid.models.checkpoint_file import read_state_dict, unwrap_state_dict
-from videoreid.models.input_settings import SIZE_OPTIONS, InputSettings
+from videoreid.models.input_settings import SIZE_OPTIONS, InputSettings, stored_settings
 from videoreid.models.load_report import LoadReport, compare
 from videoreid.models.matching import find_entries, refuse_broken_numbers, refuse_other_network
+from videoreid.models.options import embedding_options
 from videoreid.utils.log import get_logger
 from videoreid.utils.wrappers import unwrap_model, without_wrapper_names
 
-__all__ = ["LoadReport", "load_weights"]
+__all__ = ["LoadReport", "load_weights", "stored_options"]
 
 
 def load_weights(
@@ -66,11 +69,32 @@ def load_weights(
         for name in report.loaded:
             own[name].copy_(found[name])
     _take_settings(network, settings, report, origin)
+    _compare_options(network, settings, origin)
     questionable = [*report.missing, *report.unexpected, *report.mismatched]
     # a classifier for other identities is normal in fine-tuning; everything else is logged as a warning
     surprising = any(not name.startswith("classifier") for name in questionable)
     get_logger("models").log(logging.WARNING if surprising else logging.INFO, "%s: %s", origin, report)
     return report
+
+
+def stored_options(name: str, path: str | Path) -> dict[str, Any]:
+    """Return the options with which a network was built whose weights are in a file, for `build_model`.
+
+    Args:
+        name: of the network.
+        path: file of the weights.
+
+    Returns:
+        Empty if the file does not say, or is of a network of another name.
+
+    Raises:
+        WeightsError: as in `load_weights`; or an option names a file or an address.
+    """
+    settings = stored_settings(read_state_dict(path))
+    if settings is None or settings.build.get("name") != name:
+        return {}
+    build = parse_build_arguments(json.dumps(settings.build), Path(path))
+    return {option: value for option, value in build.items() if option not in ("name", "num_classes")}
 
 
 def _take_settings(
@@ -86,3 +110,29 @@ def _take_settings(
     if InputSettings.of(network) != before:
         message = "%s: input settings changed from %s to those stored with the weights, %s"
         get_logger("models").info(message, origin, before, InputSettings.of(network))
+
+
+def _compare_options(network: nn.Module, settings: InputSettings | None, origin: str) -> None:
+    """Warn if the weights were saved from a network of the same name with other options: it embeds otherwise."""
+    own: Mapping[str, Any] = getattr(network, "build_arguments", {})
+    if settings is None or settings.build.get("name") != own.get("name") or not own:
+        return
+    stored, present = embedding_options(settings.build), embedding_options(own)
+    if any(_as_lists(stored.get(name)) != _as_lists(present.get(name)) for name in {*stored, *present}):
+        get_logger("models").warning(
+            "%s was saved from %s with %s, but this network has %s, and its embeddings will be other ones: build it "
+            "with the same options",
+            origin,
+            own["name"],
+            _in_words(stored),
+            _in_words(present),
+        )
+
+
+def _as_lists(value: Any) -> Any:
+    """Convert tuples to lists, which JSON has instead."""
+    return [_as_lists(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _in_words(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in options.items()) or "the default options"
