@@ -64,7 +64,7 @@ def settings_for(recipe: Recipe, epochs: int) -> list[str]:
     height, width = (160, 64) if recipe.model == "hacnn" else (64, 32)
     numbers: dict[str, Any] = {
         "pretrained": False, "height": height, "width": width, "test_batch_size": 16,
-        "batch_size": 32 if recipe.num_frames == 1 else 8,  # 32 frames or more
+        "batch_size": 32 if recipe.num_frames == recipe.instances == 1 else 8,  # 32 frames in most
         "num_frames": min(recipe.num_frames, 4), "epochs": epochs, "milestones": [max(1, 3 * epochs // 4)],
         "warmup": "none",
     }  # fmt: skip

@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,11 +61,11 @@ def wrong_convolutions(
     wrong: dict[str, float] = {}
     for name, convolution, example in _inputs(unwrap_model(model), frames, camids, training=training):
         what = (
-            type(convolution), tuple(convolution.weight.shape), convolution.weight.stride(), example.shape,
-            example.stride(), convolution.stride, convolution.padding, convolution.dilation, convolution.groups,
+            type(convolution), tuple(convolution.weight.shape), convolution.weight.stride(), example,
+            convolution.stride, convolution.padding, convolution.dilation, convolution.groups,
         )  # fmt: skip
         if what not in found:
-            found[what] = _largest_error(convolution, example, gradients=training)
+            found[what] = _largest_error(convolution, example.random(), gradients=training)
         if not found[what] < LARGEST_ERROR:
             wrong[name] = found[what]
     if wrong:
@@ -162,33 +162,42 @@ def _forward_in_float32(layer: Any, values: Tensor) -> Any:
         return result.to(layer.weight.dtype)
 
 
+class _Example(NamedTuple):
+    """Shape and layout of the input of a convolution; tensors of all of them would take the memory of a step."""
+
+    shape: tuple[int, ...]
+    layout: torch.memory_format
+
+    @classmethod
+    def of(cls, values: Tensor) -> "_Example":
+        last = _LAYOUTS.get(values.ndim, torch.contiguous_format)
+        other = not values.is_contiguous() and values.is_contiguous(memory_format=last)
+        return cls((min(len(values), _ROWS), *values.shape[1:]), last if other else torch.contiguous_format)
+
+    def random(self) -> Tensor:
+        values = torch.randn(self.shape, generator=torch.Generator().manual_seed(0))
+        return values.contiguous(memory_format=self.layout)
+
+
 def _inputs(
     network: nn.Module, frames: Tensor, camids: Tensor | None, *, training: bool
-) -> list[tuple[str, nn.Conv1d | nn.Conv2d | nn.Conv3d, Tensor]]:
-    """Return name, convolution and an example of its input, random and of the same shape and layout."""
+) -> list[tuple[str, nn.Conv1d | nn.Conv2d | nn.Conv3d, _Example]]:
+    """Return name, convolution and an example of its input."""
     if not any(type(module) in _CONVOLUTIONS for module in network.modules()):
         return []
     copied = copy.deepcopy(network).train(training)
-    seen: list[tuple[str, Any, Tensor]] = []
+    seen: list[tuple[str, Any, _Example]] = []
     for name, module in copied.named_modules():
         if type(module) in _CONVOLUTIONS and module.padding_mode == "zeros":
 
             def watch(convolution: Any, inputs: tuple[Tensor, ...], name: str = name) -> None:
-                seen.append((name, convolution, _random_like(inputs[0][:_ROWS])))
+                seen.append((name, convolution, _Example.of(inputs[0])))
 
             module.register_forward_pre_hook(watch)
     two = torch.arange(2).remainder(len(frames))  # batch norm needs two clips
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         run_model(copied, frames[two], None if camids is None else camids[two])
     return seen
-
-
-def _random_like(example: Tensor) -> Tensor:
-    values = torch.randn(example.shape, generator=torch.Generator().manual_seed(0)).to(example.device)
-    layout = _LAYOUTS.get(example.ndim)
-    if layout is not None and example.is_contiguous(memory_format=layout) and not example.is_contiguous():
-        values = values.contiguous(memory_format=layout)
-    return values
 
 
 def _largest_error(
