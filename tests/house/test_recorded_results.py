@@ -52,3 +52,48 @@ def test_the_time_of_a_report_on_the_page_is_the_recorded_one() -> None:
     assert f"({recorded['features_bytes'] / 1e6:.0f} MB\nat" in folder or (
         f"({recorded['features_bytes'] / 1e6:.0f} MB at" in folder
     )
+
+
+def test_the_steps_at_published_size_are_the_recorded_ones() -> None:
+    from videoreid.recipes import get_recipe, list_recipes
+
+    text = (ROOT / "benchmarks/results/recipe_steps.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    runs = {line["recipe"]: line for line in lines if line["size"] == "published" and line["batch"] == 8}
+    assert sorted(runs) == sorted(list_recipes())
+    for name, run in runs.items():
+        recipe = get_recipe(name).on(run["dataset"])
+        assert (run["height"], run["width"], run["frames"]) == (
+            recipe.height,
+            recipe.width,
+            recipe.num_frames,
+        )
+        assert run["updates"] >= 20
+    rising = [name for name, run in runs.items() if sum(run["losses"][-5:]) >= sum(run["losses"][:5])]
+    assert rising == ["streid_pcb"]
+    page = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    assert "all 35 recipes at the published frame size" in page
+    assert "below that of the first five in 34 of them" in page
+
+
+def test_the_short_trainings_are_the_recorded_ones() -> None:
+    from videoreid.recipes import list_recipes
+
+    text = (ROOT / "benchmarks/results/recipe_training.json").read_text(encoding="utf-8")
+    rows = json.loads(text)["recipes"]
+    assert sorted(rows) == sorted(list_recipes())
+    assert min(row["steps"] for row in rows.values()) >= 80
+    scores = {name: (row["before"]["mAP"], row["after"]["mAP"]) for name, row in rows.items()}
+    worse = {name for name, (before, after) in scores.items() if after <= before}
+    studied = {name for name in worse if name.startswith("ilids_")}
+    page = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    assert worse == studied | {"temporal_3d"}
+    assert (len(worse), len(studied)) == (9, 8)
+    assert "higher after training in 26 of 35 recipes" in page
+    assert "`temporal_3d` (36.9 to 23.6) and eight of the iLIDS-VID study" in page
+    assert scores["temporal_3d"] == (36.9, 23.6)
+    assert scores["streid_pcb"] == (46.5, 71.2)
+    assert "`streid_pcb` (46.5 to 71.2)" in page
+    mars = [scores[name][1] for name, row in rows.items() if row["dataset"] == "mars" and name not in worse]
+    assert (min(mars), max(mars)) == (55.0, 81.3)
+    assert "to between 55.0 and 81.3" in page
