@@ -245,6 +245,31 @@ def test_the_command_writes_and_rank_reads(
         build_with_weights("osnet_x0_25", None)
 
 
+class Attending(Small):
+    """A transformer layer, which PyTorch runs as one fused operator that ONNX does not have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+    def forward_clips(self, frames: torch.Tensor) -> ReIDOutput:
+        maps = torch.relu(self.conv(frames.flatten(0, 1))).mean((2, 3)).unflatten(0, frames.shape[:2])
+        vectors = self.layer(maps)
+        return ReIDOutput(torch.cat([vectors.mean(1), vectors.amax(1)], 1), (), ())
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_transformer_layers_are_exported(fast: bool, tmp_path: Path) -> None:
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(fast)
+    try:
+        error = export.export_model(Attending().eval(), tmp_path / "net.onnx", frames=2, batch=1)
+        assert error < 1e-3
+        assert torch.backends.mha.get_fastpath_enabled() == fast, "the setting is the user's"
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def test_heads_of_training_do_not_change_the_digest() -> None:
     torch.manual_seed(0)
     one = build_model("osnet_x0_25", 3)

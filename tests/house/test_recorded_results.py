@@ -118,3 +118,19 @@ def test_the_wrong_convolutions_are_the_recorded_ones() -> None:
     assert "4 to 9 layers of AP3D" in page
     assert "The search took 1 to 7 s of one core" in page
     assert networks["resnet50 64x32"]["wrong"], "the 2-D case of the page"
+
+
+def test_every_network_is_in_the_table_of_exports() -> None:
+    from videoreid.models import list_models
+
+    lines = (ROOT / "benchmarks/results/export.md").read_text(encoding="utf-8").splitlines()
+    cells = {line.split("`")[1]: line.split("|")[2] for line in lines if line.startswith("| `")}
+    assert sorted(cells) == list_models()
+    assert all(cell.startswith(" yes, ") for cell in cells.values())
+    free = sum("any T, any B" in cell for cell in cells.values())
+    one = sum("B = 1" in cell for cell in cells.values())
+    page = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    assert f"for all {len(cells)} networks" in page
+    assert f"{free} take any clip length and batch; the other {len(cells) - free} are fixed" in page
+    assert f"and {one} of these to one clip per call" in page
+    assert not any("any T" in cell and "B = 1" in cell for cell in cells.values())

@@ -5,7 +5,7 @@ import copy
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -184,19 +184,31 @@ def _write_onnx(graph: nn.Module, example: Tensor, path: Path, record: ExportMet
     except ImportError as error:
         raise MissingExtraError("onnx", "export", "exporting to ONNX") from error
     free = {axis: name for axis, name, size in _axes(record) if size is None}
-    torch.onnx.export(
-        graph,
-        (example,),
-        str(path),
-        dynamo=False,  # tracing takes seconds, graph capture minutes; the comparison checks the result
-        opset_version=_OPSET,
-        input_names=["frames"],
-        output_names=["embedding"],
-        dynamic_axes={"frames": free, "embedding": {} if record.batch else {0: "clips"}},
-    )
+    with _plain_attention():
+        torch.onnx.export(
+            graph,
+            (example,),
+            str(path),
+            dynamo=False,  # tracing takes seconds, graph capture minutes; the comparison checks the result
+            opset_version=_OPSET,
+            input_names=["frames"],
+            output_names=["embedding"],
+            dynamic_axes={"frames": free, "embedding": {} if record.batch else {0: "clips"}},
+        )
     written = onnx.load(str(path))
     onnx.helper.set_model_props(written, {METADATA_KEY: record.to_json()})
     onnx.save(written, str(path))
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Let transformer layers run operator by operator: ONNX has no counterpart of PyTorch's fused layer."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _axes(record: ExportMetadata) -> tuple[tuple[int, str, int | None], ...]:
