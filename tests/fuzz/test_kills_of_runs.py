@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tqdm import tqdm
 
 from tests.engine.small_world import Clips, Net, loader
 from videoreid.engine import Engine, TrainSettings, extract_features
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 
 def kill_after(seconds: float, run: Callable[..., object], *args: object) -> bool:
     """Run in a forked process, kill it if it takes longer; say whether it was killed."""
-    child = multiprocessing.get_context("fork").Process(target=run, args=args)
+    child = multiprocessing.get_context("fork").Process(target=_with_bars_of_its_own, args=(run, *args))
     child.start()
     child.join(seconds)
     alive = child.is_alive()
@@ -44,6 +45,12 @@ def kill_after(seconds: float, run: Callable[..., object], *args: object) -> boo
     if not alive:
         assert child.exitcode == 0, "it failed by itself"
     return alive
+
+
+def _with_bars_of_its_own(run: Callable[..., object], *args: object) -> None:
+    """Run with a lock for progress bars that no other process shares: a kill would leave it locked for all of them."""
+    tqdm.set_lock(threading.RLock())
+    run(*args)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
