@@ -16,6 +16,7 @@ from videoreid.models.input_settings import SIZE_OPTIONS, InputSettings, stored_
 from videoreid.models.load_report import LoadReport, compare
 from videoreid.models.matching import find_entries, refuse_broken_numbers, refuse_other_network
 from videoreid.models.options import embedding_options
+from videoreid.models.registered import MODELS
 from videoreid.utils.log import get_logger
 from videoreid.utils.wrappers import unwrap_model, without_wrapper_names
 
@@ -88,8 +89,11 @@ def stored_options(name: str, path: str | Path) -> dict[str, Any]:
         Empty if the file does not say, or is of a network of another name.
 
     Raises:
+        UnknownNameError: there is no such network.
         WeightsError: as in `load_weights`; or an option names a file or an address.
     """
+    if ":" not in name:  # a family's library knows its names
+        MODELS[name]  # an unknown name is told before the file is read
     settings = stored_settings(read_state_dict(path))
     if settings is None or settings.build.get("name") != name:
         return {}
