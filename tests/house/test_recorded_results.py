@@ -136,3 +136,27 @@ def test_every_network_is_in_the_table_of_exports() -> None:
     assert f"{free} take any clip length and batch; the other {len(cells) - free} are fixed" in page
     assert f"and {one} of these to one clip per call" in page
     assert not any("any T" in cell and "B = 1" in cell for cell in cells.values())
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "system", "name"),
+    [
+        ("gallery_hnsw_1m", "1,000,000", "hnswlib", "hnswlib, M 32, 200, ef 128"),
+        ("gallery_hnsw_100k", "100,000", "hnswlib", "hnswlib, M 32, 200, ef 128"),
+        ("gallery_hnsw_100k", "100,000", "hnsw", '`GalleryIndex`, "hnsw"'),
+    ],
+)
+def test_graph_indexes_on_the_page_are_the_recorded_ones(
+    file: str, rows: str, system: str, name: str
+) -> None:
+    recorded = json.loads((ROOT / f"benchmarks/results/{file}.json").read_text(encoding="utf-8"))
+    run = recorded[f"run of {system}"][system]
+    cells = [f"{run['build_s']:.1f}", f"{run['peak_memory_mib']:.0f}"]
+    cells += [
+        f"{run[key]:.1f}" for key in ("p50_ms", "p99_ms", "fastest_ms", "queries_per_second_in_batches")
+    ]
+    row = f"| {rows} | {name} | {' | '.join(cells)} | {run['recall_at_10']:.4f} |"
+    page = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+    assert row in page.splitlines()
+    ratio = recorded["run of exact"]["ratio_to_faiss_flat_p50_ms"]
+    assert f"{ratio:.2f} times" in page
