@@ -101,6 +101,12 @@ def test_the_short_trainings_are_the_recorded_ones() -> None:
     mars = [scores[name][1] for name, row in rows.items() if row["dataset"] == "mars" and name not in worse]
     assert (min(mars), max(mars)) == (55.0, 81.3)
     assert "to between 55.0 and 81.3" in page
+    text = (ROOT / "benchmarks/results/recipe_training_more_people.json").read_text(encoding="utf-8")
+    for name, row in json.loads(text)["recipes"].items():
+        assert f"from {row['before']['mAP']} to {row['after']['mAP']} in\n`{name}`" in page or (
+            f"from {row['before']['mAP']} to {row['after']['mAP']} in `{name}`" in page
+        )
+        assert (row["training_identities"], row["queries"]) == (31, 30)
 
 
 def test_the_wrong_convolutions_are_the_recorded_ones() -> None:
