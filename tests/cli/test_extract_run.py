@@ -72,6 +72,8 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "holds no run of a recipe" in capsys.readouterr().err
     assert main(["extract", "--run", str(tmp_path), "--model", "psta", "--flip", *output]) == 2
     assert "leave --model, --flip out" in capsys.readouterr().err
+    assert main(["extract", "--run", str(tmp_path), "--channel-order", "bgr", *output]) == 2
+    assert "leave --channel-order out" in capsys.readouterr().err
     assert main(["extract", "--dataset", "mars", *output]) == 2
     assert "--model is missing" in capsys.readouterr().err
     recipe = settings_of(get_recipe("psta"))

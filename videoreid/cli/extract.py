@@ -16,6 +16,9 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "extract features into a file; the same command continues a killed run"
 _RULE: dict[str, Any] = {
     "model": None,
+    "pixel_mean": None,
+    "pixel_std": None,
+    "channel_order": None,
     "frames": None,
     "sampling": "all_continuous",
     "size": None,

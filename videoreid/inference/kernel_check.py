@@ -38,6 +38,9 @@ _CONVOLUTIONS: dict[type[nn.Module], Any] = {
     nn.Conv3d: torch.conv3d,
 }
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+_known_errors: dict[
+    Hashable, float
+] = {}  # of this process; trials of one network repeat the same convolutions
 
 
 def wrong_convolutions(
@@ -57,17 +60,17 @@ def wrong_convolutions(
     Returns:
         Name of the convolution to its largest relative error, which may be NaN or infinite.
     """
-    found: dict[Hashable, float] = {}
     wrong: dict[str, float] = {}
     for name, convolution, example in _inputs(unwrap_model(model), frames, camids, training=training):
         what = (
-            type(convolution), tuple(convolution.weight.shape), convolution.weight.stride(), example,
-            convolution.stride, convolution.padding, convolution.dilation, convolution.groups,
+            _CONVOLUTIONS[type(convolution)], tuple(convolution.weight.shape), convolution.weight.stride(), example,
+            convolution.stride, convolution.padding, convolution.dilation, convolution.groups, training,
+            torch.get_num_threads(),
         )  # fmt: skip
-        if what not in found:
-            found[what] = _largest_error(convolution, example.random(), gradients=training)
-        if not found[what] < LARGEST_ERROR:
-            wrong[name] = found[what]
+        if what not in _known_errors:
+            _known_errors[what] = _largest_error(convolution, example.random(), gradients=training)
+        if not _known_errors[what] < LARGEST_ERROR:
+            wrong[name] = _known_errors[what]
     if wrong:
         get_logger("inference").warning(
             "%s in float32, because this processor gets them wrong in bfloat16: %s",
