@@ -86,7 +86,7 @@ def train(model: ReIDModel, learnt: Sequence[Tracklet], size: tuple[int, int], s
     schedule = build_lr_scheduler(
         optimizer, "cosine", max_epoch=STEPS, warmup="linear", warmup_epochs=STEPS // 8
     )
-    settings = TrainSettings(schedule="step", clip_norm=5.0)
+    settings = TrainSettings(precision="float32", schedule="step", clip_norm=5.0)
     engine = Engine(model, SoftmaxCriterion(), optimizer, schedule, settings=settings)
     engine.fit(loader, epochs=-(-STEPS // len(loader)), max_steps=STEPS)
 

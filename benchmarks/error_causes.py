@@ -78,7 +78,7 @@ def train(splits, steps):
     schedule = build_lr_scheduler(
         optimizer, "cosine", max_epoch=steps, warmup="linear", warmup_epochs=max(1, steps // 8)
     )
-    settings = TrainSettings(schedule="step", clip_norm=5.0)
+    settings = TrainSettings(precision="float32", schedule="step", clip_norm=5.0)
     engine = Engine(model, SoftmaxCriterion(), optimizer, schedule, settings=settings)
     engine.fit(loader, epochs=-(-steps // len(loader)), max_steps=steps)
     return model

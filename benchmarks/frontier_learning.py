@@ -84,7 +84,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
     schedule = build_lr_scheduler(
         optimizer, "cosine", max_epoch=steps, warmup="linear", warmup_epochs=max(1, steps // 8)
     )
-    settings = TrainSettings(schedule="step", clip_norm=5.0)
+    settings = TrainSettings(precision="float32", schedule="step", clip_norm=5.0)
     engine = Engine(model, criterion, optimizer, schedule, settings=settings, device="cpu")
     for memory in criterion.modules():
         if isinstance(memory, ClusterMemory):  # filled once from the features of the trunk

@@ -43,7 +43,7 @@ def main():
     pairs = build_parsing_dataset("lip", args.world).train
     loader = parsing_loader(pairs, table="lip20", transform=transform, batch_size=2, workers=args.workers)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    settings = TrainSettings(schedule="step", ema_decay=0.99)
+    settings = TrainSettings(precision="float32", schedule="step", ema_decay=0.99)
     engine = Engine(
         model,
         ParsingCriterion(lovasz_weight=1.0, hard_share=0.1),

@@ -77,9 +77,8 @@ def train(splits, seed, args):
     loader = train_loader(splits.train, batch_size=16, num_frames=2, transform=transform, seed=seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=5e-4)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
-    engine = Engine(
-        model, TripletCriterion(0.3), optimizer, decay, settings=TrainSettings(schedule="step"), device="cpu"
-    )
+    settings = TrainSettings(precision="float32", schedule="step")
+    engine = Engine(model, TripletCriterion(0.3), optimizer, decay, settings=settings, device="cpu")
     engine.fit(loader, -(-args.steps // len(loader)), max_steps=args.steps)
     torch.save(model.state_dict(), path)
     return model

@@ -89,7 +89,7 @@ def fit(model: nn.Module, splits: Splits, method: Method, *, steps: int, rate: f
         criterion,
         optimizers,
         schedule,
-        settings=TrainSettings(schedule="step", clip_norm=5.0),
+        settings=TrainSettings(precision="float32", schedule="step", clip_norm=5.0),
         device="cpu",
     )
     engine.fit(

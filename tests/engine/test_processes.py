@@ -116,6 +116,13 @@ def test_a_loss_that_is_infinite_on_one_process_stops_all_and_changes_none(ranks
     assert all(result["kept"] for result in ranks["results"])
 
 
+def test_all_processes_train_in_the_precision_that_the_first_one_chose(ranks):
+    (first, mixed, weights), (second, also_mixed, same_weights) = (r["precision"] for r in ranks["results"])
+    assert first == second == "bfloat16"
+    assert mixed == also_mixed == "bf16"
+    assert torch.equal(weights, same_weights)
+
+
 def test_one_process_moves_an_older_run_aside(ranks):
     folder = ranks["folder"] / "twice"
     names = ["checkpoint-00000004.pt", "run.json"]

@@ -96,20 +96,3 @@ def test_cameras_learn_in_a_training_step(world):
     engine.step(clip)["loss"].backward()
     learnt = model.cameras.grad.abs().sum(1) > 0
     assert learnt.tolist() == [True, False, True]
-
-
-@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_precision_is_resolved_by_the_hardware_and_recorded(monkeypatch, native, expected):
-    from small_world import Net
-
-    from videoreid.engine import Learner, TrainSettings, accelerator
-    from videoreid.engine.run_folder import describe_run
-    from videoreid.losses import SoftmaxCriterion
-
-    monkeypatch.setattr(accelerator, "has_native_bfloat16", lambda device: native)
-    for model, wanted in ((Net(), expected), (Net().double(), "float32")):
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        settings = TrainSettings(precision="auto")
-        learner = Learner(model, SoftmaxCriterion(), optimizer, settings=settings, device="cpu")
-        assert learner.settings.precision == wanted
-        assert describe_run(learner).settings["precision"] == wanted

@@ -10,7 +10,7 @@ from torch import distributed as dist
 
 from videoreid.data.datasets.reading.labels import relabel_pids
 from videoreid.data.samplers import PKSampler
-from videoreid.engine import Engine, TrainSettings, extract_features
+from videoreid.engine import Engine, TrainSettings, auto_precision, extract_features
 from videoreid.errors import TrainingError
 from videoreid.inference.sharding import shard_loader
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion
@@ -55,6 +55,23 @@ def one_process_fails(data, rank):
         return str(error), all(torch.equal(a, b) for a, b in pairs)
 
 
+def chosen_precision(data, rank):
+    """Train with "auto" while the processes time differently; return what each trains in, and its weights."""
+    auto_precision.has_native_bfloat16 = lambda device: True
+    auto_precision.FEWEST_BATCHES = 1
+    measured = auto_precision.faster_precision
+
+    def disagree(*args):
+        measured(*args)
+        return ("bfloat16", "float32")[rank], "as told"
+
+    auto_precision.faster_precision = disagree
+    engine = build("softmax", precision="auto")
+    engine.fit(data, 1, progress=False)
+    weights = torch.cat([p.detach().flatten() for p in engine.model.parameters()])
+    return engine.settings.precision, engine.accelerator.mixed_precision, weights
+
+
 def main(folder):
     torch.set_num_threads(1)
     clip = next(iter(loader(batch_size=COUNT)))
@@ -89,6 +106,7 @@ def main(folder):
         engine = build("softmax", ema_decay=0.5)
         engine.fit(train, 3, progress=False, **options)
         results[name] = torch.cat([p.detach().flatten() for p in engine.scored_model.parameters()])
+    results["precision"] = chosen_precision(train, rank)
     results["error"], results["kept"] = one_process_fails(train, rank)
     for _ in range(2):  # the second run begins in a folder that is used
         build("softmax").fit(train, 1, output_dir=folder / "twice", progress=False)

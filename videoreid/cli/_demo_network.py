@@ -84,7 +84,11 @@ def train_network(model: "ReIDModel", splits: "Splits", steps: int, args: argpar
         optimizer, "cosine", max_epoch=steps, warmup="linear", warmup_epochs=max(1, steps // 8)
     )
     engine = Engine(
-        model, SoftmaxCriterion(), optimizer, schedule, settings=TrainSettings(schedule="step", clip_norm=5.0)
+        model,
+        SoftmaxCriterion(),
+        optimizer,
+        schedule,
+        settings=TrainSettings(precision="float32", schedule="step", clip_norm=5.0),
     )
     engine.fit(loader, epochs=-(-steps // len(loader)), max_steps=steps)
 

@@ -4,16 +4,12 @@ import os
 from typing import Any
 
 import torch
-from torch import nn
 
 from videoreid.errors import ConfigError
-from videoreid.inference.extraction import Precision
-from videoreid.inference.precision import AutoPrecision, has_native_bfloat16
-from videoreid.utils import get_logger
 
-__all__ = ["join_processes", "new_accelerator", "training_precision"]
+__all__ = ["join_processes", "new_accelerator"]
 
-_NAMES = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+_NAMES = {"auto": "no", "float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
 def new_accelerator(precision: str, device: torch.device | str | None = None) -> Any:
@@ -23,7 +19,7 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
     script may train several engines.
 
     Args:
-        precision: "float32", "bfloat16" or "float16".
+        precision: "float32", "bfloat16" or "float16"; "auto" counts as float32 until it is settled.
         device: None takes the best available device; with several processes each takes its own.
 
     Raises:
@@ -39,29 +35,6 @@ def new_accelerator(precision: str, device: torch.device | str | None = None) ->
     # heads that the criterion does not use, and layers that are frozen for some epochs, get no gradient
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=_NAMES[precision], cpu=cpu, kwargs_handlers=[parallel])
-
-
-def training_precision(
-    precision: AutoPrecision, model: nn.Module, device: torch.device | str | None = None
-) -> Precision:
-    """Return the arithmetic of a training run, with "auto" resolved.
-
-    "auto" is bfloat16 if the hardware has it, and float32 otherwise. Nothing is timed, so that the choice does not
-    depend on the load of the machine and is the same after a resume.
-
-    Args:
-        precision: see `TrainSettings`.
-        model: if its weights are not float32, "auto" keeps float32.
-        device: None takes the best available device.
-    """
-    if precision != "auto":
-        return precision
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    own = any(p.is_floating_point() and p.dtype != torch.float32 for p in model.parameters())
-    chosen: Precision = "bfloat16" if has_native_bfloat16(device) and not own else "float32"
-    get_logger("engine").info("precision: auto is %s on this device", chosen)
-    return chosen
 
 
 def join_processes(device: str | None = None) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from videoreid.engine.auto_precision import settle_precision
 from videoreid.engine.epoch_batches import EpochBatches
 from videoreid.engine.gathering import any_process
 from videoreid.engine.interrupts import Interrupt, catch_interrupts
@@ -77,7 +78,7 @@ def fit(
     """
     plan, state = plan or FitPlan(), learner.progress
     _check_schedule(learner, plan)
-    LoaderInfo.of(loader).count_batches()
+    per_epoch = LoaderInfo.of(loader).count_batches()
     stream = begin_run(learner, plan.resume, plan.output_dir, start_epoch=plan.start_epoch)
     if state.step == 0 and process_rank() == 0:
         for callback in plan.callbacks:
@@ -94,7 +95,7 @@ def fit(
                 for hook in learner.epoch_hooks:
                     hook(state.epoch)
             learner.choose_layers()
-            speed = _train(learner, batches, plan, interrupt, bar)
+            speed = _train(learner, batches, plan, interrupt, bar, planned=epochs * per_epoch)
             _close(learner, batches, plan, speed, last=state.epoch + 1 >= epochs)
             if any_process(
                 interrupt.signal is not None
@@ -104,12 +105,16 @@ def fit(
 
 
 def _train(
-    learner: Learner, batches: EpochBatches, plan: FitPlan, interrupt: Interrupt, bar: Any
+    learner: Learner, batches: EpochBatches, plan: FitPlan, interrupt: Interrupt, bar: Any, *, planned: int
 ) -> dict[str, float]:
-    """Train on the batches of an epoch, or on those up to ``max_steps``; return the speed."""
+    """Train on the batches of an epoch, or on those up to ``max_steps``; return the speed.
+
+    ``planned`` is the number of batches of all epochs.
+    """
     state, settings = learner.progress, learner.settings
     began, clips = time.perf_counter(), 0
     for clip in batches:
+        settle_precision(learner, clip, planned, plan.output_dir)
         closes = batches.closes_group(settings.accumulation)
         values = _take_batch(learner, clip, batches, update=closes)
         clips += len(clip.pid)

@@ -11,13 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from videoreid.engine.accelerator import new_accelerator, training_precision
+from videoreid.engine.accelerator import new_accelerator
 from videoreid.engine.gathering import gather_output
 from videoreid.engine.progress import Progress
 from videoreid.engine.settings import TrainSettings
 from videoreid.engine.training import Losses, forward
 from videoreid.engine.training_state import Position, TrainingState
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
+from videoreid.inference.extraction import Precision
 from videoreid.inference.kernel_check import ConvolutionCheck, in_float32
 from videoreid.models.freezing import open_all_layers, open_specified_layers, train_mode
 from videoreid.optim.resuming import resume_schedule
@@ -58,10 +59,8 @@ class Learner:
         settings: TrainSettings | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        settings = settings or TrainSettings()
-        precision = training_precision(settings.precision, model, device)
-        self.settings = replace(settings, precision=precision)
-        self.accelerator = new_accelerator(precision, device)
+        self.settings = settings or TrainSettings()
+        self.accelerator = new_accelerator(self.settings.precision, device)
         self.device: torch.device = self.accelerator.device
         self.model = model.to(self.device)
         self.criterion = criterion.to(self.device)
@@ -97,6 +96,11 @@ class Learner:
     def lr(self) -> float:
         """The learning rate of the last parameter group of the first optimiser."""
         return float(self.optimizers[0].param_groups[-1]["lr"])
+
+    def use_precision(self, precision: Precision) -> None:
+        """Compute the forward pass in an arithmetic from now on; ``settings.precision`` holds it."""
+        self.settings = replace(self.settings, precision=precision)
+        self.accelerator = new_accelerator(precision, self.device)
 
     def step(self, clip: Clip) -> Losses:
         """Return the losses of one batch; override this method to change the training step.
@@ -256,7 +260,7 @@ def _facts(learner: Learner) -> list[tuple[str, str]]:
 
 
 def _use_float64(criterion: nn.Module, settings: TrainSettings) -> None:
-    if settings.precision != "float32":
+    if settings.precision not in ("auto", "float32"):
         raise ConfigError(
             f"precision={settings.precision!r} runs a float32 network in half precision, but this network is float64: "
             "call model.float(), or use precision='float32', which keeps float64"

@@ -84,6 +84,7 @@ def _restore(learner: Learner, resume: Literal["auto"] | Path | None, folder: Pa
         )
     learner.refuse_misfit(saved)
     if saved.run is not None:
+        _keep_precision(learner, saved.run)
         refuse_other_run(describe_run(learner), saved.run, path)
     learner.load_state_dict(content)
     learner.run_id = learner.run_id if saved.run is None else saved.run["run"]
@@ -91,6 +92,13 @@ def _restore(learner: Learner, resume: Literal["auto"] | Path | None, folder: Pa
     set_random_state(saved.streams[process_rank()]["now"])
     get_logger("engine").info("resumed from %s, step %d", path, learner.progress.step)
     return path
+
+
+def _keep_precision(learner: Learner, run: Mapping[str, Any]) -> None:
+    """Replace the precision "auto" by the one in which the run began, without timing."""
+    began: Any = run.get("settings", {}).get("precision")
+    if learner.settings.precision == "auto" and began in ("float32", "bfloat16"):
+        learner.use_precision(began)
 
 
 def _find(

@@ -13,7 +13,7 @@ from videoreid.errors import CheckpointError
 from videoreid.utils import get_logger
 from videoreid.utils.processes import process_count
 
-__all__ = ["RunRecord", "claim_folder", "describe_run", "home_of", "refuse_other_run"]
+__all__ = ["RunRecord", "claim_folder", "describe_run", "home_of", "refuse_other_run", "update_record"]
 
 # Settings that change what is learnt; the others (validation, saving, memory layout) may change on a resume.
 _BINDING = (
@@ -124,6 +124,11 @@ def home_of(folder: Path, record: RunRecord) -> Path:
     get_logger("engine").warning("%s was taken by another run; this run continues in %s", folder, aside)
     _write_record(aside, record)
     return aside
+
+
+def update_record(folder: Path, record: RunRecord) -> None:
+    """Write the record of a run again, after a setting was chosen during the run."""
+    _write_record(home_of(folder, record), record)
 
 
 def _owner(folder: Path) -> str | None:

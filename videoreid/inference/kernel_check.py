@@ -44,7 +44,7 @@ _known_errors: dict[
 
 
 def wrong_convolutions(
-    model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, training: bool = True
+    model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, training: bool = True, log: bool = True
 ) -> dict[str, float]:
     """Return the convolutions whose bfloat16 result or gradients are wrong on the device of the model.
 
@@ -56,6 +56,7 @@ def wrong_convolutions(
         frames: clips ``(B, T, 3, H, W)``, of which two are used.
         camids: ``(B,)`` for a network that uses cameras.
         training: the network runs in train mode, and gradients are compared too.
+        log: warn of what is wrong.
 
     Returns:
         Name of the convolution to its largest relative error, which may be NaN or infinite.
@@ -71,7 +72,7 @@ def wrong_convolutions(
             _known_errors[what] = _largest_error(convolution, example.random(), gradients=training)
         if not _known_errors[what] < LARGEST_ERROR:
             wrong[name] = _known_errors[what]
-    if wrong:
+    if wrong and log:
         get_logger("inference").warning(
             "%s in float32, because this processor gets them wrong in bfloat16: %s",
             count_of(len(wrong), "convolution runs", "convolutions run"),

@@ -1,6 +1,7 @@
 """Engines of the user's own: subclasses of torchreid's `Engine` with a `forward_backward`."""
 
 import csv
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from videoreid import torchreid
-from videoreid.engine import extract_features
+from videoreid.engine import auto_precision, extract_features
 from videoreid.errors import ConfigError
 from videoreid.optim import build_lr_scheduler, build_optimizer
 from videoreid.types import ReIDOutput
@@ -63,6 +64,13 @@ def softmax_engine(world, kind=SoftmaxEngine, rate=0.01):
     model = network(world)
     optimizer = build_optimizer(model, "adam", rate)
     return kind(manager(world), model, optimizer, build_lr_scheduler(optimizer, stepsize=2, gamma=0.1))
+
+
+def test_a_step_of_its_own_decides_the_precision_itself(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(auto_precision, "has_native_bfloat16", lambda device: True)
+    monkeypatch.setattr(auto_precision, "FEWEST_BATCHES", 1)
+    softmax_engine(world).run(tmp_path, max_epoch=1)
+    assert json.loads((tmp_path / "run.json").read_text())["settings"]["precision"] == "float32"
 
 
 def test_every_batch_of_every_epoch_is_handed_over(world, tmp_path):

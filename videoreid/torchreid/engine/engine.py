@@ -70,7 +70,7 @@ class Engine(TrainingSteps):
         test_only: bool = False,  # noqa: FBT001, FBT002
         *,
         resume: Literal["auto"] | Path | None = None,
-        precision: AutoPrecision = "float32",
+        precision: AutoPrecision = "auto",
         **scoring: Any,
     ) -> dict[str, Ranking]:
         """Train with tests during and after training; without a target, only train.
@@ -86,8 +86,8 @@ class Engine(TrainingSteps):
             eval_freq: epochs between two tests; -1 tests at the end only.
             test_only: test without training.
             resume: "auto" continues from the newest checkpoint in ``save_dir``, if there is one; a path names it.
-            precision: see `videoreid.engine.TrainSettings`; "auto" is faster where the hardware has bfloat16. Tests run
-                in float32.
+            precision: see `videoreid.engine.TrainSettings`; a `forward_backward` of your own is not affected, and tests
+                run in float32.
             scoring: dist_metric, normalize_feature, visrank, visrank_topk, use_metric_cuhk03, ranks, rerank, as
                 in torchreid; save_features keeps the features of the last test in the folder, for a report.
 

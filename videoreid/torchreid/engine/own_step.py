@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class OwnStepLearner(Learner):
 
     Args:
         engine: with at least one network and optimiser registered.
-        settings: of the run; precision must be "float32".
+        settings: of the run; precision "auto" or "float32".
 
     Raises:
         ConfigError: nothing to train, or a setting that ``forward_backward`` cannot apply.
@@ -44,7 +45,12 @@ class OwnStepLearner(Learner):
         optimizers = [optimizer for optimizer in engine._optims.values() if optimizer is not None]
         schedule: Any = _Schedules(engine) if any(engine._scheds.values()) else None
         super().__init__(
-            model, _other_modules(engine), optimizers, schedule, settings=settings, device=engine.device
+            model,
+            _other_modules(engine),
+            optimizers,
+            schedule,
+            settings=replace(settings, precision="float32"),
+            device=engine.device,
         )
         info = LoaderInfo.of(engine.datamanager.train_loader)
         self._known: dict[str, Any] = {
@@ -131,7 +137,7 @@ def _refuse_settings(engine: TrainingSteps, settings: TrainSettings) -> None:
         raise ConfigError(
             f"{name} has nothing to train: call self.register_model('model', model, optimizer, scheduler) in __init__"
         )
-    if settings.precision != "float32":
+    if settings.precision not in ("auto", "float32"):
         raise ConfigError(
             f"precision={settings.precision!r}: {name}.forward_backward decides it, with torch.autocast for instance"
         )
