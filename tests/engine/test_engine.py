@@ -9,7 +9,7 @@ import torch
 
 from videoreid.data import ClipDataset, ClipLoader, ClipTransform, PKSampler
 from videoreid.data.transforms import HorizontalFlip
-from videoreid.engine import Engine, TrainSettings, load_checkpoint
+from videoreid.engine import Engine, TrainSettings, fitting, load_checkpoint
 from videoreid.errors import CheckpointError, ConfigError, TrainingError
 from videoreid.losses import BagOfTricksCriterion, SoftmaxCriterion, TripletCriterion
 from videoreid.optim import build_center_optimizer, build_lr_scheduler, build_optimizer
@@ -349,3 +349,11 @@ def test_the_state_of_a_run_is_plain_numbers(world):
     engine = engine_for(world)
     fit(engine, world.loader(), 1, validate=lambda: {"mAP": 0.25})
     assert json.loads(json.dumps(engine.progress.state_dict())) == engine.progress.state_dict()
+
+
+@pytest.mark.parametrize(("epochs", "calls"), [(24, 0), (25, 1)])
+def test_a_run_of_100_batches_on_a_cpu_keeps_its_memory(world, monkeypatch, epochs, calls):
+    made = []
+    monkeypatch.setattr(fitting, "reuse_freed_memory", lambda: made.append(True))
+    engine_for(world).fit(world.loader(), epochs, max_steps=1, progress=False)  # four batches an epoch
+    assert len(made) == calls

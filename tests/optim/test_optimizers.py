@@ -44,6 +44,51 @@ def test_sgd_has_momentum_by_default_and_native_options_pass():
     assert build_optimizer(network(), "adam").param_groups[0]["betas"] == (0.9, 0.999)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "amsgrad"])
+def test_fused_updates_are_the_default_and_equal_those_one_by_one(name):
+    torch.manual_seed(0)
+    x, y = torch.randn(16, 3, dtype=torch.float64), torch.randint(2, (16,))
+    results = []
+    for options in ({}, {"fused": False}):
+        torch.manual_seed(
+            1
+        )  # no batch norm: the bias before one has a gradient of pure rounding, which Adam enlarges
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        optimizer = build_optimizer(model, name, lr=0.05, weight_decay=0.01, **options)
+        assert optimizer.param_groups[0]["fused"] is (options == {})
+        for _ in range(20):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        results.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    assert torch.allclose(*results, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"foreach": True}, {"capturable": False}, {"fused": False}])
+def test_an_implementation_that_is_asked_for_is_taken(options):
+    group = build_optimizer(network(), "adam", **options).param_groups[0]
+    assert group["fused"] in (None, False)
+    assert {name: group[name] for name in options} == options
+
+
+def test_half_precision_weights_and_other_optimisers_are_not_fused():
+    assert build_optimizer(network().half(), "adam").param_groups[0]["fused"] is None
+    assert build_optimizer(network(), "sgd").param_groups[0]["fused"] is None
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_a_layer_may_get_its_first_gradient_later_than_others(name):
+    model = network()
+    optimizer = build_optimizer(model, name, lr=0.05)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for frozen in (True, False, False):
+        model[0].requires_grad_(not frozen)
+        optimizer.zero_grad()
+        model(torch.randn(4, 3)).square().sum().backward()
+        optimizer.step()
+    assert not any(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
+
+
 def test_staged_rates():
     model = network()
     optimizer = build_optimizer(model, lr=0.1, staged_lr=True, new_layers=["2"], base_lr_mult=0.05)

@@ -25,11 +25,13 @@ from videoreid.engine.training_state import Position
 from videoreid.errors import ConfigError, TrainingError
 from videoreid.inference.loader_contract import LoaderInfo
 from videoreid.types import Clip
-from videoreid.utils import get_logger
+from videoreid.utils import get_logger, reuse_freed_memory
 from videoreid.utils.processes import gather_objects, process_rank
 from videoreid.utils.workers import worker_errors
 
 __all__ = ["FitPlan", "fit"]
+
+_LONG = 100  # batches of a run for which the memory of the whole process is managed differently
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train until the last epoch, ``max_steps`` or the end of patience is reached.
 
+    On a CPU a run of 100 batches or more calls `videoreid.utils.reuse_freed_memory`.
+
     Args:
         learner: model, criterion and optimisers; it keeps the counters of the run.
         loader: yields `Clip` batches, see `LoaderInfo`.
@@ -78,7 +82,9 @@ def fit(
     """
     plan, state = plan or FitPlan(), learner.progress
     _check_schedule(learner, plan)
-    per_epoch = LoaderInfo.of(loader).count_batches()
+    planned = epochs * LoaderInfo.of(loader).count_batches()
+    if learner.device.type == "cpu" and planned >= _LONG:
+        reuse_freed_memory()
     stream = begin_run(learner, plan.resume, plan.output_dir, start_epoch=plan.start_epoch)
     if state.step == 0 and process_rank() == 0:
         for callback in plan.callbacks:
@@ -95,7 +101,7 @@ def fit(
                 for hook in learner.epoch_hooks:
                     hook(state.epoch)
             learner.choose_layers()
-            speed = _train(learner, batches, plan, interrupt, bar, planned=epochs * per_epoch)
+            speed = _train(learner, batches, plan, interrupt, bar, planned=planned)
             _close(learner, batches, plan, speed, last=state.epoch + 1 >= epochs)
             if any_process(
                 interrupt.signal is not None

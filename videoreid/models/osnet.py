@@ -47,8 +47,7 @@ class OSBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, h, w)`` to ``(N, out_channels, h, w)``."""
         y = self.conv1(x)
-        gate = self.gate
-        fused = gate(self.conv2a(y)) + gate(self.conv2b(y)) + gate(self.conv2c(y)) + gate(self.conv2d(y))
+        fused = self.gate.sum([self.conv2a(y), self.conv2b(y), self.conv2c(y), self.conv2d(y)])
         out = self.conv3(fused) + (x if self.downsample is None else self.downsample(x))
         if self.IN is not None:
             out = self.IN(out)

@@ -54,11 +54,7 @@ class AINBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, h, w)`` to ``(N, out_channels, h, w)``."""
         y = self.conv1(x)
-        first, *others = self.conv2
-        fused = self.gate(first(y))
-        for stream in others:
-            fused = fused + self.gate(stream(y))
-        out = self.conv3(fused)
+        out = self.conv3(self.gate.sum([stream(y) for stream in self.conv2]))
         if self.IN is not None:
             out = self.IN(out)
         return torch.relu(out + (x if self.downsample is None else self.downsample(x)))

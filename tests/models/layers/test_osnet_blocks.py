@@ -55,3 +55,18 @@ def test_embedding_layer() -> None:
     layer = embed(4, 6)
     assert layer(torch.rand(3, 4)).shape == (3, 6)
     assert list(layer.state_dict())[:3] == ["0.weight", "0.bias", "1.weight"]
+
+
+def test_the_sum_of_gated_streams_is_that_of_each_gate_with_its_gradients():
+    torch.manual_seed(0)
+    gate = ChannelGate(8, reduction=2).double()
+    streams = [torch.randn(3, 8, 5, 2, dtype=torch.float64, requires_grad=True) for _ in range(4)]
+    upstream = torch.randn(3, 8, 5, 2, dtype=torch.float64)
+    inputs = [*streams, *gate.parameters()]
+    results = []
+    for total in (
+        gate.sum(streams),
+        gate(streams[0]) + gate(streams[1]) + gate(streams[2]) + gate(streams[3]),
+    ):
+        results.append([total, *torch.autograd.grad(total, inputs, upstream)])
+    assert all(torch.allclose(a, b, rtol=1e-12, atol=1e-12) for a, b in zip(*results, strict=True))

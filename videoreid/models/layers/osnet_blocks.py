@@ -1,5 +1,8 @@
 """Building blocks of OSNet and OSNet-AIN."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
 __all__ = ["ChannelGate", "ConvNorm", "LightConv3x3", "embed"]
@@ -79,8 +82,23 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x (N, C, h, w)`` with its channels scaled."""
-        weights = self.fc2(self.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True))))
-        return x * weights.sigmoid()
+        return x * self._weights(x.mean(dim=(2, 3), keepdim=True))
+
+    def sum(self, streams: Sequence[Tensor]) -> Tensor:
+        """Return the sum of streams ``(N, C, h, w)``, each with its channels scaled.
+
+        The layers see the pooled maps of all streams at once: at the small sizes of re-ID, many small operations take
+        longer than their arithmetic.
+        """
+        pooled = torch.cat([stream.mean(dim=(2, 3), keepdim=True) for stream in streams])
+        weights = self._weights(pooled).chunk(len(streams))
+        total = streams[0] * weights[0]
+        for stream, weight in zip(streams[1:], weights[1:], strict=True):
+            total = torch.addcmul(total, stream, weight)
+        return total
+
+    def _weights(self, pooled: Tensor) -> Tensor:
+        return self.fc2(self.relu(self.fc1(pooled))).sigmoid()
 
 
 def embed(in_dim: int, out_dim: int) -> nn.Sequential:
