@@ -88,6 +88,10 @@ def test_index_and_find(scene: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "same person" not in page  # nobody has calibrated the gallery
     assert main(["find", "ix", "--tracklet", "a:1", "--from", "2024-05-01T08:30", "--json"]) == 0
     assert [match["camera"] for match in json.loads(capsys.readouterr().out)] == ["hall", "hall"]
+    assert main(["find", "ix", "--tracklet", "a:1", "--json"]) == 0
+    keys = [match["key"] for match in json.loads(capsys.readouterr().out)]
+    assert keys[0] == "b:1"
+    assert sorted(keys) == ["a:2", "b:1", "b:2"]  # not the tracklet that is asked for
     assert main(["find", "ix", "--tracklet", "a:1", "--threshold", "-1"]) == 0
     assert "no tracklet is near enough" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ from videoreid.inference import FeatureExtractor, extract_features, kernel_check
 from videoreid.inference.eval_copy import eval_copy
 from videoreid.inference.extraction import Precision
 from videoreid.inference.kernel_check import in_float32, keep_in_float32, wrong_convolutions
-from videoreid.inference.precision import Arithmetic, prepare_copy
+from videoreid.inference.precision import Arithmetic, choose_arithmetic, prepare_copy
 from videoreid.losses import SoftmaxCriterion
 from videoreid.models import ReIDModel, build_model
 from videoreid.types import Clip, ReIDOutput
@@ -189,6 +189,17 @@ def test_extraction_in_bfloat16_is_that_of_float32(factors: tuple[float, float])
     for name, found in ways.items():
         assert float((found - expected).norm() / expected.norm()) < 0.02, name
     assert "forward" not in vars(model.second)
+
+
+def test_trials_of_an_arithmetic_do_not_warn_and_the_chosen_one_does(
+    factors: tuple[float, float], caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Net().eval()
+    choose_arithmetic(lambda: eval_copy(model), clips(2, 1), precision="bfloat16")
+    assert "convolution" not in caplog.text
+    prepare_copy(lambda: eval_copy(model), clips(1, 1), arithmetic=Arithmetic("bfloat16"))
+    warned = caplog.text.count("runs in float32, because this processor gets them wrong")
+    assert warned == (factors[0] != 1.0)  # wrong gradients do not matter here
 
 
 def test_a_network_of_bfloat16_weights_too(factors: tuple[float, float]) -> None:

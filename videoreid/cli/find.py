@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--video", help="a recording; needs --frame and --box")
     asked.add_argument("--frame", type=int, metavar="N", help="number of the frame, from 0")
     asked.add_argument("--box", metavar="X,Y,W,H", help="left, top, width, height in pixels")
-    asked.add_argument("--tracklet", metavar="KEY", help="key of a tracklet in the gallery")
+    asked.add_argument(
+        "--tracklet", metavar="KEY", help="key of a tracklet in the gallery, which is not among the answers"
+    )
     where = parser.add_argument_group("search and output")
     where.add_argument(
         "--camera", action="append", metavar="NAME", help="search only this camera; may be repeated"
@@ -132,6 +134,7 @@ def _answer(
         since=time_of(args.since) if args.since else None,
         until=time_of(args.until) if args.until else None,
         threshold=math.inf if args.threshold is None else args.threshold,
+        without=[args.tracklet] if args.tracklet else [],  # it is nearest to itself, which nobody asks
     )
     if args.log is not None:
         from videoreid.retrieval import log_question

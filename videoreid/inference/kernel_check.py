@@ -129,7 +129,12 @@ def runs_bfloat16(model: nn.Module, precision: str) -> bool:
 
 
 def keep_in_float32(
-    model: nn.Module, frames: Tensor, camids: Tensor | None = None, *, precision: str = "bfloat16"
+    model: nn.Module,
+    frames: Tensor,
+    camids: Tensor | None = None,
+    *,
+    precision: str = "bfloat16",
+    log: bool = True,
 ) -> None:
     """Let the convolutions that this processor gets wrong in bfloat16 run in float32, if they would run in bfloat16.
 
@@ -138,9 +143,10 @@ def keep_in_float32(
         frames: clips ``(B, T, 3, H, W)`` of the size to come.
         camids: ``(B,)`` for a network that uses cameras.
         precision: of autocast.
+        log: warn of what is wrong.
     """
     if runs_bfloat16(model, precision):
-        set_float32(model, wrong_convolutions(model, frames, camids, training=False))
+        set_float32(model, wrong_convolutions(model, frames, camids, training=False, log=log))
 
 
 def set_float32(model: nn.Module, names: Iterable[str]) -> None:

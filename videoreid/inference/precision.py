@@ -70,6 +70,7 @@ def prepare_copy(
     camids: Tensor | None = None,
     *,
     arithmetic: Arithmetic,
+    log: bool = True,
 ) -> nn.Module:
     """Return an eval copy prepared for an arithmetic: batch norms folded, weights cast and in the chosen layout.
 
@@ -80,6 +81,7 @@ def prepare_copy(
         frames: an example, one clip ``(1, T, 3, H, W)``.
         camids: ``(1,)`` for a network that uses cameras.
         arithmetic: how it will be run, by `embed_frames` in the same precision.
+        log: warn of batch norms that are not folded, and of convolutions that run in float32.
     """
     copied = make_copy()
     device = _device_of(copied)
@@ -93,11 +95,12 @@ def prepare_copy(
                 1e-12
             )
         if count and not float(error) < _FOLDING_ERROR and bool(torch.isfinite(expected).all()):
-            get_logger("inference").warning(
-                "batch norms are not folded: embeddings would change by %.1g", error
-            )
+            if log:
+                get_logger("inference").warning(
+                    "batch norms are not folded: embeddings would change by %.1g", error
+                )
             copied = make_copy()
-    keep_in_float32(copied, frames, camids, precision=arithmetic.precision)
+    keep_in_float32(copied, frames, camids, precision=arithmetic.precision, log=log)
     if arithmetic.precision != "float32":
         cast_products(copied, frames, camids, dtype=PRECISIONS[arithmetic.precision])
     if arithmetic.channels_last:
@@ -154,7 +157,7 @@ def choose_arithmetic(
         for channels_last in (False, True):
             arithmetic = Arithmetic(name, channels_last)
             cameras = None if camids is None else camids[:1]
-            runner = prepare_copy(make_copy, frames[:1], cameras, arithmetic=arithmetic)
+            runner = prepare_copy(make_copy, frames[:1], cameras, arithmetic=arithmetic, log=False)
             answer, seconds[arithmetic] = _timed(runner, frames, camids, name, clock)
             answers.setdefault(name, []).append(answer)
     return _best(answers, seconds, frames.shape[0] * frames.shape[1])

@@ -137,6 +137,7 @@ class Gallery(GalleryContents):
         since: datetime | None = None,
         until: datetime | None = None,
         threshold: float = math.inf,
+        without: Collection[str] = (),
     ) -> Answer:
         """Return the tracklets nearest to one query, by cosine distance.
 
@@ -147,6 +148,7 @@ class Gallery(GalleryContents):
             since: leave out tracklets that end earlier, in local time.
             until: leave out tracklets that begin later, in local time.
             threshold: leave out tracklets at a larger distance.
+            without: keys of tracklets to leave out, such as that of the query.
 
         Raises:
             ConfigError: an unknown camera, a time for a recording without a start, or a threshold that is NaN.
@@ -155,7 +157,10 @@ class Gallery(GalleryContents):
         parts = self._folder.parts
         wanted = _filter(parts, cameras, since, until)
         places = [
-            (p, t) for p in parts for t in range(len(p.tracklets)) if wanted(p.recording, p.tracklets[t])
+            (part, place)
+            for part in parts
+            for place, tracklet in enumerate(part.tracklets)
+            if wanted(part.recording, tracklet) and f"{part.recording.name}:{tracklet.track}" not in without
         ]
         matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
         calibration = self.calibration
