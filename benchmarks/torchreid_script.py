@@ -169,7 +169,7 @@ def measure(names: list[str], root: Path, args: argparse.Namespace) -> dict[str,
     return results | {"mAP": {name: [run["mAP"] for run in runs[name]] for name in names}}
 
 
-def main() -> None:
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--people", type=int, default=40)
@@ -187,7 +187,11 @@ def main() -> None:
     parser.add_argument("--run", help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = read_arguments()
     torch.set_num_threads(args.threads)
     if args.run:
         with contextlib.redirect_stdout(io.StringIO()):

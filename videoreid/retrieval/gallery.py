@@ -156,12 +156,7 @@ class Gallery(GalleryContents):
         """
         parts = self._folder.parts
         wanted = _filter(parts, cameras, since, until)
-        places = [
-            (part, place)
-            for part in parts
-            for place, tracklet in enumerate(part.tracklets)
-            if wanted(part.recording, tracklet) and f"{part.recording.name}:{tracklet.track}" not in without
-        ]
+        places = _places(parts, wanted, set(without))
         matches = _nearest(places, as_tensor("query", query).reshape(1, -1), top) if places else []
         calibration = self.calibration
         near = judged(_within(matches, threshold), calibration)
@@ -231,6 +226,19 @@ class Gallery(GalleryContents):
                 empty = not ends and (recording.start or recording.added or before) >= before
                 deleted += self._folder.keep(part, keep) if any(keep) or empty else self._folder.drop(part)
         return deleted
+
+
+def _places(
+    parts: Sequence[StoredRecording], wanted: _Wanted, without: set[str]
+) -> list[tuple[StoredRecording, int]]:
+    """Return the tracklets to search, each as its recording and its place in it."""
+    return [
+        (part, place)
+        for part in parts
+        for place, tracklet in enumerate(part.tracklets)
+        if wanted(part.recording, tracklet)
+        and not (without and f"{part.recording.name}:{tracklet.track}" in without)
+    ]
 
 
 def _nearest(places: Sequence[tuple[StoredRecording, int]], query: torch.Tensor, top: int) -> list[Match]:
