@@ -2,19 +2,20 @@
 
 import json
 import logging
+import threading
 
 import pytest
 import torch
 from small_world import Net, loader
 
 from videoreid.engine import Engine, TrainSettings, auto_precision
-from videoreid.engine.auto_precision import FEWEST_BATCHES, faster_precision
+from videoreid.engine.auto_precision import FEWEST_BATCHES, faster_precision, settle_precision
 from videoreid.engine.checkpointing import find_checkpoint
 from videoreid.errors import CheckpointError
 from videoreid.losses import SoftmaxCriterion
 from videoreid.models import build_model
 from videoreid.optim import build_optimizer
-from videoreid.types import ReIDOutput
+from videoreid.types import Clip, ReIDOutput
 
 FRAMES = torch.randint(0, 256, (4, 2, 3, 8, 4), dtype=torch.uint8)
 
@@ -69,15 +70,19 @@ def test_bfloat16_must_be_more_than_15_percent_faster(float32, bfloat16, expecte
     assert next(readings, None) is None
 
 
-def test_timing_changes_neither_network_nor_random_state():
-    network = build_model("osnet_x0_25", num_classes=3).train()
-    torch.manual_seed(5)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    state = torch.get_rng_state()
+def test_timing_leaves_no_trace_in_network_and_random_state(native):
     frames = torch.randint(
         0, 256, (3, 1, 3, 64, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    faster_precision(network, frames)
+    pids = torch.arange(3)
+    clip = Clip(frames, pids, torch.zeros(3, dtype=torch.long), torch.zeros(3), pids)
+    engine = engine_with("auto", build_model("osnet_x0_25", num_classes=3).train())
+    network = engine.model
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    assert settle_precision(engine, clip, batches=1) > 0
+    assert settle_precision(engine, clip, batches=1) == 0
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
@@ -192,6 +197,7 @@ class OwnForward(Engine):
         ("float64", "the network is not in float32"),
         ("step", "OwnStep has its own step for a network that is no ReIDModel"),
         ("forward", "OwnForward has its own step for a network that is no ReIDModel"),
+        ("lock", "the network cannot be copied for a timing: cannot pickle '_thread.lock' object"),
     ],
 )
 def test_float32_without_timing(native, monkeypatch, caplog, case, reason):
@@ -201,6 +207,8 @@ def test_float32_without_timing(native, monkeypatch, caplog, case, reason):
     if case == "short":  # 4 batches an epoch, 2 epochs
         monkeypatch.setattr(auto_precision, "FEWEST_BATCHES", 9)
     model = Net().double() if case == "float64" else Net()
+    if case == "lock":
+        model.lock = threading.Lock()
     engine = engine_with("auto", model, {"step": OwnStep, "forward": OwnForward}.get(case, Engine))
     with caplog.at_level(logging.INFO, "videoreid"):
         engine.fit(loader(), 2, progress=False)

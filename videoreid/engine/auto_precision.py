@@ -33,7 +33,7 @@ _CPU_FRAMES = 16  # of a timed pass; a GPU gets the whole batch, because a small
 Timed = Literal["float32", "bfloat16"]
 
 
-def settle_precision(learner: Learner, clip: Clip, batches: int, folder: Path | None = None) -> None:
+def settle_precision(learner: Learner, clip: Clip, batches: int, folder: Path | None = None) -> float:
     """Replace the precision "auto" of a learner by "bfloat16" or "float32", for the rest of the run.
 
     It is bfloat16 if the hardware has it, the run has at least 500 batches, and forward and backward pass of the
@@ -44,14 +44,19 @@ def settle_precision(learner: Learner, clip: Clip, batches: int, folder: Path | 
         clip: the first batch of the run.
         batches: of the whole run.
         folder: of the run, whose record gets the choice.
+
+    Returns:
+        The seconds that it took.
     """
     if learner.settings.precision != "auto":
-        return
+        return 0.0
+    start = time.perf_counter()
     chosen, reason = gather_objects(_choose(learner, clip, batches))[0]
     learner.use_precision(chosen)
     get_logger("engine").info("precision: %s (%s)", chosen, reason)
     if folder is not None and process_rank() == 0:
         update_record(folder, describe_run(learner))
+    return time.perf_counter() - start
 
 
 def _choose(learner: Learner, clip: Clip, batches: int) -> tuple[Timed, str]:
@@ -66,8 +71,11 @@ def _choose(learner: Learner, clip: Clip, batches: int) -> tuple[Timed, str]:
     if not isinstance(network, ReIDModel) and _steps_itself(learner):
         name = type(learner).__name__  # what its step gives the network is unknown
         return "float32", f"{name} has its own step for a network that is no ReIDModel"
-    on_device = clip.frames.to(learner.device), clip.camid.to(learner.device)
-    return faster_precision(network, *on_device)
+    try:
+        copied = copy.deepcopy(network)
+    except (TypeError, RuntimeError) as error:  # it holds a lock, an open file, or a tensor with a history
+        return "float32", f"the network cannot be copied for a timing: {error}"
+    return faster_precision(copied, clip.frames.to(learner.device), clip.camid.to(learner.device))
 
 
 def _steps_itself(learner: Learner) -> bool:
@@ -81,12 +89,12 @@ def faster_precision(
     *,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Timed, str]:
-    """Time forward and backward pass of a copy of a network in float32 and in bfloat16, in turns.
+    """Time forward and backward pass of a network in float32 and in bfloat16, in turns.
 
-    The network and the global random state do not change.
+    The global random state does not change; batch-norm statistics do.
 
     Args:
-        network: in train mode, with float32 weights.
+        network: a copy of its own, in train mode, with float32 weights.
         frames: ``(B, T, 3, H, W)`` uint8 on its device, B at least 1; on a CPU at most 16 frames are used.
         camids: ``(B,)`` for a network that uses cameras.
         clock: returns seconds; for tests.
@@ -96,17 +104,17 @@ def faster_precision(
     """
     rows = torch.arange(_rows_of(frames), device=frames.device).remainder(len(frames))
     frames, camids = frames[rows], None if camids is None else camids[rows]
-    copied, device = copy.deepcopy(network), frames.device
+    device = frames.device
     names: tuple[Timed, Timed] = ("float32", "bfloat16")
     seconds: dict[str, list[float]] = {name: [] for name in names}
     finite = dict.fromkeys(names, True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        wrong = wrong_convolutions(copied, frames, camids, log=False) if device.type == "cpu" else {}
-        layers = [copied.get_submodule(name) for name in wrong]
+        wrong = wrong_convolutions(network, frames, camids, log=False) if device.type == "cpu" else {}
+        layers = [network.get_submodule(name) for name in wrong]
         for run in range(_RUNS + 1):
             for name in names:
                 start = clock()
-                finite[name] &= _pass(copied, frames, camids, layers if name == "bfloat16" else [], name)
+                finite[name] &= _pass(network, frames, camids, layers if name == "bfloat16" else [], name)
                 if run:  # the first run also prepares kernels
                     seconds[name].append(clock() - start)
     if not all(finite.values()):

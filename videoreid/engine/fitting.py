@@ -120,7 +120,7 @@ def _train(
     state, settings = learner.progress, learner.settings
     began, clips = time.perf_counter(), 0
     for clip in batches:
-        settle_precision(learner, clip, planned, plan.output_dir)
+        began += settle_precision(learner, clip, planned, plan.output_dir)
         closes = batches.closes_group(settings.accumulation)
         values = _take_batch(learner, clip, batches, update=closes)
         clips += len(clip.pid)
