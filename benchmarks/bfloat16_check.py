@@ -37,7 +37,7 @@ def search(name: str, size: tuple[int, int] | None) -> dict[str, Any]:
     frames = torch.randint(0, 256, (2, model.frames or 4, 3, height, width), dtype=torch.uint8)
     kernel_check._known_errors.clear()  # networks share convolutions; each row holds a whole search
     began = time.process_time()
-    wrong = kernel_check.wrong_convolutions(model, frames, torch.zeros(2, dtype=torch.int64))
+    wrong = kernel_check.wrong_convolutions(model, frames, torch.zeros(2, dtype=torch.int64), measure_3d=True)
     return {
         "clip": list(frames.shape[1:2] + frames.shape[3:]),
         "convolutions": sum(isinstance(module, nn.Conv2d | nn.Conv3d) for module in model.modules()),

@@ -125,7 +125,7 @@ def test_the_wrong_convolutions_are_the_recorded_ones() -> None:
     page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     assert "relative error 0.12 to 0.43, or NaN" in page
     assert "4 to 9 layers of AP3D" in page
-    assert "The search took 1 to 5 s of one core" in page
+    assert "the search took 1 to 5 s of one core" in " ".join(page.split())
     assert networks["resnet50 64x32"]["wrong"], "the 2-D case of the page"
 
 
@@ -173,6 +173,18 @@ def test_graph_indexes_on_the_page_are_the_recorded_ones(
     if file != "gallery_hnswlib_1m":  # of a second run at this size
         ratio = recorded["run of exact"]["ratio_to_faiss_flat_p50_ms"]
         assert f"{ratio:.2f} times" in page
+
+
+def test_the_chosen_precisions_are_the_recorded_ones() -> None:
+    text = (ROOT / "benchmarks/results/training_precision.json").read_text(encoding="utf-8")
+    networks = json.loads(text)["networks"]
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    for name, row in networks.items():
+        slow, fast = (float(part.split(": ")[1].split()[0]) for part in row["reason"].split(", "))
+        (line,) = [one for one in page.splitlines() if one.startswith(f"| {row['chosen']} |")]
+        assert f"{name} ({fast / slow:.1f}" in line, name
+    seconds = [row["seconds"] for row in networks.values()]
+    assert f"The timing took {min(seconds):.0f} to {max(seconds):.0f} s." in page
 
 
 def test_the_script_with_torchreids_names_is_the_recorded_one() -> None:
